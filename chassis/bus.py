@@ -1,0 +1,178 @@
+"""
+NATS: news (core subjects, lost where nobody listens) and work (a JetStream queue).
+
+Nothing here is needed for anything to be true: with NATS gone, publishing drops, and
+whoever waits for news must look for himself now and then.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import nats
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+
+from chassis import logs
+
+STREAM = "WORK"
+log = logs.get()
+
+
+@dataclass(slots=True)
+class Bus:
+    """One connection that comes back by itself; *on_connect* runs at each connect."""
+
+    url: str
+    name: str
+    on_connect: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    _client: Client = field(default_factory=Client)
+    _jetstream: JetStreamContext | None = None
+    _connecting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once, whether NATS is there or not."""
+        self._connecting = asyncio.create_task(self._connect())
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS can be reached now."""
+        return self._client.is_connected
+
+    async def close(self) -> None:
+        """Send what is pending, if it can be sent, and end."""
+        if self._connecting:
+            self._connecting.cancel()
+        if self._client.is_connected:
+            await self._client.drain()
+        elif not self._client.is_closed:
+            await self._client.close()
+
+    async def publish(self, subject: str, payload: bytes) -> None:
+        """Tell whoever listens now; dropped where NATS is gone."""
+        if self.connected:
+            try:
+                await self._client.publish(subject, payload)
+            except (nats.errors.Error, OSError) as error:
+                log.warning("news dropped", subject=subject, error=repr(error))
+
+    async def announce(
+        self, subject: str, payload: bytes, *, once: str, headers: dict[str, str] | None = None
+    ) -> bool:
+        """Queue work; *once* names it, so that saying it twice queues one. False: not queued."""
+        if not self.connected or self._jetstream is None:
+            return False
+        marked = {"Nats-Msg-Id": once, **(headers or {})}
+        try:
+            await self._jetstream.publish(subject, payload, timeout=2, headers=marked)
+        except (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError) as error:
+            log.warning("work not announced", subject=subject, error=repr(error))
+            return False
+        return True
+
+    async def subscribe(
+        self, subject: str, heard: Callable[[Msg], Awaitable[None]]
+    ) -> Subscription | None:
+        """Hear *subject* from the moment this returns; None where NATS is gone."""
+        if not self.connected:
+            return None
+        try:
+            subscription = await self._client.subscribe(subject, cb=heard)
+            await self._client.flush(timeout=2)
+        except (nats.errors.Error, OSError, TimeoutError):
+            return None
+        return subscription
+
+    async def pull(self, subject: str, most: int, *, wait: float) -> list[Msg]:
+        """Take up to *most* pieces of work, waiting *wait* seconds for the first."""
+        if not self.connected or self._jetstream is None:
+            await asyncio.sleep(min(wait, 0.5))  # nothing to wait on: do not spin
+            return []
+        durable = subject.replace(".", "-")
+        try:
+            queue = await self._jetstream.pull_subscribe_bind(durable, STREAM)
+            try:
+                return await queue.fetch(most, timeout=wait)
+            finally:
+                await queue.unsubscribe()
+        except nats.errors.TimeoutError:
+            return []
+        except (nats.errors.Error, nats.js.errors.Error, OSError) as error:
+            log.warning("no work pulled", subject=subject, error=repr(error))
+            await self._consumer(subject)
+            await asyncio.sleep(min(wait, 0.5))
+            return []
+
+    async def consume(self, subject: str) -> None:
+        """Have a durable consumer of exactly *subject*, now and after a wipe of NATS."""
+
+        async def again() -> None:
+            await self._consumer(subject)
+
+        self.on_connect.append(again)
+        if self.connected:
+            await again()
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                await self._client.connect(
+                    self.url,
+                    name=self.name,
+                    connect_timeout=2,
+                    allow_reconnect=True,
+                    reconnect_time_wait=0.2,  # type: ignore[arg-type]  # it takes fractions
+                    max_reconnect_attempts=-1,
+                    ping_interval=5,
+                    max_outstanding_pings=2,
+                    pending_size=8 * 1024 * 1024,
+                    error_cb=_quiet,
+                    reconnected_cb=self._connected,
+                )
+            except (nats.errors.Error, OSError, TimeoutError):
+                await asyncio.sleep(0.2)
+            else:
+                break
+        await self._connected()
+
+    async def _connected(self) -> None:
+        self._jetstream = self._client.jetstream(timeout=2)
+        try:
+            await self._jetstream.add_stream(
+                StreamConfig(
+                    name=STREAM,
+                    subjects=["work.>"],
+                    retention=RetentionPolicy.WORK_QUEUE,
+                    storage=StorageType.FILE,
+                    duplicate_window=60,
+                    max_age=3600,  # the sweeper says again what nobody took
+                )
+            )
+            for prepare in self.on_connect:
+                await prepare()
+        except (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError) as error:
+            log.warning("the work queue is not ready", error=repr(error))
+
+    async def _consumer(self, subject: str) -> None:
+        if self._jetstream is None:
+            return
+        config = ConsumerConfig(
+            durable_name=subject.replace(".", "-"),
+            filter_subject=subject,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=10,
+            max_ack_pending=5000,
+        )
+        try:
+            await self._jetstream.add_consumer(STREAM, config)
+        except (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError) as error:
+            log.warning("no consumer of work", subject=subject, error=repr(error))
+
+
+async def _quiet(error: Exception) -> None:
+    log.debug("nats", error=repr(error))

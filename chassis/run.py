@@ -1,0 +1,56 @@
+"""
+The life of a process: settings, logs, a loop, signals that ask for its end, and metrics.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import prometheus_client
+
+from chassis import logs, settings, telemetry
+
+Settings = TypeVar("Settings")
+
+
+def run(
+    process: str, kind: type[Settings], main: Callable[[Settings, asyncio.Event], Awaitable[None]]
+) -> None:
+    """Read a *kind* from the environment and run *main* until its event is set by a signal."""
+    try:
+        found = settings.read(kind, os.environ)
+    except settings.SettingsError as error:
+        settings.give_up(error)
+    logs.configure(process, os.environ.get("LOG_LEVEL", "info"))
+    telemetry.configure(process, os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+
+    async def live() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await main(found, stop)
+
+    try:
+        _loop_run(live())
+    finally:
+        telemetry.flush()
+
+
+def serve_metrics(host: str, port: int) -> None:
+    """Answer /metrics, and by that tell that the process is up; call it when it is ready."""
+    try:
+        prometheus_client.start_http_server(port, host)
+    except OSError as error:
+        raise SystemExit(f"port {port} on {host} (metrics) cannot be bound: {error}") from error
+
+
+def _loop_run(main: Awaitable[None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(main)  # type: ignore[arg-type]
+    else:
+        import uvloop
+
+        uvloop.run(main)  # type: ignore[arg-type]

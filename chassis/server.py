@@ -1,0 +1,152 @@
+"""
+A gRPC server of ours: around every call the caller's identity, a trace, a time and the
+translation of faults; health, reflection, and an end that drains.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from chassis import errors, identity, logs, telemetry
+from chassis.channel import MAX_MESSAGE
+
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a second copy on the port must fail, not share it
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_metadata_size", 8192),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    # Without these two a burst of new streams ends some of them before their handler.
+    ("grpc.server.max_pending_requests", 20_000),
+    ("grpc.server.max_pending_requests_hard_limit", 20_000),
+)
+
+Add = Callable[[grpc.aio.Server], None]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+log = logs.get()
+
+
+class Server:
+    """
+    Serves *services*, each a function that adds one, under their full *names*.
+
+    *resolve* turns a person's credential into a caller; *secret* verifies services'.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[tuple[str, Add]],
+        *,
+        secret: bytes,
+        resolve: identity.Resolve,
+    ) -> None:
+        around = _Around(secret, resolve)
+        self._server = grpc.aio.server(interceptors=(around,), options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        for _name, add in services:
+            add(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [name for name, _add in services]
+        reflection.enable_server_reflection(
+            [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
+        )
+        self._names = ["", *names]
+
+    async def start(self, host: str, port: int, setting: str) -> None:
+        """Listen on *host* and *port*; *setting* is named where the port is taken."""
+        try:
+            bound = self._server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError:
+            bound = 0
+        if bound != port:
+            raise SystemExit(
+                f"port {port} on {host} cannot be bound: stop what holds it, or set {setting}"
+            )
+        await self._server.start()
+        for name in self._names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, *, lame: float, grace: float) -> None:
+        """Say that we leave, wait *lame* seconds for callers to notice, then drain."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(lame)
+        await self._server.stop(grace)
+
+
+class _Around(grpc.aio.ServerInterceptor):
+    """Wraps each handler once; health and reflection stay as they are, open to all."""
+
+    def __init__(self, secret: bytes, resolve: identity.Resolve) -> None:
+        self._secret, self._resolve = secret, resolve
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        if handler is None or details.method.startswith("/grpc."):
+            return handler
+        metadata = dict(details.invocation_metadata or ())
+        return _wrapped(handler, lambda context: self._call(details.method, metadata, context))
+
+    @asynccontextmanager
+    async def _call(
+        self, method: str, metadata: dict[str, str], context: Context
+    ) -> AsyncIterator[None]:
+        began, code = time.perf_counter(), "OK"
+        try:
+            with telemetry.span(method, parent=metadata):
+                caller = await identity.authenticate(metadata, self._secret, self._resolve)
+                identity.current.set(caller)
+                yield
+        except errors.Fault as fault:
+            code = fault.code.name
+            await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
+        except (asyncio.CancelledError, GeneratorExit):
+            code = "CANCELLED"
+            raise
+        except grpc.aio.AbortError:
+            code = "ABORTED"
+            raise
+        except Exception as error:
+            code = "INTERNAL"
+            log.exception("a call failed", method=method)
+            defect = errors.Fault(
+                "INTERNAL",
+                "A defect of ours, and it is logged; try again, and report it if it comes back.",
+                metadata={"kind": type(error).__name__},
+            )
+            await context.abort_with_status(rpc_status.to_status(errors.to_status(defect)))
+        finally:
+            seconds = time.perf_counter() - began
+            telemetry.RPC_SECONDS.labels(method, code).observe(seconds)
+
+
+def _wrapped(handler: Any, around: Callable[[Context], Any]) -> Any:
+    """Put *around* a handler of any of the four kinds; streams are async generators."""
+
+    async def unary(request: Any, context: Context) -> Any:
+        async with around(context):
+            return await (handler.unary_unary or handler.stream_unary)(request, context)
+
+    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+        async with around(context):
+            async for message in (handler.unary_stream or handler.stream_stream)(request, context):
+                yield message
+
+    make = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[handler.request_streaming, handler.response_streaming]
+    return make(
+        stream if handler.response_streaming else unary,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )

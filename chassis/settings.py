@@ -1,0 +1,110 @@
+"""
+Settings: a frozen dataclass read once from the environment.
+
+A start that cannot work lists everything that is wrong with it at once, and ends with
+exit status 78 (EX_CONFIG).
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+EX_CONFIG = 78
+
+Settings = TypeVar("Settings")
+
+
+class SettingsError(Exception):
+    """Some settings are missing or malformed; *problems* has a line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Secret(str):
+    """Text that never prints."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    __str__ = __repr__
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return str.__str__(self)
+
+
+def setting(
+    name: str, parse: Callable[[str], Any] = str, *, default: str | None = None, help: str = ""
+) -> Any:
+    """
+    Declare a field read from the variable *name* by *parse*, which raises ValueError.
+
+    Without *default* it is required. *help* says what to put there.
+    """
+    return dataclasses.field(
+        metadata={"name": name, "parse": parse, "default": default, "help": help}
+    )
+
+
+def read(kind: type[Settings], environment: Mapping[str, str]) -> Settings:
+    """Make a *kind* from *environment*; raise SettingsError with all that is wrong."""
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        name, help_ = field.metadata["name"], field.metadata["help"]
+        raw = environment.get(name) or field.metadata["default"]
+        if raw is None:
+            problems.append(f"{name} is not set. {help_}".rstrip())
+            continue
+        try:
+            found[field.name] = field.metadata["parse"](raw)
+        except ValueError as error:
+            problems.append(f"{name} is malformed: {error}. {help_}".rstrip())
+    if problems:
+        raise SettingsError(problems)
+    return kind(**found)
+
+
+def give_up(error: SettingsError) -> NoReturn:
+    """Print what is wrong and end the process as EX_CONFIG."""
+    for problem in error.problems:
+        print(f"settings: {problem}", file=sys.stderr)
+    raise SystemExit(EX_CONFIG)
+
+
+def port(text: str) -> int:
+    """Parse a port: 1 to 32767, since above begins the range of outgoing connections."""
+    if not text.isdecimal() or not 1 <= int(text) <= 32767:
+        raise ValueError(f"{text!r} is no port from 1 to 32767")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """Parse a number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{text!r} is not above 0")
+    return value
+
+
+def secret(text: str) -> Secret:
+    """Parse a secret of at least 16 characters."""
+    if len(text) < 16:
+        raise ValueError("a secret needs at least 16 characters")
+    return Secret(text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Parse one of *words*."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return parse

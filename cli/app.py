@@ -1,0 +1,277 @@
+"""
+The commands of `studio`. Each imports what it needs when it runs, so that all start quickly.
+
+Exit status: 0 well, 1 not, 2 misused, 78 wrong settings, 130 left by Ctrl-C.
+"""
+
+# ruff: noqa: FBT002, PLR0917  (an option of the command line is a parameter here)
+
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from chassis.settings import EX_CONFIG, SettingsError
+from cli.folder import CannotUse, Folder
+from cli.settings import CHECKOUT, StackSettings, load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="One prompt, many image models, every picture kept for good.",
+)
+jobs_app = typer.Typer(help="Past and running jobs.", invoke_without_command=True)
+keys_app = typer.Typer(help="API keys, for a stack with AUTH=keys.", no_args_is_help=True)
+app.add_typer(jobs_app, name="jobs")
+app.add_typer(keys_app, name="keys")
+
+AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")]
+
+
+def main() -> NoReturn:
+    """Run a command; what is known to go wrong ends in a line that says what to do."""
+    try:
+        app(prog_name="studio")
+    except SettingsError as error:
+        _end([f"settings: {problem}" for problem in error.problems], EX_CONFIG)
+    except CannotUse as error:
+        _end([str(error)], 1)
+    except KeyboardInterrupt:
+        _end([], 130)
+    except BrokenPipeError:  # `studio logs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end([], 141)
+    sys.exit(0)
+
+
+def _end(lines: list[str], status: int) -> NoReturn:
+    for line in lines:
+        print(f"studio: {line}", file=sys.stderr)
+    sys.exit(status)
+
+
+@app.command()
+def up(
+    generators: Annotated[int, typer.Option(min=1, max=16, help="Generators side by side.")] = 1,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready.")] = False,
+) -> None:
+    """Start the stack here and keep it running until Ctrl-C."""
+    if not detach:
+        command = [sys.executable, "-P", "-m", "cli.supervisor", "--generators", str(generators)]
+        sys.stdout.flush()
+        os.execv(sys.executable, command)  # noqa: S606
+    from cli import stack
+
+    settings = load()
+    if not stack.running(Folder(settings.data)):
+        _started(lambda: stack.start_detached(settings, generators, _say))
+        _started(lambda: stack.ensure(settings, _say))
+    print(settings.public)
+
+
+@app.command()
+def down() -> None:
+    """End the stack of this folder. Everything that was made stays."""
+    from cli import stack
+
+    folder = Folder(load().data)
+    _say("stopped" if stack.end(folder) else f"no stack runs in {folder.path}")
+
+
+@app.command()
+def ps(as_json: AsJson = False) -> None:
+    """List the processes of the running stack."""
+    import json
+
+    folder = Folder(load().data)
+    state = folder.read_state() or {"processes": []}
+    if as_json:
+        print(json.dumps(state["processes"]))
+        return
+    for one in state["processes"]:
+        print(f"{one['name']:<14}{one['pid']:>8}  port {one['port']}")
+    if not state["processes"]:
+        _say(f"no stack runs in {folder.path}; ./studio up starts one")
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A process, as `studio ps` names it.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each.")] = 20,
+) -> None:
+    """Show what the processes wrote."""
+    from cli.tail import show
+
+    show(Folder(load().data).logs, name, lines=lines, follow=follow)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is configured, missing or unreachable, and what to do about it."""
+    from cli.doctor import examine
+
+    raise typer.Exit(examine(as_json=as_json))
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to draw; - reads it from standard input.")],
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Repeatable.")] = None,
+    count: Annotated[int | None, typer.Option("--count", "-c", help="Images a model.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For a repeatable result.")] = None,
+    aspect: Annotated[str, typer.Option(help="Such as 16:9.")] = "",
+    size: Annotated[str, typer.Option(help="Such as 1024x768.")] = "",
+    negative: Annotated[str, typer.Option(help="What not to draw.")] = "",
+    preset: Annotated[str, typer.Option(help="Key of a preset; see studio presets.")] = "",
+    project: Annotated[str, typer.Option(help="A label to group by.")] = "",
+    title: Annotated[str, typer.Option(help="A name for the job.")] = "",
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Refuse above this many US dollars.")
+    ] = None,
+    as_json: AsJson = False,
+    open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
+) -> None:
+    """Draw, and print permanent links. Starts a stack that stays if none runs."""
+    from cli.generate import Order, run
+
+    settings = load()
+    order = Order(
+        prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,
+        negative_prompt=negative, preset=preset, project=project, title=title,
+        parameters=param or [], max_cost_usd=max_cost,
+    )  # fmt: skip
+    _started(lambda: _ensure(settings))
+    status = _troubled(lambda: run(_edge(settings), order, as_json=as_json, open_=open_))
+    raise typer.Exit(status)
+
+
+@jobs_app.callback()
+def jobs(context: typer.Context, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List the newest jobs."""
+    if context.invoked_subcommand:
+        return
+    from cli.lists import jobs as show
+
+    _troubled(lambda: show(_edge(load()), limit, as_json=as_json))
+
+
+@jobs_app.command("watch")
+def watch(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Watch a job from its first event to its end."""
+    from cli.job import follow
+
+    edge = _edge(load())
+    status = _troubled(lambda: follow(edge.watch(job_id, _say), as_json=as_json))
+    raise typer.Exit(status)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the models that can draw here."""
+    from cli.lists import models as show
+
+    _troubled(lambda: show(_edge(load()), as_json=as_json))
+
+
+@app.command()
+def presets(as_json: AsJson = False) -> None:
+    """List the presets."""
+    from cli.lists import presets as show
+
+    _troubled(lambda: show(_edge(load()), as_json=as_json))
+
+
+@keys_app.command("create")
+def create_key(
+    label: Annotated[str, typer.Argument(help="What it is for.")],
+    user: Annotated[str, typer.Option(help="Whose it is; a new name is a new user.")] = "local",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="generate, read, write, caps, keys; the first three if none is named."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it: it is shown this once."""
+    from cli.keys import create
+
+    _troubled(lambda: create(load(), label, user, scope or [], as_json=as_json))
+
+
+@keys_app.command("list")
+def list_keys(as_json: AsJson = False) -> None:
+    """List every user's keys, without the keys themselves."""
+    from cli.keys import list_all
+
+    _troubled(lambda: list_all(load(), as_json=as_json))
+
+
+@keys_app.command("revoke")
+def revoke_key(key: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Revoke a key; within a second nobody comes in with it."""
+    from cli.keys import revoke
+
+    _troubled(lambda: revoke(load(), key))
+
+
+@app.command(
+    context_settings={
+        "ignore_unknown_options": True,
+        "allow_extra_args": True,
+        "help_option_names": [],
+    }
+)
+def test(context: typer.Context) -> None:
+    """Run the tests; --release adds the long ones, all else goes to pytest."""
+    arguments = [argument for argument in context.args if argument != "--release"]
+    marks = [] if "--release" in context.args else ["-m", "not release"]
+    os.chdir(CHECKOUT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *marks, *arguments])  # noqa: S606
+
+
+def _ensure(settings: StackSettings) -> None:
+    from cli import stack
+
+    stack.ensure(settings, _say)
+
+
+def _edge(settings: StackSettings) -> Any:
+    from cli.edge import Edge
+
+    if settings.auth == "keys" and not settings.api_key:
+        raise SettingsError(
+            ["AUTH=keys needs STUDIO_API_KEY here; `./studio keys create NAME` makes a key"]
+        )
+    state = Folder(settings.data).read_state()
+    return Edge(state["address"] if state else settings.address, settings.api_key)
+
+
+def _started(start: Any) -> None:
+    from cli.stack import CannotStart
+
+    try:
+        start()
+    except CannotStart as error:
+        _end(str(error).splitlines(), error.status)
+
+
+def _troubled(work: Any) -> Any:
+    """Run *work*; what the stack refuses is misuse where its argument was bad."""
+    from cli.edge import Trouble
+
+    try:
+        return work()
+    except Trouble as error:
+        _end([str(error)], 2 if error.status in (400, 422) else 1)
+
+
+def _say(words: str) -> None:
+    print(f"studio: {words}", file=sys.stderr, flush=True)

@@ -1,0 +1,177 @@
+"""
+`studio doctor`: what is configured, missing or unreachable, how full the disk is, and for each
+what to do about it. It changes nothing.
+"""
+
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from chassis.settings import EX_CONFIG, Secret, SettingsError
+from cli import envoy, ports, processes
+from cli.edge import Edge, Trouble
+from cli.folder import CannotUse, Folder
+from cli.screen import output, print_json
+from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings, load, unused_vendors
+
+_GOOD, _NOTE, _BAD = "good", "note", "bad"
+_MARKS = {_GOOD: "[green]ok[/]  ", _NOTE: "[yellow]note[/]", _BAD: "[red]bad[/] "}
+_MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; *remedy* is empty where nothing is to be done."""
+
+    about: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+def examine(*, as_json: bool) -> int:
+    """Print all findings; return 0, 1 where something is bad, 78 where settings are."""
+    findings, status = [], 0
+    try:
+        settings = load()
+    except SettingsError as error:
+        findings = [Finding("settings", _BAD, problem, "correct it") for problem in error.problems]
+        status = EX_CONFIG
+    else:
+        findings = list(_all(settings))
+        status = 1 if any(finding.state == _BAD for finding in findings) else 0
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    return status
+
+
+def _all(settings: StackSettings) -> Iterator[Finding]:
+    folder = Folder(settings.data)
+    yield _machine()
+    yield from _settings(settings)
+    yield from _folder(settings, folder)
+    yield from _engines(settings)
+    state = folder.read_state()
+    if state is None:
+        yield from _ports(settings)
+        yield Finding("stack", _NOTE, "does not run", "./studio up starts it")
+    else:
+        yield from _running(settings, state)
+
+
+def _machine() -> Finding:
+    words = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    return Finding("machine", _GOOD, f"{words}, {os.cpu_count()} cores, checkout in {CHECKOUT}")
+
+
+def _settings(settings: StackSettings) -> Iterator[Finding]:
+    hidden = ("STUDIO_DATA", *SECRETS)
+    given = sorted(name for name in NAMES if os.environ.get(name) and name not in hidden)
+    secret = sorted(f"{name}=***" for name in SECRETS if name in NAMES and os.environ.get(name))
+    shown = ", ".join([f"{name}={os.environ[name]}" for name in given] + secret)
+    where = " and .env" if (CHECKOUT / ".env").exists() else ""
+    yield Finding("settings", _GOOD, f"from the environment{where}: {shown or 'all as they come'}")
+    yield Finding("access", _GOOD, f"AUTH={settings.auth}, links begin with {settings.public}")
+    if settings.auth == "keys" and not settings.api_key:
+        remedy = "./studio keys create NAME, then set STUDIO_API_KEY"
+        yield Finding("access", _NOTE, "no STUDIO_API_KEY for the commands here", remedy)
+    if unused := unused_vendors():
+        words = f"{', '.join(unused)} set: this release draws with its own models alone"
+        yield Finding("vendors", _NOTE, words, "nothing is sent to a vendor; leave them or not")
+
+
+def _folder(settings: StackSettings, folder: Folder) -> Iterator[Finding]:
+    parent = folder.path
+    while not parent.exists():
+        parent = parent.parent
+    if parent != folder.path:
+        yield Finding("data", _GOOD, f"{folder.path} will be made at the first start")
+    else:
+        try:
+            folder.prepare()
+            yield Finding("data", _GOOD, f"{folder.path} can be written")
+        except CannotUse as error:
+            yield Finding("data", _BAD, str(error), "as it says")
+    moved = folder.path / "postgres.moved"
+    if moved.exists():
+        yield Finding("data", _NOTE, f"the database lives in {moved.read_text().strip()}")
+    yield _disk(parent, settings.disk_reserve)
+
+
+def _disk(place: Path, reserve: int) -> Finding:
+    usage = shutil.disk_usage(place)
+    free, full = usage.free // _MEGABYTE, 100 * usage.used // max(1, usage.used + usage.free)
+    words = f"{free:,} MB free where the data is ({full} % full); {reserve} MB are kept in reserve"
+    if free <= reserve:
+        return Finding("disk", _BAD, words, "free some space: no new job is taken until then")
+    if free < 4 * reserve:
+        return Finding("disk", _NOTE, words, "free some space soon")
+    return Finding("disk", _GOOD, words)
+
+
+def _engines(settings: StackSettings) -> Iterator[Finding]:
+    yield _engine("PostgreSQL", settings.database_url, 5432, "DATABASE_URL")
+    yield _engine("NATS", settings.nats_url, 4222, "NATS_URL")
+    if settings.vault_url:
+        vault = Path(unquote(urlsplit(settings.vault_url).path))
+        good = vault.is_dir() and os.access(vault, os.W_OK)
+        words = f"{vault} {'can' if good else 'cannot'} be written"
+        yield Finding("vault", _GOOD if good else _BAD, words, "" if good else "see VAULT_URL")
+    if envoy.installed():
+        yield Finding("Envoy", _GOOD, f"in front, on {settings.address}")
+    else:
+        words = (
+            f"has no package for this platform: the gateway itself takes port {settings.edge}, "
+            f"and gRPC stays on {settings.generator}, {settings.catalog} and {settings.storage}"
+        )
+        yield Finding("Envoy", _NOTE, words, "nothing to do; gRPC-Web is what is missing")
+
+
+def _engine(name: str, url: Secret, port: int, setting: str) -> Finding:
+    if not url:
+        return Finding(name, _GOOD, "embedded")
+    parts = urlsplit(url.reveal())
+    where = (parts.hostname or "127.0.0.1", parts.port or port)
+    try:
+        socket.create_connection(where, 3).close()
+    except OSError as error:
+        words = f"{where[0]}:{where[1]} cannot be reached: {error.strerror or error}"
+        return Finding(name, _BAD, words, f"start it, or correct {setting}")
+    return Finding(name, _GOOD, f"{where[0]}:{where[1]} can be reached")
+
+
+def _ports(settings: StackSettings) -> Iterator[Finding]:
+    taken = ports.taken(processes.ports(settings, 1))
+    for found, remedy in taken:
+        yield Finding("ports", _BAD, found, remedy)
+    if not taken:
+        yield Finding("ports", _GOOD, "all that a stack needs are free")
+
+
+def _running(settings: StackSettings, state: dict[str, Any]) -> Iterator[Finding]:
+    names = [process["name"] for process in state["processes"]]
+    yield Finding("stack", _GOOD, f"{state['state']}: {', '.join(names)}")
+    try:
+        Edge(state["address"], settings.api_key).get("/readyz")
+    except Trouble as trouble:
+        yield Finding("stack", _BAD, str(trouble), "./studio logs says why; or down, then up")
+    else:
+        yield Finding("stack", _GOOD, f"answers on {state['address']}")
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.markup import escape
+
+    for finding in findings:
+        words = f"{_MARKS[finding.state]} {finding.about:<10} {escape(finding.found)}"
+        output.print(words, soft_wrap=True)
+        if finding.remedy:
+            output.print(f"                → {escape(finding.remedy)}", soft_wrap=True)

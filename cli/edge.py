@@ -1,0 +1,175 @@
+"""
+The running stack over HTTP, as any client reaches it: JSON, and event streams that resume.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from chassis.settings import Secret
+
+_SILENCE = 45.0  # seconds; a comment comes every 15
+_GIVE_UP = 120.0  # seconds without a stack until a watch ends
+_PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0)
+
+
+class Trouble(Exception):
+    """The stack said no, or nothing; *status* is HTTP's, 0 where it was not reached."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a job; *sequence* is 0 for a live one."""
+
+    kind: str
+    data: dict[str, Any]
+    sequence: int = 0
+
+
+@dataclass(slots=True)
+class Edge:
+    """A stack at *address*; *api_key* is empty where AUTH is none."""
+
+    address: str
+    api_key: Secret = field(default_factory=lambda: Secret(""))
+
+    def client(self) -> httpx.Client:
+        headers = {"User-Agent": "studio-cli", "Accept-Encoding": "identity"}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key.reveal()}"
+        patience = httpx.Timeout(30, connect=5)
+        return httpx.Client(
+            base_url=self.address, headers=headers, timeout=patience, trust_env=False
+        )
+
+    def get(self, path: str, **query: str | int) -> dict[str, Any]:
+        """Return what *path* answers, less what is empty in *query*."""
+        wanted = {name: value for name, value in query.items() if value}
+        with self.client() as client:
+            try:
+                answer = client.get(path, params=wanted)
+            except httpx.HTTPError as error:
+                raise _unreachable(self.address, error) from error
+        _check(answer)
+        found = answer.json()
+        return found if isinstance(found, dict) else {"items": found}
+
+    def generate(
+        self, request: Mapping[str, Any], request_id: str, said: Callable[[str], None]
+    ) -> Iterator[Event]:
+        """Start a job and yield its events to the last, over any number of connections."""
+
+        def start(client: httpx.Client) -> httpx.Request:
+            headers = {"Idempotency-Key": request_id, "Accept": "text/event-stream"}
+            return client.build_request(
+                "POST", "/images/generate/stream", json=request, headers=headers
+            )
+
+        yield from self._follow(start, "", said)
+
+    def watch(self, job_id: str, said: Callable[[str], None]) -> Iterator[Event]:
+        """Yield the events of a job from its first to its last."""
+        yield from self._follow(None, job_id, said)
+
+    def _follow(
+        self,
+        start: Callable[[httpx.Client], httpx.Request] | None,
+        job_id: str,
+        said: Callable[[str], None],
+    ) -> Iterator[Event]:
+        last, failures, heard = 0, 0, time.monotonic()
+        with self.client() as client:
+            while True:
+                request = start(client) if start else _events(client, job_id, last)
+                try:
+                    for event in _read(client, request):
+                        failures, heard = 0, time.monotonic()
+                        if 0 < event.sequence <= last:
+                            continue
+                        last = event.sequence or last
+                        if event.kind == "accepted":
+                            start, job_id = None, event.data["job_id"]
+                        yield event
+                        if event.kind == "completed":
+                            return
+                except (httpx.HTTPError, Trouble) as error:
+                    _raise_unless_passing(error)
+                    if time.monotonic() - heard > _GIVE_UP:
+                        raise _unreachable(self.address, error) from error
+                failures += 1
+                if failures == 2:
+                    said("the stack does not answer; trying again")
+                time.sleep(_PAUSES[min(failures - 1, len(_PAUSES) - 1)])
+
+
+def _events(client: httpx.Client, job_id: str, last: int) -> httpx.Request:
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(last)}
+    return client.build_request("GET", f"/images/jobs/{job_id}/events", headers=headers)
+
+
+def _read(client: httpx.Client, request: httpx.Request) -> Iterator[Event]:
+    request.extensions["timeout"] = {"connect": 5, "read": _SILENCE, "write": 30, "pool": 5}
+    answer = client.send(request, stream=True)
+    try:
+        if answer.status_code != 200:
+            answer.read()
+            _check(answer)
+            return
+        yield from parse(answer.iter_lines())
+    finally:
+        answer.close()
+
+
+def parse(lines: Iterator[str]) -> Iterator[Event]:
+    """Turn the lines of an event stream into events."""
+    data: list[str] = []
+    kind, number = "", 0
+    for line in lines:
+        name, _, text = line.partition(":")
+        text = text.removeprefix(" ")
+        if not line:
+            if data:
+                yield Event(kind, json.loads("\n".join(data)), number)
+            kind, data, number = "", [], 0
+        elif name == "event":
+            kind = text
+        elif name == "data":
+            data.append(text)
+        elif name == "id" and text.isdecimal():
+            number = int(text)
+
+
+def _check(answer: httpx.Response) -> None:
+    """Raise what a problem document says."""
+    if answer.is_success:
+        return
+    try:
+        problem = answer.json()
+        words = str(problem.get("detail") or problem.get("title"))
+    except (ValueError, AttributeError):
+        words = answer.text.strip()[:300] or answer.reason_phrase
+    if answer.status_code == 401:
+        words += " (set STUDIO_API_KEY; `./studio keys create NAME` makes one)"
+    raise Trouble(words, answer.status_code)
+
+
+def _raise_unless_passing(error: Exception) -> None:
+    """A gateway that is just starting again passes; a clear no does not."""
+    if isinstance(error, Trouble) and error.status not in (0, 502, 503, 504):
+        raise error
+
+
+def _unreachable(address: str, error: Exception) -> Trouble:
+    why = str(error) or type(error).__name__
+    return Trouble(
+        f"the stack at {address} cannot be reached: {why}. `./studio up` starts it, "
+        "`./studio doctor` tells more"
+    )

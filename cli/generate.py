@@ -1,0 +1,106 @@
+"""`studio generate`: from the command line to a request, and its pictures."""
+
+import json
+import sys
+import uuid
+import webbrowser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cli.edge import Edge, Event, Trouble
+from cli.job import follow
+from cli.screen import say
+
+_OPEN_AT_MOST = 8  # tabs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command line asks for; empty and None mean: as the preset or the server has it."""
+
+    prompt: str
+    models: list[str]
+    count: int | None
+    seed: int | None
+    aspect: str
+    size: str
+    negative_prompt: str
+    preset: str
+    project: str
+    title: str
+    parameters: list[str]  # [MODEL.]KEY=VALUE
+    max_cost_usd: float | None
+
+    def to_request(self) -> dict[str, Any]:
+        """Return the body of POST /images/generate; raise Trouble where it makes no sense."""
+        wanted = {
+            "prompt": _text(self.prompt),
+            "models": self.models,
+            "count": self.count,
+            "seed": self.seed,
+            "aspect": self.aspect,
+            "size": self.size,
+            "negative_prompt": self.negative_prompt,
+            "preset": self.preset,
+            "project": self.project,
+            "title": self.title,
+            "parameters": _parameters(self.parameters, self.models),
+            "max_cost_usd": self.max_cost_usd,
+        }
+        return {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
+
+
+def run(edge: Edge, order: Order, *, as_json: bool, open_: bool) -> int:
+    """Generate and return the exit status."""
+    request, shown = order.to_request(), _Opener() if open_ else None
+    events = edge.generate(request, str(uuid.uuid4()), say)
+    return follow(shown.over(events) if shown else events, as_json=as_json)
+
+
+class _Opener:
+    """Opens each picture in the browser when it is kept."""
+
+    def over(self, events: Iterator[Event]) -> Iterator[Event]:
+        opened = 0
+        for event in events:
+            if event.kind == "image_kept" and opened < _OPEN_AT_MOST:
+                webbrowser.open_new_tab(event.data["url"])
+                opened += 1
+            yield event
+
+
+def _text(prompt: str) -> str:
+    text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if prompt == "-" else prompt
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Trouble("the prompt is not UTF-8; save or type it as UTF-8", 400) from None
+    if not text.strip():
+        raise Trouble("the prompt is empty; say what to draw", 400)
+    return text
+
+
+def _parameters(given: list[str], models: list[str]) -> dict[str, dict[str, Any]]:
+    """Sort `[MODEL.]KEY=VALUE` by model; a value is JSON where it can be read as such."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        model, _, key = name.rpartition(".")
+        targets = [model] if model else models
+        if not equals or not key:
+            raise Trouble(f"--param {one}: write [MODEL.]KEY=VALUE", 400)
+        if not targets:
+            raise Trouble(
+                f"--param {one}: name the model, as in sketch.{one}, or with --model", 400
+            )
+        for target in targets:
+            found.setdefault(target, {})[key] = _value(text)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

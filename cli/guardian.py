@@ -1,0 +1,53 @@
+"""The supervisor's end of the guardian's pipe (cli/leash.py): which pids to watch."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+
+from cli import leash
+
+
+class Guardian:
+    """Started again if it dies, and then told everything again."""
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock  # inherited, so that the folder stays taken until it is done
+        self._watched: dict[int, int] = {}
+        self._start()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", leash.__file__],
+            stdin=subprocess.PIPE,
+            pass_fds=[self._lock],
+            start_new_session=True,
+            cwd="/",
+        )
+
+    def watch(self, pid: int, asked: int) -> None:
+        self._watched[pid] = asked
+        self._tell(f"+{pid} {asked}\n")
+
+    def forget(self, pid: int) -> None:
+        self._watched.pop(pid, None)
+        self._tell(f"-{pid}\n")
+
+    def look(self) -> None:
+        """Start it again if it has ended."""
+        if self._process.poll() is not None:
+            self._start()
+            for pid, asked in self._watched.items():
+                self._tell(f"+{pid} {asked}\n")
+
+    def dismiss(self) -> None:
+        """Let it go; whatever it still watches ends."""
+        if self._process.stdin:
+            with suppress(OSError):
+                self._process.stdin.close()
+        self._process.wait()
+
+    def _tell(self, line: str) -> None:
+        if self._process.stdin:
+            with suppress(OSError):  # it died: `look` tells the next one
+                os.write(self._process.stdin.fileno(), line.encode())

@@ -1,0 +1,100 @@
+"""
+A job on the screen: from its events to bars, links, what it cost, and an exit status.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from cli.edge import Event
+from cli.screen import Bars, complain, dollars, print_json, say
+
+ALL_KEPT, SOME_OR_NONE, DETACHED = 0, 1, 130
+
+
+def follow(events: Iterator[Event], *, as_json: bool) -> int:
+    """Show *events* to the end and return the exit status; Ctrl-C leaves the job alone."""
+    shown = _Shown()
+    try:
+        with Bars() as bars:
+            for event in events:
+                shown.take(event, bars)
+    except KeyboardInterrupt:
+        return _detach(shown, as_json=as_json)
+    if shown.outcome is None:
+        complain("the stream ended before the job did")
+        return SOME_OR_NONE
+    _print(shown.outcome, as_json=as_json)
+    return _status(shown.outcome)
+
+
+class _Shown:
+    """What was seen of a job so far."""
+
+    def __init__(self) -> None:
+        self.job_id = ""
+        self.links: list[str] = []
+        self.outcome: dict[str, Any] | None = None
+
+    def take(self, event: Event, bars: Bars) -> None:
+        data = event.data
+        purchase, model = str(data.get("purchase_id", "")), str(data.get("model", ""))
+        match event.kind:
+            case "accepted":
+                self.job_id = str(data["job_id"])
+            case "queued":
+                bars.plan(data.get("purchases", []))
+            case "purchased":
+                bars.move(purchase, model, 0.0, "drawing")
+            case "progress":
+                bars.move(purchase, model, data.get("fraction"), "drawing")
+            case "image_kept":
+                self.links.append(data["url"])
+                bars.end(purchase, model, f"kept, {data['width']}x{data['height']}", good=True)
+            case "purchase_ended":
+                bars.end(purchase, model, _why(data), good=False)
+            case "unclear":
+                bars.move(purchase, model, None, "unclear: asking the provider")
+            case "warning":
+                bars.say(f"{model}: {data.get('message', '')}".removeprefix(": "))
+            case "completed":
+                self.outcome = data
+
+
+def _why(ended: dict[str, Any]) -> str:
+    error = ended.get("error") or {}
+    return str(error.get("message") or ended.get("state") or "failed")
+
+
+def _detach(shown: _Shown, *, as_json: bool) -> int:
+    if not as_json:
+        _print_links(shown.links)
+    if shown.job_id:
+        say(f"detached; the job goes on: ./studio jobs watch {shown.job_id}")
+    else:
+        say("detached before the job was accepted; ./studio jobs shows whether it was")
+    return DETACHED
+
+
+def _print(outcome: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome)
+        return
+    _print_links([image["url"] for image in outcome["images"]])
+    for failure in outcome["failures"]:
+        charged = {True: "charged", False: "not charged"}.get(failure["charged"], "charge unclear")
+        words = failure.get("message") or failure["reason"]
+        complain(f"{failure['model']}: {words} ({charged})")
+    kept = len(outcome["images"])
+    images = "1 image" if kept == 1 else f"{kept} images"
+    say(f"{images} kept for {dollars(outcome['cost_usd'])} (job {outcome['job_id']})")
+
+
+def _print_links(links: list[str]) -> None:
+    for link in links:
+        sys.stdout.write(f"{link}\n")
+    sys.stdout.flush()
+
+
+def _status(outcome: dict[str, Any]) -> int:
+    return ALL_KEPT if outcome["state"] == "succeeded" else SOME_OR_NONE

@@ -1,0 +1,43 @@
+"""Which ports a stack needs, which of them are taken, and by whom."""
+
+import socket
+from collections.abc import Iterable
+
+
+def taken(wanted: Iterable[tuple[int, str, str]]) -> list[tuple[str, str]]:
+    """Tell of each port that is taken by whom, and the remedy.
+
+    *wanted* are ports, each with the process that needs it and the setting that moves it.
+    """
+    return [
+        (
+            f"port {port}, which {process} needs, is taken by {holder(port)}",
+            f"end that, or set {setting} to another",
+        )
+        for port, process, setting in wanted
+        if not _is_free(port)
+    ]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def holder(port: int) -> str:
+    """Return the name and pid of who listens on *port*, as far as we may see it."""
+    import psutil  # type: ignore[import-untyped,unused-ignore]
+
+    try:
+        for connection in psutil.net_connections("tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return "another process"

@@ -1,0 +1,220 @@
+"""
+What a stack is told: the environment, then `.env` in the checkout, then the defaults.
+
+All problems are listed at once. Names that `.env` has and nobody knows are an error, since a
+misspelt setting that is silently ignored costs an afternoon.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chassis import settings as chassis_settings
+from chassis.settings import Secret, SettingsError, setting
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Spoken of in the documentation, not drawn with by this release: known, and said so by `doctor`.
+VENDORS = (
+    "REPLICATE_API_TOKEN", "RECRAFT_API_TOKEN", "OPENAI_API_KEY", "GEMINI_API_KEY",
+    "ANTHROPIC_API_KEY", "CLOUDINARY_URL", "REPLICATE_BASE_URL", "RECRAFT_BASE_URL",
+    "OPENAI_BASE_URL", "GEMINI_BASE_URL", "ANTHROPIC_BASE_URL", "CLOUDINARY_BASE_URL", "LAB_PORT",
+)  # fmt: skip
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_PORTS = ("edge", "gateway", "catalog", "storage", "generator", "postgres", "nats")
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text and urlsplit(text).scheme not in schemes:
+            raise ValueError(f"it must begin with {' or '.join(f'{s}://' for s in schemes)}")
+        return text
+
+    return parse
+
+
+def _secret_url(*schemes: str) -> Callable[[str], Secret]:
+    check = _url(*schemes)
+    return lambda text: Secret(check(text))
+
+
+def _optional_secret(text: str) -> Secret:
+    return chassis_settings.secret(text) if text else Secret("")
+
+
+def _money(text: str) -> str:
+    if text not in ("", "none") and not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+        raise ValueError(f"{text!r} is no amount in US dollars such as 25 or 12.50, nor none")
+    return text
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _number(text: str) -> str:
+    if text and not 0 <= float(text) < float("inf"):
+        raise ValueError(f"{text!r} is no number of seconds")
+    return text
+
+
+def _port(name: str, default: int) -> int:
+    return setting(name, chassis_settings.port, default=str(default), help="Choose a free port.")  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class StackSettings:
+    """All that a stack on one machine can be told; empty text means: as embedded."""
+
+    data: Path = setting("STUDIO_DATA", _folder, default=str(CHECKOUT / "data"))
+    edge: int = _port("EDGE_PORT", 8080)
+    gateway: int = _port("GATEWAY_PORT", 7080)
+    catalog: int = _port("CATALOG_PORT", 7001)
+    storage: int = _port("STORAGE_PORT", 7002)
+    generator: int = _port("GENERATOR_PORT", 7003)
+    postgres: int = _port("POSTGRES_PORT", 7432)
+    nats: int = _port("NATS_PORT", 7422)
+    public_url: str = setting("PUBLIC_URL", _url("http", "https"), default="")
+    database_url: Secret = setting(
+        "DATABASE_URL", _secret_url("postgresql", "postgres"), default="",
+        help="Leave it out for the embedded PostgreSQL.",
+    )  # fmt: skip
+    nats_url: Secret = setting(
+        "NATS_URL", _secret_url("nats", "tls"), default="", help="Leave it out for the embedded."
+    )
+    vault_url: str = setting("VAULT_URL", _url("file"), default="")
+    auth: str = setting("AUTH", chassis_settings.one_of("none", "keys"), default="none")
+    service_secret: Secret = setting("SERVICE_SECRET", _optional_secret, default="")
+    link_key: Secret = setting("LINK_KEY", _optional_secret, default="")
+    api_key: Secret = setting("STUDIO_API_KEY", Secret, default="")
+    spend_cap: str = setting("SPEND_CAP_USD", _money, default="")
+    disk_reserve: int = setting("DISK_RESERVE_MB", _whole, default="256")
+    default_model: str = setting("DEFAULT_MODEL", default="")
+    lookup_lag: str = setting("LOOKUP_LAG", _number, default="")
+    publish_wait: str = setting("PUBLISH_WAIT", _number, default="")
+    otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), default="")
+    log_level: str = setting(
+        "LOG_LEVEL",
+        lambda text: chassis_settings.one_of("debug", "info", "warning", "error")(text.lower()),
+        default="info",
+    )
+
+    @property
+    def address(self) -> str:
+        """Where this machine reaches the stack."""
+        return f"http://127.0.0.1:{self.edge}"
+
+    @property
+    def public(self) -> str:
+        """What links begin with, without a slash at the end."""
+        return (self.public_url or self.address).rstrip("/")
+
+
+NAMES = tuple(field.metadata["name"] for field in fields(StackSettings))
+SECRETS = ("DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY", *VENDORS)
+
+
+def load(
+    environment: Mapping[str, str] | None = None, env_file: Path | None = None
+) -> StackSettings:
+    """Read all settings; raise SettingsError with a line for each problem."""
+    merged, problems = _merged(environment, env_file)
+    try:
+        found = chassis_settings.read(StackSettings, merged)
+    except SettingsError as error:
+        raise SettingsError(problems + error.problems) from None
+    problems += _disagreements(found)
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
+def unused_vendors(
+    environment: Mapping[str, str] | None = None, env_file: Path | None = None
+) -> list[str]:
+    """Names of vendors' settings that are set, and that this release has no use for."""
+    merged, _ = _merged(environment, env_file)
+    return [name for name in VENDORS if merged.get(name)]
+
+
+def _merged(
+    environment: Mapping[str, str] | None, env_file: Path | None
+) -> tuple[dict[str, str], list[str]]:
+    environment = os.environ if environment is None else environment
+    written, problems = read_env_file(env_file or CHECKOUT / ".env")
+    return written | {name: text for name, text in environment.items() if text}, problems
+
+
+def read_env_file(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return what the file sets and what is wrong with it; values are never repeated."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}, []
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, [f"{path} cannot be read: {error}"]
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if not match:
+            problems.append(f"{path.name}, line {number}: write NAME=value")
+        elif match[1] not in NAMES + VENDORS:
+            problems.append(f"{path.name}, line {number}: {_unknown(match[1])}")
+        else:
+            found[match[1]] = _unquoted(match[2])
+    return found, problems
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name.upper(), NAMES + VENDORS, 1)
+    hint = f"did you mean {close[0]}?" if close else "remove it, or see docs/deploy.md"
+    return f"{name} is no setting; {hint}"
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    return re.sub(r"\s+#.*$", "", text)
+
+
+def _disagreements(found: StackSettings) -> list[str]:
+    problems = []
+    seen: dict[int, str] = {}
+    for name in _PORTS:
+        port, other = getattr(found, name), seen.get(getattr(found, name))
+        if other:
+            problems.append(f"{name.upper()}_PORT and {other} are both {port}; change one")
+        seen[port] = f"{name.upper()}_PORT"
+        if name in ("catalog", "storage", "generator"):
+            seen.setdefault(port + 100, f"{name.upper()}_PORT's metrics")
+    if found.auth == "none" and not is_loopback(urlsplit(found.public).hostname or ""):
+        problems.append(
+            f"AUTH=none would open everything to everyone who reaches {found.public}; "
+            "set AUTH=keys, or let PUBLIC_URL name this machine's loopback"
+        )
+    return problems
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

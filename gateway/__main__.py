@@ -1,0 +1,7 @@
+"""Run the gateway: `python -m gateway`."""
+
+from chassis.run import run
+from gateway.compose import serve
+from gateway.settings import Settings
+
+run("gateway", Settings, serve)

@@ -1,0 +1,280 @@
+"""What comes back, for the description at /openapi.json; the JSON itself is made in render.py."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.bodies import State
+
+Id = Annotated[str, Field(pattern=r"^[0-9]+$", description="A number, as text.")]
+Usd = Annotated[float, Field(ge=0, description="US dollars, up to six decimals.")]
+
+
+class Answer(BaseModel):
+    """An object that may gain fields."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+
+class Problem(Answer):
+    """RFC 9457: what went wrong and what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[str, Field(description="What to do about it.")]
+    code: Annotated[str, Field(description="A reason of the contract, such as REQUEST_INVALID.")]
+    instance: str | None = None
+    fields: Annotated[
+        dict[str, str] | None, Field(description="What is wrong, by the argument's name.")
+    ] = None
+    retry_after: Annotated[float | None, Field(description="Seconds.")] = None
+
+
+class ModelEstimate(Answer):
+    """One model's part of an estimate."""
+
+    model: str
+    image_count: int
+    purchase_count: int
+    cost_usd: Usd | None
+
+
+class JobEstimate(Answer):
+    """The most that a job can cost, and what it should cost."""
+
+    reserved_usd: Usd
+    expected_usd: Usd
+    models: list[ModelEstimate]
+
+
+class CostEstimate(JobEstimate):
+    """An estimate, and what the spend cap leaves; null where there is no cap."""
+
+    remaining_usd: Usd | None
+
+
+class Started(Answer):
+    """An admitted job; replayed: the request was seen before."""
+
+    job_id: Id
+    state: State
+    estimate: JobEstimate
+    replayed: bool
+
+
+class Image(Answer):
+    """One kept image; its links never rot."""
+
+    job_id: Id
+    variant_id: Id
+    purchase_id: str
+    model: str
+    version_number: int
+    url: str
+    thumbnail_url: str
+    image_hash: Annotated[str, Field(description="SHA-256 of the bytes, in hex.")]
+    media_type: str
+    size_bytes: int
+    width: int
+    height: int
+    seed: int | None
+    cost_usd: Usd | None
+    generation_time_ms: int
+
+
+class Failure(Answer):
+    """A purchase that brought nothing; charged is null where nobody can tell."""
+
+    purchase_id: str
+    model: str
+    reason: str
+    message: str
+    charged: bool | None
+
+
+class JobSummary(Answer):
+    """A job, as lists tell it."""
+
+    job_id: Id
+    state: State
+    cost_usd: Usd
+    title: str
+    prompt: str
+    models: list[str]
+    count: int
+    aspect: str | None
+    project: str
+    use_case: str
+    preset_used: str
+    request_id: str
+    last_sequence: int
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
+
+
+class Job(JobSummary):
+    """A job with its images and failures."""
+
+    images: list[Image]
+    failures: list[Failure]
+
+
+class Jobs(Answer):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobSummary]
+    next_page_token: str
+
+
+class Variant(Answer):
+    """One kept image with all that is known of it."""
+
+    variant_id: Id
+    job_id: Id
+    version_number: int
+    model: str
+    model_key: str
+    model_version: str
+    original_prompt: str
+    enhanced_prompt: str
+    enhanced_by: str
+    negative_prompt: str
+    parameters: dict[str, Any]
+    url: str
+    cdn_url: str
+    thumbnail_url: str
+    width: int
+    height: int
+    seed: int | None
+    generation_time_ms: int
+    cost_usd: Usd | None
+    replicate_prediction_id: str
+    image_hash: str
+    is_favorite: bool
+    user_rating: Annotated[int, Field(ge=1, le=5)] | None
+    purchase_id: str
+    media_type: str
+    size_bytes: int
+    thumbhash: Annotated[str, Field(description="Base64.")]
+    created_at: datetime
+    published_at: datetime | None
+    deleted_at: datetime | None
+    etag: str
+
+
+class Variants(Answer):
+    """A page of variants; by words, best first, else newest first."""
+
+    variants: list[Variant]
+    next_page_token: str
+
+
+class Preset(Answer):
+    """A recipe, one's own or the system's."""
+
+    preset_id: Id
+    preset_key: str
+    name: str
+    display_name: str
+    model_key: str
+    parameters: dict[str, Any]
+    batch_count: int
+    smart_prompt_enabled: bool
+    use_case: str
+    is_system: bool
+    prompt_template: str
+    negative_prompt: str
+    created_at: datetime | None
+    updated_at: datetime | None
+    etag: str
+
+
+class Presets(Answer):
+    """A page of presets, by key."""
+
+    presets: list[Preset]
+    next_page_token: str
+
+
+class Capabilities(Answer):
+    """What a model takes and does."""
+
+    aspect_ratios: list[str]
+    sizes: list[str]
+    flexible_size: bool
+    max_images_per_purchase: int
+    max_references: int
+    reference_roles: list[str]
+    negative_prompt: bool
+    seed: bool
+    previews: bool
+    cancelable: bool
+    resumable: bool
+    media_types: list[str]
+
+
+class Model(Answer):
+    """An image model; typical_time in seconds."""
+
+    key: str
+    display_name: str
+    provider: str
+    state: Literal["active", "disabled", "degraded", "retired", "unspecified"]
+    capabilities: Capabilities
+    parameters_schema: dict[str, Any]
+    price_per_image_usd: Usd | None
+    typical_time: float | None
+    retire_time: datetime | None
+    successor: str
+
+
+class Models(Answer):
+    """The models, by key."""
+
+    models: list[Model]
+
+
+class SpendCap(Answer):
+    """What a month may cost and has cost; cap_usd and remaining_usd are null without a cap."""
+
+    period: str
+    cap_usd: Usd | None
+    spent_usd: Usd
+    reserved_usd: Usd
+    unclear_usd: Usd
+    remaining_usd: Usd | None
+    period_end_time: datetime | None
+
+
+class UsageLine(Answer):
+    """What one model, project, use case or day cost."""
+
+    key: str
+    image_count: int
+    purchase_count: int
+    cost_usd: Usd
+
+
+class Usage(Answer):
+    """What was spent, and on what."""
+
+    cap: SpendCap
+    lines: list[UsageLine]
+    total_usd: Usd
+    language_usd: Usd
+
+
+class Health(Answer):
+    """That the gateway runs."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Answer):
+    """That every service behind the gateway runs."""
+
+    status: Literal["ready"]
+    services: dict[str, bool]

@@ -1,0 +1,215 @@
+"""
+What people send: bodies and filters, checked before any service is asked.
+
+What is wrong is told by field, an unknown field with what is allowed. Whether a model,
+preset or parameter exists is for the services to say.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from chassis.errors import Invalid
+
+LARGEST = 2**63 - 1
+_DEEPEST = 32  # levels of lists and objects in a body
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+Text = Annotated[str, StringConstraints(max_length=500)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=32_000, pattern=r"\S")]
+Aspect = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$")]
+PixelSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
+PageSize = Annotated[int, Field(ge=0, le=2**31 - 1, description="Most to return; 0 is 50.")]
+
+
+State = Literal[
+    "queued", "running", "canceling", "succeeded", "partially_succeeded", "failed", "canceled"
+]
+
+
+class Body(BaseModel):
+    """One JSON object: no unknown field, no text that PostgreSQL cannot hold."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            _refuse_unknown(cls, data)
+            for path, value in _walk("", data, 0):
+                if why := _unfit(value):
+                    raise Invalid("REQUEST_INVALID", f"{path}: {why}", fields={path: why})
+        return data
+
+
+class Filter(Body):
+    """Query parameters: text that is read as what it should be."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class Reference(Body):
+    """An input image that is already in the studio."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    role: Literal["style", "subject", "structure", "edit_base", "mask"] | None = None
+
+
+class Spec(Body):
+    """What to make. Left out, or null, is the preset's, then the default."""
+
+    prompt: Prompt
+    models: list[Key] | None = None
+    count: Annotated[int, Field(ge=1, le=32)] | None = None
+    aspect: Aspect | None = None
+    size: PixelSize | None = None
+    seed: Annotated[int, Field(ge=-LARGEST - 1, le=LARGEST)] | None = None
+    negative_prompt: Annotated[str, StringConstraints(max_length=32_000)] | None = None
+    preset: Key | None = None
+    smart_prompt: bool | None = None
+    references: list[Reference] | None = None
+    parameters: dict[str, dict[str, Any]] | None = None
+    fallback_models: list[Key] | None = None
+    title: Text | None = None
+    project: Text | None = None
+    use_case: Text | None = None
+    max_cost_usd: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Spec":
+        if self.aspect and self.size:
+            why = "give aspect or size, not both"
+            raise Invalid("REQUEST_INVALID", f"size: {why}", fields={"size": why})
+        for field in ("models", "fallback_models"):
+            named = getattr(self, field) or []
+            if len(set(named)) < len(named):
+                why = "name each model once; count makes several images of one"
+                raise Invalid("REQUEST_INVALID", f"{field}: {why}", fields={field: why})
+        return self
+
+
+class Generation(Spec):
+    """A job to start; request_id and the Idempotency-Key header are the same thing."""
+
+    request_id: Annotated[UUID, Field(strict=False)] | None = None
+
+
+class VariantChange(Body):
+    """What may be changed of a variant; a rating of null takes it away."""
+
+    is_favorite: bool = False
+    user_rating: Annotated[int, Field(ge=1, le=5)] | None = None
+
+
+class PresetChange(Body):
+    """Fields of a preset; what is left out stays as it is."""
+
+    preset_key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")] = ""
+    name: Text = ""
+    display_name: Annotated[Text, Field(description="The same as name.")] = ""
+    model_key: Annotated[str, StringConstraints(max_length=100)] = ""
+    parameters: dict[str, Any] = {}
+    batch_count: Annotated[int, Field(ge=0, le=32)] = 0
+    smart_prompt_enabled: bool = False
+    use_case: Text = ""
+    prompt_template: Annotated[str, StringConstraints(max_length=32_000)] = ""
+    negative_prompt: Annotated[str, StringConstraints(max_length=32_000)] = ""
+
+
+class NewPreset(PresetChange):
+    """A preset to write."""
+
+    preset_key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    request_id: Annotated[UUID, Field(strict=False)] | None = None
+
+
+class Page(Filter):
+    """Which page of a list."""
+
+    page_size: PageSize = 0
+    page_token: Annotated[str, Field(max_length=2000, description="From the page before.")] = ""
+
+
+class Narrowed(Page):
+    """What jobs and variants are both narrowed by."""
+
+    models: list[Key] = []
+    project: Text = ""
+    use_case: Text = ""
+    preset: Text = ""
+    created_from: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    q: Annotated[str, Field(max_length=1000, description="Words to find.")] = ""
+
+
+class JobFilter(Narrowed):
+    """Which jobs."""
+
+    states: list[State] = []
+
+
+class VariantFilter(Narrowed):
+    """Which variants."""
+
+    job: Annotated[str, Field(pattern=r"^([0-9]{1,19})?$", description="Of this job.")] = ""
+    min_rating: Annotated[int, Field(ge=0, le=5)] = 0
+    favorites_only: bool = False
+    aspect: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,3}:[1-9][0-9]{0,3})?$")] = ""
+    include_deleted: bool = False
+
+
+class PresetFilter(Page):
+    """Which presets."""
+
+    use_case: Text = ""
+    models: list[Key] = []
+
+
+class UsageFilter(Filter):
+    """Which time, and what the lines stand for."""
+
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    group_by: Literal["model", "project", "use_case", "day"] = "model"
+
+
+def _refuse_unknown(kind: type[BaseModel], data: dict[str, Any]) -> None:
+    allowed = sorted(kind.model_fields)
+    if unknown := sorted(set(data) - set(allowed)):
+        why = f"is not known here; there are {', '.join(allowed)}"
+        shown = {name.encode("utf-8", "replace").decode()[:100]: why for name in unknown}
+        raise Invalid("REQUEST_INVALID", f"{', '.join(shown)} {why}", fields=shown)
+
+
+def _walk(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """Yield every key and every plain value, with where it stands."""
+    if depth > _DEEPEST:
+        why = f"goes deeper than {_DEEPEST} levels"
+        raise Invalid("REQUEST_INVALID", f"{path[:100]}: {why}", fields={path[:100]: why})
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield path or "body", key
+            yield from _walk(f"{path}.{key}".lstrip("."), inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _walk(path, inner, depth + 1)
+    else:
+        yield path, value
+
+
+def _unfit(value: Any) -> str:
+    if isinstance(value, str):
+        if found := _UNFIT.search(value):
+            what = "a NUL character" if found[0] == "\0" else "a lone surrogate"
+            return f"has {what}, which cannot be kept; take it out"
+    elif isinstance(value, float) and not math.isfinite(value):
+        return "is no finite number"
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        return "is too large a number"
+    return ""

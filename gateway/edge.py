@@ -1,0 +1,97 @@
+"""
+What stands around every request: a time, a trace, limits, and an answer whatever happens.
+
+Plain ASGI, so that a stream is not wrapped in anything that buffers it.
+"""
+
+import time
+from typing import Any
+
+import prometheus_client
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import errors, logs, telemetry
+from gateway import problem
+from gateway.access import guard_browser
+
+LARGEST_BODY = 1024 * 1024  # bytes
+HTTP_SECONDS = prometheus_client.Histogram(
+    "studio_http_seconds",
+    "Time to the end of the answers to requests, by route and status.",
+    ("method", "route", "status"),
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 60),
+)
+log = logs.get()
+
+
+class Edge:
+    """Wraps *app*, which is reached as *public_host*."""
+
+    def __init__(self, app: ASGIApp, public_host: str) -> None:
+        self._app, self._public_host = app, public_host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, headers = time.perf_counter(), Headers(scope=scope)
+        answer = _Answer(send)
+        with telemetry.span(f"{scope['method']} {scope['path']}", parent=headers):
+            try:
+                guard_browser(scope["method"], headers, self._public_host)
+                await self._app(scope, _limited(receive, headers), answer.send)
+            except errors.Fault as fault:
+                await answer.fail(fault, scope, receive)
+            except Exception:
+                log.exception("a request failed", method=scope["method"], path=scope["path"])
+                await answer.fail(_defect(), scope, receive)
+            finally:
+                route = getattr(scope.get("route"), "path", "none")
+                labels = (scope["method"], route, str(answer.status))
+                HTTP_SECONDS.labels(*labels).observe(time.perf_counter() - began)
+
+
+class _Answer:
+    """Remembers whether the answer has begun: after that no other can be sent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.status = send, 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+    async def fail(self, fault: errors.Fault, scope: Scope, receive: Receive) -> None:
+        if self.status:
+            log.warning("an answer was cut", path=scope["path"], reason=fault.reason)
+            return  # the server cuts the connection, so that it is not taken for whole
+        await problem.respond(fault, instance=scope["path"])(scope, receive, self.send)
+
+
+def _limited(receive: Receive, headers: Headers) -> Receive:
+    told, taken = headers.get("content-length", "0"), 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        if told.isdecimal() and int(told) > LARGEST_BODY:
+            raise _too_large()
+        message: dict[str, Any] = dict(await receive())
+        taken += len(message.get("body", b""))
+        if taken > LARGEST_BODY:
+            raise _too_large()
+        return message
+
+    return limited
+
+
+def _too_large() -> errors.Fault:
+    return problem.HttpFault(413, "Send a body of at most 1 MiB.")
+
+
+def _defect() -> errors.Fault:
+    return errors.Fault(
+        "INTERNAL",
+        "A defect of ours, and it is logged; try again, and report it if it comes back.",
+    )

@@ -1,0 +1,138 @@
+"""
+Faults as RFC 9457 problem+json: one function decides on the status, one renders.
+
+`code` is the reason of the contract, `fields` says what is wrong with which argument.
+"""
+
+import json
+import math
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis import errors
+
+_BY_REASON = {
+    "REQUEST_ID_REUSED": 422,
+    "SPEND_CAP_EXCEEDED": 402,
+    "COST_LIMIT_EXCEEDED": 402,
+    "ETAG_MISMATCH": 412,
+    "DISK_FULL": 507,
+    "IMAGE_TOO_LARGE": 413,
+}
+_BY_KIND: tuple[tuple[type[errors.Fault], int], ...] = (
+    (errors.Invalid, 400),
+    (errors.OutOfRange, 400),
+    (errors.Unauthenticated, 401),
+    (errors.Denied, 403),
+    (errors.Missing, 404),
+    (errors.Exists, 409),
+    (errors.Precondition, 409),
+    (errors.Stale, 409),
+    (errors.Exhausted, 429),
+    (errors.Unavailable, 503),
+    (errors.Late, 503),
+)
+_NAMES_IN_A_BODY = frozenset({"MODEL_UNKNOWN", "PRESET_UNKNOWN"})
+_ADVICE = {
+    404: "There is nothing at this path; /docs lists what there is.",
+    405: "This path takes other methods; /docs lists them.",
+    413: "Send a body of at most 1 MiB.",
+    415: "Send JSON, with 'Content-Type: application/json'.",
+}
+
+
+class HttpFault(errors.Fault):
+    """What only HTTP can get wrong; *status* is the answer's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__("REQUEST_INVALID", message)
+        self.status = status
+
+
+def status_of(fault: errors.Fault, *, in_path: bool) -> int:
+    """Choose the HTTP status; a name that is not known is 404 in a path and 400 in a body."""
+    if isinstance(fault, HttpFault):
+        return fault.status
+    if fault.reason in _NAMES_IN_A_BODY and not in_path:
+        return 400
+    if found := _BY_REASON.get(fault.reason):
+        return found
+    return next((status for kind, status in _BY_KIND if isinstance(fault, kind)), 500)
+
+
+def to_json(fault: errors.Fault, status: int, instance: str | None = None) -> dict[str, Any]:
+    """Render *fault* as the members of a problem."""
+    found: dict[str, Any] = {
+        "type": f"urn:imagestudio:problem:{fault.reason.lower().replace('_', '-')}",
+        "title": fault.reason.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": fault.message,
+        "code": fault.reason,
+    }
+    if instance:
+        found["instance"] = instance
+    if fault.fields:
+        found["fields"] = {name.removeprefix("spec."): why for name, why in fault.fields.items()}
+    if fault.retry_after is not None:
+        found["retry_after"] = fault.retry_after
+    return found
+
+
+def respond(fault: errors.Fault, *, in_path: bool = False, instance: str | None = None) -> Response:
+    """Answer with *fault*."""
+    status = status_of(fault, in_path=in_path)
+    headers = {"Cache-Control": "no-store"}
+    if fault.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(fault.retry_after)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = json.dumps(to_json(fault, status, instance), ensure_ascii=False)
+    return Response(
+        body.encode("utf-8", "replace"), status, headers, media_type="application/problem+json"
+    )
+
+
+async def on_fault(request: Request, fault: Exception) -> Response:
+    """Answer a request that ended in a Fault."""
+    assert isinstance(fault, errors.Fault)
+    return respond(fault, in_path=bool(request.path_params), instance=request.url.path)
+
+
+async def on_http(request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses: no such path, no such method, no JSON."""
+    assert isinstance(error, HTTPException)
+    message = _ADVICE.get(error.status_code, str(error.detail))
+    if error.status_code == 400:
+        message = "The body cannot be read: send JSON in UTF-8, not nested too deeply."
+    answer = respond(HttpFault(error.status_code, message), instance=request.url.path)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """Answer arguments that do not fit their declaration."""
+    assert isinstance(error, RequestValidationError)
+    fault = invalid(error.errors())
+    return respond(fault, in_path=bool(request.path_params), instance=request.url.path)
+
+
+def invalid(found: Any) -> errors.Fault:
+    """Turn pydantic's findings into one Invalid that names each field."""
+    fields = {_name(one["loc"]): one["msg"] for one in found}
+    kinds = {one["type"] for one in found}
+    if kinds == {"json_invalid"}:
+        return errors.Invalid("REQUEST_INVALID", "The body is not JSON: check it, and send again.")
+    if "" in fields:
+        return HttpFault(
+            400, "Send one JSON object as the body, with 'Content-Type: application/json'."
+        )
+    told = "; ".join(f"{name}: {why}" for name, why in fields.items())
+    return errors.Invalid("REQUEST_INVALID", told, fields=fields)
+
+
+def _name(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location[1:])  # the first says body, query or header

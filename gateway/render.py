@@ -1,0 +1,206 @@
+"""The contract's messages as the JSON that people read: jobs, images, presets, models, usage."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from gateway.plain import cost, dollars, plain, time, word
+from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageResponse
+from imagestudio.catalog.v1.preset_pb2 import Preset
+from imagestudio.generator.v1.model_pb2 import Model
+from imagestudio.type.v1.cost_pb2 import CHARGED_NO, CHARGED_YES
+from imagestudio.type.v1.image_pb2 import ImageOutput, Variant
+from imagestudio.type.v1.job_event_pb2 import JobEvent
+from imagestudio.type.v1.job_pb2 import Job, JobEstimate, JobFailure, JobState
+
+_CHARGED = {CHARGED_YES: True, CHARGED_NO: False}  # else None: nobody can tell
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders with links that stand on *public_url*."""
+
+    public_url: str
+
+    def link(self, found: str) -> str:
+        """Make a path of ours a whole URL; what is one already stays."""
+        return self.public_url + found if found.startswith("/") else found
+
+    def event(self, event: JobEvent) -> tuple[str, dict[str, Any]] | None:
+        """Return the name and the payload of *event*; None for what only keeps a stream alive."""
+        kind = event.WhichOneof("event")
+        if kind is None or kind == "heartbeat":
+            return None
+        payload = getattr(event, kind)
+        match kind:
+            case "accepted":
+                found = {"estimate": estimate(payload.estimate)}
+            case "image_kept" | "image_published":
+                return kind, self.image(payload)
+            case "completed":
+                return kind, self.job_outcome(payload.job)
+            case "progress":
+                return kind, progress(payload)
+            case _:
+                found = plain(payload)
+        return kind, {"job_id": last_part(event.job), **found, "event_time": time(event.event_time)}
+
+    def image(self, image: ImageOutput) -> dict[str, Any]:
+        """Render one kept image of a job."""
+        job_id, variant_id = variant_ids(image.variant)
+        return {
+            "job_id": job_id,
+            "variant_id": variant_id,
+            "purchase_id": image.purchase_id,
+            "model": image.model,
+            "version_number": image.version_number,
+            "url": self.link(image.url),
+            "thumbnail_url": self.link(image.thumbnail_url),
+            "image_hash": image.image_hash,
+            "media_type": image.media_type,
+            "size_bytes": image.size_bytes,
+            "width": image.size.width,
+            "height": image.size.height,
+            "seed": image.seed if image.HasField("seed") else None,
+            "cost_usd": cost(image.cost),
+            "generation_time_ms": image.generation_time.ToMilliseconds(),
+        }
+
+    def variant(self, variant: Variant) -> dict[str, Any]:
+        """Render a variant: the columns of its row, and the words that an image has for them."""
+        found = plain(variant)
+        job_id, variant_id = variant_ids(variant.name)
+        url, thumbnail = self.link(variant.cdn_url), self.link(variant.thumbnail_url)
+        for absent in ("name", "user", "generation_time"):
+            del found[absent]
+        return found | {
+            "job_id": job_id,
+            "variant_id": variant_id,
+            "model": variant.model_key,
+            "url": url,
+            "cdn_url": url,
+            "thumbnail_url": thumbnail,
+            "generation_time_ms": variant.generation_time.ToMilliseconds(),
+            "created_at": found.pop("create_time"),
+            "published_at": found.pop("publish_time"),
+            "deleted_at": found.pop("delete_time"),
+        }
+
+    def job_outcome(self, job: Job) -> dict[str, Any]:
+        """Render what a job came to: the payload of `completed`."""
+        return {
+            "job_id": last_part(job.name),
+            "state": job_state(job),
+            "images": [self.image(image) for image in job.images],
+            "failures": [failure(one) for one in job.failures],
+            "cost_usd": cost(job.cost) or 0.0,
+        }
+
+    def job(self, job: Job) -> dict[str, Any]:
+        """Render a job: its outcome so far and what was asked for."""
+        return self.job_outcome(job) | self.job_summary(job)
+
+    def job_summary(self, job: Job) -> dict[str, Any]:
+        """Render a job without its images and failures, as lists tell it."""
+        return {
+            "job_id": last_part(job.name),
+            "state": job_state(job),
+            "cost_usd": cost(job.cost) or 0.0,
+            "title": job.title,
+            "prompt": job.original_prompt,
+            "models": list(job.spec.models),
+            "count": job.spec.count,
+            "aspect": job.spec.aspect or None,
+            "project": job.project,
+            "use_case": job.use_case,
+            "preset_used": job.preset_used,
+            "request_id": job.request_id,
+            "last_sequence": job.last_sequence,
+            "created_at": time(job.create_time),
+            "updated_at": time(job.update_time),
+            "ended_at": _time_or_none(job, "end_time"),
+        }
+
+
+def estimate(found: JobEstimate) -> dict[str, Any]:
+    """Render what a job should cost."""
+    return {
+        "reserved_usd": cost(found.reserved) or 0.0,
+        "expected_usd": cost(found.expected) or 0.0,
+        "models": [plain(one) for one in found.models],
+    }
+
+
+def progress(found: JobEvent.Progress) -> dict[str, Any]:
+    """Render how far a purchase is."""
+    return {
+        "purchase_id": found.purchase_id,
+        "model": found.model,
+        "fraction": round(found.fraction, 4) if found.HasField("fraction") else None,
+        "estimated": found.estimated,
+    }
+
+
+def failure(found: JobFailure) -> dict[str, Any]:
+    """Render a purchase that brought nothing; charged is null where nobody can tell."""
+    return {
+        "purchase_id": found.purchase_id,
+        "model": found.model,
+        "reason": found.reason,
+        "message": found.message,
+        "charged": _CHARGED.get(found.charged),
+    }
+
+
+def preset(found: Preset) -> dict[str, Any]:
+    """Render a preset; `name` is what people call it."""
+    rendered = plain(found)
+    for absent in ("user", "name"):
+        del rendered[absent]
+    return rendered | {
+        "preset_id": last_part(found.name),
+        "name": found.display_name,
+        "created_at": rendered.pop("create_time"),
+        "updated_at": rendered.pop("update_time"),
+    }
+
+
+def model(found: Model) -> dict[str, Any]:
+    """Render a model of the registry."""
+    rendered = plain(found)
+    del rendered["name"]
+    sizes = [f"{size.width}x{size.height}" for size in found.capabilities.sizes]
+    rendered["capabilities"] |= {"sizes": sizes}
+    return rendered
+
+
+def usage(found: GetUsageResponse) -> dict[str, Any]:
+    """Render a usage report; cap_usd is null where there is no cap."""
+    cap = plain(found.cap)
+    if found.cap.HasField("cap_usd_micros"):
+        left = found.cap.cap_usd_micros - found.cap.spent_usd_micros
+        cap["remaining_usd"] = dollars(max(0, left - found.cap.reserved_usd_micros))
+    else:
+        cap["remaining_usd"] = None
+    return plain(found) | {"cap": cap}
+
+
+def job_state(job: Job) -> str:
+    """Return the word for where *job* stands."""
+    return word(JobState.DESCRIPTOR, job.state)
+
+
+def last_part(name: str) -> str:
+    """Return the id at the end of a resource's name."""
+    return name.rpartition("/")[2]
+
+
+def variant_ids(name: str) -> tuple[str, str]:
+    """Split "jobs/{job}/variants/{variant}"."""
+    parts = name.split("/")
+    return (parts[1], parts[3]) if len(parts) == 4 else ("", last_part(name))
+
+
+def _time_or_none(message: Message, field: str) -> str | None:
+    return time(getattr(message, field)) if message.HasField(field) else None

@@ -1,0 +1,126 @@
+"""The pictures themselves, at links that work for ever; whoever has a link may view."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from chassis.errors import DataLoss, Missing
+from gateway import ranges
+from gateway.access import Behind
+from gateway.describe import problems
+from gateway.services import Services
+from imagestudio.storage.v1.storage_service_pb2 import DownloadAssetRequest, DownloadHeader
+
+router = APIRouter(tags=["files"])
+
+_LINK = re.compile(r"[a-z2-7]{26}")
+_ENDINGS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+    "image/svg+xml": "svg",
+}
+_PATIENCE = 300.0  # seconds that a download may take
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The bytes", "content": {"image/*": {"schema": {"type": "string"}}}},
+    206: {"description": "The range that was asked for"},
+    304: {"description": "The client has it already"},
+    **{code: problems(404, 416)[code] for code in (404, 416, 503)},
+}
+
+
+@router.get("/i/{link}", response_class=Response, responses=_FILE)
+@router.head("/i/{link}", response_class=Response, include_in_schema=False)
+async def file(request: Request, behind: Behind, link: str) -> Response:
+    """Send a picture as it was kept, byte for byte."""
+    return await _send(request, behind, link, thumbnail=False)
+
+
+@router.get("/i/{link}/thumbnail", response_class=Response, responses=_FILE)
+@router.head("/i/{link}/thumbnail", response_class=Response, include_in_schema=False)
+async def thumbnail(request: Request, behind: Behind, link: str) -> Response:
+    """Send a small copy of a picture."""
+    return await _send(request, behind, link, thumbnail=True)
+
+
+async def _send(request: Request, behind: Services, link: str, *, thumbnail: bool) -> Response:
+    if not _LINK.fullmatch(link):
+        raise Missing("RESOURCE_UNKNOWN", "There is no picture behind this link.")
+    asked = DownloadAssetRequest(name=f"links/{link}", thumbnail=thumbnail)
+    found, answers = await _open(behind, asked)
+    etag = f'"{found.sha256}"'
+    headers = _headers(link, found, etag, thumbnail=thumbnail)
+    try:
+        part = ranges.wanted(request.headers, etag, found.size_bytes)
+    except ranges.UnsatisfiableError:
+        await answers.aclose()
+        limit = {"Content-Range": f"bytes */{found.size_bytes}"}
+        return Response(status_code=416, headers=limit)
+    known = ranges.is_known(request.headers, etag)
+    if known or request.method == "HEAD":
+        await answers.aclose()
+        length = {} if known else {"Content-Length": str(found.size_bytes)}
+        return Response(status_code=304 if known else 200, headers=headers | length)
+    if part is None:
+        headers["Content-Length"] = str(found.size_bytes)
+        return StreamingResponse(_chunks(answers, found.size_bytes), headers=headers)
+    await answers.aclose()
+    return await _partial(behind, asked, part, found, headers)
+
+
+async def _partial(
+    behind: Services,
+    asked: DownloadAssetRequest,
+    part: tuple[int, int],
+    found: DownloadHeader,
+    headers: dict[str, str],
+) -> Response:
+    start, stop = part
+    asked.offset = start
+    again, answers = await _open(behind, asked)
+    if again.sha256 != found.sha256:
+        await answers.aclose()
+        raise DataLoss("HASH_MISMATCH", "The file changed under its link; tell whoever runs this.")
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size_bytes}"
+    headers["Content-Length"] = str(stop - start)
+    return StreamingResponse(_chunks(answers, stop - start), 206, headers=headers)
+
+
+async def _open(
+    behind: Services, asked: DownloadAssetRequest
+) -> tuple[DownloadHeader, AsyncGenerator[Any]]:
+    """Begin a download; return its header, and the rest to be read or closed."""
+    answers = behind.storage.stream("DownloadAsset", asked, timeout=_PATIENCE, user_id=0)
+    return (await anext(answers)).header, answers
+
+
+async def _chunks(answers: AsyncGenerator[Any], count: int) -> AsyncIterator[bytes]:
+    """Yield the first *count* bytes and end the call."""
+    async with aclosing(answers):
+        async for answer in answers:
+            yield answer.chunk[:count]
+            count -= len(answer.chunk)
+            if count <= 0:
+                return
+
+
+def _headers(link: str, found: DownloadHeader, etag: str, *, thumbnail: bool) -> dict[str, str]:
+    ending = _ENDINGS.get(found.media_type)
+    shown = "inline" if ending else "attachment"  # what a browser could take for a page
+    name = f"{link[:12]}{'-thumbnail' if thumbnail else ''}.{ending or 'bin'}"
+    return {
+        "Content-Type": found.media_type if ending else "application/octet-stream",
+        "Content-Disposition": f'{shown}; filename="{name}"',
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }

@@ -1,0 +1,183 @@
+"""Jobs: start, watch, list, cancel. A stream is only a view: leaving it cancels nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from chassis.errors import Fault, Invalid
+from gateway import answers, bodies, follow, problem, render, specs
+from gateway.access import Behind
+from gateway.describe import EVENTS, problems
+from gateway.plain import dollars
+from gateway.services import Services, was_cut
+from gateway.sse import EventStream, Frame
+from imagestudio.catalog.v1.catalog_service_pb2 import GetJobRequest, ListJobsRequest
+from imagestudio.generator.v1.generator_service_pb2 import (
+    CancelGenerationRequest,
+    EstimateCostRequest,
+    GenerateImagesRequest,
+    StartGenerationRequest,
+)
+from imagestudio.type.v1.job_event_pb2 import JobEvent
+from imagestudio.type.v1.job_pb2 import Job
+
+router = APIRouter(prefix="/images", tags=["jobs"])
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="The same as request_id. 1 to 255 ASCII characters: the same key with the "
+        "same request is the same job, however often it is sent.",
+    ),
+]
+
+
+@router.post(
+    "/generate/stream",
+    response_class=Response,
+    responses=EVENTS | problems(402, 413, 422, 429, 507),
+)
+async def generate_and_watch(
+    request: Request, behind: Behind, body: bodies.Generation, key: Key = None
+) -> Response:
+    """
+    Start a job and send its events.
+
+    The first is `accepted` with the job's id, which is in Location too; the last is
+    `completed`. After a cut go on with GET /images/jobs/{id}/events.
+    """
+    asked = GenerateImagesRequest(
+        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
+    )
+    first, events = await follow.opened(follow.generate(behind, asked))
+    return _stream(request, events, {"Location": _path(first.job)})
+
+
+@router.post(
+    "/generate",
+    status_code=202,
+    response_model=answers.Started,
+    responses=problems(402, 413, 422, 429, 507),
+)
+async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> Response:
+    """Start a job and return at once; watch it at Location + /events."""
+    asked = StartGenerationRequest(
+        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
+    )
+    started = await behind.generator.ask("StartGeneration", asked)
+    found = {
+        "job_id": render.last_part(started.job.name),
+        "state": render.job_state(started.job),
+        "estimate": render.estimate(started.estimate),
+        "replayed": started.replayed,
+    }
+    return JSONResponse(found, 202, {"Location": _path(started.job.name)})
+
+
+@router.post("/estimate", response_model=answers.CostEstimate, responses=problems(413))
+async def estimate(behind: Behind, body: bodies.Spec) -> Response:
+    """Tell what a job would cost; nothing is reserved."""
+    found = await behind.generator.ask(
+        "EstimateCost", EstimateCostRequest(spec=specs.job_spec(body))
+    )
+    left = found.remaining_usd_micros if found.HasField("remaining_usd_micros") else None
+    remaining = {"remaining_usd": None if left is None else dollars(left)}
+    return JSONResponse(render.estimate(found.estimate) | remaining)
+
+
+@router.get("/jobs", response_model=answers.Jobs, responses=problems())
+async def list_jobs(
+    request: Request, behind: Behind, query: Annotated[bodies.JobFilter, Query()]
+) -> Response:
+    """List jobs, newest first."""
+    found = await behind.catalog.ask(
+        "ListJobs",
+        ListJobsRequest(
+            page_size=query.page_size,
+            page_token=query.page_token,
+            filter=specs.job_filter(query),
+        ),
+    )
+    show = request.app.state.render.job_summary
+    jobs = [show(job) for job in found.jobs]
+    return JSONResponse({"jobs": jobs, "next_page_token": found.next_page_token})
+
+
+@router.get("/jobs/{job_id}", response_model=answers.Job, responses=problems(404))
+async def get_job(request: Request, behind: Behind, job_id: str) -> Response:
+    """Show one job with its images and failures."""
+    return JSONResponse(request.app.state.render.job(await _job(behind, job_id)))
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=Response,
+    responses=EVENTS | {204: {"description": "Nothing is left after `completed`"}} | problems(404),
+)
+async def watch(
+    request: Request,
+    behind: Behind,
+    job_id: str,
+    last: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+    after: Annotated[str | None, Query(description="The same as Last-Event-ID.")] = None,
+) -> Response:
+    """Send a job's events after one of them, from the first where none is named."""
+    begin = specs.after_sequence(last, after)
+    job = await _job(behind, job_id)
+    if begin > job.last_sequence:
+        why = f"the log has {job.last_sequence} events; go on from one of them"
+        raise Invalid("REQUEST_INVALID", f"after {begin}: {why}.", fields={"after": why})
+    if begin == job.last_sequence and job.HasField("end_time"):
+        return Response(status_code=204)
+    return _stream(request, follow.watch(behind, job.name, begin), {})
+
+
+@router.post("/jobs/{job_id}/cancel", response_model=answers.Job, responses=problems(404))
+async def cancel(request: Request, behind: Behind, job_id: str) -> Response:
+    """Ask for a job's end. What was paid for is kept; one that has ended stays as it is."""
+    asked = CancelGenerationRequest(name=specs.resource("jobs", job_id))
+    found = await behind.generator.ask("CancelGeneration", asked)
+    return JSONResponse(request.app.state.render.job(found.job))
+
+
+async def _job(behind: Services, job_id: str) -> Job:
+    asked = GetJobRequest(name=specs.resource("jobs", job_id))
+    job: Job = (await behind.catalog.ask("GetJob", asked)).job
+    return job
+
+
+def _path(name: str) -> str:
+    return f"/images/{name}"
+
+
+def _stream(
+    request: Request, events: AsyncIterator[JobEvent], headers: dict[str, str]
+) -> EventStream:
+    state = request.app.state
+    frames = _frames(state.render, events)
+    return EventStream(frames, state.streams, _failed, headers)
+
+
+async def _frames(
+    renderer: render.Renderer, events: AsyncIterator[JobEvent]
+) -> AsyncIterator[Frame]:
+    async with aclosing(events):  # type: ignore[type-var]
+        async for event in events:
+            if found := renderer.event(event):
+                kind, data = found
+                yield Frame(kind, data, event.sequence, _topic(kind, data))
+
+
+def _topic(kind: str, data: dict[str, Any]) -> str:
+    return f"{kind} {data.get('purchase_id', '')} {data.get('output_index', '')}"
+
+
+def _failed(fault: Fault) -> Frame | None:
+    if was_cut(fault):
+        return None  # the client comes back and resumes
+    return Frame("error", problem.to_json(fault, problem.status_of(fault, in_path=True)))

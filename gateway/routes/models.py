@@ -1,0 +1,34 @@
+"""What can draw, and what was spent."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from gateway import answers, bodies, render, specs
+from gateway.access import Behind
+from gateway.describe import problems
+from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageRequest
+from imagestudio.catalog.v1.usage_pb2 import UsageGrouping
+from imagestudio.generator.v1.generator_service_pb2 import ListModelsRequest
+
+router = APIRouter(prefix="/images", tags=["models"])
+
+
+@router.get("/models", response_model=answers.Models, responses=problems())
+async def list_models(behind: Behind) -> Response:
+    """List the models, with what each can do and what it costs."""
+    found = await behind.generator.ask("ListModels", ListModelsRequest())
+    return JSONResponse({"models": [render.model(one) for one in found.models]})
+
+
+@router.get("/usage", response_model=answers.Usage, responses=problems())
+async def usage(behind: Behind, query: Annotated[bodies.UsageFilter, Query()]) -> Response:
+    """Tell what was spent, on what, and what the cap leaves; unset is the present month."""
+    asked = GetUsageRequest(
+        start_time=specs.moment(query.start),
+        end_time=specs.moment(query.end),
+        group_by=UsageGrouping.Value(f"USAGE_GROUPING_{query.group_by.upper()}"),
+    )
+    return JSONResponse(render.usage(await behind.catalog.ask("GetUsage", asked)))

@@ -1,0 +1,167 @@
+"""Admits a job: job, purchases, reservation and first events in one statement."""
+
+from collections.abc import Sequence
+
+import asyncpg
+from google.protobuf import json_format
+
+from chassis import faults
+from chassis.errors import Exhausted, Exists, Invalid
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
+from services.catalog import completion, log
+from services.catalog.database import Connection, Pool, as_ledger
+from services.catalog.queries import SQL
+
+_TITLE = 80  # characters of the prompt that stand in for a title
+_ONCE = "image_jobs_user_id_request_id_key"
+
+Request = ledger_service_pb2.AdmitRequest
+Response = ledger_service_pb2.AdmitResponse
+
+
+async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | None) -> Response:
+    """
+    Admit what *request* asks for *user_id*, or return the job that its id has admitted.
+
+    *server_cap* is the most in micro-USD that a user may spend in a month; None is no cap.
+    """
+    if not request.purchases:
+        raise Invalid("REQUEST_INVALID", "A job without purchases makes nothing.")
+    faults.point("admit.before_commit")
+    try:
+        async with as_ledger(pool) as connection:
+            admitted = await _insert(connection, request, user_id, server_cap)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _ONCE:
+            raise
+        admitted = None
+    faults.point("admit.after_commit")
+    if admitted is not None:
+        return admitted
+    async with as_ledger(pool) as connection:
+        return await _replay_or_refuse(connection, request, user_id, server_cap)
+
+
+async def _insert(
+    connection: Connection, request: Request, user_id: int, server_cap: int | None
+) -> Response | None:
+    spec, bought = request.spec, request.purchases
+    reserved = sum(purchase.reserved_usd_micros for purchase in bought)
+    if reserved:
+        await connection.execute(SQL.ensure_spending, user_id)
+    events = _first_events(request)
+    prompt = request.original_prompt or spec.prompt
+    title = spec.title or prompt[:_TITLE]
+    row = await connection.fetchrow(
+        SQL.admit_within_cap,
+        *(user_id, request.request_id, reserved, server_cap),
+        *(title, spec.project, spec.use_case, request.preset_used, prompt),
+        *(json_format.MessageToDict(spec), request.fingerprint),
+        *_columns(bought),
+        list(range(1, len(events) + 1)),
+        [log.kind_of(event) for event in events],
+        [event.SerializeToString() for event in events],
+    )
+    if row is None:
+        return None
+    job = _job(request, row, user_id, title, prompt)
+    job.last_sequence = len(events)
+    for number, event in enumerate(events, 1):
+        log.finish(event, row["job_id"], number, row["created_at"], public_url="")
+    return Response(job=job, estimate=request.estimate, events=events)
+
+
+def _job(
+    request: Request, row: asyncpg.Record, user_id: int, title: str, prompt: str
+) -> job_pb2.Job:
+    job = job_pb2.Job(
+        name=f"jobs/{row['job_id']}",
+        user=f"users/{user_id}",
+        title=title,
+        project=request.spec.project,
+        use_case=request.spec.use_case,
+        preset_used=request.preset_used,
+        state=job_pb2.JOB_STATE_QUEUED,
+        original_prompt=prompt,
+        spec=request.spec,
+        request_id=request.request_id,
+        fingerprint=request.fingerprint,
+        cost=cost_pb2.Cost(basis=cost_pb2.COST_BASIS_METERED),
+    )
+    job.create_time.FromDatetime(row["created_at"])
+    job.update_time.CopyFrom(job.create_time)
+    return job
+
+
+def _columns(bought: Sequence[ledger_pb2.PlannedPurchase]) -> Sequence[list[object]]:
+    return (
+        [purchase.purchase_id for purchase in bought],
+        [purchase.provider for purchase in bought],
+        [purchase.model_key for purchase in bought],
+        [purchase.ordinal for purchase in bought],
+        [purchase.fingerprint for purchase in bought],
+        [purchase.reserved_usd_micros for purchase in bought],
+    )
+
+
+def _first_events(request: Request) -> list[job_event_pb2.JobEvent]:
+    event = job_event_pb2.JobEvent
+    purchases = [
+        purchase_pb2.Purchase(
+            purchase_id=purchase.purchase_id,
+            provider=purchase.provider,
+            model=purchase.model_key,
+            ordinal=purchase.ordinal,
+            attempt=1,
+            state=purchase_pb2.PURCHASE_STATE_PLANNED,
+            reserved_usd_micros=purchase.reserved_usd_micros,
+        )
+        for purchase in request.purchases
+    ]
+    return [
+        event(accepted=event.Accepted(estimate=request.estimate)),
+        *(event(warning=warning) for warning in request.warnings),
+        event(queued=event.Queued(purchases=purchases)),
+    ]
+
+
+async def _replay_or_refuse(
+    connection: Connection, request: Request, user_id: int, server_cap: int | None
+) -> Response:
+    row = await connection.fetchrow(SQL.job_by_request, user_id, request.request_id)
+    if row is None:
+        raise await _over_cap(connection, request, user_id, server_cap)
+    if row["fingerprint"] != request.fingerprint:
+        raise Exists(
+            "REQUEST_ID_REUSED",
+            "That request id was used for another request; choose a new one.",
+            metadata={"request_id": request.request_id},
+        )
+    ids = [row["job_id"]]
+    failures = await completion.failures_of(connection, ids)
+    jobs = await completion.whole_jobs(connection, ids, [user_id], failures)
+    payload = await connection.fetchval(SQL.first_event, row["job_id"])
+    accepted = job_event_pb2.JobEvent.FromString(payload).accepted
+    return Response(job=jobs[row["job_id"]], replayed=True, estimate=accepted.estimate)
+
+
+async def _over_cap(
+    connection: Connection, request: Request, user_id: int, server_cap: int | None
+) -> Exhausted:
+    [row] = await connection.fetch(SQL.spending_of_user, user_id)
+    caps = [cap for cap in (row["cap"], server_cap) if cap is not None]
+    needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
+    cap, used = min(caps), row["spent"] + row["reserved"]
+    return Exhausted(
+        "SPEND_CAP_EXCEEDED",
+        f"This needs ${needed / 1e6:.4f}, and ${max(0, cap - used) / 1e6:.4f} of the month's "
+        f"${cap / 1e6:.2f} is left. Ask for less, raise the cap, or wait for the next month.",
+        metadata={
+            "cap_usd_micros": str(cap),
+            "spent_usd_micros": str(row["spent"]),
+            "reserved_usd_micros": str(row["reserved"]),
+            "estimate_usd_micros": str(needed),
+        },
+        retry_after=float(row["seconds_left"]),
+    )

@@ -1,0 +1,93 @@
+"""Puts the catalog together from its settings."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from chassis import identity
+from chassis.bus import Bus
+from chassis.server import Server
+from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from services.catalog.database import Pools, connect, open_pools
+from services.catalog.handler import CatalogHandler
+from services.catalog.ledger import Ledger
+from services.catalog.ledger_handler import LedgerHandler
+from services.catalog.library import open_library
+from services.catalog.news import News
+from services.catalog.settings import Settings
+from services.catalog.sweeper import Sweeper
+
+Resolve = Callable[[pb.ResolveCredentialRequest], Awaitable[pb.ResolveCredentialResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What lives as long as the process."""
+
+    pools: Pools
+    bus: Bus
+    news: News
+    sweeper: Sweeper
+    server: Server
+
+    async def close(self) -> None:
+        """Tell what is left to tell, then let go of NATS and PostgreSQL."""
+        await self.news.close()
+        await self.bus.close()
+        await self.pools.close()
+
+
+async def compose(settings: Settings) -> Catalog:
+    """Make the catalog; the database must answer, NATS need not."""
+    url = settings.database_url.reveal()
+    pools = await open_pools(url)
+    bus = Bus(settings.nats_url.reveal(), "catalog")
+    news = News(bus, pools.ledger, settings.public_url)
+    ledger = Ledger(pools.ledger, news)
+    sweeper = Sweeper(
+        connect=lambda: connect(url, "studio_ledger"),
+        ledger=ledger,
+        news=news,
+        patience=settings.patience,
+    )
+    return Catalog(pools, bus, news, sweeper, _server(settings, pools, ledger, news))
+
+
+def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Server:
+    secret = settings.service_secret.reveal().encode()
+
+    library = open_library(pools, server_cap=settings.spend_cap)
+    catalog = CatalogHandler(library=library, public_url=settings.public_url)
+    books = LedgerHandler(
+        pool=pools.ledger,
+        ledger=ledger,
+        news=news,
+        resolve=library.keys.resolve,
+        patience=settings.patience,
+        server_cap=settings.spend_cap,
+        public_url=settings.public_url,
+    )
+    services = (
+        (
+            "imagestudio.catalog.v1.CatalogService",
+            lambda to: catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, to),
+        ),
+        (
+            "imagestudio.catalog.v1.LedgerService",
+            lambda to: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, to),
+        ),
+    )
+    person = identity.Remembered(_person(library.keys.resolve, settings.auth))
+    return Server(services, secret=secret, resolve=person)
+
+
+def _person(resolve: Resolve, auth: str) -> identity.Resolve:
+    async def person(credential: str | None) -> identity.Caller:
+        asked = identity.credential_of(credential, auth)
+        request = pb.ResolveCredentialRequest(
+            **({"subject": asked} if isinstance(asked, str) else {"api_key_hash": asked})
+        )
+        found = await resolve(request)
+        return identity.Caller(int(found.user.removeprefix("users/")), frozenset(found.scopes))
+
+    return person

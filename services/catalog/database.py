@@ -1,0 +1,178 @@
+"""
+The way to PostgreSQL: a pool for each role, and one place where its failures become ours.
+
+The role is set in the connection's start-up packet, so that nothing sent later, not even
+RESET ROLE or DISCARD ALL, makes more of a connection than its pool's role.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from chassis import logs
+from chassis.errors import Exhausted, Unavailable
+
+Connection = PoolConnectionProxy
+Pool = asyncpg.Pool
+
+ROLES = ("studio_user", "studio_ledger")
+_TIMEOUT = 5.0  # seconds, for a connection, for a free one, and for every command
+_SETTINGS = {
+    "application_name": "image-studio catalog",
+    "timezone": "UTC",
+    "search_path": "public",
+    "statement_timeout": "6s",  # behind the client's own, for a client that is gone
+    "idle_in_transaction_session_timeout": "30s",
+}
+log = logs.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """*user* sees the rows of the user that a transaction names; *ledger* sees all."""
+
+    user: Pool
+    ledger: Pool
+
+    async def close(self) -> None:
+        """Wait for what runs, then close every connection."""
+        await asyncio.gather(self.user.close(), self.ledger.close())
+
+
+class _Kept(asyncpg.Connection):
+    """
+    A connection that goes back to its pool as it is.
+
+    We set nothing for longer than a transaction: no session lock, cursor or LISTEN. An
+    open transaction is still rolled back. Saves the round trip that asyncpg's reset takes.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def open_pools(url: str, *, user: int = 4, ledger: int = 8, patience: float = 15.0) -> Pools:
+    """
+    Open both pools on a migrated database: at most *user* and *ledger* connections.
+
+    A database that does not answer yet is tried for *patience* seconds, then Unavailable.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return Pools(
+                await _open(url, "studio_user", user), await _open(url, "studio_ledger", ledger)
+            )
+        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            if not is_gone(error) or time.monotonic() > end:
+                with translate():
+                    raise
+            await asyncio.sleep(0.1)
+
+
+async def connect(url: str, role: str) -> asyncpg.Connection:
+    """Open one connection outside the pools, for what holds a session: an advisory lock."""
+    with translate():
+        connection = await asyncpg.connect(
+            url,
+            timeout=_TIMEOUT,
+            command_timeout=_TIMEOUT,
+            server_settings=_SETTINGS | {"role": role, "idle_in_transaction_session_timeout": "0"},
+        )
+        await _prepare(connection)
+        return connection
+
+
+async def _open(url: str, role: str, most: int) -> Pool:
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=most,
+        connection_class=_Kept,
+        init=_prepare,
+        timeout=_TIMEOUT,
+        command_timeout=_TIMEOUT,
+        max_inactive_connection_lifetime=60.0,
+        server_settings=_SETTINGS | {"role": role},
+    )
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
+    )
+    await connection.set_type_codec(
+        "uuid", schema="pg_catalog", format="binary", encoder=_uuid_bytes, decoder=_uuid_text
+    )
+
+
+def _uuid_bytes(text: str) -> bytes:
+    return UUID(text).bytes
+
+
+def _uuid_text(raw: bytes) -> str:
+    return str(UUID(bytes=bytes(raw)))
+
+
+@asynccontextmanager
+async def as_user(pool: Pool, user_id: int) -> AsyncIterator[Connection]:
+    """Lend a connection in a transaction that sees the rows of *user_id* alone."""
+    with translate():
+        async with pool.acquire(timeout=_TIMEOUT) as connection, connection.transaction():
+            await connection.execute("SELECT set_config('studio.user_id', $1, true)", str(user_id))
+            yield connection
+
+
+@asynccontextmanager
+async def as_ledger(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection in a transaction that sees all rows; *pool* is the ledger's."""
+    with translate():
+        async with pool.acquire(timeout=_TIMEOUT) as connection, connection.transaction():
+            yield connection
+
+
+@contextmanager
+def translate() -> Iterator[None]:
+    """Turn a database that is gone, slow or full into a Fault that says so."""
+    try:
+        yield
+    except asyncpg.DiskFullError as error:
+        raise Exhausted(
+            "DISK_FULL",
+            "The database's disk is full; free space on it, then try again.",
+            retry_after=10.0,
+        ) from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if not is_gone(error):
+            raise
+        log.warning("the database does not answer", error=repr(error))
+        raise Unavailable(
+            "SERVICE_UNAVAILABLE",
+            "The database does not answer; try again in a moment.",
+            metadata={"service": "postgres"},
+            retry_after=1.0,
+        ) from error
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether *error* says that the database is away or busy, not that we asked wrongly."""
+    if isinstance(error, asyncpg.DataError | asyncpg.exceptions.ClientConfigurationError):
+        return False  # they are an InterfaceError, too
+    return isinstance(error, _GONE)
+
+
+_GONE = (
+    OSError,  # TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.exceptions.OperatorInterventionError,  # shutting down, starting up, timed out
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+)

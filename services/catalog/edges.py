@@ -1,0 +1,242 @@
+"""
+The edges of a purchase's life as pure functions over a locked batch of rows: no I/O.
+
+Each first looks, and raises a Fault where its guard fails, before it changes anything.
+An edge that was taken before is OK and changes nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from chassis.errors import Invalid
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
+from imagestudio.type.v1 import job_event_pb2
+from services.catalog import endings, guards, outcome, permits
+from services.catalog.rows import PERMITTED, Batch, Kept, Output, Purchase
+from services.catalog.words import CHARGED, ENDINGS, word
+
+CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
+TAKEN = ledger_service_pb2.CLAIM_OUTCOME_TAKEN
+NO_PERMIT = ledger_service_pb2.CLAIM_OUTCOME_NO_PERMIT
+NOT_DUE = ledger_service_pb2.CLAIM_OUTCOME_NOT_DUE
+
+NONE = ledger_service_pb2.CLAIM_OUTCOME_UNSPECIFIED
+
+Outcome: TypeAlias = ledger_service_pb2.ClaimOutcome.ValueType
+
+
+def take(batch: Batch, edge: edge_pb2.Edge) -> Outcome:
+    """Take one edge; return what became of a claim, or CLAIM_OUTCOME_UNSPECIFIED."""
+    kind = edge.WhichOneof("step")
+    purchase = batch.purchases.get(edge.purchase_id)
+    if purchase is None or kind is None:
+        raise Invalid("REQUEST_INVALID", f"No purchase {edge.purchase_id!r}, or no step.")
+    if kind == "claim":
+        return _claim(batch, purchase, edge.claim)
+    if edge.fence != purchase.fence:
+        raise guards.stale(purchase)
+    _STEPS[kind](batch, purchase, getattr(edge, kind))
+    return NONE
+
+
+def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcome:
+    job = batch.job_of(purchase)
+    if not purchase.is_open or purchase.owner is not None:
+        return TAKEN
+    if purchase.not_before and purchase.not_before > batch.now:
+        return NOT_DUE
+    if purchase.state == "planned":
+        if not permits.take_permit(batch, purchase):
+            return NO_PERMIT
+        purchase.state, purchase.not_before = "sending", None
+        purchase.sent_at = batch.now
+        purchase.deadline = batch.now + step.time_limit.ToTimedelta()
+        if job.state == "queued":
+            job.state = "running"
+    purchase.owner = step.worker_id
+    purchase.fence += 1
+    return CLAIMED
+
+
+def _release(batch: Batch, purchase: Purchase, step: edge_pb2.ReleaseEdge) -> None:
+    if purchase.state == "planned":
+        return
+    guards.require(purchase, "sending")
+    permits.give_permit_back(batch, purchase)
+    purchase.error = outcome.evidence(step.error)
+    if batch.job_of(purchase).state == "canceling":
+        endings.end(batch, purchase, ending="canceled", charged="no", cost=0)
+        return
+    purchase.state, purchase.sent_at = "planned", None
+    batch.let_go_of(purchase, batch.now + step.delay.ToTimedelta())
+
+
+def _ticket(batch: Batch, purchase: Purchase, step: edge_pb2.TicketEdge) -> None:
+    if purchase.ticket == step.ticket:
+        return
+    guards.require(purchase, "sending")
+    if not step.ticket:
+        raise Invalid("REQUEST_INVALID", "A ticket must not be empty.")
+    purchase.state, purchase.ticket = "running", step.ticket
+    endings.tell_purchased(batch, purchase, step.typical_time, found=False)
+
+
+def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
+    if purchase.outputs and purchase.state in ("drawn", "kept", "lost"):
+        return
+    guards.require(purchase, "running")
+    if [found.index for found in step.outputs] != list(range(len(step.outputs) or 1)):
+        raise Invalid("REQUEST_INVALID", "Outputs are numbered from 0, at least one.")
+    permits.give_permit_back(batch, purchase)
+    purchase.state, purchase.charged = "drawn", "yes"
+    purchase.outputs = [_output(found) for found in step.outputs]
+    known = step.HasField("cost")
+    batch.settle(purchase, cost=step.cost.usd_micros if known else purchase.reserved)
+
+
+def _output(found: ledger_pb2.PurchaseOutput) -> Output:
+    expires = None
+    if found.HasField("source_expire_time"):
+        expires = guards.moment(found.source_expire_time)
+    return Output(found.index, found.source, expires, "drawn")
+
+
+def _keep(batch: Batch, purchase: Purchase, step: edge_pb2.KeepEdge) -> None:
+    output = guards.output_of(purchase, step.output_index)
+    if output.state == "kept":
+        if output.image_hash != step.image.image_hash:
+            raise guards.conflict(purchase, "that output was kept with other bytes")
+        return
+    guards.require(purchase, "drawn")
+    if output.state == "lost":
+        raise guards.conflict(purchase, "that output was lost")
+    if not step.file.link or step.file.image_hash != step.image.image_hash:
+        raise Invalid("REQUEST_INVALID", "A kept image comes with its file, of the same hash.")
+    job = batch.job_of(purchase)
+    job.last_version += 1
+    output.state, output.image_hash = "kept", step.image.image_hash
+    cost = guards.share(purchase.cost, len(purchase.outputs), output.index)
+    kept = Kept(
+        purchase, output, job.last_version, cost, step.image, step.file, job.original_prompt
+    )
+    batch.events.append((purchase.job_id, kept))
+    endings.close_if_through(batch, purchase)
+
+
+def _lose(batch: Batch, purchase: Purchase, step: edge_pb2.LoseEdge) -> None:
+    output = guards.output_of(purchase, step.output_index)
+    if output.state == "lost":
+        return
+    guards.require(purchase, "drawn")
+    if output.state != "drawn":
+        raise guards.conflict(purchase, "that output is safe already")
+    output.state = "lost"
+    purchase.error = outcome.evidence(step.error)
+    batch.alarms.append(("lost", purchase.purchase_id))
+    warning = job_event_pb2.JobEvent.Warning(
+        reason="OUTPUT_LOST",
+        message="An image was paid for and was gone before it was safe.",
+        model=purchase.model_key,
+        purchase_id=purchase.purchase_id,
+    )
+    batch.tell(purchase, warning=warning)
+    endings.close_if_through(batch, purchase)
+
+
+def _end_edge(batch: Batch, purchase: Purchase, step: edge_pb2.EndEdge) -> None:
+    ending, charged = word(ENDINGS, step.ending), word(CHARGED, step.charged)
+    if purchase.state == "ended" and purchase.ending == ending:
+        return
+    if purchase.state not in PERMITTED or not ending or not charged:
+        raise guards.conflict(
+            purchase, "only an order under way can end, with an ending and a charge"
+        )
+    if purchase.state == "sending" and charged != "no":
+        raise guards.conflict(purchase, "an order without a ticket ends uncharged or is unclear")
+    if step.HasField("next") and charged != "no":
+        raise guards.conflict(purchase, "a new attempt follows only what was certainly not charged")
+    permits.give_permit_back(batch, purchase)
+    purchase.error = outcome.evidence(step.error)
+    cost = step.cost.usd_micros if step.HasField("cost") else purchase.reserved
+    next_ = step.next if step.HasField("next") else None
+    endings.end(
+        batch,
+        purchase,
+        ending=ending,
+        charged=charged,
+        cost=0 if charged == "no" else cost,
+        next_=next_,
+    )
+
+
+def _unclear(batch: Batch, purchase: Purchase, step: edge_pb2.UnclearEdge) -> None:
+    if purchase.state == "unclear":
+        return
+    guards.require(purchase, "sending")
+    error = outcome.evidence(step.error) or outcome.said("PURCHASE_UNCLEAR", "No answer came.")
+    endings.become_unclear(
+        batch,
+        purchase,
+        error,
+        possible=step.lookup_possible,
+        lag=step.lookup_lag.ToTimedelta().total_seconds(),
+    )
+
+
+def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None:
+    kind = step.WhichOneof("outcome")
+    if kind == "found" and purchase.ticket and purchase.ticket in step.found.tickets:
+        return
+    if (kind, purchase.state) in (("absent", "void"), ("not_askable", "ended")):
+        return
+    guards.require(purchase, "unclear")
+    if kind == "found" and step.found.tickets:
+        endings.adopt(batch, purchase, step.found)
+    elif kind == "absent":
+        next_ = step.absent.next if step.absent.HasField("next") else None
+        endings.void(batch, purchase, next_)
+    elif kind == "not_askable":
+        endings.end(batch, purchase, ending="unclear", charged="unknown", cost=purchase.reserved)
+    else:
+        raise Invalid("REQUEST_INVALID", "A look-up found something, nothing, or cannot be made.")
+
+
+def _fail(batch: Batch, purchase: Purchase, step: edge_pb2.FailEdge) -> None:
+    if purchase.owner is None:
+        return
+    guards.require_open(purchase)
+    purchase.tries += 1
+    error = outcome.evidence(step.error) or outcome.said("INTERNAL", "Work on it failed.")
+    purchase.error = error
+    purchase.not_before = batch.now + step.delay.ToTimedelta()
+    if purchase.state == "sending":
+        endings.become_unclear(batch, purchase, error)
+    purchase.owner = None
+    if purchase.tries >= endings.MAX_TRIES:
+        endings.quarantine_or_wait(batch, purchase)
+
+
+def _park(batch: Batch, purchase: Purchase, step: edge_pb2.ParkEdge) -> None:
+    if purchase.owner is None:
+        return
+    guards.require_open(purchase)
+    if purchase.state == "sending":
+        raise guards.conflict(purchase, "an order under way is released, unclear or has a ticket")
+    not_before = batch.now + step.delay.ToTimedelta()
+    if step.HasField("until"):
+        not_before = max(not_before, guards.moment(step.until))
+    batch.let_go_of(purchase, not_before)
+
+
+_STEPS: dict[str, Callable[[Batch, Purchase, Any], None]] = {
+    "release": _release,
+    "ticket": _ticket,
+    "drawn": _drawn,
+    "keep": _keep,
+    "lose": _lose,
+    "end": _end_edge,
+    "unclear": _unclear,
+    "settle": _settle,
+    "fail": _fail,
+    "park": _park,
+}

@@ -1,0 +1,219 @@
+"""How a purchase stops being what it was: unclear, found, void, ended, quarantined, kept."""
+
+import uuid
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.type.v1 import job_event_pb2, purchase_pb2
+from services.catalog import guards, outcome, permits
+from services.catalog.rows import Batch, Purchase, cost_message
+from services.catalog.words import CHARGED, ENDINGS, STATES
+
+MAX_TRIES = 5
+
+
+def orphan(batch: Batch, purchase: Purchase, *, alone: bool) -> None:
+    """Take *purchase* from a dead owner; dying *alone* with it counts as a try."""
+    purchase.fence += 1
+    purchase.owner = None
+    purchase.tries += alone
+    if purchase.state == "sending":
+        died = outcome.said("PURCHASE_UNCLEAR", "The worker died while the order was under way.")
+        become_unclear(batch, purchase, died)
+    if purchase.tries >= MAX_TRIES:
+        quarantine_or_wait(batch, purchase)
+
+
+def cancel_planned(batch: Batch, purchase: Purchase) -> None:
+    """End a purchase that nobody has claimed, at the user's word."""
+    purchase.fence += 1
+    purchase.error = outcome.said("JOB_CANCELED", "Canceled before it was ordered.", code=1)
+    end(batch, purchase, ending="canceled", charged="no", cost=0)
+
+
+def become_unclear(
+    batch: Batch,
+    purchase: Purchase,
+    error: outcome.Evidence,
+    *,
+    possible: bool | None = None,
+    lag: float | None = None,
+) -> None:
+    limits = batch.permits.get(purchase.provider)
+    permits.give_permit_back(batch, purchase)
+    if possible is None:
+        possible = limits.lookup_possible if limits else False
+    if lag is None:
+        lag = limits.lookup_lag if limits else 120.0
+    purchase.state, purchase.error = "unclear", error
+    when = (purchase.sent_at or batch.now) + timedelta(seconds=lag)
+    purchase.not_before = when if possible else None
+    event = job_event_pb2.JobEvent.Unclear(
+        purchase_id=purchase.purchase_id,
+        model=purchase.model_key,
+        lookup_possible=possible,
+        held=cost_message(purchase),
+    )
+    if possible:
+        event.lookup_time.FromDatetime(when)
+    batch.alarms.append(("unclear", purchase.purchase_id))
+    batch.tell(purchase, unclear=event)
+
+
+def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) -> None:
+    purchase.state, purchase.ticket, purchase.not_before = "running", found.tickets[0], None
+    tell_purchased(batch, purchase, found.typical_time, found=True)
+    for ticket in list(found.tickets)[1:]:
+        batch.alarms.append(("doubled", purchase.purchase_id))
+        twin = _attempt(batch, purchase, _twin_id(purchase, ticket), purchase.model_key)
+        twin.state, twin.ticket, twin.sent_at = "running", ticket, purchase.sent_at
+        twin.deadline, twin.provider = purchase.deadline, purchase.provider
+        tell_purchased(batch, twin, found.typical_time, found=True)
+
+
+def void(batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | None) -> None:
+    purchase.charged = "no"
+    if batch.job_of(purchase).state == "canceling":
+        purchase.error = outcome.said("JOB_CANCELED", "Canceled; nothing was ordered.", code=1)
+        next_ = None
+    planned = _replace(batch, purchase, next_)
+    batch.settle(purchase, cost=0)
+    batch.close(purchase, "void")
+    _tell_ended(batch, purchase, planned)
+
+
+def end(
+    batch: Batch,
+    purchase: Purchase,
+    *,
+    ending: str,
+    charged: str,
+    cost: int,
+    next_: ledger_pb2.PlannedPurchase | None = None,
+) -> None:
+    purchase.ending, purchase.charged = ending, charged
+    if batch.job_of(purchase).state == "canceling":
+        next_ = None
+    planned = _replace(batch, purchase, next_)
+    batch.settle(purchase, cost=cost)
+    batch.close(purchase, "ended")
+    _tell_ended(batch, purchase, planned)
+
+
+def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
+    expiries = [o.expires_at for o in purchase.outputs if o.state == "drawn" and o.expires_at]
+    if purchase.state == "running" and purchase.deadline:
+        expiries.append(purchase.deadline)
+    if purchase.state in ("running", "drawn") and any(e > batch.now for e in expiries):
+        purchase.not_before = batch.now + timedelta(seconds=15)
+        return
+    purchase.charged = {"planned": "no", "drawn": "yes"}.get(purchase.state, "unknown")
+    held = {"no": 0, "yes": purchase.cost, "unknown": purchase.reserved}[purchase.charged]
+    batch.settle(purchase, cost=held)
+    batch.close(purchase, "quarantined")
+    batch.alarms.append(("quarantined", purchase.purchase_id))
+    _tell_ended(batch, purchase, None)
+
+
+def close_if_through(batch: Batch, purchase: Purchase) -> None:
+    states = {output.state for output in purchase.outputs}
+    if "drawn" in states:
+        return
+    batch.close(purchase, "lost" if "lost" in states else "kept")
+    if "lost" in states:
+        _tell_ended(batch, purchase, None)
+
+
+def _replace(
+    batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | None
+) -> Purchase | None:
+    if next_ is None:
+        return None
+    if next_.reserved_usd_micros > purchase.reserved:
+        raise guards.conflict(purchase, "a new attempt may not cost more than was reserved")
+    planned = _attempt(batch, purchase, next_.purchase_id, next_.model_key)
+    planned.provider, planned.fingerprint = next_.provider, next_.fingerprint
+    planned.reserved = next_.reserved_usd_micros
+    sums = batch.spent.setdefault((planned.user_id, planned.period), [0, 0])
+    sums[1] += planned.reserved
+    return planned
+
+
+def _attempt(batch: Batch, purchase: Purchase, purchase_id: str, model: str) -> Purchase:
+    key = (purchase.job_id, purchase.ordinal)
+    number = batch.attempts[key] = batch.attempts.get(key, purchase.attempt) + 1
+    made = Purchase(
+        purchase_id=purchase_id,
+        job_id=purchase.job_id,
+        user_id=purchase.user_id,
+        provider=purchase.provider,
+        model_key=model,
+        ordinal=purchase.ordinal,
+        attempt=number,
+        tries=0,
+        state="planned",
+        ending=None,
+        owner=None,
+        fence=0,
+        not_before=None,
+        ticket=None,
+        fingerprint=purchase.fingerprint,
+        period=purchase.period,
+        reserved=0,
+        cost=0,
+        charged=None,
+        sent_at=None,
+        deadline=None,
+        error=None,
+    )
+    batch.planned.append(made)
+    batch.job_of(purchase).open_purchases += 1
+    return made
+
+
+def _twin_id(purchase: Purchase, ticket: str) -> str:
+    """Name the purchase of a second match: the same at every look-up."""
+    return str(uuid.uuid5(uuid.UUID(purchase.purchase_id), ticket))
+
+
+def tell_purchased(batch: Batch, purchase: Purchase, typical: Duration, *, found: bool) -> None:
+    event = job_event_pb2.JobEvent.Purchased(
+        purchase_id=purchase.purchase_id,
+        model=purchase.model_key,
+        provider=purchase.provider,
+        ordinal=purchase.ordinal,
+        attempt=purchase.attempt,
+        found=found,
+        typical_time=typical,
+    )
+    batch.tell(purchase, purchased=event)
+
+
+def _tell_ended(batch: Batch, purchase: Purchase, planned: Purchase | None) -> None:
+    event = job_event_pb2.JobEvent.PurchaseEnded(
+        purchase_id=purchase.purchase_id,
+        model=purchase.model_key,
+        state=STATES[purchase.state],
+        ending=ENDINGS[purchase.ending or ""],
+        charged=CHARGED[purchase.charged or ""],
+        cost=cost_message(purchase),
+        error=outcome.status(purchase.error),
+    )
+    if planned:
+        event.next.CopyFrom(brief(planned))
+    batch.tell(purchase, purchase_ended=event)
+
+
+def brief(purchase: Purchase) -> purchase_pb2.Purchase:
+    """Render a purchase that has only been planned."""
+    return purchase_pb2.Purchase(
+        purchase_id=purchase.purchase_id,
+        provider=purchase.provider,
+        model=purchase.model_key,
+        ordinal=purchase.ordinal,
+        attempt=purchase.attempt,
+        state=STATES[purchase.state],
+        reserved_usd_micros=purchase.reserved,
+    )

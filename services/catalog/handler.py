@@ -1,0 +1,158 @@
+"""CatalogService over gRPC: decode, command, encode."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from chassis import identity
+from imagestudio.catalog.v1 import catalog_service_pb2 as pb
+from imagestudio.catalog.v1 import catalog_service_pb2_grpc
+from services.catalog import present
+from services.catalog.library import Library
+from services.catalog.pages import page
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
+    """*public_url* is put in front of links."""
+
+    library: Library
+    public_url: str
+
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
+        found = await self.library.jobs.get(_user("read"), request.name)
+        job = present.job(found.job, self.public_url, found.images, found.failures)
+        return pb.GetJobResponse(job=job)
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
+        user = _user("read")
+        rows, more = await self.library.jobs.newest(user, request.filter, page(request, user))
+        jobs = [present.job(row, self.public_url) for row in rows]
+        return pb.ListJobsResponse(jobs=jobs, next_page_token=more)
+
+    async def GetVariant(
+        self, request: pb.GetVariantRequest, context: Context
+    ) -> pb.GetVariantResponse:
+        row = await self.library.variants.get(_user("read"), request.name)
+        return pb.GetVariantResponse(variant=present.variant(row, self.public_url))
+
+    async def ListVariants(
+        self, request: pb.ListVariantsRequest, context: Context
+    ) -> pb.ListVariantsResponse:
+        user = _user("read")
+        rows, more = await self.library.variants.newest(user, request, page(request, user))
+        variants = [present.variant(row, self.public_url) for row in rows]
+        return pb.ListVariantsResponse(variants=variants, next_page_token=more)
+
+    async def SearchVariants(
+        self, request: pb.SearchVariantsRequest, context: Context
+    ) -> pb.SearchVariantsResponse:
+        user = _user("read")
+        rows, more = await self.library.variants.search(user, request, page(request, user))
+        hits = [
+            pb.VariantHit(variant=present.variant(row, self.public_url), rank=row["rank"])
+            for row in rows
+        ]
+        return pb.SearchVariantsResponse(hits=hits, next_page_token=more)
+
+    async def UpdateVariant(
+        self, request: pb.UpdateVariantRequest, context: Context
+    ) -> pb.UpdateVariantResponse:
+        user, changed = _user("write"), request.variant
+        row = await self.library.variants.update(user, changed, request.update_mask)
+        return pb.UpdateVariantResponse(variant=present.variant(row, self.public_url))
+
+    async def DeleteVariant(
+        self, request: pb.DeleteVariantRequest, context: Context
+    ) -> pb.DeleteVariantResponse:
+        row = await self.library.variants.delete(_user("write"), request.name, request.etag)
+        return pb.DeleteVariantResponse(variant=present.variant(row, self.public_url))
+
+    async def RestoreVariant(
+        self, request: pb.RestoreVariantRequest, context: Context
+    ) -> pb.RestoreVariantResponse:
+        row = await self.library.variants.restore(_user("write"), request.name, request.etag)
+        return pb.RestoreVariantResponse(variant=present.variant(row, self.public_url))
+
+    async def CreatePreset(
+        self, request: pb.CreatePresetRequest, context: Context
+    ) -> pb.CreatePresetResponse:
+        user, once = _user("write"), request.request_id
+        row = await self.library.presets.create(user, request.preset, once)
+        return pb.CreatePresetResponse(preset=present.preset(row))
+
+    async def GetPreset(
+        self, request: pb.GetPresetRequest, context: Context
+    ) -> pb.GetPresetResponse:
+        row = await self.library.presets.get(_user("read"), request.name)
+        return pb.GetPresetResponse(preset=present.preset(row))
+
+    async def ListPresets(
+        self, request: pb.ListPresetsRequest, context: Context
+    ) -> pb.ListPresetsResponse:
+        user = _user("read")
+        rows, more = await self.library.presets.by_key(user, request, page(request, user))
+        return pb.ListPresetsResponse(presets=map(present.preset, rows), next_page_token=more)
+
+    async def UpdatePreset(
+        self, request: pb.UpdatePresetRequest, context: Context
+    ) -> pb.UpdatePresetResponse:
+        user, changed = _user("write"), request.preset
+        row = await self.library.presets.update(user, changed, request.update_mask)
+        return pb.UpdatePresetResponse(preset=present.preset(row))
+
+    async def DeletePreset(
+        self, request: pb.DeletePresetRequest, context: Context
+    ) -> pb.DeletePresetResponse:
+        user, missing = _user("write"), request.allow_missing
+        await self.library.presets.delete(user, request.name, request.etag, allow_missing=missing)
+        return pb.DeletePresetResponse()
+
+    async def GetUsage(self, request: pb.GetUsageRequest, context: Context) -> pb.GetUsageResponse:
+        report = await self.library.usage.report(_user("read"), request)
+        return pb.GetUsageResponse(
+            cap=present.spend_cap(report.cap),
+            lines=map(present.usage_line, report.lines),
+            total_usd_micros=report.total,
+            language_usd_micros=report.language,
+        )
+
+    async def UpdateSpendCap(
+        self, request: pb.UpdateSpendCapRequest, context: Context
+    ) -> pb.UpdateSpendCapResponse:
+        wanted = request.cap_usd_micros if request.HasField("cap_usd_micros") else None
+        cap = await self.library.usage.set_cap(_user("caps"), wanted)
+        return pb.UpdateSpendCapResponse(cap=present.spend_cap(cap))
+
+    async def CreateApiKey(
+        self, request: pb.CreateApiKeyRequest, context: Context
+    ) -> pb.CreateApiKeyResponse:
+        row, secret = await self.library.keys.create(_caller("keys"), request)
+        return pb.CreateApiKeyResponse(api_key=present.api_key(row), secret=secret)
+
+    async def ListApiKeys(
+        self, request: pb.ListApiKeysRequest, context: Context
+    ) -> pb.ListApiKeysResponse:
+        caller, everyone = _caller("keys"), request.all_users
+        asked = page(request, caller.user_id)
+        rows, more = await self.library.keys.newest(caller, asked, all_users=everyone)
+        return pb.ListApiKeysResponse(api_keys=map(present.api_key, rows), next_page_token=more)
+
+    async def RevokeApiKey(
+        self, request: pb.RevokeApiKeyRequest, context: Context
+    ) -> pb.RevokeApiKeyResponse:
+        row = await self.library.keys.revoke(_caller("keys"), request.name)
+        return pb.RevokeApiKeyResponse(api_key=present.api_key(row))
+
+
+def _caller(scope: str) -> identity.Caller:
+    caller = identity.current.get()
+    caller.require_scope(scope)
+    return caller
+
+
+def _user(scope: str) -> int:
+    return _caller(scope).require_user()

@@ -1,0 +1,97 @@
+"""Jobs as their user sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from chassis.errors import Missing
+from imagestudio.catalog.v1 import catalog_service_pb2 as pb
+from services.catalog import arguments
+from services.catalog.database import Connection, Pool, as_user
+from services.catalog.pages import Page
+from services.catalog.queries import SQL
+from services.catalog.words import JOB_STATES, word
+
+Row = asyncpg.Record
+_WINDOW = 2000  # newest jobs with the words that one look finds
+_LOOKS = 5  # windows for one page, then it is shorter than asked for
+
+
+@dataclass(frozen=True, slots=True)
+class JobFound:
+    """A job with its images, by version, and its failures, by ordinal."""
+
+    job: Row
+    images: Sequence[Row]
+    failures: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Reads; the ledger alone writes jobs."""
+
+    pool: Pool
+
+    async def get(self, user_id: int, name: str) -> JobFound:
+        """Return "jobs/12"; Missing where it is nobody's or another's."""
+        job_id = arguments.job_id(name)
+        async with as_user(self.pool, user_id) as connection:
+            job = await connection.fetchrow(SQL.get_job, user_id, job_id)
+            if job is None:
+                raise unknown(name)
+            images = await connection.fetch(SQL.images_of_job, user_id, job_id)
+            failures = await connection.fetch(SQL.failures_of_job, user_id, job_id)
+        return JobFound(job, images, failures)
+
+    async def newest(self, user_id: int, wanted: pb.JobFilter, page: Page) -> tuple[list[Row], str]:
+        """Return a page, newest first, and the next token."""
+        narrowed, words = _narrowed(wanted), arguments.text(wanted.query, "filter.query", 1000)
+        async with as_user(self.pool, user_id) as connection:
+            if words.strip():
+                return await _with_words(connection, user_id, words, narrowed, page)
+            rows = await connection.fetch(
+                SQL.list_jobs, user_id, page.below(), page.size + 1, *narrowed, None
+            )
+        more = page.next(rows[page.size - 1]["job_id"]) if len(rows) > page.size else ""
+        return rows[: page.size], more
+
+
+async def _with_words(
+    connection: Connection, user_id: int, words: str, narrowed: Sequence[object], page: Page
+) -> tuple[list[Row], str]:
+    """Look through windows of jobs with the words until the page is full."""
+    below, rows = page.below(), list[Row]()
+    for _look in range(_LOOKS):
+        found = await connection.fetch(SQL.find_jobs, words, below, _WINDOW)
+        ids = [row["found_id"] for row in found]
+        rows += await connection.fetch(
+            SQL.list_jobs, user_id, below, page.size + 1 - len(rows), *narrowed, ids
+        )
+        if len(rows) > page.size:
+            return rows[: page.size], page.next(rows[page.size - 1]["job_id"])
+        if len(ids) < _WINDOW:
+            return rows, ""
+        below = ids[-1]
+    return rows, page.next(below)
+
+
+def _narrowed(wanted: pb.JobFilter) -> tuple[object, ...]:
+    """Read a filter but for its words, in the order of list_jobs' parameters from $4."""
+    states = [word(JOB_STATES, state) for state in wanted.states]
+    if not all(states):
+        raise arguments.invalid("filter.states", "must be states that a job can have")
+    return (
+        states or None,
+        arguments.texts(wanted.models, "filter.models"),
+        arguments.text(wanted.project, "filter.project", 200) or None,
+        arguments.text(wanted.use_case, "filter.use_case", 200) or None,
+        arguments.text(wanted.preset, "filter.preset", 200) or None,
+        arguments.time_of(wanted, "created_from", "filter"),
+        arguments.time_of(wanted, "created_before", "filter"),
+    )
+
+
+def unknown(name: str) -> Missing:
+    """Make the one answer for what is not there and for what is another's."""
+    return Missing("RESOURCE_UNKNOWN", f"There is no {name!r} of yours.", metadata={"name": name})

@@ -1,0 +1,157 @@
+"""
+The ledger: batches of edges, each batch one transaction.
+
+Lock the jobs, read their purchases, let `edges` change the rows in memory, write all of
+it set by set, commit, and only then tell the world. A batch in which a constraint is
+raised is done again edge by edge, so that one bad edge hinders no other.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import asyncpg
+
+from chassis import faults, telemetry
+from chassis.errors import Fault, Precondition
+from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2
+from services.catalog import edges, present_ledger, saving
+from services.catalog.batch import Gathering
+from services.catalog.database import Connection, Pool, as_ledger
+from services.catalog.edges import Outcome
+from services.catalog.news import News
+from services.catalog.queries import SQL
+from services.catalog.rows import Batch, Job, Output, Permits, Purchase
+
+MOST = 500  # edges in one transaction
+_NEEDS_PERMITS = frozenset({"claim", "release", "drawn", "end", "unclear", "fail", "settle"})
+_NEEDS_ATTEMPTS = frozenset({"end", "settle"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One edge, or anything else that is done to one purchase under its job's lock."""
+
+    purchase_id: str
+    kind: str
+    apply: Callable[[Batch], Outcome | None]
+    worker_id: str = ""
+
+
+Result = ledger_service_pb2.EdgeResult
+
+
+class Ledger:
+    """Takes edges; *news* is told after each commit."""
+
+    def __init__(self, pool: Pool, news: News) -> None:
+        self._pool, self._news = pool, news
+        self._gathering = Gathering[Sequence[Change], list[Result]](self._together, most=64)
+
+    async def apply(self, asked: Iterable[edge_pb2.Edge]) -> list[Result]:
+        """Take edges in the order of a life; each has its own result."""
+        changes = [_change(edge) for edge in asked]
+        if len(changes) > MOST:
+            raise Precondition("REQUEST_INVALID", f"At most {MOST} edges in one call.")
+        return await self._gathering.do(changes) if changes else []
+
+    async def change(self, changes: Sequence[Change]) -> list[Result]:
+        """Do what is no edge of the contract: an owner's death."""
+        return await self._gathering.do(changes) if changes else []
+
+    async def _together(
+        self, asked: Sequence[Sequence[Change]]
+    ) -> Sequence[list[Result] | Exception]:
+        changes = list(itertools.chain.from_iterable(asked))
+        with telemetry.span("ledger.apply", edges=len(changes)):
+            try:
+                results = await self._transaction(changes)
+            except asyncpg.IntegrityConstraintViolationError:
+                results = [await self._alone(change) for change in changes]
+        split = iter(results)
+        return [list(itertools.islice(split, len(part))) for part in asked]
+
+    async def _alone(self, change: Change) -> Result:
+        try:
+            return (await self._transaction([change]))[0]
+        except asyncpg.IntegrityConstraintViolationError as error:
+            name = error.constraint_name or "a constraint"
+            conflict = Precondition(
+                "STATE_CONFLICT",
+                f"Purchase {change.purchase_id}: {name} forbids this edge.",
+                metadata={"purchase_id": change.purchase_id, "constraint": name},
+            )
+            return present_ledger.refused(conflict)
+
+    async def _transaction(self, changes: Sequence[Change]) -> list[Result]:
+        faults.point("ledger.before_commit")
+        async with as_ledger(self._pool) as connection:
+            batch = await read(connection, changes)
+            before = {key: saving.state_of(row) for key, row in batch.purchases.items()}
+            in_use = {key: permits.in_use for key, permits in batch.permits.items()}
+            results = [_result(batch, change) for change in changes]
+            told = await saving.save(connection, batch, before, in_use)
+        faults.point("ledger.after_commit")
+        self._news.tell(told)
+        return results
+
+
+def _change(edge: edge_pb2.Edge) -> Change:
+    kind = edge.WhichOneof("step") or ""
+    worker = edge.claim.worker_id if kind == "claim" else ""
+    return Change(edge.purchase_id, kind, lambda batch: edges.take(batch, edge), worker)
+
+
+def _result(batch: Batch, change: Change) -> Result:
+    try:
+        outcome = change.apply(batch)
+    except Fault as fault:
+        return present_ledger.refused(fault)
+    purchase = batch.purchases[change.purchase_id]
+    if outcome == edges.CLAIMED:
+        found = present_ledger.whole(batch, purchase)
+    else:
+        found = present_ledger.after(purchase)
+    return Result(outcome=outcome or edges.NONE, purchase=found)
+
+
+async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
+    """Lock the jobs of *changes* and read what their edges need."""
+    ids = sorted({change.purchase_id for change in changes})
+    kinds = {change.kind for change in changes}
+    jobs = await connection.fetch(SQL.lock_jobs_of_purchases, ids)
+    rows = await connection.fetch(SQL.purchases_by_id, ids)
+    batch = Batch(
+        now=rows[0]["now"] if rows else datetime.now(UTC),
+        jobs={row["job_id"]: Job(**row) for row in jobs},
+        purchases={row["purchase_id"]: purchase_from(row) for row in rows},
+        permits={},
+    )
+    if any(purchase.state in ("drawn", "kept", "lost") for purchase in batch.purchases.values()):
+        await read_outputs(connection, batch)
+    if kinds & _NEEDS_ATTEMPTS or any(found.attempt > 1 for found in batch.purchases.values()):
+        for row in await connection.fetch(SQL.attempts_of_ordinals, list(batch.jobs)):
+            batch.attempts[row["job_id"], row["ordinal"]] = row["attempt"]
+            batch.models.setdefault((row["job_id"], row["ordinal"]), []).append(row["model_key"])
+    if kinds & _NEEDS_PERMITS:
+        providers = sorted({purchase.provider for purchase in batch.purchases.values()})
+        for row in await connection.fetch(SQL.lock_permits, providers):
+            lag = row["lookup_lag"].total_seconds()
+            batch.permits[row["provider"]] = Permits(**{**row, "lookup_lag": lag})
+    return batch
+
+
+async def read_outputs(connection: Connection, batch: Batch) -> None:
+    """Read the outputs of the purchases in *batch*."""
+    for row in await connection.fetch(SQL.outputs_of_purchases, list(batch.purchases)):
+        found = dict(row)
+        batch.purchases[found.pop("purchase_id")].outputs.append(Output(**found))
+
+
+def purchase_from(row: asyncpg.Record) -> Purchase:
+    """Make a `Purchase` of a row of purchases_by_id."""
+    found = {key: value for key, value in row.items() if key != "now"}
+    found["error"] = json.loads(found["error"]) if found["error"] else None
+    return Purchase(**found)

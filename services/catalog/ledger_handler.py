@@ -1,0 +1,103 @@
+"""LedgerService over gRPC: decode, command, encode. For services only."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from chassis import identity
+from chassis.errors import Invalid
+from chassis.server import Context
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from imagestudio.catalog.v1 import ledger_service_pb2_grpc
+from services.catalog import admit, cancel, files, reading, workers
+from services.catalog.database import Pool
+from services.catalog.ledger import Ledger
+from services.catalog.news import News
+
+_JOB = re.compile(r"jobs/([1-9][0-9]{0,17})")
+
+
+@dataclass(slots=True, kw_only=True)
+class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """*patience* in seconds, *server_cap* in micro-USD (None: no cap)."""
+
+    pool: Pool
+    ledger: Ledger
+    news: News
+    resolve: Callable[[pb.ResolveCredentialRequest], Awaitable[pb.ResolveCredentialResponse]]
+    patience: float
+    server_cap: int | None
+    public_url: str
+
+    async def Admit(self, request: pb.AdmitRequest, context: Context) -> pb.AdmitResponse:
+        user_id = _service("Admit").require_user()
+        admitted = await admit.admit(self.pool, request, user_id, self.server_cap)
+        if not admitted.replayed:
+            self._announce_rest(request)
+        return reading.absolute(admitted, self.public_url)
+
+    async def Apply(self, request: pb.ApplyRequest, context: Context) -> pb.ApplyResponse:
+        _service("Apply")
+        return pb.ApplyResponse(results=await self.ledger.apply(request.edges))
+
+    async def RequestCancel(
+        self, request: pb.RequestCancelRequest, context: Context
+    ) -> pb.RequestCancelResponse:
+        user_id = _service("RequestCancel").require_user()
+        job = await cancel.cancel(self.pool, self.news, _job_id(request.name), user_id)
+        return reading.absolute(pb.RequestCancelResponse(job=job), self.public_url)
+
+    async def ReadEvents(
+        self, request: pb.ReadEventsRequest, context: Context
+    ) -> pb.ReadEventsResponse:
+        user_id = _service("ReadEvents").require_user()
+        after, most = request.after_sequence, min(request.page_size or 100, 1000)
+        job_id = _job_id(request.job)
+        return await reading.events(self.pool, job_id, user_id, after, most, self.public_url)
+
+    async def Heartbeat(
+        self, request: pb.HeartbeatRequest, context: Context
+    ) -> pb.HeartbeatResponse:
+        _service("Heartbeat")
+        return await workers.beat(self.pool, request, self.patience)
+
+    async def RecordFile(
+        self, request: pb.RecordFileRequest, context: Context
+    ) -> pb.RecordFileResponse:
+        user_id = _service("RecordFile").require_user()
+        return await files.record(self.pool, request.file, user_id)
+
+    async def ForgetFile(
+        self, request: pb.ForgetFileRequest, context: Context
+    ) -> pb.ForgetFileResponse:
+        user_id = _service("ForgetFile").require_user()
+        await files.forget(self.pool, request.image_hash, user_id)
+        return pb.ForgetFileResponse()
+
+    async def ResolveCredential(
+        self, request: pb.ResolveCredentialRequest, context: Context
+    ) -> pb.ResolveCredentialResponse:
+        _service("ResolveCredential")
+        return await self.resolve(request)
+
+    def _announce_rest(self, request: pb.AdmitRequest) -> None:
+        rest = request.purchases[max(0, request.handed_off) :]
+        self.news.announce((found.purchase_id, found.provider, 0) for found in rest)
+
+
+def _service(method: str) -> identity.Caller:
+    caller = identity.current.get()
+    caller.require_service(f"LedgerService/{method}")
+    return caller
+
+
+def _job_id(name: str) -> int:
+    found = _JOB.fullmatch(name)
+    if not found:
+        raise Invalid(
+            "REQUEST_INVALID",
+            f"{name[:80]!r} is no job's name; a job is 'jobs/' and its number.",
+            fields={"name": "must be 'jobs/' and a number"},
+            metadata={"field": "name"},
+        )
+    return int(found[1])

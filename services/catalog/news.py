@@ -1,0 +1,85 @@
+"""
+Tells the world what has been committed: events to who watches, open work to who is free.
+
+Everything here may be lost: a watcher finds a gap and reads the log, the sweeper says
+open work again.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import prometheus_client
+
+from chassis import logs, telemetry
+from chassis.bus import Bus
+from services.catalog import log as joblog
+from services.catalog.database import Pool, as_ledger
+from services.catalog.queries import SQL
+from services.catalog.saving import Told
+
+AGAIN = 5  # seconds after which the same work may be announced again
+ALARMS = prometheus_client.Counter(
+    "studio_purchase_alarms", "Purchases lost, doubled, unclear or quarantined.", ("kind",)
+)
+log = logs.get()
+
+
+@dataclass(slots=True)
+class News:
+    """Speaks through *bus*; links get *public_url* in front."""
+
+    bus: Bus
+    pool: Pool
+    public_url: str
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def tell(self, told: Told) -> None:
+        """Tell what a batch did; returns at once."""
+        for kind, purchase_id in told.alarms:
+            ALARMS.labels(kind).inc()
+            log.warning("purchase alarm", kind=kind, purchase_id=purchase_id)
+        if told.events:
+            self._spawn(self._publish(told))
+        if told.planned:
+            self.announce((p.purchase_id, p.provider, p.fence) for p in told.planned)
+        if told.freed:
+            self._spawn(self._offer(told.freed))
+
+    def announce(self, work: Iterable[tuple[str, str, int]]) -> None:
+        """Queue purchases, each as (purchase_id, provider, fence); returns at once."""
+        window, headers = int(time.time() // AGAIN), telemetry.carried()
+        for purchase_id, provider, fence in work:
+            once = f"{purchase_id}:{fence}:{window}"
+            self._spawn(self._announce(f"work.{provider}", purchase_id, once, headers))
+
+    async def close(self) -> None:
+        """Wait for what is still being told."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _publish(self, told: Told) -> None:
+        for job_id, sequence, at, event in told.events:
+            joblog.finish(event, job_id, sequence, at, self.public_url)
+            await self.bus.publish(f"news.job.{job_id}", event.SerializeToString())
+
+    async def _announce(self, subject: str, payload: str, once: str, headers: Any) -> None:
+        await self.bus.announce(subject, payload.encode(), once=once, headers=headers)
+
+    async def _offer(self, freed: dict[str, int]) -> None:
+        async with as_ledger(self.pool) as connection:
+            for provider, count in freed.items():
+                rows = await connection.fetch(SQL.next_planned, provider, count)
+                self.announce((r["purchase_id"], r["provider"], r["fence"]) for r in rows)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            log.warning("news not told", error=repr(error))

@@ -1,0 +1,37 @@
+"""Why a purchase ended, as the ledger's JSON and as google.rpc.Status."""
+
+from typing import Any
+
+from google.rpc import status_pb2
+
+from chassis import errors
+
+Evidence = dict[str, Any]
+
+
+def evidence(status: status_pb2.Status) -> Evidence | None:
+    """Take out of *status* what the ledger keeps; None where it is empty."""
+    if not status.code and not status.message:
+        return None
+    fault = errors.from_status(status)
+    return {
+        "code": status.code,
+        "reason": fault.reason,
+        "message": fault.message,
+        "metadata": fault.metadata,
+    }
+
+
+def status(found: Evidence | None) -> status_pb2.Status | None:
+    """Render what the ledger kept."""
+    if found is None:
+        return None
+    fault = errors.Fault(found["reason"], found["message"], metadata=found["metadata"])
+    rendered = errors.to_status(fault)
+    rendered.code = found["code"]
+    return rendered
+
+
+def said(reason: str, message: str, *, code: int = 2, **metadata: str) -> Evidence:
+    """Say in the ledger's own words why a purchase ended."""
+    return {"code": code, "reason": reason, "message": message, "metadata": metadata}

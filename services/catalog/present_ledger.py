@@ -1,0 +1,91 @@
+"""Rows of the ledger as the contract's messages, for workers."""
+
+from datetime import datetime
+
+from google.protobuf import json_format
+
+from chassis import errors
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from imagestudio.type.v1 import job_pb2, purchase_pb2
+from services.catalog import outcome
+from services.catalog.rows import Batch, Output, Purchase, cost_message
+from services.catalog.words import CHARGED, ENDINGS, OUTPUT_STATES, STATES
+
+
+def refused(fault: errors.Fault) -> ledger_service_pb2.EdgeResult:
+    """Say why an edge changed nothing."""
+    return ledger_service_pb2.EdgeResult(status=errors.to_status(fault))
+
+
+def after(purchase: Purchase) -> ledger_pb2.LedgerPurchase:
+    """Render what a worker needs to know after an edge of its own."""
+    return ledger_pb2.LedgerPurchase(
+        purchase=purchase_pb2.Purchase(
+            purchase_id=purchase.purchase_id,
+            job=f"jobs/{purchase.job_id}",
+            state=STATES[purchase.state],
+            tries=purchase.tries,
+        ),
+        owner=purchase.owner or "",
+        fence=purchase.fence,
+        ticket=purchase.ticket or "",
+    )
+
+
+def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
+    """Render all that a worker needs to go on with a purchase that it has just claimed."""
+    job = batch.job_of(purchase)
+    key = (purchase.job_id, purchase.ordinal)
+    found = ledger_pb2.LedgerPurchase(
+        purchase=_purchase(purchase),
+        user=f"users/{purchase.user_id}",
+        owner=purchase.owner or "",
+        fence=purchase.fence,
+        ticket=purchase.ticket or "",
+        fingerprint=purchase.fingerprint,
+        outputs=[_output(output, purchase) for output in purchase.outputs],
+        spec=json_format.Parse(job.spec, job_pb2.JobSpec(), ignore_unknown_fields=True),
+        cancel_requested=job.state == "canceling",
+        models_tried=batch.models.get(key, [purchase.model_key]),
+    )
+    return found
+
+
+def _purchase(purchase: Purchase) -> purchase_pb2.Purchase:
+    found = purchase_pb2.Purchase(
+        purchase_id=purchase.purchase_id,
+        job=f"jobs/{purchase.job_id}",
+        provider=purchase.provider,
+        model=purchase.model_key,
+        ordinal=purchase.ordinal,
+        attempt=purchase.attempt,
+        tries=purchase.tries,
+        state=STATES[purchase.state],
+        ending=ENDINGS[purchase.ending or ""],
+        charged=CHARGED[purchase.charged or ""],
+        reserved_usd_micros=purchase.reserved,
+        cost=cost_message(purchase),
+        error=outcome.status(purchase.error),
+    )
+    for field, moment in (
+        ("send_time", purchase.sent_at),
+        ("deadline", purchase.deadline),
+        ("not_before", purchase.not_before),
+    ):
+        if isinstance(moment, datetime):
+            getattr(found, field).FromDatetime(moment)
+    return found
+
+
+def _output(output: Output, purchase: Purchase) -> ledger_pb2.PurchaseOutput:
+    found = ledger_pb2.PurchaseOutput(
+        index=output.index,
+        source=output.source,
+        state=OUTPUT_STATES[output.state],
+        image_hash=output.image_hash or "",
+    )
+    if output.variant_id:
+        found.variant = f"jobs/{purchase.job_id}/variants/{output.variant_id}"
+    if output.expires_at:
+        found.source_expire_time.FromDatetime(output.expires_at)
+    return found

@@ -1,0 +1,53 @@
+-- role: studio_user
+-- Jobs as their user sees them.
+
+-- fragment: columns
+j.job_id, j.user_id, j.title, j.project, j.use_case, j.preset_used, j.state, j.original_prompt,
+j.spec::text AS spec, j.request_id, j.fingerprint, j.last_sequence, j.last_version, j.cost,
+j.retry_of, j.created_at, j.updated_at, j.ended_at
+
+-- name: get_job
+SELECT /*columns*/
+FROM image_jobs j
+WHERE j.user_id = $1 AND j.job_id = $2;
+
+-- name: list_jobs
+SELECT /*columns*/
+FROM image_jobs j
+WHERE j.user_id = $1
+  AND j.job_id < $2
+  AND ($4::text[] IS NULL OR j.state = ANY ($4))
+  AND ($5::text[] IS NULL OR j.spec -> 'models' ?| $5)
+  AND ($6::text IS NULL OR j.project = $6)
+  AND ($7::text IS NULL OR j.use_case = $7)
+  AND ($8::text IS NULL OR j.preset_used = $8)
+  AND ($9::timestamptz IS NULL OR j.created_at >= $9)
+  AND ($10::timestamptz IS NULL OR j.created_at < $10)
+  AND ($11::bigint[] IS NULL OR j.job_id = ANY ($11))
+ORDER BY j.job_id DESC
+LIMIT $3;
+
+-- name: find_jobs
+-- The user is the transaction's: see 0004_words.sql.
+SELECT found_id FROM jobs_with_words($1, $2, $3) AS found_id;
+
+-- name: job_exists
+SELECT EXISTS (SELECT FROM image_jobs WHERE user_id = $1 AND job_id = $2);
+
+-- name: images_of_job
+SELECT job_id, variant_id, purchase_id, output_index, version_number, model_key, cdn_url,
+       thumbnail_url, image_hash, media_type, bytes, width, height, thumbhash, seed, cost,
+       generation_time_ms, published_at
+FROM image_variants
+WHERE user_id = $1 AND job_id = $2 AND deleted_at IS NULL
+ORDER BY version_number;
+
+-- name: failures_of_job
+-- By ordinal the last attempt, where neither it nor one before it brought anything.
+SELECT last.purchase_id, last.model_key, last.ending, last.charged, last.error::text AS error
+FROM (SELECT DISTINCT ON (ordinal) *
+      FROM purchases
+      WHERE user_id = $1 AND job_id = $2
+      ORDER BY ordinal, state IN ('kept', 'published') DESC, attempt DESC) AS last
+WHERE last.state IN ('ended', 'void', 'lost', 'quarantined')
+ORDER BY last.ordinal;

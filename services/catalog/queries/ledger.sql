@@ -1,0 +1,321 @@
+-- The ledger's statements. A batch of edges locks its jobs first, then reads their purchases:
+-- whatever changes a purchase holds the lock of its job.
+
+-- name: lock_jobs_of_purchases
+SELECT job_id, user_id, state, spec::text AS spec, original_prompt,
+       last_sequence, last_version, open_purchases, cost
+FROM image_jobs
+WHERE job_id = ANY (ARRAY(SELECT job_id FROM purchases WHERE purchase_id = ANY ($1::uuid[])))
+ORDER BY job_id
+FOR UPDATE;
+
+-- name: lock_job_of_user
+SELECT job_id, user_id, state, spec::text AS spec, original_prompt,
+       last_sequence, last_version, open_purchases, cost
+FROM image_jobs
+WHERE job_id = $1 AND user_id = $2
+FOR UPDATE;
+
+-- name: purchases_by_id
+SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
+       p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
+       p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error,
+       clock_timestamp() AS now
+FROM purchases p
+WHERE p.purchase_id = ANY ($1::uuid[]);
+
+-- name: planned_purchases_of_job
+SELECT purchase_id FROM purchases WHERE job_id = $1 AND state = 'planned' ORDER BY ordinal;
+
+-- name: outputs_of_purchases
+SELECT purchase_id, index, source, expires_at, state, image_hash, variant_id
+FROM purchase_outputs
+WHERE purchase_id = ANY ($1::uuid[])
+ORDER BY purchase_id, index;
+
+-- name: attempts_of_ordinals
+SELECT job_id, ordinal, attempt, model_key
+FROM purchases
+WHERE job_id = ANY ($1::bigint[])
+ORDER BY job_id, ordinal, attempt;
+
+-- name: lock_permits
+SELECT provider, in_use, max_in_flight, max_per_minute, lookup_possible, lookup_lag,
+       CASE WHEN max_per_minute = 0 THEN 0
+            ELSE least(max_per_minute, tokens + max_per_minute / 60.0
+                       * extract(epoch FROM clock_timestamp() - refilled_at)) END AS tokens
+FROM permits
+WHERE provider = ANY ($1::text[])
+ORDER BY provider
+FOR UPDATE;
+
+-- name: write_permits
+UPDATE permits p
+SET in_use = greatest(0, p.in_use + asked.delta),
+    tokens = asked.tokens, refilled_at = clock_timestamp()
+FROM unnest($1::text[], $2::integer[], $3::double precision[]) AS asked (provider, delta, tokens)
+WHERE p.provider = asked.provider;
+
+-- name: move_purchases_if_state_and_fence
+UPDATE purchases p
+SET state = asked.state, ending = asked.ending, owner = asked.owner, fence = asked.fence,
+    tries = asked.tries, not_before = asked.not_before, ticket = asked.ticket,
+    reserved = asked.reserved, cost = asked.cost, charged = asked.charged,
+    sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+            $7::bigint[], $8::integer[], $9::timestamptz[], $10::text[], $11::bigint[],
+            $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[])
+     AS asked (purchase_id, from_state, from_fence, state, ending, owner, fence, tries, not_before,
+               ticket, reserved, cost, charged, sent_at, deadline, error)
+WHERE p.purchase_id = asked.purchase_id
+  AND p.state = asked.from_state
+  AND p.fence = asked.from_fence;
+
+-- name: insert_purchases
+INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt, state,
+                       fingerprint, period, reserved, ticket, charged, sent_at, fence)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[],
+                     $7::integer[], $8::text[], $9::text[], $10::date[], $11::bigint[],
+                     $12::text[], $13::text[], $14::timestamptz[], $15::bigint[]);
+
+-- name: write_outputs
+INSERT INTO purchase_outputs (purchase_id, index, source, expires_at, state, image_hash, variant_id)
+SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::text[],
+                     $6::text[], $7::bigint[])
+ON CONFLICT (purchase_id, index) DO UPDATE
+SET state = excluded.state, image_hash = excluded.image_hash, variant_id = excluded.variant_id;
+
+-- name: record_files
+INSERT INTO image_files (user_id, image_hash, link, media_type, bytes, width, height, readable)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[],
+                     $7::integer[], $8::boolean[])
+ON CONFLICT (user_id, image_hash) DO NOTHING;
+
+-- name: insert_variants
+INSERT INTO image_variants (job_id, user_id, version_number, model_key, model_version,
+    original_prompt, enhanced_prompt, enhanced_by, negative_prompt, parameters, cdn_url,
+    thumbnail_url, width, height, seed, generation_time_ms, cost, replicate_prediction_id,
+    image_hash, purchase_id, output_index, media_type, bytes)
+SELECT job_id, user_id, version_number, model_key, model_version, original_prompt,
+       enhanced_prompt, enhanced_by, negative_prompt, parameters::jsonb, '/i/' || link,
+       '/i/' || link || '/thumbnail', width, height, seed, generation_time_ms, cost,
+       replicate_prediction_id, image_hash, purchase_id, output_index, media_type, bytes
+FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[],
+            $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[],
+            $13::integer[], $14::bigint[], $15::integer[], $16::bigint[], $17::text[],
+            $18::text[], $19::uuid[], $20::integer[], $21::text[], $22::bigint[])
+     AS asked (job_id, user_id, version_number, model_key, model_version, original_prompt,
+               enhanced_prompt, enhanced_by, negative_prompt, parameters, link, width, height,
+               seed, generation_time_ms, cost, replicate_prediction_id, image_hash, purchase_id,
+               output_index, media_type, bytes)
+RETURNING variant_id, purchase_id, output_index;
+
+-- name: write_jobs
+UPDATE image_jobs j
+SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
+    open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
+    ended_at = CASE WHEN asked.ended THEN now() END
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[],
+            $7::boolean[])
+     AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended)
+WHERE j.job_id = asked.job_id;
+
+-- name: append_events
+INSERT INTO job_events (job_id, sequence, kind, payload)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])
+RETURNING created_at;
+
+-- name: lock_spending
+SELECT FROM spending s
+JOIN unnest($1::bigint[], $2::date[]) AS asked (user_id, period) USING (user_id, period)
+ORDER BY user_id, period
+FOR UPDATE OF s;
+
+-- name: move_money
+UPDATE spending s
+SET spent = s.spent + asked.spent, reserved = s.reserved + asked.reserved
+FROM unnest($1::bigint[], $2::date[], $3::bigint[], $4::bigint[])
+     AS asked (user_id, period, spent, reserved)
+WHERE s.user_id = asked.user_id AND s.period = asked.period;
+
+-- name: ensure_spending
+INSERT INTO spending (user_id, period, cap)
+SELECT $1, date_trunc('month', now() AT TIME ZONE 'utc')::date,
+       (SELECT cap FROM spending WHERE user_id = $1 ORDER BY period DESC LIMIT 1)
+ON CONFLICT (user_id, period) DO NOTHING;
+
+-- name: admit_within_cap
+WITH money AS (
+    UPDATE spending
+    SET reserved = reserved + $3
+    WHERE $3::bigint > 0 AND user_id = $1
+      AND period = date_trunc('month', now() AT TIME ZONE 'utc')::date
+      AND ($4::bigint IS NULL OR spent + reserved + $3 <= $4)
+      AND (cap IS NULL OR spent + reserved + $3 <= cap)
+    RETURNING period
+), admitted AS (
+    SELECT period FROM money
+    UNION ALL
+    SELECT date_trunc('month', now() AT TIME ZONE 'utc')::date WHERE $3::bigint = 0
+), job AS (
+    INSERT INTO image_jobs (user_id, title, project, use_case, preset_used, state, original_prompt,
+                            spec, request_id, fingerprint, last_sequence, open_purchases)
+    SELECT $1, $5, $6, $7, $8, 'queued', $9, $10::jsonb, $2::uuid, $11,
+           cardinality($19::text[]), cardinality($12::uuid[])
+    FROM admitted
+    RETURNING job_id, created_at
+), bought AS (
+    INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt,
+                           state, fingerprint, period, reserved)
+    SELECT asked.purchase_id, job.job_id, $1, asked.provider, asked.model_key, asked.ordinal, 1,
+           'planned', asked.fingerprint, admitted.period, asked.reserved
+    FROM job, admitted,
+         unnest($12::uuid[], $13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[])
+         AS asked (purchase_id, provider, model_key, ordinal, fingerprint, reserved)
+), logged AS (
+    INSERT INTO job_events (job_id, sequence, kind, payload)
+    SELECT job.job_id, asked.sequence, asked.kind, asked.payload
+    FROM job, unnest($18::bigint[], $19::text[], $20::bytea[]) AS asked (sequence, kind, payload)
+)
+SELECT job_id, created_at FROM job;
+
+-- name: spending_of_user
+SELECT cap, spent, reserved,
+       (period + interval '1 month') AT TIME ZONE 'utc' AS ends,
+       extract(epoch FROM (period + interval '1 month') AT TIME ZONE 'utc' - now()) AS seconds_left
+FROM spending
+WHERE user_id = $1 AND period = date_trunc('month', now() AT TIME ZONE 'utc')::date;
+
+-- name: job_by_request
+SELECT job_id, fingerprint FROM image_jobs WHERE user_id = $1 AND request_id = $2::uuid;
+
+-- name: first_event
+SELECT payload FROM job_events WHERE job_id = $1 AND sequence = 1;
+
+-- name: log_position
+SELECT last_sequence, state FROM image_jobs WHERE job_id = $1 AND user_id = $2;
+
+-- name: events_after
+SELECT sequence, payload, created_at FROM job_events
+WHERE job_id = $1 AND sequence > $2
+ORDER BY sequence
+LIMIT $3;
+
+-- name: beat
+UPDATE workers SET heartbeat_at = clock_timestamp() WHERE worker_id = $1 RETURNING worker_id;
+
+-- name: begin_worker
+INSERT INTO workers (worker_id, heartbeat_at) VALUES ($1, clock_timestamp())
+ON CONFLICT (worker_id) DO NOTHING;
+
+-- name: end_worker
+DELETE FROM workers WHERE worker_id = $1;
+
+-- name: set_limits
+INSERT INTO permits (provider, max_in_flight, max_per_minute, tokens, lookup_possible, lookup_lag)
+SELECT provider, in_flight, per_minute, per_minute, possible, lag
+FROM unnest($1::text[], $2::integer[], $3::integer[], $4::boolean[], $5::interval[])
+     AS asked (provider, in_flight, per_minute, possible, lag)
+ORDER BY provider
+ON CONFLICT (provider) DO UPDATE
+SET max_in_flight = excluded.max_in_flight, max_per_minute = excluded.max_per_minute,
+    lookup_possible = excluded.lookup_possible, lookup_lag = excluded.lookup_lag
+WHERE (permits.max_in_flight, permits.max_per_minute, permits.lookup_possible, permits.lookup_lag)
+   IS DISTINCT FROM (excluded.max_in_flight, excluded.max_per_minute, excluded.lookup_possible,
+                     excluded.lookup_lag);
+
+-- name: canceling_purchases
+SELECT p.purchase_id
+FROM purchases p JOIN image_jobs j USING (job_id)
+WHERE p.owner = $1 AND p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
+  AND j.state = 'canceling';
+
+-- name: bury_silent_workers
+DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - $1::interval RETURNING worker_id;
+
+-- name: orphaned_purchases
+SELECT p.purchase_id, p.fence, p.provider, p.state, p.owner,
+       count(*) OVER (PARTITION BY p.owner) AS together
+FROM purchases p
+WHERE p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
+  AND p.owner IS NOT NULL
+  AND NOT EXISTS (SELECT FROM workers w WHERE w.worker_id = p.owner)
+ORDER BY p.purchase_id
+LIMIT 500;
+
+-- name: due_purchases
+SELECT due.purchase_id, due.provider, due.fence
+FROM (SELECT DISTINCT provider FROM purchases
+      WHERE owner IS NULL AND state IN ('planned', 'sending', 'running', 'drawn', 'unclear')) AS at,
+LATERAL (
+    SELECT p.purchase_id, p.provider, p.fence, p.state
+    FROM purchases p
+    WHERE p.owner IS NULL AND p.provider = at.provider
+      AND p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
+      AND (p.not_before IS NULL OR p.not_before <= clock_timestamp())
+      AND (p.state <> 'planned' OR p.created_at < clock_timestamp() - $1::interval)
+    ORDER BY p.state = 'planned', p.purchase_id
+    LIMIT $2
+) AS due;
+
+-- name: next_planned
+SELECT purchase_id, provider, fence
+FROM purchases
+WHERE owner IS NULL AND provider = $1 AND state = 'planned'
+  AND (not_before IS NULL OR not_before <= clock_timestamp())
+ORDER BY purchase_id
+LIMIT $2;
+
+-- name: images_of_jobs
+SELECT job_id, variant_id, purchase_id, output_index, version_number, model_key, cdn_url,
+       thumbnail_url, image_hash, media_type, bytes, width, height, thumbhash, seed, cost,
+       generation_time_ms, published_at
+FROM image_variants
+WHERE job_id = ANY ($1::bigint[])
+ORDER BY job_id, version_number;
+
+-- name: failures_of_jobs
+SELECT DISTINCT ON (p.job_id, p.ordinal) p.job_id, p.ordinal, p.purchase_id, p.model_key, p.state,
+       p.ending, p.charged, p.error::text AS error
+FROM purchases p
+WHERE p.job_id = ANY ($1::bigint[])
+  AND p.state IN ('ended', 'void', 'lost', 'quarantined')
+  AND NOT EXISTS (SELECT FROM purchases q WHERE q.job_id = p.job_id AND q.ordinal = p.ordinal
+                  AND q.state NOT IN ('ended', 'void', 'lost', 'quarantined'))
+ORDER BY p.job_id, p.ordinal, p.attempt DESC;
+
+-- name: job_whole
+SELECT job_id, user_id, title, project, use_case, preset_used, state, original_prompt,
+       spec::text AS spec, request_id, fingerprint, last_sequence, last_version, cost, retry_of,
+       created_at, updated_at, ended_at
+FROM image_jobs
+WHERE job_id = ANY ($1::bigint[]) AND user_id = ANY ($2::bigint[]);
+
+-- name: record_file
+INSERT INTO image_files (user_id, image_hash, link, media_type, bytes, width, height, readable)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (user_id, image_hash) DO NOTHING
+RETURNING created_at;
+
+-- name: file_created_at
+SELECT created_at FROM image_files WHERE user_id = $1 AND image_hash = $2;
+
+-- name: forget_file_if_unused
+DELETE FROM image_files f
+WHERE f.user_id = $1 AND f.image_hash = $2
+  AND NOT EXISTS (SELECT FROM image_variants v
+                  WHERE v.user_id = f.user_id AND v.image_hash = f.image_hash)
+RETURNING f.image_hash;
+
+-- name: clock
+SELECT clock_timestamp();
+
+-- name: mark_canceling
+UPDATE image_jobs SET state = 'canceling', updated_at = now()
+WHERE job_id = $1 AND state IN ('queued', 'running');
+
+-- name: hold_sweep
+SELECT pg_try_advisory_lock(7003700370037003);
+
+-- name: give_sweep_back
+SELECT pg_advisory_unlock(7003700370037003);

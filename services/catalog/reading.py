@@ -1,0 +1,48 @@
+"""Reads a job's log, and makes what the ledger answers fit for the outside."""
+
+from typing import TypeVar
+
+from chassis.errors import Invalid
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from imagestudio.type.v1 import job_event_pb2
+from services.catalog import log
+from services.catalog.cancel import unknown_job
+from services.catalog.database import Pool, as_ledger
+from services.catalog.queries import SQL
+from services.catalog.rows import ENDED_JOB
+
+WithJob = TypeVar("WithJob", pb.AdmitResponse, pb.RequestCancelResponse)
+
+
+async def events(
+    pool: Pool, job_id: int, user_id: int, after: int, most: int, public_url: str
+) -> pb.ReadEventsResponse:
+    """Read up to *most* events after number *after* of a job of *user_id*."""
+    async with as_ledger(pool) as connection:
+        rows = await connection.fetch(SQL.events_after, job_id, after, most)
+        position = await connection.fetchrow(SQL.log_position, job_id, user_id)
+    if position is None:
+        raise unknown_job(job_id)
+    last = position["last_sequence"]
+    if not 0 <= after <= last:
+        raise Invalid(
+            "REQUEST_INVALID",
+            f"The log of jobs/{job_id} has come to event {last}, and {after} was asked for; "
+            f"ask for 0 to {last}.",
+            fields={"after_sequence": f"must be 0 to {last}"},
+            metadata={"field": "after_sequence"},
+        )
+    found = pb.ReadEventsResponse(last_sequence=last, ended=position["state"] in ENDED_JOB)
+    for row in rows:
+        event = job_event_pb2.JobEvent.FromString(row["payload"])
+        found.events.append(
+            log.finish(event, job_id, row["sequence"], row["created_at"], public_url)
+        )
+    return found
+
+
+def absolute(answer: WithJob, public_url: str) -> WithJob:
+    """Put *public_url* in front of the links of an answer's job, in place."""
+    for image in answer.job.images:
+        log.publish(image, public_url)
+    return answer

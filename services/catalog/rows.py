@@ -1,0 +1,153 @@
+"""
+Rows of the ledger as edges see them: read under the job's lock, changed in memory,
+written back in one go.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from imagestudio.catalog.v1 import ledger_pb2
+from imagestudio.type.v1 import cost_pb2, job_event_pb2
+
+OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
+PERMITTED = frozenset({"sending", "running"})  # states that hold a permit of the provider
+ENDED_JOB = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
+
+
+@dataclass(slots=True)
+class Output:
+    """One image that a call brought."""
+
+    index: int
+    source: str
+    expires_at: datetime | None
+    state: str
+    image_hash: str | None = None
+    variant_id: int | None = None
+
+
+@dataclass(slots=True)
+class Purchase:
+    """One paid call. Money in micro-USD."""
+
+    purchase_id: str
+    job_id: int
+    user_id: int
+    provider: str
+    model_key: str
+    ordinal: int
+    attempt: int
+    tries: int
+    state: str
+    ending: str | None
+    owner: str | None
+    fence: int
+    not_before: datetime | None
+    ticket: str | None
+    fingerprint: str
+    period: date
+    reserved: int
+    cost: int
+    charged: str | None
+    sent_at: datetime | None
+    deadline: datetime | None
+    error: dict[str, Any] | None
+    outputs: list[Output] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether work is left to do."""
+        return self.state in OPEN
+
+
+@dataclass(slots=True)
+class Job:
+    """One job, locked."""
+
+    job_id: int
+    user_id: int
+    state: str
+    spec: str  # JSON
+    original_prompt: str
+    last_sequence: int
+    last_version: int
+    open_purchases: int
+    cost: int
+
+
+@dataclass(slots=True)
+class Permits:
+    """What a provider allows; 0 is no limit."""
+
+    provider: str
+    in_use: int
+    max_in_flight: int
+    tokens: float
+    max_per_minute: int
+    lookup_possible: bool
+    lookup_lag: float  # seconds
+
+
+@dataclass(slots=True)
+class Kept:
+    """A variant to be, with its file."""
+
+    purchase: Purchase
+    output: Output
+    version: int
+    cost: int
+    image: ledger_pb2.KeptImage
+    file: ledger_pb2.FileRecord
+    prompt: str  # as the user wrote it
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a transaction has read, and what its edges add to it."""
+
+    now: datetime
+    jobs: dict[int, Job]
+    purchases: dict[str, Purchase]
+    permits: dict[str, Permits]
+    attempts: dict[tuple[int, int], int] = field(default_factory=dict)  # by job and ordinal
+    models: dict[tuple[int, int], list[str]] = field(default_factory=dict)  # tried, likewise
+    # (job_id, event) in order; a Kept stands for the image_kept event of its variant.
+    events: list[tuple[int, "job_event_pb2.JobEvent | Kept"]] = field(default_factory=list)
+    planned: list[Purchase] = field(default_factory=list)
+    let_go: list[Purchase] = field(default_factory=list)  # to be had by anybody, now or later
+    spent: dict[tuple[int, date], list[int]] = field(default_factory=dict)  # [spent, reserved]
+    alarms: list[tuple[str, str]] = field(default_factory=list)  # (kind, purchase_id)
+
+    def job_of(self, purchase: Purchase) -> Job:
+        """Return the locked job of *purchase*."""
+        return self.jobs[purchase.job_id]
+
+    def settle(self, purchase: Purchase, *, cost: int) -> None:
+        """Put *cost* in place of what *purchase* has reserved."""
+        sums = self.spent.setdefault((purchase.user_id, purchase.period), [0, 0])
+        sums[0] += cost - purchase.cost
+        sums[1] -= purchase.reserved
+        self.job_of(purchase).cost += cost - purchase.cost
+        purchase.cost, purchase.reserved = cost, 0
+
+    def close(self, purchase: Purchase, state: str) -> None:
+        """Take *purchase* out of the open ones."""
+        purchase.state, purchase.owner = state, None
+        self.job_of(purchase).open_purchases -= 1
+
+    def let_go_of(self, purchase: Purchase, not_before: datetime) -> None:
+        """Leave *purchase* to whoever claims it after *not_before*."""
+        purchase.owner, purchase.not_before = None, not_before
+        self.let_go.append(purchase)
+
+    def tell(self, purchase: Purchase, **event: Any) -> None:
+        """Append an event to the log of the purchase's job."""
+        self.events.append((purchase.job_id, job_event_pb2.JobEvent(**event)))
+
+
+def cost_message(purchase: Purchase) -> cost_pb2.Cost:
+    """Render what *purchase* cost, or may have cost."""
+    known = purchase.charged in ("yes", "no")
+    basis = cost_pb2.COST_BASIS_METERED if known else cost_pb2.COST_BASIS_ESTIMATED
+    return cost_pb2.Cost(usd_micros=purchase.cost or purchase.reserved, basis=basis)

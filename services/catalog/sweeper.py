@@ -1,0 +1,81 @@
+"""
+Finds what nobody works on: the purchases of dead workers, and open work left alone.
+
+One sweeps at a time, in all replicas: whoever holds an advisory lock, on a connection of
+its own, so that its end frees the lock.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+
+from chassis import faults, logs
+from services.catalog import endings
+from services.catalog.database import is_gone
+from services.catalog.ledger import Change, Ledger
+from services.catalog.news import News
+from services.catalog.queries import SQL
+from services.catalog.rows import Batch
+
+LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
+MOST = 200  # purchases announced at once for one provider
+log = logs.get()
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweeper:
+    """Sweeps every *pause* seconds; a worker silent for *patience* is dead."""
+
+    connect: Callable[[], Awaitable[asyncpg.Connection]]
+    ledger: Ledger
+    news: News
+    patience: float = 3.0
+    pause: float = 1.0
+
+    async def run(self) -> None:
+        """Sweep for ever; a lost database only makes it wait."""
+        while True:
+            try:
+                connection = await self.connect()
+                try:
+                    await self._hold_and_sweep(connection)
+                finally:
+                    connection.terminate()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not is_gone(error):
+                    log.exception("a sweep failed")
+            except Exception:
+                log.exception("a sweep failed")
+            await asyncio.sleep(self.pause)
+
+    async def _hold_and_sweep(self, connection: asyncpg.Connection) -> None:
+        while not await connection.fetchval(SQL.hold_sweep):
+            await asyncio.sleep(self.pause)
+        await asyncio.sleep(self.patience)  # after an outage the living beat first
+        while True:
+            await self.sweep(connection)
+            await asyncio.sleep(self.pause)
+
+    async def sweep(self, connection: asyncpg.Connection) -> None:
+        """Sweep once."""
+        await connection.fetch(SQL.bury_silent_workers, timedelta(seconds=self.patience))
+        rows = await connection.fetch(SQL.orphaned_purchases)
+        faults.point("sweep.before_orphans")
+        await self.ledger.change([_orphan(row) for row in rows])
+        faults.point("sweep.before_announce")
+        due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST)
+        self.news.announce((row["purchase_id"], row["provider"], row["fence"]) for row in due)
+
+
+def _orphan(row: asyncpg.Record) -> Change:
+    purchase_id, fence, alone = row["purchase_id"], row["fence"], row["together"] == 1
+
+    def apply(batch: Batch) -> None:
+        purchase = batch.purchases[purchase_id]
+        if purchase.fence == fence and purchase.is_open and purchase.owner:
+            endings.orphan(batch, purchase, alone=alone)
+
+    return Change(purchase_id, "fail", apply)

@@ -1,0 +1,47 @@
+"""Workers: who lives, what its providers allow, and what it should let go of."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from services.catalog.database import Connection, Pool, as_ledger
+from services.catalog.queries import SQL
+
+
+async def beat(
+    pool: Pool, request: ledger_service_pb2.HeartbeatRequest, patience: float
+) -> ledger_service_pb2.HeartbeatResponse:
+    """Write a worker's heartbeat; *patience* in seconds is how long a silence may last."""
+    async with as_ledger(pool) as connection:
+        alive = await _live(connection, request)
+        canceling = await connection.fetch(SQL.canceling_purchases, request.worker_id)
+        now = await connection.fetchval(SQL.clock)
+    response = ledger_service_pb2.HeartbeatResponse(
+        alive=alive, canceling_purchase_ids=[row["purchase_id"] for row in canceling]
+    )
+    response.now.FromDatetime(now)
+    response.patience.FromMilliseconds(round(patience * 1000))
+    return response
+
+
+async def _live(
+    connection: Connection, request: ledger_service_pb2.HeartbeatRequest
+) -> bool:
+    if request.leaving:
+        await connection.execute(SQL.end_worker, request.worker_id)
+        return False
+    if request.limits:
+        await connection.execute(SQL.set_limits, *_columns(request.limits))
+        await connection.execute(SQL.begin_worker, request.worker_id)
+    return await connection.fetchval(SQL.beat, request.worker_id) is not None
+
+
+def _columns(limits: Iterable[ledger_pb2.ProviderLimit]) -> tuple[list[object], ...]:
+    found = sorted(limits, key=lambda limit: limit.provider)
+    return (
+        [limit.provider for limit in found],
+        [limit.max_in_flight for limit in found],
+        [limit.max_per_minute for limit in found],
+        [limit.lookup_possible for limit in found],
+        [timedelta(milliseconds=limit.lookup_lag.ToMilliseconds()) for limit in found],
+    )

@@ -1,0 +1,193 @@
+"""From the machine's steps to the ledger's edges."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf import duration_pb2, json_format, struct_pb2
+from google.rpc import code_pb2, status_pb2
+
+from chassis import errors
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.storage.v1 import storage_service_pb2
+from imagestudio.type.v1 import cost_pb2, purchase_pb2
+from services.generator import moves
+from services.generator.models import Model
+from services.generator.provider import Drawn, Inline, Link, Order
+from services.generator.purchase import Terms
+
+RETRY_FAILED = 2.0  # seconds after work raised
+_ENDINGS = {
+    "REFUSED": purchase_pb2.PURCHASE_ENDING_REFUSED,
+    "FAILED": purchase_pb2.PURCHASE_ENDING_FAILED,
+    "CANCELED": purchase_pb2.PURCHASE_ENDING_CANCELED,
+}
+_CHARGED = {
+    True: cost_pb2.CHARGED_YES,
+    False: cost_pb2.CHARGED_NO,
+    None: cost_pb2.CHARGED_UNKNOWN,
+}
+_CODES = {
+    "CONTENT_REFUSED": code_pb2.FAILED_PRECONDITION,
+    "JOB_CANCELED": code_pb2.CANCELLED,
+    "OUTPUT_LOST": code_pb2.DATA_LOSS,
+    "PROVIDER_FAILED": code_pb2.UNKNOWN,
+    "PROVIDER_UNAVAILABLE": code_pb2.UNAVAILABLE,
+    "PURCHASE_UNCLEAR": code_pb2.UNKNOWN,
+    "INTERNAL": code_pb2.INTERNAL,
+}
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known of a purchase in work, beside its state."""
+
+    purchase_id: str
+    fence: int
+    model: Model
+    terms: Terms
+    order: Order
+    next: Callable[[bool], ledger_pb2.PlannedPurchase | None]  # another model's, or the same's
+    drawn: Drawn | None = None
+
+
+def claim(purchase_id: str, worker_id: str, time_limit: float) -> edge_pb2.Edge:
+    """The edge that takes a purchase; *time_limit* in seconds is the provider's."""
+    step = edge_pb2.ClaimEdge(worker_id=worker_id, time_limit=_seconds(time_limit))
+    return edge_pb2.Edge(purchase_id=purchase_id, claim=step)
+
+
+def edge(
+    step: moves.Step, known: Known, assets: dict[int, storage_service_pb2.Asset]
+) -> edge_pb2.Edge:
+    """Render any other *step*; *assets* are the stored outputs by index."""
+    made = edge_pb2.Edge(purchase_id=known.purchase_id, fence=known.fence)
+    match step:
+        case moves.Ticketed(ticket):
+            made.ticket.ticket = ticket
+            made.ticket.typical_time.CopyFrom(_seconds(known.model.typical))
+        case moves.Brought():
+            made.drawn.CopyFrom(_drawn(known))
+        case moves.Kept(index):
+            made.keep.CopyFrom(_keep(known, index, assets[index]))
+        case moves.Lost(index, why):
+            made.lose.output_index = index
+            made.lose.error.CopyFrom(_status("OUTPUT_LOST", why, known))
+        case moves.Ended():
+            made.end.CopyFrom(_end(step, known))
+        case _:
+            _set_down(made, step, known)
+    return made
+
+
+def source(image: Link | Inline, purchase_id: str) -> str:
+    """Where storage finds *image*."""
+    if isinstance(image, Link):
+        return image.url
+    return f"receipt:{purchase_id}#{image.start}-{image.stop}"
+
+
+def outputs(drawn: Drawn, purchase_id: str) -> Sequence[ledger_pb2.PurchaseOutput]:
+    """The outputs of *drawn* as the ledger records them."""
+    found = []
+    for index, image in enumerate(drawn.images):
+        output = ledger_pb2.PurchaseOutput(index=index, source=source(image, purchase_id))
+        if isinstance(image, Link) and image.expires_at:
+            output.source_expire_time.FromDatetime(image.expires_at)
+        found.append(output)
+    return found
+
+
+def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
+    """Render the edges after which a purchase waits for somebody, or is settled."""
+    match step:
+        case moves.Doubted(why):
+            made.unclear.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
+            made.unclear.lookup_possible = known.terms.askable
+            made.unclear.lookup_lag.CopyFrom(_seconds(known.terms.lag))
+        case moves.Found(tickets):
+            made.settle.found.tickets.extend(tickets)
+            made.settle.found.typical_time.CopyFrom(_seconds(known.model.typical))
+        case moves.Absent(again):
+            made.settle.absent.SetInParent()
+            if again and (following := known.next(False)):
+                made.settle.absent.next.CopyFrom(following)
+        case moves.Unknowable():
+            made.settle.not_askable.SetInParent()
+        case moves.Released(delay, why):
+            made.release.delay.CopyFrom(_seconds(delay))
+            made.release.error.CopyFrom(_status("PROVIDER_UNAVAILABLE", why, known))
+        case moves.Failed(why):
+            made.fail.delay.CopyFrom(_seconds(RETRY_FAILED))
+            made.fail.error.CopyFrom(_status("INTERNAL", why, known))
+        case moves.Parked(delay):
+            made.park.delay.CopyFrom(_seconds(delay))
+
+
+def _drawn(known: Known) -> edge_pb2.DrawnEdge:
+    drawn = known.drawn
+    if drawn is None:
+        raise ValueError("nothing is drawn")
+    if drawn.cost is not None:
+        cost = cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_BILLED)
+    else:
+        micros = known.model.price * len(drawn.images)
+        cost = cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
+    return edge_pb2.DrawnEdge(outputs=outputs(drawn, known.purchase_id), cost=cost)
+
+
+def _keep(known: Known, index: int, asset: storage_service_pb2.Asset) -> edge_pb2.KeepEdge:
+    inputs = dict(known.order.inputs)
+    inputs.pop("prompt", None)
+    seed, drawn = inputs.pop("seed", None), known.drawn
+    image = ledger_pb2.KeptImage(
+        image_hash=asset.name.removeprefix("assets/"),
+        model_version=drawn.version if drawn else "",
+        negative_prompt=str(inputs.pop("negative_prompt", "")),
+        parameters=json_format.ParseDict(inputs, struct_pb2.Struct()),
+    )
+    if drawn and drawn.seed is not None:
+        image.seed = drawn.seed
+    elif isinstance(seed, int):
+        image.seed = seed
+    if drawn and drawn.seconds is not None:
+        image.generation_time.FromMilliseconds(round(drawn.seconds * 1000))
+    file = ledger_pb2.FileRecord(
+        image_hash=image.image_hash,
+        link=asset.path.rpartition("/")[2],
+        media_type=asset.media_type,
+        size_bytes=asset.size_bytes,
+        size=asset.size,
+        readable=asset.readable,
+    )
+    return edge_pb2.KeepEdge(output_index=index, image=image, file=file)
+
+
+def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
+    ended = edge_pb2.EndEdge(
+        ending=_ENDINGS[step.ending],
+        charged=_CHARGED[step.charged],
+        error=_status(step.reason, step.why, known),
+    )
+    if step.charged is True:
+        ended.cost.usd_micros = known.model.price
+        ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
+    if step.retry and (following := known.next(True)):
+        ended.next.CopyFrom(following)
+    return ended
+
+
+def _status(reason: str, why: str, known: Known) -> status_pb2.Status:
+    metadata = {
+        "provider": known.model.provider,
+        "model": known.model.key,
+        "purchase_id": known.purchase_id,
+    }
+    made = errors.to_status(errors.Fault(reason, why[:2000], metadata=metadata))
+    made.code = _CODES[reason]
+    return made
+
+
+def _seconds(seconds: float) -> duration_pb2.Duration:
+    made = duration_pb2.Duration()
+    made.FromMilliseconds(round(seconds * 1000))
+    return made

@@ -1,0 +1,74 @@
+"""Whether what is asked for fits the models that are asked: shapes, references, parameters."""
+
+from collections.abc import Iterator
+
+from chassis.errors import Invalid
+from imagestudio.type.v1 import job_pb2
+from services.generator import orders, schema, words
+from services.generator.models import Model
+
+
+def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> None:
+    """Refuse what one of *models* or *spares* cannot draw."""
+    everyone = {model.key: model for model in (*models, *spares)}
+    for key in spec.parameters:
+        if key not in everyone:
+            raise words.invalid(f"parameters.{key[:80]}", "is for a model that is not asked")
+    for model in everyone.values():
+        _shape(spec, model)
+        _references(spec, model)
+        _parameters(spec, model)
+
+
+def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
+    if spec.HasField("aspect") and spec.aspect not in model.shapes:
+        shapes = ", ".join(model.shapes)
+        raise _lacks(model, "aspect", f"the aspect {spec.aspect[:20]!r}; it has {shapes}")
+    if not spec.HasField("size"):
+        return
+    width, height = spec.size.width, spec.size.height
+    if (width, height) in model.shapes.values():
+        return
+    least, most = model.sides or (0, -1)
+    if not (least <= width <= most and least <= height <= most):
+        raise _lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
+
+
+def _sizes(model: Model) -> str:
+    if model.sides:
+        return f"sides from {model.sides[0]} to {model.sides[1]} pixels"
+    return ", ".join(f"{width}x{height}" for width, height in model.shapes.values())
+
+
+def _references(spec: job_pb2.JobSpec, model: Model) -> None:
+    if len(spec.references) > model.max_references:
+        most = model.max_references or "no"
+        raise _lacks(
+            model, "references", f"{len(spec.references)} references; it takes {most} input images"
+        )
+
+
+def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
+    wrong = dict(_misfits(spec, model))
+    if wrong:
+        field, what = next(iter(wrong.items()))
+        raise Invalid(
+            "PARAMETER_INVALID",
+            f"{field} {what}.",
+            metadata={"model": model.key, "field": field},
+            fields=wrong,
+        )
+
+
+def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
+    given = orders.parameters(spec, model.key)
+    return schema.problems(model.parameters, given, f"parameters.{model.key}")
+
+
+def _lacks(model: Model, field: str, what: str) -> Invalid:
+    return Invalid(
+        "MODEL_FEATURE_UNSUPPORTED",
+        f"The model {model.key!r} does not draw {what}.",
+        metadata={"model": model.key, "field": field},
+        fields={field: f"does not fit {model.key}: {what}"},
+    )

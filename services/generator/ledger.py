@@ -1,0 +1,138 @@
+"""
+The way into the ledger: while one Apply is under way the next edges gather, no timer.
+
+An Apply whose answer was lost is said again for every edge but claims: the same edge again
+changes nothing, while of two claims only one wins and nobody knows which.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from chassis import errors, logs
+from chassis.channel import Peer
+from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
+
+MOST = 500  # edges in one call
+_TIMEOUT = 10.0  # seconds for one call
+_LONGEST_PAUSE = 1.0  # seconds
+_LOST = (errors.Unavailable, errors.Late)
+log = logs.get()
+
+Result = ledger_service_pb2.EdgeResult
+
+
+class AnswerLostError(Exception):
+    """Nobody knows what became of a claim."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    edge: edge_pb2.Edge
+    future: asyncio.Future[Result]
+
+    def answer(self, outcome: Result | Exception) -> None:
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        elif outcome.status.code:
+            self.future.set_exception(errors.from_status(outcome.status))
+        else:
+            self.future.set_result(outcome)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Sends edges to the catalog by *peer*; *pause* waits between tries."""
+
+    peer: Peer
+    stub: ledger_service_pb2_grpc.LedgerServiceAsyncStub
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _pump: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to send, in the context of whoever starts: no user's."""
+        self._pump = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """End; what still waits is dropped."""
+        if self._pump:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    def submit(self, edge: edge_pb2.Edge) -> asyncio.Future[Result]:
+        """
+        Queue *edge* now; edges are written in the order in which they are submitted.
+
+        The future brings the result of an edge that was taken, else a `Fault` (Stale: stop
+        working on that purchase), for a claim also `AnswerLostError`. A future that is
+        canceled takes its edge out of the queue.
+        """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(edge, future))
+        self._wake.set()
+        return future
+
+    async def apply(self, edge: edge_pb2.Edge) -> Result:
+        """Have *edge* written and return its result; see `submit`."""
+        return await self.submit(edge)
+
+    async def _run(self) -> None:
+        failures = 0
+        while True:
+            await self._wake.wait()
+            taken = [found for found in self._waiting[:MOST] if not found.future.done()]
+            self._waiting = self._waiting[MOST:]
+            if await self._send(taken):
+                failures = 0
+            else:
+                failures += 1
+                await self.pause(min(0.05 * 2**failures, _LONGEST_PAUSE))
+            if not self._waiting:
+                self._wake.clear()
+
+    async def _send(self, taken: list[_Waiting]) -> bool:
+        """Write *taken*; False where the answer was lost and they wait again."""
+        if not taken:
+            return True
+        try:
+            results = await self._ask(taken)
+        except Exception as error:
+            if isinstance(error, errors.Fault) and not isinstance(error, _LOST):
+                await self._one_by_one(taken, error)
+                return True
+            log.warning("an answer of the ledger was lost", edges=len(taken), error=repr(error))
+            self._say_again(taken)
+            return False
+        for found, result in zip(taken, results, strict=True):
+            found.answer(result)
+        return True
+
+    def _say_again(self, taken: list[_Waiting]) -> None:
+        again = []
+        for found in taken:
+            if found.edge.HasField("claim"):
+                found.answer(AnswerLostError("the answer to a claim was lost"))
+            else:
+                again.append(found)
+        self._waiting[:0] = again
+
+    async def _one_by_one(self, taken: list[_Waiting], fault: errors.Fault) -> None:
+        """Find the edge that breaks the call, so that the others are written."""
+        log.error("the ledger refused a call", edges=len(taken), error=str(fault))
+        if len(taken) == 1:
+            claim = taken[0].edge.HasField("claim")
+            taken[0].answer(AnswerLostError(str(fault)) if claim else fault)
+            return
+        for found in taken:
+            await self._send([found])
+
+    async def _ask(self, taken: list[_Waiting]) -> Sequence[Result]:
+        request = ledger_service_pb2.ApplyRequest(edges=[found.edge for found in taken])
+        response = await self.peer.ask(self.stub.Apply, request, timeout=_TIMEOUT)
+        if len(response.results) != len(taken):
+            raise errors.Fault("INTERNAL", "The ledger answered for other edges than it was sent.")
+        return list(response.results)

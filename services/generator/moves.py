@@ -1,0 +1,272 @@
+"""
+The words of a purchase's life: the steps that are written into the ledger, the effects
+that a worker carries out, and the events that come of them. All plain values.
+"""
+
+from dataclasses import dataclass
+
+# -- Steps: what is written into the ledger ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ticketed:
+    """sending -> running."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """running -> drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One output is safe; the last one ends the purchase."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """One output was gone before it was safe."""
+
+    index: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """It brings nothing. *charged* None is unknown; *retry* asks for another model's try."""
+
+    ending: str  # REFUSED, FAILED or CANCELED
+    charged: bool | None
+    reason: str
+    why: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """sending -> unclear."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """unclear -> running, by the tickets that a look-up found."""
+
+    tickets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """unclear -> void: nothing was bought; *again* plans a new attempt."""
+
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowable:
+    """unclear -> ended, charged: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """sending -> planned: it certainly never left."""
+
+    delay: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Work on it raised: a try is counted."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Let go of, by nobody's fault; *delay* is in seconds."""
+
+    delay: float
+
+
+Step = (
+    Ticketed | Brought | Kept | Lost | Ended | Doubted | Found | Absent | Unknowable | Released
+    | Failed | Parked
+)  # fmt: skip
+LAST = (Ended, Absent, Unknowable, Released, Failed, Parked)  # after these it is not ours
+
+
+# -- Effects: what is to be done now, side by side ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Buy:
+    """Send the order, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Stop the sending that is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Ask until it is drawn or has ended."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelThere:
+    """Ask the provider to end it."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Copy an output to where it is safe."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask the provider what became of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Write an edge; edges of one purchase are written in the order in which they come."""
+
+    step: Step
+
+
+Effect = Buy | Interrupt | Follow | CancelThere | Store | LookUp | Commit
+Effects = tuple[Effect, ...]
+
+
+# -- Events: what came of it ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """The provider took the order."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSent:
+    """Certainly nothing was bought, and it may be tried again after *delay* seconds."""
+
+    why: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The provider said no and charged nothing, or was interrupted in time."""
+
+    why: str
+    content: bool = False  # because of what was asked for: no other model is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """It may have been bought."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """It is drawn: so many outputs."""
+
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """It ended at the provider without a picture."""
+
+    charged: bool | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfSight:
+    """Nobody could be asked, or nothing could be stored, just now."""
+
+    why: str
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An output is safe in the vault."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """An output is gone at its source."""
+
+    index: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What the provider's list has; nothing is the proof that nothing was bought."""
+
+    tickets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An edge is in the ledger."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The ledger did not take an edge, and not because of another owner."""
+
+    step: Step
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """Something of ours failed."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The ledger says that it is another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """The user cancels the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """Our worker ends."""
+
+
+Event = (
+    Bought | NeverSent | Declined | Doubtful | Finished | Closed | OutOfSight | Stored | Vanished
+    | LookedUp | Committed | Rejected | Raised | Superseded | CancelAsked | StopAsked
+)  # fmt: skip

@@ -1,0 +1,69 @@
+"""From what a job asks for to the order that one purchase sends."""
+
+import hashlib
+import json
+from typing import Any
+
+from google.protobuf import json_format
+
+from imagestudio.type.v1 import job_pb2
+from services.generator.models import Model
+from services.generator.provider import Order
+
+
+def order(model: Model, spec: job_pb2.JobSpec, place: int, purchase_id: str) -> Order:
+    """
+    Say what to buy from *model* for the call at *place*, from 0, among the model's own.
+
+    Each call has a seed of its own: the job's and *place*, or one made of *purchase_id*.
+    """
+    inputs: dict[str, object] = {"prompt": spec.prompt}
+    inputs["width"], inputs["height"] = size(model, spec)
+    if model.seed:
+        given = spec.seed + place if spec.HasField("seed") else None
+        inputs["seed"] = _seed(purchase_id) if given is None else _wrapped(given)
+    if model.negative_prompt and spec.negative_prompt:
+        inputs["negative_prompt"] = spec.negative_prompt
+    inputs |= parameters(spec, model.key)
+    return Order(
+        purchase_id=purchase_id,
+        slug=model.slug,
+        inputs=inputs,
+        give_up_after=round(model.time_limit),
+    )
+
+
+def size(model: Model, spec: job_pb2.JobSpec) -> tuple[int, int]:
+    """Width and height in pixels that *spec* asks of *model*."""
+    if spec.HasField("size"):
+        return spec.size.width, spec.size.height
+    return model.size(spec.aspect)
+
+
+def parameters(spec: job_pb2.JobSpec, key: str) -> dict[str, Any]:
+    """The parameters that *spec* has for the model of *key*."""
+    return json_format.MessageToDict(spec.parameters[key]) if key in spec.parameters else {}
+
+
+def fingerprint(found: Order) -> str:
+    """Lower-case hex SHA-256 of what is sent, its chance seed too."""
+    return hashed([found.slug, found.inputs])
+
+
+def hashed(value: object) -> str:
+    """Lower-case hex SHA-256 of *value* as canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def place_of(ordinal: int, spec: job_pb2.JobSpec) -> int:
+    """Which of its model's calls the job's call *ordinal* is: models in turn, `count` each."""
+    return ordinal % spec.count
+
+
+def _seed(purchase_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(purchase_id.encode()).digest()[:4], "big") >> 1
+
+
+def _wrapped(seed: int) -> int:
+    return (seed + 2**63) % 2**64 - 2**63

@@ -1,0 +1,161 @@
+"""
+The seam between us and the companies that draw the pictures.
+
+A provider is one file in ``providers/`` with one class that satisfies `Provider`.
+It translates; it never retries, stores, logs a secret, or knows what a job is.
+
+`buy` raises by what was bought: Refused nothing, Unavailable nothing, Unclear perhaps.
+`follow` raises Unclear alone: whatever kept us from looking, the ticket stays good.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to draw, already in the provider's own vocabulary."""
+
+    purchase_id: str
+    slug: str
+    inputs: Mapping[str, object]
+    give_up_after: int  # seconds; told to a provider that can stop by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What finds the purchase again. Commit it before doing anything else."""
+
+    reference: str  # the provider's id, or receipt:{purchase_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Still drawing; *fraction* is None where the provider does not say."""
+
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An unfinished picture, to look at and forget."""
+
+    image: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A picture on the provider's side. Without *expires_at*, fetch it first."""
+
+    url: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """A picture in the receipt: base64 text in its bytes *start* to *stop*."""
+
+    start: int
+    stop: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """
+    Finished, in the provider's order; *cost* in micro-USD where it says one.
+
+    *version* is the provider's word for the model's, *seed* the one that it drew with.
+    """
+
+    images: tuple[Link | Inline, ...]
+    seconds: float | None
+    cost: int | None = None
+    version: str = ""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Bought, and no picture will come. *charged* is None where nobody can tell."""
+
+    charged: bool | None
+    reason: str
+
+
+class ProviderError(Exception):
+    """Something a provider did not do; *retry_after* is in seconds."""
+
+    def __init__(self, why: str, *, retry_after: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
+
+
+class Refused(ProviderError):
+    """The provider understood the order, said no and charged nothing."""
+
+
+class ContentRefused(Refused):
+    """It said no to what was asked for; no other model is tried in its place."""
+
+
+class Unavailable(ProviderError):
+    """Certainly nothing was bought. Raise it on proof, never on a guess."""
+
+
+class Unclear(ProviderError):
+    """It may have been bought: the answer to everything that proves nothing."""
+
+
+class ReceiptSink(Protocol):
+    """Takes a raw answer. When `close` returns it is durable; parse nothing before."""
+
+    async def write(self, chunk: bytes, /) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Receipts(Protocol):
+    """Reads what a `ReceiptSink` made durable."""
+
+    async def read(self, purchase_id: str, start: int, stop: int, /) -> bytes | None:
+        """Return bytes *start* to *stop* of a receipt; None where there is no receipt."""
+
+    async def seal(self, purchase_id: str, /) -> bool:
+        """
+        Prove that there is no receipt, and never will be: a later one is not taken.
+
+        False where there is one. Sealing again is True again.
+        """
+
+
+Report = Callable[[Working | Preview], None]  # live only: never blocks, may drop
+
+
+class Provider(Protocol):
+    """Two verbs, because money changes hands between them."""
+
+    async def buy(self, order: Order, receipt: ReceiptSink, report: Report, /) -> Ticket:
+        """Send the order once; return when it can be found again. Cancelled is Unclear, too.
+
+        An answer that holds the pictures streams into *receipt*, its previews to *report*.
+        """
+
+    def follow(self, ticket: Ticket, /) -> AsyncIterator[Working | Drawn | Ended]:
+        """Tell of a purchase until Drawn or Ended; any process, any number of times."""
+
+
+class CanBeAsked(Protocol):
+    """A provider that lists what was bought, so that an Unclear can be settled."""
+
+    async def look_up(self, order: Order, /) -> list[Ticket]:
+        """Find all that may be *order*'s; none found may mean: not listed yet."""
+
+
+class CanCancel(Protocol):
+    """A provider that ends what it has taken; how it ended comes by `follow`."""
+
+    async def cancel(self, ticket: Ticket, /) -> None:
+        """Ask for the end of what *ticket* names; no answer is no error."""

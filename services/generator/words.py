@@ -1,0 +1,70 @@
+"""The rules for the texts and numbers of a request that hold whatever model is asked."""
+
+from chassis.errors import Invalid
+from imagestudio.type.v1 import job_pb2
+
+PROMPT_MOST = 32_000  # characters
+COUNT_MOST = 32
+_TITLE = 80
+_LABEL_MOST = {"title": 200, "project": 100, "use_case": 100, "preset": 100}
+
+
+def invalid(field: str, what: str) -> Invalid:
+    """A refusal of one *field*; *what* completes the sentence that begins with its name."""
+    return Invalid(
+        "REQUEST_INVALID", f"{field} {what}.", metadata={"field": field}, fields={field: what}
+    )
+
+
+def check(asked: job_pb2.JobSpec) -> None:
+    """Refuse texts and numbers that no model takes."""
+    _prompt(asked.prompt)
+    _text("negative_prompt", asked.negative_prompt, PROMPT_MOST)
+    for field, most in _LABEL_MOST.items():
+        _text(field, getattr(asked, field), most)
+    if asked.HasField("count") and not 1 <= asked.count <= COUNT_MOST:
+        raise invalid("count", f"must be from 1 to {COUNT_MOST} and is {asked.count}")
+    if asked.HasField("max_cost_usd_micros") and asked.max_cost_usd_micros < 0:
+        raise invalid("max_cost", "must not be below 0")
+    if asked.HasField("smart_prompt") and asked.smart_prompt:
+        raise invalid(
+            "smart_prompt",
+            "cannot be used: no language model is configured here; leave it out or set it to false",
+        )
+    _distinct("models", [*asked.models])
+    _distinct("fallback_models", [*asked.models, *asked.fallback_models])
+
+
+def title(prompt: str) -> str:
+    """The title of a job that was given none: the prompt's first 80 characters, in one line."""
+    return " ".join(prompt[: 4 * _TITLE].split())[:_TITLE]
+
+
+def templated(template: str, prompt: str) -> str:
+    """Put *prompt* in its place in a preset's *template*; at its end where it has none."""
+    if "{prompt}" in template:
+        made = template.replace("{prompt}", prompt)
+    else:
+        made = f"{template} {prompt}" if template else prompt
+    if len(made) > PROMPT_MOST:
+        raise invalid("prompt", f"with the preset's text has more than {PROMPT_MOST} characters")
+    return made
+
+
+def _prompt(prompt: str) -> None:
+    if not prompt.strip():
+        raise invalid("prompt", "must say what to draw")
+    _text("prompt", prompt, PROMPT_MOST)
+
+
+def _text(field: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise invalid(field, f"must have at most {most} characters and has {len(text)}")
+    if "\0" in text:
+        raise invalid(field, "must not contain the character NUL")
+
+
+def _distinct(field: str, keys: list[str]) -> None:
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            raise invalid(field, f"names {key[:80]!r} twice")

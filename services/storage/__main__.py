@@ -1,0 +1,30 @@
+"""The storage process: `python -m services.storage`."""
+
+import asyncio
+
+from chassis.run import run, serve_metrics
+from chassis.settings import SettingsError, give_up
+from services.storage import compose
+from services.storage.settings import Settings
+
+_LAME = 0.2  # seconds in which callers notice that we leave
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until *stop*, then let running calls end."""
+    try:
+        storage = compose.storage(settings)
+    except SettingsError as error:
+        give_up(error)
+    await storage.vault.open()
+    await storage.server.start(settings.host, settings.port, "STORAGE_PORT")
+    serve_metrics(settings.host, settings.port + 100)
+    await stop.wait()
+    await storage.server.stop(lame=_LAME, grace=settings.drain)
+    await storage.child.close()
+    await storage.peer.close()
+    await storage.vault.close()
+
+
+if __name__ == "__main__":
+    run("storage", Settings, main)

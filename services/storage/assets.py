@@ -1,0 +1,150 @@
+"""
+Finds, reads and deletes what is kept. Whoever has a link may view; an asset's name is
+worth something to its user only; a receipt is for services.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from chassis.errors import DataLoss, OutOfRange, Precondition
+from chassis.faults import point
+from chassis.identity import Caller
+from services.storage import names
+from services.storage.catalog import Catalog
+from services.storage.notes import FileNote, ReceiptNote
+from services.storage.thumbnails import Thumbnails
+from services.storage.turns import Turns
+from services.storage.vault import Found, Gone, Shelf, Vault
+
+CHUNK = 64 * 1024  # bytes
+
+Note = TypeVar("Note", FileNote, ReceiptNote)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is about to be read; *size* and *sha256* are those of the whole."""
+
+    media_type: str
+    size: int
+    sha256: str
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """What is in *vault*, for whoever may see it."""
+
+    vault: Vault
+    links: names.Links
+    turns: Turns
+    thumbnails: Thumbnails
+    catalog: Catalog
+
+    async def get(self, caller: Caller, name: str) -> FileNote:
+        """Return the note of "assets/…" of the caller or "links/…"; else Missing."""
+        link = self._link(caller, name)
+        found = await self.vault.find(Shelf.FILES, link)
+        if found is None:
+            raise names.unknown(name)
+        return _whole(found, FileNote.unpack(found.note))
+
+    async def open(self, caller: Caller, name: str, offset: int, *, thumbnail: bool) -> Content:
+        """Open a file, its thumbnail or a receipt at *offset*; Missing, Denied, OutOfRange."""
+        if names.parse(name).receipt:
+            return await self._receipt(caller, name, offset, thumbnail=thumbnail)
+        note = await self.get(caller, name)
+        if thumbnail:
+            return _in_memory(await self.thumbnails.of(note), offset)
+        _check_offset(offset, note.bytes)
+        chunks = self._chunks(Shelf.FILES, note.link, offset, note.bytes)
+        return Content(note.media_type, note.bytes, note.image_hash, chunks)
+
+    async def delete(self, caller: Caller, name: str, *, allow_missing: bool) -> None:
+        """Delete a file that nothing refers to; Precondition ASSET_IN_USE, Missing."""
+        link = self._link(caller, name)
+        async with self.turns.take(link):
+            notes = await self.vault.notes(Shelf.FILES, link)
+            if not notes and allow_missing:
+                return
+            if not notes or not names.parse(name).asset:
+                raise names.unknown(name)
+            if any(FileNote.unpack(note).purchase_id for note in notes):
+                # It has a variant, or gets one with the edge that is on its way.
+                raise _in_use(name)
+            point("storage.assets.before_forget")
+            await self.catalog.forget(names.parse(name).asset)
+            point("storage.assets.after_forget")
+            await self.vault.remove(Shelf.THUMBNAILS, link)  # first: the file tells of it
+            await self.vault.remove(Shelf.FILES, link)
+
+    def _link(self, caller: Caller, name: str) -> str:
+        named = names.parse(name)
+        if named.asset:
+            return self.links.of(caller.require_user(), named.asset)
+        if named.link:
+            return named.link
+        raise names.unknown(name)
+
+    async def _receipt(self, caller: Caller, name: str, offset: int, *, thumbnail: bool) -> Content:
+        caller.require_service("DownloadAsset of a receipt")
+        if thumbnail:
+            raise names.invalid("thumbnail", "a receipt has none")
+        purchase_id = names.parse(name).receipt
+        found = await self.vault.find(Shelf.RECEIPTS, purchase_id)
+        if found is None:
+            raise names.unknown(name)
+        note = _whole(found, ReceiptNote.unpack(found.note))
+        _check_offset(offset, note.bytes)
+        chunks = self._chunks(Shelf.RECEIPTS, purchase_id, offset, note.bytes)
+        return Content(note.media_type, note.bytes, note.sha256, chunks)
+
+    async def _chunks(self, shelf: Shelf, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        try:
+            async for block in self.vault.read(shelf, name, start, stop):
+                for at in range(0, len(block), CHUNK):
+                    yield block[at : at + CHUNK]
+        except Gone:
+            raise names.unknown(f"{shelf}/{name}") from None
+
+
+def _whole(found: Found, note: Note) -> Note:
+    if found.size == note.bytes:
+        return note
+    raise DataLoss(
+        "HASH_MISMATCH",
+        "The file in the vault is not as it was kept: restore it from a backup.",
+        metadata={"expected": f"{note.bytes} bytes", "found": f"{found.size} bytes"},
+    )
+
+
+def _in_memory(content: bytes, offset: int) -> Content:
+    _check_offset(offset, len(content))
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for at in range(offset, len(content), CHUNK):
+            yield content[at : at + CHUNK]
+
+    return Content("image/webp", len(content), hashlib.sha256(content).hexdigest(), chunks())
+
+
+def _check_offset(offset: int, size: int) -> None:
+    if offset < 0:
+        raise names.invalid("offset", "give 0 or more")
+    if offset > size:
+        raise OutOfRange(
+            "REQUEST_INVALID",
+            f"offset: the file has {size} bytes.",
+            metadata={"field": "offset"},
+            fields={"offset": f"give at most {size}"},
+        )
+
+
+def _in_use(name: str) -> Precondition:
+    return Precondition(
+        "ASSET_IN_USE",
+        "A variant was made of this asset: delete the variant, its bytes stay kept.",
+        metadata={"name": name},
+    )

@@ -1,0 +1,80 @@
+"""
+What storage asks the catalog: to record and forget a user's file, and who somebody is.
+"""
+
+from chassis import identity
+from chassis.channel import Peer
+from chassis.errors import Missing, Unauthenticated
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
+from imagestudio.type.v1 import image_pb2
+from services.storage.notes import FileNote
+
+_PATIENCE = 5.0  # seconds
+
+
+class Catalog:
+    """The catalog behind *peer*; calls speak for the user of the running call."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._ledger = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+
+    async def record(self, note: FileNote) -> None:
+        """Record a durable file."""
+        request = ledger_service_pb2.RecordFileRequest(file=_record(note))
+        await self._peer.ask(self._ledger.RecordFile, request, timeout=_PATIENCE)
+
+    async def forget(self, sha256: str) -> None:
+        """Forget a file, also one that is forgotten already; Precondition where it is in use."""
+        request = ledger_service_pb2.ForgetFileRequest(image_hash=sha256)
+        try:
+            await self._peer.ask(self._ledger.ForgetFile, request, timeout=_PATIENCE)
+        except Missing:
+            return
+
+    async def user_of(self, credential: str) -> identity.Caller:
+        """Return whose API key *credential* is; Unauthenticated where it is nobody's."""
+        hashed = identity.hashed(credential)
+        request = ledger_service_pb2.ResolveCredentialRequest(api_key_hash=hashed)
+        return await self._resolve(request)
+
+    async def user_named(self, subject: str) -> identity.Caller:
+        """Return the user *subject*, who needs no key."""
+        request = ledger_service_pb2.ResolveCredentialRequest(subject=subject)
+        return await self._resolve(request)
+
+    async def _resolve(
+        self, request: ledger_service_pb2.ResolveCredentialRequest
+    ) -> identity.Caller:
+        found = await self._peer.ask(
+            self._ledger.ResolveCredential, request, timeout=_PATIENCE, user_id=0
+        )
+        number = found.user.removeprefix("users/")
+        return identity.Caller(int(number), frozenset(found.scopes))
+
+
+def resolver(catalog: Catalog, auth: str) -> identity.Resolve:
+    """Return how a person's credential becomes a caller under AUTH="none" or "keys"."""
+
+    async def resolve(credential: str | None) -> identity.Caller:
+        if auth == "none":
+            return await catalog.user_named("local")
+        if credential is None:
+            raise Unauthenticated(
+                "CREDENTIAL_MISSING",
+                "Send a key as 'Authorization: Bearer isk_…'; `studio keys create` makes one.",
+            )
+        return await catalog.user_of(credential)
+
+    return identity.Remembered(resolve)
+
+
+def _record(note: FileNote) -> ledger_pb2.FileRecord:
+    return ledger_pb2.FileRecord(
+        image_hash=note.image_hash,
+        link=note.link,
+        media_type=note.media_type,
+        size_bytes=note.bytes,
+        size=image_pb2.PixelSize(width=note.width, height=note.height),
+        readable=note.readable,
+    )

@@ -1,0 +1,83 @@
+"""
+From settings to a running storage: the only place that knows which class does what.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from chassis.channel import Peer
+from chassis.server import Server
+from chassis.settings import SettingsError
+from imagestudio.storage.v1 import storage_service_pb2_grpc
+from services.storage.assets import Assets
+from services.storage.catalog import Catalog, resolver
+from services.storage.child import Child
+from services.storage.disk import LocalDisk
+from services.storage.handler import NAME, Handler
+from services.storage.keep import Keep
+from services.storage.names import Links
+from services.storage.receipts import Receipts
+from services.storage.room import Room
+from services.storage.settings import Settings
+from services.storage.thumbnails import Thumbnails
+from services.storage.turns import Turns
+from services.storage.vault import Vault
+from services.storage.vaults.folder import FolderVault
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What is started in this order, and ended in the opposite one."""
+
+    vault: Vault
+    peer: Peer
+    child: Child
+    server: Server
+
+
+def vault_at(url: str) -> Vault:
+    """Return the vault that *url* names; SettingsError where there is no such kind."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    match parts.scheme:
+        case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
+            folder = Path(unquote(parts.path))
+            return FolderVault(folder, LocalDisk(folder))
+    raise SettingsError([f"VAULT_URL is malformed: {url!r} is not of the form file:///a/folder."])
+
+
+def storage(settings: Settings) -> Storage:
+    """Wire a storage; call it inside the running loop."""
+    vault = vault_at(settings.vault_url)
+    secret = settings.service_secret.reveal().encode()
+    peer = Peer(settings.catalog_target, "catalog", service="storage", secret=secret)
+    catalog, child, turns = Catalog(peer), Child(), Turns()
+    links = Links(settings.link_key.reveal().encode())
+    room = Room(vault.free, settings.disk_reserve)
+    handler = Handler(
+        Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog),
+        Receipts(vault=vault, room=room, turns=turns),
+        Assets(
+            vault=vault,
+            links=links,
+            turns=turns,
+            thumbnails=Thumbnails(vault, turns, child),
+            catalog=catalog,
+        ),
+    )
+    server = Server(
+        [
+            (
+                NAME,
+                lambda server: storage_service_pb2_grpc.add_StorageServiceServicer_to_server(
+                    handler, server
+                ),
+            )
+        ],
+        secret=secret,
+        resolve=resolver(catalog, settings.auth),
+    )
+    return Storage(vault, peer, child, server)

@@ -1,0 +1,145 @@
+"""
+The few things that a folder vault asks of a file system, so that a test can cut its power.
+
+All of it blocks, and raises OSError. What is written is safe after `sync`, a name after
+`sync_folder` of the folder it is in; nothing else is promised.
+"""
+
+import errno
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import Protocol
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Disk(Protocol):
+    """A file system; a handle is a number, as in POSIX."""
+
+    def lock(self, path: Path) -> bool:
+        """Hold the vault for as long as this process lives. True: no other process has it."""
+
+    def share(self) -> None:
+        """Let other processes into the vault from now on."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder and its parents; fine where it is there."""
+
+    def entries(self, folder: Path) -> list[str]:
+        """List the names in a folder; none where there is no such folder."""
+
+    def create(self, path: Path) -> int:
+        """Open a new, empty file for writing."""
+
+    def write(self, handle: int, data: bytes | bytearray) -> None:
+        """Append all of *data*."""
+
+    def sync(self, handle: int) -> None:
+        """Return when what was written is on the medium."""
+
+    def close(self, handle: int) -> None:
+        """Close a handle."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Give a file another name, in the place of what had that name."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Return when the names in *folder* are on the medium."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file; fine where there is none."""
+
+    def size(self, path: Path) -> int | None:
+        """Size in bytes; None where there is no such file."""
+
+    def open(self, path: Path) -> int:
+        """Open a file for reading; raises FileNotFoundError."""
+
+    def read(self, handle: int, start: int, length: int) -> bytes:
+        """Up to *length* bytes from *start*; fewer only at the end."""
+
+    def free(self) -> int:
+        """Bytes that we may still write."""
+
+
+def full(error: OSError) -> bool:
+    """Whether *error* says that there is no room."""
+    return error.errno in _FULL
+
+
+class LocalDisk:
+    """The real one; *root* is anywhere on it and exists."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock: int | None = None
+
+    def lock(self, path: Path) -> bool:
+        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(self._lock, fcntl.LOCK_SH)  # waits while another one cleans up
+            return False
+        return True
+
+    def share(self) -> None:
+        if self._lock is not None:
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def entries(self, folder: Path) -> list[str]:
+        try:
+            return os.listdir(folder)  # noqa: PTH208 -- names, not paths
+        except FileNotFoundError:
+            return []
+
+    def create(self, path: Path) -> int:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, handle: int, data: bytes | bytearray) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+
+    def sync(self, handle: int) -> None:
+        if sys.platform == "darwin":  # fsync leaves it in the drive's cache there
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(handle)
+
+    def close(self, handle: int) -> None:
+        os.close(handle)
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.rename(target)
+
+    def sync_folder(self, folder: Path) -> None:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sync(handle)
+        finally:
+            os.close(handle)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def size(self, path: Path) -> int | None:
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def open(self, path: Path) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def read(self, handle: int, start: int, length: int) -> bytes:
+        return os.pread(handle, length, start)
+
+    def free(self) -> int:
+        found = os.statvfs(self._root)
+        return found.f_bavail * found.f_frsize

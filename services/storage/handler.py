@@ -1,0 +1,78 @@
+"""
+gRPC on one side, commands on the other; nothing is decided here but who may call.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from chassis.identity import Caller, current
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
+from services.storage import present, requests, streams
+from services.storage.assets import Assets
+from services.storage.keep import Keep
+from services.storage.receipts import Receipts
+
+NAME = "imagestudio.storage.v1.StorageService"
+
+
+class Handler(pb_grpc.StorageServiceServicer):
+    """StorageService."""
+
+    def __init__(self, keep: Keep, receipts: Receipts, assets: Assets) -> None:
+        self._keep, self._receipts, self._assets = keep, receipts, assets
+
+    async def ImportAsset(  # noqa: N802
+        self, request: pb.ImportAssetRequest, context: Any
+    ) -> pb.ImportAssetResponse:
+        part, origin, claim = requests.of_import(request, _service("ImportAsset"))
+        return present.imported(await self._keep.keep(self._receipts.pictured(part), origin, claim))
+
+    async def UploadAsset(  # noqa: N802
+        self, requests: AsyncIterator[pb.UploadAssetRequest], context: Any
+    ) -> pb.UploadAssetResponse:
+        header, chunks = await streams.upload(requests)
+        origin, claim = requests.of_upload(header, _with("write"))
+        return present.uploaded(await self._keep.keep(chunks, origin, claim))
+
+    async def PutReceipt(  # noqa: N802
+        self, requests: AsyncIterator[pb.PutReceiptRequest], context: Any
+    ) -> pb.PutReceiptResponse:
+        caller = _service("PutReceipt")
+        header, chunks = await streams.receipt(requests)
+        return present.receipt(
+            await self._receipts.put(chunks, requests.of_receipt(header, caller))
+        )
+
+    async def DownloadAsset(  # noqa: N802
+        self, request: pb.DownloadAssetRequest, context: Any
+    ) -> AsyncIterator[pb.DownloadAssetResponse]:
+        content = await self._assets.open(
+            _with("read"), request.name, request.offset, thumbnail=request.thumbnail
+        )
+        yield present.opened(content)
+        async for chunk in content.chunks:
+            yield pb.DownloadAssetResponse(chunk=chunk)
+
+    async def GetAsset(self, request: pb.GetAssetRequest, context: Any) -> pb.GetAssetResponse:  # noqa: N802
+        note = await self._assets.get(_with("read"), request.name)
+        return pb.GetAssetResponse(asset=present.asset(note))
+
+    async def DeleteAsset(  # noqa: N802
+        self, request: pb.DeleteAssetRequest, context: Any
+    ) -> pb.DeleteAssetResponse:
+        allow = request.allow_missing
+        await self._assets.delete(_with("write"), request.name, allow_missing=allow)
+        return pb.DeleteAssetResponse()
+
+
+def _with(scope: str) -> Caller:
+    caller = current.get()
+    caller.require_scope(scope)
+    return caller
+
+
+def _service(method: str) -> Caller:
+    caller = current.get()
+    caller.require_service(method)
+    return caller

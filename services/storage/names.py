@@ -1,0 +1,102 @@
+"""
+Names: how a request names what it wants, and the link that a file has for ever.
+
+A link is the first 128 bits of HMAC-SHA256(LINK_KEY, "{user}:{sha256}"), as lower-case
+base32: it cannot be guessed, tells nothing, and is found again from user and bytes.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import uuid
+from dataclasses import dataclass
+
+from chassis.errors import Invalid, Missing
+
+_NAME = re.compile(
+    r"assets/(?P<asset>[0-9a-f]{64})|links/(?P<link>[a-z2-7]{26})|receipts/(?P<receipt>[0-9a-f-]{36})"
+)
+_RANGE = re.compile(r"receipt:(?P<purchase>[0-9a-f-]{36})#(?P<start>\d{1,15})-(?P<stop>\d{1,15})")
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes links with *key*, which is never rotated: the old links would die."""
+
+    key: bytes
+
+    def of(self, user_id: int, sha256: str) -> str:
+        """Return the link of these bytes of this user, 26 characters."""
+        digest = hmac.new(self.key, f"{user_id}:{sha256}".encode(), hashlib.sha256).digest()
+        return base64.b32encode(digest[:16]).decode().rstrip("=").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a resource name says; one of the three is not empty."""
+
+    asset: str = ""
+    link: str = ""
+    receipt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Base64 text in the bytes *start* to *stop* of a receipt."""
+
+    purchase_id: str
+    start: int
+    stop: int
+
+
+def parse(name: str) -> Named:
+    """Read "assets/…", "links/…" or "receipts/…"; what is malformed cannot exist: Missing."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise unknown(name)
+    return Named(**{kind: value for kind, value in match.groupdict().items() if value})
+
+
+def unknown(name: str) -> Missing:
+    """Return the answer to a name behind which there is nothing for this caller."""
+    said = name if len(name) <= 100 else f"{name[:100]}…"
+    return Missing(
+        "RESOURCE_UNKNOWN",
+        f"There is no {said!r} of yours: list your variants to see what there is.",
+        metadata={"name": said},
+    )
+
+
+def parse_range(source: str, purchase_id: str) -> Range:
+    """Read "receipt:{purchase_id}#{start}-{stop}" of that purchase; else Invalid."""
+    match = _RANGE.fullmatch(source)
+    if match is None:
+        raise invalid("source_uri", "say receipt:{purchase_id}#{start}-{stop}")
+    if match["purchase"] != purchase_id:
+        raise invalid("source_uri", "the receipt is another purchase's")
+    found = Range(match["purchase"], int(match["start"]), int(match["stop"]))
+    if found.start >= found.stop:
+        raise invalid("source_uri", "the range is empty")
+    return found
+
+
+def check_purchase(purchase_id: str) -> str:
+    """Return *purchase_id* if it is a UUID in its usual form; else Invalid."""
+    try:
+        usual = str(uuid.UUID(purchase_id))
+    except ValueError:
+        usual = ""
+    if usual != purchase_id or not usual:
+        raise invalid("purchase_id", "give the purchase's UUID, lower-case with hyphens")
+    return usual
+
+
+def invalid(field: str, problem: str) -> Invalid:
+    """Return the answer to a field that is wrong."""
+    return Invalid(
+        "REQUEST_INVALID",
+        f"{field}: {problem}.",
+        metadata={"field": field},
+        fields={field: problem},
+    )

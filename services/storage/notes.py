@@ -1,0 +1,57 @@
+"""
+What is written beside a file: enough to make its rows in the catalog again.
+
+One JSON object; fields are added, never renamed. An identical picture that is bought
+again puts a note of its own beside the one file.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Note:
+    created_at: str  # RFC 3339, UTC
+    user_id: int
+    media_type: str
+    bytes: int
+    purchase_id: str = ""
+    version: int = VERSION
+
+    def pack(self) -> bytes:
+        """Write it down."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def unpack(cls, written: bytes) -> Self:
+        """Read what `pack` wrote, of this version or a later one."""
+        found: dict[str, Any] = json.loads(written)
+        return cls(
+            **{field.name: found[field.name] for field in fields(cls) if field.name in found}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileNote(_Note):
+    """One kept file; without *purchase_id* it is what a user sent."""
+
+    image_hash: str  # lower-case hex SHA-256
+    link: str
+    width: int  # 0 where it cannot be read
+    height: int
+    readable: bool
+    job: str = ""  # "jobs/{job}"
+    model: str = ""
+    prompt: str = ""
+    output_index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptNote(_Note):
+    """One raw answer of a provider."""
+
+    sha256: str  # lower-case hex
+    provider: str

@@ -1,0 +1,51 @@
+"""
+How kept things look on the wire.
+"""
+
+from datetime import datetime
+
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from imagestudio.type.v1 import image_pb2
+from services.storage.assets import Content
+from services.storage.keep import Kept
+from services.storage.notes import FileNote, ReceiptNote
+
+
+def asset(note: FileNote) -> pb.Asset:
+    """Show a file."""
+    shown = pb.Asset(
+        name=f"assets/{note.image_hash}",
+        state=pb.ASSET_STATE_KEPT,
+        path=f"/i/{note.link}",
+        thumbnail_path=f"/i/{note.link}/thumbnail",
+        media_type=note.media_type,
+        size_bytes=note.bytes,
+        size=image_pb2.PixelSize(width=note.width, height=note.height),
+        readable=note.readable,
+    )
+    shown.create_time.FromDatetime(datetime.fromisoformat(note.created_at))
+    return shown
+
+
+def imported(kept: Kept) -> pb.ImportAssetResponse:
+    """Show what an import kept."""
+    return pb.ImportAssetResponse(asset=asset(kept.note), deduplicated=kept.deduplicated)
+
+
+def uploaded(kept: Kept) -> pb.UploadAssetResponse:
+    """Show what an upload kept."""
+    return pb.UploadAssetResponse(asset=asset(kept.note), deduplicated=kept.deduplicated)
+
+
+def receipt(note: ReceiptNote) -> pb.PutReceiptResponse:
+    """Show a receipt: its ticket."""
+    ticket = f"receipt:{note.purchase_id}"
+    return pb.PutReceiptResponse(ticket=ticket, size_bytes=note.bytes, sha256=note.sha256)
+
+
+def opened(content: Content) -> pb.DownloadAssetResponse:
+    """Show what is about to be read."""
+    header = pb.DownloadHeader(
+        media_type=content.media_type, size_bytes=content.size, sha256=content.sha256
+    )
+    return pb.DownloadAssetResponse(header=header)

@@ -1,0 +1,61 @@
+"""
+What requests say, checked and in our own words.
+"""
+
+from chassis.identity import Caller
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from services.storage.incoming import Claim
+from services.storage.keep import Origin
+from services.storage.names import Range, check_purchase, invalid, parse_range
+from services.storage.receipts import Answer
+
+
+def of_import(request: pb.ImportAssetRequest, caller: Caller) -> tuple[Range, Origin, Claim]:
+    """Read an import: where the bytes are, what paid for them, and their hash if known."""
+    purchase_id = check_purchase(request.purchase_id)
+    origin = Origin(
+        user_id=caller.require_user(),
+        purchase_id=purchase_id,
+        output_index=_index(request.output_index),
+        job=request.job,
+        model=request.model,
+        prompt=request.prompt,
+    )
+    claim = Claim(sha256=_sha256("expected_sha256", request.expected_sha256))
+    return parse_range(request.source_uri, purchase_id), origin, claim
+
+
+def of_upload(header: pb.UploadHeader, caller: Caller) -> tuple[Origin, Claim]:
+    """Read an upload: a user's reference, or with a purchase_id, a service's picture."""
+    if header.purchase_id:
+        caller.require_service("UploadAsset with a purchase_id")
+        check_purchase(header.purchase_id)
+    origin = Origin(
+        user_id=caller.require_user(),
+        purchase_id=header.purchase_id,
+        output_index=_index(header.output_index),
+    )
+    sha256 = _sha256("header.sha256", header.sha256)
+    return origin, Claim(size=header.size_bytes, sha256=sha256, media_type=header.media_type)
+
+
+def of_receipt(header: pb.ReceiptHeader, caller: Caller) -> Answer:
+    """Read whose answer it is."""
+    return Answer(
+        user_id=caller.user_id,
+        purchase_id=check_purchase(header.purchase_id),
+        provider=header.provider,
+        media_type=header.media_type,
+    )
+
+
+def _index(index: int) -> int:
+    if index < 0:
+        raise invalid("output_index", "count outputs from 0")
+    return index
+
+
+def _sha256(field: str, text: str) -> str:
+    if text and (len(text) != 64 or set(text) - set("0123456789abcdef")):
+        raise invalid(field, "give a SHA-256 in lower-case hex, or nothing")
+    return text

@@ -1,0 +1,68 @@
+"""
+Thumbnails: made when first asked for, once, and kept. What cannot be read has a
+placeholder, which is not kept: a later version may read it.
+"""
+
+from collections.abc import Iterable
+
+from services.storage.child import Child, Unreadable
+from services.storage.notes import FileNote
+from services.storage.turns import Turns
+from services.storage.vault import Full, Shelf, Vault
+
+_REMEMBERED = 10_000  # links
+
+
+class Thumbnails:
+    """Thumbnails of the files in *vault*, WebP of at most 512 by 512 pixels."""
+
+    def __init__(self, vault: Vault, turns: Turns, child: Child) -> None:
+        self._vault, self._turns, self._child = vault, turns, child
+        self._unreadable: dict[str, None] = {}  # so that nobody makes us try again and again
+        self._placeholder = b""
+
+    async def of(self, note: FileNote) -> bytes:
+        """Return the thumbnail of a file that is there."""
+        if not note.readable or note.link in self._unreadable:
+            return await self._stand_in()
+        if kept := await self._kept(note.link):
+            return kept
+        async with self._turns.take(f"thumbnail of {note.link}"):
+            if kept := await self._kept(note.link):
+                return kept
+            try:
+                made = await self._child.thumbnail(await self._content(note.link))
+            except Unreadable:
+                self._remember(note.link)
+                return await self._stand_in()
+            await self._keep(note.link, made)
+            return made
+
+    async def _kept(self, link: str) -> bytes:
+        found = await self._vault.find(Shelf.THUMBNAILS, link)
+        return await self._content(link, Shelf.THUMBNAILS) if found else b""
+
+    async def _content(self, link: str, shelf: Shelf = Shelf.FILES) -> bytes:
+        blocks: Iterable[bytes] = [block async for block in self._vault.read(shelf, link)]
+        return b"".join(blocks)
+
+    async def _keep(self, link: str, made: bytes) -> None:
+        async with self._turns.take(link):
+            if await self._vault.find(Shelf.FILES, link) is None:
+                return  # deleted in the meantime
+            try:
+                async with self._vault.draft() as draft:
+                    await draft.write(made)
+                    await draft.keep(Shelf.THUMBNAILS, link, b"")
+            except Full:
+                return  # it is shown, and made again when there is room
+
+    async def _stand_in(self) -> bytes:
+        if not self._placeholder:
+            self._placeholder = await self._child.placeholder()
+        return self._placeholder
+
+    def _remember(self, link: str) -> None:
+        if len(self._unreadable) >= _REMEMBERED:
+            self._unreadable.clear()
+        self._unreadable[link] = None

@@ -1,0 +1,26 @@
+"""
+Turns by name: one at a time keeps, deletes or draws what has the same name.
+
+Without them a delete could slip between "you had these bytes before" and the record of it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
+
+
+class Turns:
+    """Locks that exist only while somebody wants them."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def take(self, name: str) -> AsyncIterator[None]:
+        """Wait for the turn of *name*, and have it until the block ends."""
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        async with lock:
+            yield

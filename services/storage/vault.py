@@ -1,0 +1,87 @@
+"""
+The seam between us and where the bytes lie for good.
+
+A vault keeps files on shelves, each file under a name and with notes beside it: small
+documents that tell what the file is. It does not know what an image is. Whoever keeps or
+removes takes turns by name (`turns.py`); reading needs none.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Shelf(StrEnum):
+    """What a file is: the same name on two shelves is two files."""
+
+    FILES = "files"
+    RECEIPTS = "receipts"
+    THUMBNAILS = "thumbnails"  # can be made again
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that is there: its first *note* and its *size* in bytes."""
+
+    note: bytes
+    size: int
+
+
+class Full(Exception):
+    """There is no room. What was to be kept is not there, not even a part of it."""
+
+
+class Gone(Exception):
+    """No file has that name."""
+
+
+class Draft(Protocol):
+    """Bytes on their way in; nobody can see them before `keep` returns."""
+
+    async def write(self, chunk: bytes, /) -> None:
+        """Append *chunk*; raises Full."""
+
+    async def keep(
+        self, shelf: Shelf, name: str, note: bytes, /, *, replace: bool = False
+    ) -> Found | None:
+        """
+        Give the bytes a name; when this returns, file and note are durable.
+
+        The first wins: where the name is taken, nothing changes, and what is there is
+        returned, durable too. *replace* overwrites it instead. Raises Full.
+        """
+
+
+class Vault(Protocol):
+    """Where the bytes lie for good."""
+
+    async def open(self) -> None:
+        """Make ready, and clear away what a dead process left; SystemExit with the remedy."""
+
+    async def close(self) -> None:
+        """Finish what runs."""
+
+    def draft(self) -> AbstractAsyncContextManager[Draft]:
+        """Begin to take bytes; what was not kept when the block ends is gone."""
+
+    async def find(self, shelf: Shelf, name: str, /) -> Found | None:
+        """Return what is there, or None."""
+
+    def read(
+        self, shelf: Shelf, name: str, start: int = 0, stop: int | None = None, /
+    ) -> AsyncIterator[bytes]:
+        """Yield blocks of the bytes *start* to *stop*, at most 1 MiB each; raises Gone."""
+
+    async def annotate(self, shelf: Shelf, name: str, key: str, note: bytes, /) -> None:
+        """Put one more note beside a file, durably; the same *key* overwrites. Raises Full."""
+
+    async def notes(self, shelf: Shelf, name: str, /) -> list[bytes]:
+        """All notes of a file, the first one first; none where there is no file."""
+
+    async def remove(self, shelf: Shelf, name: str, /) -> None:
+        """Remove a file and its notes, durably; fine where there is none."""
+
+    def free(self) -> int:
+        """Bytes that can still be taken."""

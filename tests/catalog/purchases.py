@@ -1,0 +1,158 @@
+"""Builds what the ledger's tests ask for: jobs to admit, edges to take."""
+
+import uuid
+
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2
+
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
+from imagestudio.type.v1 import cost_pb2, image_pb2, job_pb2, purchase_pb2
+from services.catalog import admit
+from services.catalog.ledger import Ledger
+from services.catalog.news import News
+
+Edge = edge_pb2.Edge
+OK = code_pb2.OK
+
+
+class Silence:
+    """A bus that nobody hears: what is true does not depend on it."""
+
+    connected = False
+
+    def __init__(self):
+        self.published, self.announced = [], []
+
+    async def publish(self, subject, payload):
+        self.published.append((subject, payload))
+
+    async def announce(self, subject, payload, *, once, headers=None):
+        self.announced.append((subject, payload.decode()))
+        return False
+
+
+def make_ledger(pool, public_url="https://studio.test"):
+    news = News(Silence(), pool, public_url)
+    return Ledger(pool, news), news
+
+
+def asking(count=1, *, reserve=0, request_id=None, prompt="a lighthouse", provider="sketch"):
+    purchases = [
+        ledger_pb2.PlannedPurchase(
+            purchase_id=str(uuid.uuid4()),
+            provider=provider,
+            model_key="sketch",
+            ordinal=ordinal,
+            fingerprint="f" * 64,
+            reserved_usd_micros=reserve,
+        )
+        for ordinal in range(count)
+    ]
+    return ledger_service_pb2.AdmitRequest(
+        spec=job_pb2.JobSpec(prompt=prompt, models=["sketch"], count=count),
+        request_id=request_id or str(uuid.uuid4()),
+        fingerprint="a" * 64,
+        purchases=purchases,
+        estimate=job_pb2.JobEstimate(reserved=cost_pb2.Cost(usd_micros=reserve * count)),
+    )
+
+
+async def admitted(pool, user_id, count=1, **asked):
+    request = asking(count, **asked)
+    await admit.admit(pool, request, user_id, None)
+    return [purchase.purchase_id for purchase in request.purchases]
+
+
+def claim(purchase_id, worker="w1"):
+    step = edge_pb2.ClaimEdge(worker_id=worker, time_limit=Duration(seconds=60))
+    return Edge(purchase_id=purchase_id, claim=step)
+
+
+def ticket(purchase_id, fence, reference=None):
+    step = edge_pb2.TicketEdge(ticket=reference or f"receipt:{purchase_id}")
+    return Edge(purchase_id=purchase_id, fence=fence, ticket=step)
+
+
+def drawn(purchase_id, fence, count=1, cost=0):
+    outputs = [
+        ledger_pb2.PurchaseOutput(index=index, source=f"receipt:{purchase_id}#0-{index}")
+        for index in range(count)
+    ]
+    step = edge_pb2.DrawnEdge(outputs=outputs, cost=cost_pb2.Cost(usd_micros=cost, basis=3))
+    return Edge(purchase_id=purchase_id, fence=fence, drawn=step)
+
+
+def keep(purchase_id, fence, index=0, image_hash=None):
+    image_hash = image_hash or uuid.uuid5(uuid.UUID(purchase_id), str(index)).hex * 2
+    step = edge_pb2.KeepEdge(
+        output_index=index,
+        image=ledger_pb2.KeptImage(image_hash=image_hash, seed=7),
+        file=ledger_pb2.FileRecord(
+            image_hash=image_hash,
+            link=image_hash[:26],
+            media_type="image/png",
+            size_bytes=100,
+            size=image_pb2.PixelSize(width=64, height=64),
+            readable=True,
+        ),
+    )
+    return Edge(purchase_id=purchase_id, fence=fence, keep=step)
+
+
+def end(purchase_id, fence, ending="FAILED", charged="NO", next_=None):
+    step = edge_pb2.EndEdge(
+        ending=purchase_pb2.PurchaseEnding.Value(f"PURCHASE_ENDING_{ending}"),
+        charged=cost_pb2.Charged.Value(f"CHARGED_{charged}"),
+        next=next_,
+    )
+    return Edge(purchase_id=purchase_id, fence=fence, end=step)
+
+
+def unclear(purchase_id, fence, possible=True):
+    step = edge_pb2.UnclearEdge(lookup_possible=possible)
+    return Edge(purchase_id=purchase_id, fence=fence, unclear=step)
+
+
+def absent(purchase_id, fence, next_=None):
+    step = edge_pb2.SettleEdge(absent=edge_pb2.SettleEdge.Absent(next=next_))
+    return Edge(purchase_id=purchase_id, fence=fence, settle=step)
+
+
+def found(purchase_id, fence, *tickets):
+    step = edge_pb2.SettleEdge(found=edge_pb2.SettleEdge.Found(tickets=tickets))
+    return Edge(purchase_id=purchase_id, fence=fence, settle=step)
+
+
+def fail(purchase_id, fence):
+    return Edge(purchase_id=purchase_id, fence=fence, fail=edge_pb2.FailEdge())
+
+
+def park(purchase_id, fence):
+    return Edge(purchase_id=purchase_id, fence=fence, park=edge_pb2.ParkEdge())
+
+
+def next_attempt(reserve=0):
+    return ledger_pb2.PlannedPurchase(
+        purchase_id=str(uuid.uuid4()),
+        provider="sketch",
+        model_key="sketch",
+        fingerprint="f" * 64,
+        reserved_usd_micros=reserve,
+    )
+
+
+async def taken(ledger, *edges):
+    """Take edges that must all succeed; return the purchases after them."""
+    results = await ledger.apply(edges)
+    for result in results:
+        assert result.status.code == OK, result.status.message
+    return [result.purchase for result in results]
+
+
+async def refused(ledger, edge):
+    """Take an edge that must be refused; return the reason."""
+    from chassis.errors import from_status
+
+    [result] = await ledger.apply([edge])
+    assert result.status.code != OK
+    return from_status(result.status).reason

@@ -1,0 +1,172 @@
+"""Owners, heartbeats, permits and the sweeper, on a real PostgreSQL."""
+
+from datetime import timedelta
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from services.catalog import workers
+from services.catalog.database import as_ledger, connect
+from services.catalog.sweeper import Sweeper
+from tests.catalog.purchases import (
+    admitted,
+    claim,
+    drawn,
+    end,
+    keep,
+    make_ledger,
+    park,
+    refused,
+    taken,
+    ticket,
+)
+
+PATIENCE = 3.0
+
+
+@pytest.fixture
+async def user(pools):
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchval(
+            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
+        )
+
+
+@pytest.fixture
+async def studio(pools, database_url):
+    """A ledger, what it announces, and a sweep to call by hand."""
+    ledger, news = make_ledger(pools.ledger)
+    sweeper = Sweeper(connect=None, ledger=ledger, news=news, patience=PATIENCE)
+    connection = await connect(database_url, "studio_ledger")
+
+    async def sweep():
+        news.bus.announced.clear()
+        await sweeper.sweep(connection)
+        await news.close()
+        return [purchase_id for _subject, purchase_id in news.bus.announced]
+
+    yield ledger, sweep, connection
+    await connection.close()
+
+
+def beat(worker, **limits):
+    limit = ledger_pb2.ProviderLimit(provider="sketch", lookup_possible=True, **limits)
+    return ledger_service_pb2.HeartbeatRequest(worker_id=worker, limits=[limit])
+
+
+async def silence(connection, worker):
+    await connection.execute(
+        "UPDATE workers SET heartbeat_at = heartbeat_at - interval '10 s' WHERE worker_id = $1",
+        worker,
+    )
+
+
+async def left_alone(connection):
+    await connection.execute("UPDATE purchases SET created_at = created_at - interval '5 s'")
+
+
+async def test_what_nobody_takes_is_announced_after_its_first_moment(pools, user, studio):
+    _ledger, sweep, connection = studio
+    ids = await admitted(pools.ledger, user, 2)
+    assert await sweep() == []
+    await left_alone(connection)
+    assert sorted(await sweep()) == sorted(ids)
+
+
+async def test_a_silent_workers_purchases_go_to_others_and_it_can_write_no_more(
+    pools, user, studio
+):
+    ledger, sweep, connection = studio
+    running, sending = await admitted(pools.ledger, user, 2)
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    await taken(ledger, claim(running), claim(sending))
+    await taken(ledger, ticket(running, 1), drawn(running, 1))
+    assert await sweep() == []
+
+    await silence(connection, "w1")
+    assert sorted(await sweep()) == sorted([running, sending])
+
+    assert await refused(ledger, keep(running, 1)) == "FENCE_STALE"
+    states = await connection.fetch("SELECT state FROM purchases ORDER BY ordinal")
+    assert [row["state"] for row in states] == ["drawn", "unclear"]
+    answer = await workers.beat(
+        pools.ledger, ledger_service_pb2.HeartbeatRequest(worker_id="w1"), PATIENCE
+    )
+    assert not answer.alive
+    [owned] = await taken(ledger, claim(running, "w2"))
+    await taken(ledger, keep(running, owned.fence))
+
+
+async def test_an_unclear_purchase_waits_for_the_listings_lag(pools, user, studio):
+    ledger, sweep, connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+    lag = Duration(seconds=120)
+    await workers.beat(pools.ledger, beat("w1", lookup_lag=lag), PATIENCE)
+    await taken(ledger, claim(purchase_id))
+    await silence(connection, "w1")
+    assert await sweep() == []
+    assert (await ledger.apply([claim(purchase_id, "w2")]))[0].outcome == 4  # not due
+    await connection.execute("UPDATE purchases SET not_before = now()")
+    assert await sweep() == [purchase_id]
+
+
+async def test_a_worker_that_leaves_is_followed_at_once(pools, user, studio):
+    ledger, sweep, _connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    await taken(ledger, claim(purchase_id), ticket(purchase_id, 1), park(purchase_id, 1))
+    leaving = ledger_service_pb2.HeartbeatRequest(worker_id="w1", leaving=True)
+    await workers.beat(pools.ledger, leaving, PATIENCE)
+    assert await sweep() == [purchase_id]
+
+
+async def test_dying_alone_with_a_purchase_counts_as_a_try(pools, user, studio):
+    ledger, sweep, connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+    for number in range(5):
+        worker = f"w{number}"
+        await workers.beat(pools.ledger, beat(worker), PATIENCE)
+        await taken(ledger, claim(purchase_id, worker))
+        await silence(connection, worker)
+        await sweep()
+    row = await connection.fetchrow("SELECT state, tries, charged FROM purchases")
+    assert tuple(row) == ("quarantined", 5, "unknown")
+
+
+async def test_dying_with_two_purchases_counts_for_neither(pools, user, studio):
+    ledger, sweep, connection = studio
+    ids = await admitted(pools.ledger, user, 2)
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    await taken(ledger, *(claim(purchase_id) for purchase_id in ids))
+    await silence(connection, "w1")
+    await sweep()
+    assert await connection.fetchval("SELECT sum(tries) FROM purchases") == 0
+
+
+async def test_permits_bound_what_is_under_way_and_a_freed_one_is_offered(pools, user):
+    ledger, news = make_ledger(pools.ledger)
+    await workers.beat(pools.ledger, beat("w1", max_in_flight=2), PATIENCE)
+    ids = await admitted(pools.ledger, user, 3)
+    results = await ledger.apply([claim(purchase_id) for purchase_id in ids])
+    assert [result.outcome for result in results] == [1, 1, 3]
+    await taken(ledger, end(ids[0], 1, "REFUSED"))
+    await news.close()
+    assert news.bus.announced == [("work.sketch", ids[2])]
+    assert (await ledger.apply([claim(ids[2])]))[0].outcome == 1
+    async with as_ledger(pools.ledger) as connection:
+        assert await connection.fetchval("SELECT in_use FROM permits") == 2
+
+
+async def test_a_rate_admits_no_more_than_its_tokens(pools, user):
+    ledger, _news = make_ledger(pools.ledger)
+    await workers.beat(pools.ledger, beat("w1", max_per_minute=2), PATIENCE)
+    ids = await admitted(pools.ledger, user, 4)
+    results = await ledger.apply([claim(purchase_id) for purchase_id in ids])
+    assert [result.outcome for result in results] == [1, 1, 3, 3]
+    async with as_ledger(pools.ledger) as connection:
+        await connection.execute(
+            "UPDATE permits SET refilled_at = refilled_at - $1::interval", timedelta(seconds=30)
+        )
+    results = await ledger.apply([claim(purchase_id) for purchase_id in ids[2:]])
+    assert [result.outcome for result in results] == [1, 3]

@@ -1,0 +1,82 @@
+"""The bus on a real NATS: news, work, and both after NATS was killed and wiped."""
+
+import asyncio
+import shutil
+
+import pytest
+
+from chassis.bus import Bus
+from tests.nats import nats, nats_url, running_nats
+from tests.ports import free_port
+
+__all__ = ["nats", "nats_url"]
+
+
+async def connected(url, name="tests"):
+    bus = Bus(url, name)
+    ready = asyncio.Event()
+
+    async def tell():
+        ready.set()
+
+    bus.on_connect.append(tell)
+    await bus.start()
+    await ready.wait()
+    return bus
+
+
+@pytest.fixture
+async def bus(nats_url):
+    found = await connected(nats_url)
+    yield found
+    await found.close()
+
+
+async def test_news_reach_who_listens(bus):
+    heard = asyncio.Queue()
+    await bus.subscribe("news.job.1", heard.put)
+    await bus.publish("news.job.1", b"hello")
+    assert (await heard.get()).data == b"hello"
+
+
+async def test_work_said_twice_is_queued_once_and_gone_when_done(bus):
+    await bus.consume("work.first")
+    for _ in range(2):
+        assert await bus.announce("work.first", b"p1", once="p1:0", headers={"traceparent": "t"})
+    [work] = await bus.pull("work.first", 10, wait=1)
+    assert work.data == b"p1"
+    assert work.headers["traceparent"] == "t"
+    await work.ack_sync()
+    assert await bus.pull("work.first", 10, wait=0.1) == []
+
+
+async def test_without_nats_nothing_raises():
+    bus = Bus(f"nats://127.0.0.1:{free_port()}", "tests")
+    await bus.start()
+    await bus.publish("news.job.1", b"lost")
+    assert not await bus.announce("work.sketch", b"p1", once="p1")
+    assert await bus.subscribe("news.job.1", None) is None
+    assert await bus.pull("work.sketch", 1, wait=0.01) == []
+    await bus.close()
+
+
+async def test_a_nats_that_was_killed_and_wiped_is_used_again(tmp_path):
+    port = free_port()
+    with running_nats(tmp_path, port) as first:
+        bus = await connected(first.url)
+        await bus.consume("work.sketch")
+        await bus.announce("work.sketch", b"p1", once="p1")
+    shutil.rmtree(first.store)
+    again = asyncio.Event()
+
+    async def tell():
+        again.set()
+
+    bus.on_connect.append(tell)
+    with running_nats(tmp_path, port):
+        await again.wait()
+        assert await bus.announce("work.sketch", b"p2", once="p2")
+        [work] = await bus.pull("work.sketch", 10, wait=2)
+        assert work.data == b"p2"
+        await work.ack()
+        await bus.close()

@@ -1,0 +1,143 @@
+"""A server and a peer of ours on a real port: identity, faults, deadlines, streams."""
+
+import asyncio
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from chassis import errors, identity
+from chassis.channel import Peer
+from chassis.server import Server
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from imagestudio.catalog.v1 import ledger_service_pb2_grpc
+from tests.ports import free_port
+
+SECRET = b"0123456789abcdef"
+NAME = "imagestudio.catalog.v1.LedgerService"
+
+
+class Echo(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """Does what the name in the request says."""
+
+    def __init__(self):
+        self.entered, self.left = asyncio.Event(), asyncio.Event()
+
+    async def RequestCancel(self, request, context):
+        match request.name:
+            case "who":
+                caller = identity.current.get()
+                raise errors.Missing("ECHO", f"{caller.service}/{caller.user_id}")
+            case "hang":
+                self.entered.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self.left.set()
+            case "break":
+                raise ZeroDivisionError("the secret is hunter2")
+        return pb.RequestCancelResponse()
+
+
+@pytest.fixture
+async def studio():
+    echo, port = Echo(), free_port()
+
+    async def resolve(credential):
+        if credential != "isk_good":
+            raise errors.Unauthenticated("CREDENTIAL_MISSING", "Send a key.")
+        return identity.Caller(user_id=5)
+
+    add = lambda server: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(echo, server)
+    server = Server([(NAME, add)], secret=SECRET, resolve=resolve)
+    await server.start("127.0.0.1", port, "PORT")
+    yield echo, port, server
+    await server.stop(lame=0, grace=0)
+
+
+@pytest.fixture
+async def peer(studio):
+    found = Peer(f"127.0.0.1:{studio[1]}", "echo", service="tests", secret=SECRET)
+    yield found
+    await found.close()
+
+
+def asking(peer, name, **how):
+    stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+    return peer.ask(stub.RequestCancel, pb.RequestCancelRequest(name=name), **how)
+
+
+async def test_a_service_speaks_for_the_user_that_it_names(peer):
+    with pytest.raises(errors.Missing, match="tests/42"):
+        await asking(peer, "who", timeout=5, user_id=42)
+
+
+async def test_what_is_called_onwards_speaks_for_the_same_user(peer):
+    identity.current.set(identity.Caller(user_id=9, service="gateway"))
+    with pytest.raises(errors.Missing, match="tests/9"):
+        await asking(peer, "who", timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ((), "CREDENTIAL_MISSING"),
+        ((("authorization", "Bearer isk_bad"),), "CREDENTIAL_MISSING"),
+        ((("authorization", "isk_good"),), "CREDENTIAL_INVALID"),
+        ((("x-service-token", "forged"),), "CREDENTIAL_INVALID"),
+        ((("x-service-token", identity.mint(b"x" * 16, identity.Caller(1, service="a"))),),
+         "CREDENTIAL_INVALID"),
+    ],
+)
+async def test_who_cannot_say_who_he_is_gets_nowhere(studio, metadata, reason):
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{studio[1]}") as channel:
+        stub = ledger_service_pb2_grpc.LedgerServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await stub.RequestCancel(pb.RequestCancelRequest(name="who"), metadata=metadata)
+    assert errors.from_rpc(refusal.value, "echo").reason == reason
+
+
+async def test_a_defect_tells_nothing_but_that_it_is_one(peer):
+    with pytest.raises(errors.Fault) as failure:
+        await asking(peer, "break", timeout=5)
+    assert failure.value.reason == "INTERNAL"
+    assert "hunter2" not in failure.value.message
+
+
+async def test_a_deadline_ends_the_call_on_both_sides(peer, studio):
+    with pytest.raises(errors.Late, match="echo service did not answer in time"):
+        await asking(peer, "hang", timeout=0.2)
+    await studio[0].left.wait()
+
+
+async def test_a_peer_that_just_starts_is_waited_for():
+    port = free_port()
+    peer = Peer(f"127.0.0.1:{port}", "echo", service="tests", secret=SECRET)
+    call = asyncio.create_task(asking(peer, "who", timeout=20, user_id=1))
+    await asyncio.sleep(0)
+    add = lambda server: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(Echo(), server)
+    server = Server([(NAME, add)], secret=SECRET, resolve=None)
+    await server.start("127.0.0.1", port, "PORT")
+    with pytest.raises(errors.Missing, match="tests/1"):
+        await call
+    await peer.close()
+    await server.stop(lame=0, grace=0)
+
+
+async def test_health_is_open_to_all_and_tells_of_the_end(studio):
+    _echo, port, server = studio
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        watching = health.Watch(health_pb2.HealthCheckRequest(service=NAME))
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
+        stopping = asyncio.create_task(server.stop(lame=0.2, grace=0))
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        await stopping
+
+
+async def test_a_port_that_is_taken_is_named_with_its_setting(studio):
+    other = Server([], secret=SECRET, resolve=None)
+    with pytest.raises(SystemExit, match=f"port {studio[1]} .* set CATALOG_PORT"):
+        await other.start("127.0.0.1", studio[1], "CATALOG_PORT")

@@ -1,0 +1,72 @@
+"""The architecture, held by tests: who imports whom, how long things are, which words stand where."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("chassis", "services", "gateway", "cli")
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+OURS = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
+DOMAIN = re.compile(r"\b(image|prompt|model|variant|job|preset)s?\b", re.IGNORECASE)
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_import_contracts_are_kept():
+    """Run in a process of its own: it reads the modules from the sources' own folder."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", OURS, ids=named)
+def test_no_file_is_longer_than_400_lines(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_no_function_is_longer_than_40_lines(path):
+    long = [
+        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno + 1 > 40
+    ]
+    assert not long
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_every_module_says_what_it_is_for(path):
+    text = path.read_text()
+    assert not text or ast.get_docstring(ast.parse(text)), "open with one to four lines"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "chassis").glob("*.py")), ids=named)
+def test_chassis_has_no_word_of_the_domain(path):
+    found = [line for line in path.read_text().splitlines() if DOMAIN.search(line)]
+    assert not found
+
+
+def test_chassis_is_a_closed_list():
+    assert {path.stem for path in (ROOT / "chassis").glob("*.py")} == {
+        "__init__", "bus", "channel", "errors", "faults", "identity", "logs", "run", "server",
+        "settings", "telemetry",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=named)
+def test_no_test_sleeps_or_patches(path):
+    """A test waits for events; ours are scripted on the wire, never patched."""
+    slept = re.compile(r"\b(time|asyncio)\.sleep\((?!0\))|unittest\.mock|monkeypatch\.setattr")
+    found = [line for line in path.read_text().splitlines() if slept.search(line)]
+    assert path == Path(__file__) or not found

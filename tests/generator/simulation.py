@@ -1,0 +1,543 @@
+"""
+Histories of one paid call, run on `services.generator.purchase` with everything else a
+model: a ledger with fences, three kinds of provider, workers that crash, pause and wake.
+
+Everything that happens is drawn from one seed, so that a failing history is a number.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+
+from services.generator import moves, purchase
+from services.generator.purchase import Stage, Terms
+
+PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
+FRESH = 5.0  # seconds from a claim until its order may no longer leave
+LAG = 120.0  # seconds from the sending until a provider is asked
+LISTED = 30.0  # seconds after which a provider's list really shows a call
+TTL = 3600.0  # seconds that a provider's own links live
+OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
+
+TERMS = {
+    "listed": Terms(askable=True, lag=LAG, cancelable=True),  # answers with an id; has a list
+    "receipt": Terms(askable=True, interruptible=True),  # answers with the picture: sketch
+    "blind": Terms(askable=False),  # answers with the picture, and cannot be asked
+}
+
+
+class Violated(AssertionError):
+    """A promise was broken."""
+
+
+class Row:
+    """One row of purchases."""
+
+    __slots__ = ("attempt", "charged", "ending", "fence", "missing", "not_before", "outputs",
+                 "owner", "sent_at", "state", "ticket", "tries")  # fmt: skip
+
+    def __init__(self, attempt: int) -> None:
+        self.attempt, self.state, self.owner, self.fence = attempt, "planned", 0, 0
+        self.ticket, self.charged, self.ending = "", "", ""
+        self.outputs: dict[int, str] = {}
+        self.missing, self.not_before, self.sent_at, self.tries = 0, 0.0, 0.0, 0
+
+
+class World:
+    """One history. `run` plays it and raises Violated where a promise was broken."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = dice = random.Random(seed)
+        self.kind = dice.choice(("listed", "receipt", "blind"))
+        self.terms = TERMS[self.kind]
+        self.trouble = dice.choice((0.02, 0.1, 0.3, 0.5))
+        self.poisoned = dice.random() < 0.02  # whoever follows it, raises
+        self.width = dice.choice((1, 1, 2))
+        self.now, self.canceling, self.calm = 0.0, False, False
+        self.rows: dict[int, Row] = {1: Row(1)}
+        self.charges: dict[str, int] = {}  # ticket -> purchase
+        self.listed_at: dict[str, float] = {}
+        self.died: dict[str, float] = {}  # when a ticket's links die
+        self.closed: dict[str, bool | None] = {}  # tickets without a picture: charged?
+        self.receipts: dict[int, bool] = {}  # purchase -> a picture (True) or a seal (False)
+        self.vault: set[tuple[int, int]] = set()
+        self.variants: list[tuple[int, int]] = []
+        self.workers: list[Worker] = [Worker(self, 1), Worker(self, 2)]
+        self.hired = 2
+        self.trace: list[object] = []
+
+    # -- playing
+
+    def run(self) -> str:
+        """Play it to its end, check the promises, and return the hash of what happened."""
+        for _ in range(self.dice.choice((20, 30, 50, 90))):
+            self.act()
+        self.calm = True
+        for _ in range(400):
+            if not any(row.state in OPEN for row in self.rows.values()):
+                break
+            self.act()
+        self.check()
+        return hashlib.sha256(repr(self.trace).encode()).hexdigest()
+
+    def act(self) -> None:
+        """Let one thing happen."""
+        throw = self.dice.random()
+        if not self.calm and throw < self.trouble * 0.6:
+            self.misfortune()
+            return
+        able = [worker for worker in self.workers if worker.able() and worker.acts]
+        if able and throw < 0.85:
+            able[int(throw * 7919) % len(able)].advance()
+        else:
+            self.pass_time()
+
+    def misfortune(self) -> None:
+        what, worker = self.dice.randrange(12), self.dice.choice(self.workers)
+        self.trace.append(("bad", what))
+        if what < 5:
+            self.crash(worker)
+        elif what < 8:
+            worker.paused_until = self.now + self.dice.choice((1.0, 4.0, 10.0))
+        elif what < 10:
+            self.cancel()
+        elif what == 10:
+            worker.tell(moves.StopAsked())
+            worker.stopping = True
+        else:
+            self.now += self.dice.choice((10.0, LAG + 10, TTL + 10))
+
+    def crash(self, worker: "Worker") -> None:
+        """Kill *worker*; what it had sent may still arrive, without an answer."""
+        for act in worker.acts:
+            if self.dice.random() < 0.5:
+                next(act, None)
+        self.replace(worker)
+
+    def replace(self, worker: "Worker") -> None:
+        self.hired += 1
+        self.workers[self.workers.index(worker)] = Worker(self, self.hired)
+
+    def cancel(self) -> None:
+        """A user cancels the job: what was not claimed ends, the owners are told."""
+        self.canceling = True
+        for row in self.rows.values():
+            if row.state == "planned":
+                row.state, row.ending, row.charged = "ended", "CANCELED", "no"
+
+    def pass_time(self) -> None:
+        """Time goes by: beats, the sweeper, announcements."""
+        longest = 40.0 if self.calm else 2.0
+        awake = [worker for worker in self.workers if worker.able()]
+        self.now += self.dice.random() * longest
+        for worker in awake:  # one that wakes up just now acts before it knows of its death
+            worker.beat()
+        self.sweep()
+        able = [worker for worker in self.workers if worker.able() and not worker.stopping]
+        if not able:
+            return
+        for number, row in list(self.rows.items()):
+            waits = row.owner == 0 and row.state in OPEN and row.not_before <= self.now
+            if waits and (self.calm or self.dice.random() < 0.6):
+                able[self.dice.randrange(len(able))].claim(number)
+
+    def sweep(self) -> None:
+        """Take from silent workers what they had."""
+        owners = {worker.number: worker for worker in self.workers}
+        for row in self.rows.values():
+            if not row.owner or row.state not in OPEN:
+                continue
+            worker = owners.get(row.owner)
+            if worker and self.now - worker.last_beat <= PATIENCE:
+                continue
+            if worker:
+                worker.condemned = True
+            self.take_away(row)
+
+    def take_away(self, row: Row) -> None:
+        row.owner, row.fence = 0, row.fence + 1
+        if row.state == "sending":
+            if self.terms.askable:
+                row.state, row.not_before = "unclear", row.sent_at + self.terms.lag
+            else:
+                row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
+
+    # -- the ledger
+
+    def claim(self, worker: int, number: int) -> bool:
+        """ClaimEdge: one winner."""
+        row = self.rows[number]
+        if row.state not in OPEN or row.owner or row.not_before > self.now:
+            return False
+        row.owner, row.fence = worker, row.fence + 1
+        if row.state == "planned":
+            row.state, row.sent_at = "sending", self.now
+        return True
+
+    def apply(self, number: int, fence: int, step: moves.Step) -> str:
+        """Any other edge: "ok", "stale" or "conflict"."""
+        row = self.rows[number]
+        if self.applied(row, number, step):
+            return "ok" if row.fence == fence else "stale"
+        if row.fence != fence or not row.owner:
+            return "stale"
+        starts, change = _EDGES[type(step)]
+        if row.state not in starts:
+            return "conflict"
+        change(self, row, number, step)
+        if isinstance(step, moves.LAST):
+            row.owner = 0
+        return "ok"
+
+    def applied(self, row: Row, number: int, step: moves.Step) -> bool:
+        """Whether that very edge was taken before."""
+        match step:
+            case moves.Ticketed(ticket):
+                return row.ticket == ticket
+            case moves.Found(tickets):
+                return row.ticket == tickets[0]
+            case moves.Brought():
+                return bool(row.outputs)
+            case moves.Kept(index):
+                return row.outputs.get(index) == "kept"
+            case moves.Lost(index, _):
+                return row.outputs.get(index) == "lost"
+        return False
+
+    # -- the provider
+
+    def taken(self, number: int) -> str:
+        """A call is taken, and paid for."""
+        ticket = f"t{number}.{len(self.charges)}" if self.kind == "listed" else f"r{number}"
+        self.charges[ticket] = number
+        self.listed_at[ticket] = self.now + self.dice.random() * LISTED
+        self.died[ticket] = self.now + TTL if self.kind == "listed" else float("inf")
+        if self.kind == "listed" and self.dice.random() < 0.05:
+            self.closed[ticket] = self.dice.choice((True, False, None))
+        return ticket
+
+    def look_up(self, number: int) -> tuple[str, ...]:
+        """The list; or the receipt, whose absence is sealed so that it stays absent."""
+        if self.kind == "receipt":
+            return (f"r{number}",) if self.receipts.setdefault(number, False) else ()
+        found = [ticket for ticket, bought in self.charges.items() if bought == number]
+        return tuple(ticket for ticket in found if self.listed_at[ticket] <= self.now)
+
+    # -- the promises
+
+    def check(self) -> None:
+        """Raise Violated unless each charge has its picture or its row, once."""
+        for number, row in self.rows.items():
+            paid = [ticket for ticket, bought in self.charges.items() if bought == number]
+            _promise(row.state not in OPEN, "nothing stays open", number, row)
+            _promise(len(paid) <= 1, "one row is charged once", number, row)
+            self.check_row(number, row, paid)
+        pictures = [ticket for ticket in self.charges if ticket not in self.closed]
+        if self.kind != "blind":
+            _promise(len(pictures) <= 1, "one picture is bought once", 0, self.rows[1])
+        _promise(len(set(self.variants)) == len(self.variants), "no doubles", 0, self.rows[1])
+        _promise(set(self.variants) <= self.vault, "kept means safe", 0, self.rows[1])
+
+    def check_row(self, number: int, row: Row, paid: list[str]) -> None:
+        kept = sum(1 for bought, _ in self.variants if bought == number)
+        if row.state == "quarantined":
+            _promise(row.tries == 5, "quarantine after the fifth try", number, row)
+        elif row.state == "kept":
+            _promise(paid and kept == self.width, "a kept one was paid for", number, row)
+        elif row.state == "lost":
+            _promise(paid and "lost" in row.outputs.values(), "the alarm", number, row)
+            _promise(self.now > self.died[paid[0]], "lost only where it died", number, row)
+        elif row.state == "void" or row.charged == "no":
+            free = all(self.closed.get(ticket, True) is False for ticket in paid)
+            _promise(free, "what is free was not paid for", number, row)
+        elif row.charged == "unknown" and self.kind != "blind":
+            free = all(ticket in self.closed for ticket in paid)
+            _promise(free, "only a blind provider hides a picture", number, row)
+
+
+class Worker:
+    """One process: what it holds, the acts under way, and the edges that wait."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.number = world, number
+        self.held: dict[int, Held] = {}
+        self.claiming: set[int] = set()
+        self.acts: list[Iterator[None]] = []
+        self.waiting: list[tuple[Held, moves.Step]] = []
+        self.pumping = self.condemned = self.stopping = False
+        self.paused_until, self.last_beat = 0.0, world.now
+
+    def able(self) -> bool:
+        return self.paused_until <= self.world.now
+
+    def beat(self) -> None:
+        """Tell that we live; where we were given up, drop all and begin anew."""
+        world = self.world
+        if self.condemned:
+            world.replace(self)
+            return
+        self.last_beat = world.now
+        if world.canceling:
+            self.tell(moves.CancelAsked())
+        if self.stopping and not self.held and not self.acts:
+            self.stopping = False
+
+    def tell(self, event: moves.Event) -> None:
+        for held in list(self.held.values()):
+            held.happen(event)
+
+    def advance(self) -> None:
+        """Let one act under way go one step on."""
+        index = self.world.dice.randrange(len(self.acts))
+        act = self.acts[index]
+        if next(act, self) is self and act in self.acts:
+            self.acts.remove(act)
+
+    def claim(self, number: int) -> None:
+        if number not in self.held and number not in self.claiming:
+            self.claiming.add(number)
+            self.acts.append(self._claiming(number))
+
+    def _claiming(self, number: int) -> Iterator[None]:
+        world, began = self.world, self.world.now
+        won = world.claim(self.number, number)
+        yield
+        if world.trouble and world.dice.random() < world.trouble and not world.calm:
+            won = world.claim(self.number, number)  # the answer was lost: claim again
+            yield
+        row = world.rows[number]
+        self.claiming.discard(number)
+        if row.owner != self.number:
+            return
+        held = Held(self, number, row.fence, began)
+        if won:
+            held.begin(row)
+        else:
+            held.state = purchase.Purchase(Stage.LEAVING, world.terms)
+            held.commit(purchase.orphaned(sending=row.state == "sending"))
+
+    def commit(self, held: "Held", step: moves.Step) -> None:
+        self.waiting.append((held, step))
+        if not self.pumping:
+            self.pumping = True
+            self.acts.append(self._pump())
+
+    def _pump(self) -> Iterator[None]:
+        world = self.world
+        while self.waiting:
+            batch, self.waiting = self.waiting, []
+            results = [world.apply(held.number, held.fence, step) for held, step in batch]
+            yield
+            if not world.calm and world.dice.random() < world.trouble:
+                self.waiting = batch + self.waiting  # the answer was lost: say it again
+                continue
+            for (held, step), result in zip(batch, results, strict=True):
+                world.trace.append((held.number, type(step).__name__, result))
+                held.answered(step, result)
+        self.pumping = False
+
+
+class Held:
+    """One purchase in a worker's hands: the real machine, with modelled effects."""
+
+    def __init__(self, worker: Worker, number: int, fence: int, claimed: float) -> None:
+        self.worker, self.world, self.number = worker, worker.world, number
+        self.fence, self.claimed, self.interrupted = fence, claimed, False
+        self.acts: list[Iterator[None]] = []
+        worker.held[number] = self
+
+    def begin(self, row: Row) -> None:
+        terms, canceling = self.world.terms, self.world.canceling
+        if row.state == "sending":
+            first = purchase.send(terms, canceling=canceling)
+        elif row.state == "running":
+            first = purchase.resume_running(terms, row.ticket, canceling=canceling)
+        elif row.state == "drawn":
+            missing = frozenset(i for i, state in row.outputs.items() if state == "drawn")
+            first = purchase.resume_drawn(terms, missing, canceling=canceling)
+        else:
+            wait = row.sent_at + terms.lag - self.world.now
+            first = purchase.resume_unclear(terms, wait=wait, canceling=canceling)
+        self.move(first)
+        if self.worker.stopping:
+            self.happen(moves.StopAsked())
+
+    def happen(self, event: moves.Event) -> None:
+        self.world.trace.append((self.number, type(event).__name__))
+        self.move(purchase.step(self.state, event))
+
+    def answered(self, step: moves.Step, result: str) -> None:
+        if result == "ok":
+            self.happen(moves.Committed(step))
+        else:
+            stale = result == "stale"
+            self.happen(moves.Superseded() if stale else moves.Rejected(step, result))
+
+    def move(self, following: purchase.Next) -> None:
+        self.state, effects = following
+        for effect in effects:
+            if isinstance(effect, moves.Commit):
+                self.commit(effect.step)
+            elif isinstance(effect, moves.Interrupt):
+                self.interrupted = True
+            elif not isinstance(effect, moves.CancelThere):
+                act = _ACTS[type(effect)](self, effect)
+                self.acts.append(act)
+                self.worker.acts.append(act)
+        if self.state.stage is Stage.GONE and self.worker.held.pop(self.number, None):
+            self.worker.acts = [act for act in self.worker.acts if act not in self.acts]
+
+    def commit(self, step: moves.Step) -> None:
+        self.worker.commit(self, step)
+
+    def bad(self) -> bool:
+        return not self.world.calm and self.world.dice.random() < self.world.trouble
+
+    def buy(self, _effect: moves.Buy) -> Iterator[None]:
+        world = self.world
+        late = world.now > min(self.worker.last_beat + PATIENCE, self.claimed + FRESH)
+        if late or self.bad():
+            yield
+            self.happen(moves.NeverSent("never sent", 1.0))
+            return
+        if self.bad():
+            yield
+            self.happen(moves.Declined("no"))
+            return
+        if world.kind != "receipt":
+            ticket = world.taken(self.number)
+            yield
+        if world.kind != "listed":
+            if world.kind == "receipt":
+                yield  # drawing
+                if self.interrupted:
+                    self.happen(moves.Declined("interrupted"))
+                    return
+                if self.number in world.receipts:
+                    self.happen(moves.Doubtful("there is another receipt"))
+                    return
+                ticket = world.taken(self.number)
+            elif self.bad():
+                self.happen(moves.Doubtful("the answer was lost"))
+                return
+            world.receipts[self.number] = True
+            yield
+        event = moves.Doubtful("the answer was lost") if self.bad() else moves.Bought(ticket)
+        self.happen(event)
+
+    def follow(self, effect: moves.Follow) -> Iterator[None]:
+        yield
+        if self.bad():
+            self.happen(moves.OutOfSight("no answer", 1.0))
+        elif self.bad() or self.world.poisoned:
+            self.happen(moves.Raised("a defect"))
+        elif effect.ticket in self.world.closed:
+            self.happen(moves.Closed(self.world.closed[effect.ticket], "failed there"))
+        else:
+            self.happen(moves.Finished(self.world.width))
+
+    def store(self, effect: moves.Store) -> Iterator[None]:
+        ticket = self.world.rows[self.number].ticket or next(
+            bought for bought, number in self.world.charges.items() if number == self.number
+        )
+        gone = self.world.now > self.world.died[ticket]
+        if not gone and not self.bad():
+            self.world.vault.add((self.number, effect.index))
+            yield
+            self.happen(moves.Stored(effect.index))
+            return
+        yield
+        lost = moves.Vanished(effect.index, "404") if gone else moves.OutOfSight("no answer", 1.0)
+        self.happen(lost)
+
+    def look_up(self, _effect: moves.LookUp) -> Iterator[None]:
+        found = self.world.look_up(self.number)
+        yield
+        self.happen(moves.OutOfSight("none", 5.0) if self.bad() else moves.LookedUp(found))
+
+
+def _promise(held: object, words: str, number: int, row: Row) -> None:
+    if not held:
+        shown = {name: getattr(row, name) for name in Row.__slots__}
+        raise Violated(f"{words}: purchase {number} {shown}")
+
+
+def _ended(world: World, row: Row, _number: int, step: moves.Ended) -> None:
+    row.state, row.ending = "ended", step.ending
+    row.charged = {True: "yes", False: "no", None: "unknown"}[step.charged]
+    if step.retry and step.charged is False and not world.canceling and row.attempt < 3:
+        world.rows[len(world.rows) + 1] = Row(row.attempt + 1)
+
+
+def _absent(world: World, row: Row, _number: int, step: moves.Absent) -> None:
+    row.state = "void"
+    if step.again and not world.canceling:
+        world.rows[len(world.rows) + 1] = Row(row.attempt + 1)
+
+
+def _ticketed(_world: World, row: Row, _number: int, step: moves.Ticketed) -> None:
+    row.state, row.ticket = "running", step.ticket
+
+
+def _found(_world: World, row: Row, _number: int, step: moves.Found) -> None:
+    row.state, row.ticket = "running", step.tickets[0]
+
+
+def _brought(world: World, row: Row, _number: int, _step: moves.Brought) -> None:
+    row.state, row.charged = "drawn", "yes"
+    row.outputs = dict.fromkeys(range(world.width), "drawn")
+
+
+def _out(world: World, row: Row, number: int, step: moves.Kept | moves.Lost) -> None:
+    row.outputs[step.index] = "kept" if isinstance(step, moves.Kept) else "lost"
+    if isinstance(step, moves.Kept):
+        world.variants.append((number, step.index))
+    if "drawn" not in row.outputs.values():
+        row.state, row.owner = "lost" if "lost" in row.outputs.values() else "kept", 0
+
+
+def _doubted(world: World, row: Row, _number: int, _step: moves.Doubted) -> None:
+    row.state, row.not_before = "unclear", row.sent_at + world.terms.lag
+
+
+def _unknowable(_world: World, row: Row, _number: int, _step: moves.Unknowable) -> None:
+    row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
+
+
+def _released(world: World, row: Row, _number: int, step: moves.Released) -> None:
+    row.state, row.not_before = "planned", world.now + step.delay
+    if world.canceling:
+        world.cancel()
+
+
+def _failed(world: World, row: Row, _number: int, _step: moves.Failed) -> None:
+    row.tries, row.not_before = row.tries + 1, world.now + 1.0
+    if row.tries == 5:
+        row.state = "quarantined"
+
+
+def _parked(world: World, row: Row, _number: int, step: moves.Parked) -> None:
+    row.not_before = max(row.not_before, world.now + step.delay)
+
+
+_HELD = frozenset({"running", "drawn", "unclear"})
+_EDGES = {
+    moves.Ticketed: ({"sending"}, _ticketed),
+    moves.Brought: ({"running"}, _brought),
+    moves.Kept: ({"drawn"}, _out),
+    moves.Lost: ({"drawn"}, _out),
+    moves.Ended: ({"sending", "running"}, _ended),
+    moves.Doubted: ({"sending"}, _doubted),
+    moves.Found: ({"unclear"}, _found),
+    moves.Absent: ({"unclear"}, _absent),
+    moves.Unknowable: ({"unclear"}, _unknowable),
+    moves.Released: ({"sending"}, _released),
+    moves.Failed: (_HELD, _failed),
+    moves.Parked: (_HELD, _parked),
+}
+_ACTS = {
+    moves.Buy: Held.buy,
+    moves.Follow: Held.follow,
+    moves.Store: Held.store,
+    moves.LookUp: Held.look_up,
+}
