@@ -13,8 +13,12 @@ class Guardian:
 
     def __init__(self, lock: int) -> None:
         self._lock = lock  # inherited, so that the folder stays taken until it is done
-        self._watched: dict[int, int] = {}
+        self.watched: dict[int, int] = {}  # pids, and how each is asked to end
         self._start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
@@ -26,18 +30,18 @@ class Guardian:
         )
 
     def watch(self, pid: int, asked: int) -> None:
-        self._watched[pid] = asked
+        self.watched[pid] = asked
         self._tell(f"+{pid} {asked}\n")
 
     def forget(self, pid: int) -> None:
-        self._watched.pop(pid, None)
+        self.watched.pop(pid, None)
         self._tell(f"-{pid}\n")
 
     def look(self) -> None:
         """Start it again if it has ended."""
         if self._process.poll() is not None:
             self._start()
-            for pid, asked in self._watched.items():
+            for pid, asked in self.watched.items():
                 self._tell(f"+{pid} {asked}\n")
 
     def dismiss(self) -> None:

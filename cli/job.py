@@ -1,6 +1,4 @@
-"""
-A job on the screen: from its events to bars, links, what it cost, and an exit status.
-"""
+"""A job on the screen: from its events to bars, links, what it cost, and an exit status."""
 
 import sys
 from collections.abc import Iterator

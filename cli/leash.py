@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-PATIENCE = 12.0  # seconds; a service may drain for 10
+_PATIENCE = "12"  # seconds; a service may drain for 10
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -33,7 +33,10 @@ def tied(asked: signal.Signals) -> Callable[[], None]:
 
 
 def main() -> None:
-    """Read `+pid signal` and `-pid` lines from standard input until it ends; then end them all."""
+    """Read `+pid signal` and `-pid` lines from standard input until it ends; then end them all.
+
+    The first argument says how many seconds they get.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when the stack has
     watched: dict[int, int] = {}
@@ -44,11 +47,11 @@ def main() -> None:
                 watched[int(pid)] = int(asked)
             else:
                 watched.pop(int(pid), None)
-    _end(watched)
+    _end(watched, float(sys.argv[1] if len(sys.argv) > 1 else _PATIENCE))
 
 
-def _end(watched: dict[int, int]) -> None:
-    give_up = time.monotonic() + PATIENCE
+def _end(watched: dict[int, int], patience: float) -> None:
+    give_up = time.monotonic() + patience
     left = {pid for pid, asked in watched.items() if _signal(os.kill, pid, asked)}
     while left and time.monotonic() < give_up:
         time.sleep(0.05)

@@ -188,7 +188,6 @@ class _Plan:
             level=4,
             port=port,
             probe=probes.http(port, "/healthz"),
-            after=("catalog", "storage"),
         )
 
     def edge(self, program: Path) -> Process:

@@ -1,6 +1,4 @@
-"""
-What people see: progress on standard error, tables on standard output, NO_COLOR respected.
-"""
+"""What people see: progress on standard error, data on standard output, NO_COLOR respected."""
 
 import json
 import sys

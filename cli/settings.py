@@ -68,8 +68,7 @@ def _number(text: str) -> str:
     return text
 
 
-def _port(name: str, default: int) -> int:
-    return setting(name, chassis_settings.port, default=str(default), help="Choose a free port.")  # type: ignore[no-any-return]
+_FREE = "Choose a free port."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +76,13 @@ class StackSettings:
     """All that a stack on one machine can be told; empty text means: as embedded."""
 
     data: Path = setting("STUDIO_DATA", _folder, default=str(CHECKOUT / "data"))
-    edge: int = _port("EDGE_PORT", 8080)
-    gateway: int = _port("GATEWAY_PORT", 7080)
-    catalog: int = _port("CATALOG_PORT", 7001)
-    storage: int = _port("STORAGE_PORT", 7002)
-    generator: int = _port("GENERATOR_PORT", 7003)
-    postgres: int = _port("POSTGRES_PORT", 7432)
-    nats: int = _port("NATS_PORT", 7422)
+    edge: int = setting("EDGE_PORT", chassis_settings.port, default="8080", help=_FREE)
+    gateway: int = setting("GATEWAY_PORT", chassis_settings.port, default="7080", help=_FREE)
+    catalog: int = setting("CATALOG_PORT", chassis_settings.port, default="7001", help=_FREE)
+    storage: int = setting("STORAGE_PORT", chassis_settings.port, default="7002", help=_FREE)
+    generator: int = setting("GENERATOR_PORT", chassis_settings.port, default="7003", help=_FREE)
+    postgres: int = setting("POSTGRES_PORT", chassis_settings.port, default="7432", help=_FREE)
+    nats: int = setting("NATS_PORT", chassis_settings.port, default="7422", help=_FREE)
     public_url: str = setting("PUBLIC_URL", _url("http", "https"), default="")
     database_url: Secret = setting(
         "DATABASE_URL", _secret_url("postgresql", "postgres"), default="",

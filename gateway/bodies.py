@@ -21,7 +21,7 @@ _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 Text = Annotated[str, StringConstraints(max_length=500)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Prompt = Annotated[str, StringConstraints(min_length=1, max_length=32_000, pattern=r"\S")]
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=32_000)]
 Aspect = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$")]
 PixelSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
 PageSize = Annotated[int, Field(ge=0, le=2**31 - 1, description="Most to return; 0 is 50.")]
@@ -83,6 +83,9 @@ class Spec(Body):
 
     @model_validator(mode="after")
     def _fits(self) -> "Spec":
+        if not self.prompt.strip():
+            why = "is empty; say what to draw"
+            raise Invalid("REQUEST_INVALID", f"prompt {why}.", fields={"prompt": why})
         if self.aspect and self.size:
             why = "give aspect or size, not both"
             raise Invalid("REQUEST_INVALID", f"size: {why}", fields={"size": why})

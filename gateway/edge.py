@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import prometheus_client
+from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -76,18 +77,14 @@ def _limited(receive: Receive, headers: Headers) -> Receive:
     async def limited() -> Message:
         nonlocal taken
         if told.isdecimal() and int(told) > LARGEST_BODY:
-            raise _too_large()
+            raise HTTPException(413)
         message: dict[str, Any] = dict(await receive())
         taken += len(message.get("body", b""))
         if taken > LARGEST_BODY:
-            raise _too_large()
+            raise HTTPException(413)
         return message
 
     return limited
-
-
-def _too_large() -> errors.Fault:
-    return problem.HttpFault(413, "Send a body of at most 1 MiB.")
 
 
 def _defect() -> errors.Fault:

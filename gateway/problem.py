@@ -122,7 +122,7 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 
 def invalid(found: Any) -> errors.Fault:
     """Turn pydantic's findings into one Invalid that names each field."""
-    fields = {_name(one["loc"]): one["msg"] for one in found}
+    fields = {_name(one["loc"]): _why(one) for one in found}
     kinds = {one["type"] for one in found}
     if kinds == {"json_invalid"}:
         return errors.Invalid("REQUEST_INVALID", "The body is not JSON: check it, and send again.")
@@ -132,6 +132,26 @@ def invalid(found: Any) -> errors.Fault:
         )
     told = "; ".join(f"{name}: {why}" for name, why in fields.items())
     return errors.Invalid("REQUEST_INVALID", told, fields=fields)
+
+
+_SAID = {
+    "missing": "is missing",
+    "string_too_short": "is empty",
+    "string_too_long": "takes at most {max_length} characters",
+    "greater_than_equal": "takes {ge} or more",
+    "less_than_equal": "takes {le} or less",
+    "int_type": "takes a whole number",
+    "bool_type": "takes true or false",
+    "string_type": "takes text",
+    "literal_error": "takes {expected}",
+    "uuid_parsing": "takes a UUID",
+    "string_pattern_mismatch": "has another form than {pattern}",
+}
+
+
+def _why(found: Any) -> str:
+    said = _SAID.get(found["type"])
+    return said.format(**found.get("ctx", {})) if said else str(found["msg"])
 
 
 def _name(location: tuple[Any, ...]) -> str:

@@ -81,7 +81,11 @@ class EventStream(Response):
         streams: Streams,
         failed: Callable[[Fault], Frame | None],
         headers: Mapping[str, str] | None = None,
+        *,
+        silence: float = SILENCE,
+        stuck: float = STUCK,
     ) -> None:
+        self._silence, self._stuck = silence, stuck
         self.status_code, self.background = 200, None
         self.init_headers({**HEADERS, **(headers or {})})
         self._source, self._streams, self._failed = source, streams, failed
@@ -140,7 +144,7 @@ class EventStream(Response):
         with suppress(TimeoutError):
             while not self._gone:
                 if chunk := await self._next():
-                    async with asyncio.timeout(STUCK):
+                    async with asyncio.timeout(self._stuck):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 if self._ended and not self._pending and not self._gone:
                     await send({"type": "http.response.body", "body": b""})
@@ -149,7 +153,7 @@ class EventStream(Response):
     async def _next(self) -> bytes:
         """Return all that waits; after a silence, a comment."""
         try:
-            async with asyncio.timeout(SILENCE):
+            async with asyncio.timeout(self._silence):
                 await self._wake.wait()
         except TimeoutError:
             return b":\n\n"

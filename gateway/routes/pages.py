@@ -45,7 +45,8 @@ def _page(request: Request, name: str) -> Response:
     origin = request.app.state.settings.public_url
     policy = (
         f"default-src 'none'; {hashes}; img-src 'self' {origin} data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'"
     )
     headers = {
         "Content-Security-Policy": policy,

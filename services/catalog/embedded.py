@@ -60,7 +60,7 @@ _TUNING = {
 }
 
 
-class CannotRun(Exception):
+class CannotRun(Exception):  # noqa: N818 – a sentence where it is raised
     """PostgreSQL cannot be started here; the message says what to do."""
 
 
@@ -114,7 +114,7 @@ def _password(data: Path) -> str:
 def _write_private(path: Path, text: str) -> None:
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -271,7 +271,8 @@ def _make_cluster(home: _Home, password: str) -> None:
     """initdb, aside and then renamed into place, so that what is there is whole."""
     cluster = home.cluster
     if (cluster / "PG_VERSION").exists():
-        return _check_version(cluster)
+        _check_version(cluster)
+        return
     new = cluster / "new" if home.user else cluster.with_name("postgres.new")
     if cluster.exists() and any(path != new for path in cluster.iterdir()):
         raise CannotRun(
@@ -323,7 +324,8 @@ def _exec_postmaster(home: _Home, port: int) -> NoReturn:
     postgres = home.binaries / "bin" / "postgres"
     options = [f"--{name}={value}" for name, value in (_TUNING | {"port": str(port)}).items()]
     os.chdir("/")
-    os.execv(postgres, [str(postgres), "-D", str(home.cluster), *options])  # share/ is found by it
+    command = [str(postgres), "-D", str(home.cluster), *options]  # its share/ is found by [0]
+    os.execv(postgres, command)  # noqa: S606
 
 
 def _say(what: str) -> None:

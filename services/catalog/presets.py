@@ -167,7 +167,7 @@ def _parameters(wanted: struct_pb2.Struct) -> dict[str, object]:
     """Check parameters; "aspect" and "size" are the job's shape and not the model's."""
     try:
         found: dict[str, object] = json_format.MessageToDict(wanted)
-    except json_format.SerializeToJsonError:
+    except (json_format.SerializeToJsonError, ValueError):  # infinite, or no number
         raise arguments.invalid("preset.parameters", "must have finite numbers") from None
     arguments.text(json.dumps(found, ensure_ascii=False), "preset.parameters", 16_384)
     if "\\u0000" in json.dumps(found):

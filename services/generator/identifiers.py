@@ -1,8 +1,13 @@
 """Identifiers: UUIDv7 for purchases, so that their index grows at one end only."""
 
 import os
+import re
 import time
 import uuid
+
+from chassis.errors import Invalid
+
+_JOB = re.compile(r"jobs/[1-9][0-9]{0,17}")
 
 
 def uuid7() -> str:
@@ -24,3 +29,16 @@ def is_uuid(text: str) -> bool:
 def number_of(name: str) -> int:
     """The number in "jobs/7" or "users/7"."""
     return int(name.rpartition("/")[2])
+
+
+def job_name(text: str) -> str:
+    """Check that *text* is a job's name."""
+    if not _JOB.fullmatch(text):
+        wrong = "must be 'jobs/' and a number"
+        raise Invalid(
+            "REQUEST_INVALID",
+            f"{text[:80]!r} is no job's name: it {wrong}.",
+            metadata={"field": "name"},
+            fields={"name": wrong},
+        )
+    return text

@@ -47,7 +47,7 @@ class Ledger:
     """Sends edges to the catalog by *peer*; *pause* waits between tries."""
 
     peer: Peer
-    stub: ledger_service_pb2_grpc.LedgerServiceAsyncStub
+    stub: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     _waiting: list[_Waiting] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)

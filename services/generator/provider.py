@@ -11,7 +11,7 @@ It translates; it never retries, stores, logs a secret, or knows what a job is.
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +147,7 @@ class Provider(Protocol):
         """Tell of a purchase until Drawn or Ended; any process, any number of times."""
 
 
+@runtime_checkable
 class CanBeAsked(Protocol):
     """A provider that lists what was bought, so that an Unclear can be settled."""
 
@@ -154,6 +155,7 @@ class CanBeAsked(Protocol):
         """Find all that may be *order*'s; none found may mean: not listed yet."""
 
 
+@runtime_checkable
 class CanCancel(Protocol):
     """A provider that ends what it has taken; how it ended comes by `follow`."""
 

@@ -29,12 +29,13 @@ class Receipts:
     """Reads, seals and writes receipts; see the seam's `Receipts` and `ReceiptSink`."""
 
     peer: Peer
-    stub: storage_service_pb2_grpc.StorageServiceAsyncStub
+    stub: "storage_service_pb2_grpc.StorageServiceAsyncStub"
     _heads: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
-    def sink(self, purchase_id: str, provider: str) -> "Sink":
-        """What takes the answer to *purchase_id*."""
-        return Sink(self, pb.ReceiptHeader(purchase_id=purchase_id, provider=provider))
+    def sink(self, purchase_id: str, provider: str, user_id: int = 0) -> "Sink":
+        """What takes the answer to *purchase_id*, bought for a user, or for nobody."""
+        header = pb.ReceiptHeader(purchase_id=purchase_id, provider=provider)
+        return Sink(self, header, user_id)
 
     async def read(self, purchase_id: str, start: int, stop: int, /) -> bytes | None:
         head = self._heads.get(purchase_id, b"")
@@ -81,6 +82,7 @@ class Sink:
 
     receipts: Receipts
     header: pb.ReceiptHeader
+    user_id: int
     _queue: asyncio.Queue[pb.PutReceiptRequest | None] = field(default_factory=asyncio.Queue)
     _sending: asyncio.Task[pb.PutReceiptResponse] | None = None
     _size: int = 0
@@ -117,7 +119,9 @@ class Sink:
 
     async def _send(self) -> pb.PutReceiptResponse:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
-        response: pb.PutReceiptResponse = await peer.ask(method, self._messages(), timeout=_TIMEOUT)
+        response: pb.PutReceiptResponse = await peer.ask(
+            method, self._messages(), timeout=_TIMEOUT, user_id=self.user_id
+        )
         return response
 
     async def _messages(self) -> AsyncIterator[pb.PutReceiptRequest]:

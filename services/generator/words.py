@@ -1,11 +1,14 @@
 """The rules for the texts and numbers of a request that hold whatever model is asked."""
 
 from chassis.errors import Invalid
+import re
+
 from imagestudio.type.v1 import job_pb2
 
 PROMPT_MOST = 32_000  # characters
 COUNT_MOST = 32
 _TITLE = 80
+_KEY = re.compile(r"[a-z][a-z0-9-]{0,99}")
 _LABEL_MOST = {"title": 200, "project": 100, "use_case": 100, "preset": 100}
 
 
@@ -33,6 +36,11 @@ def check(asked: job_pb2.JobSpec) -> None:
         )
     _distinct("models", [*asked.models])
     _distinct("fallback_models", [*asked.models, *asked.fallback_models])
+
+
+def is_key(text: str) -> bool:
+    """Whether *text* has the form of a preset's key."""
+    return bool(_KEY.fullmatch(text))
 
 
 def title(prompt: str) -> str:

@@ -7,8 +7,6 @@ from chassis.settings import SettingsError, give_up
 from services.storage import compose
 from services.storage.settings import Settings
 
-_LAME = 0.2  # seconds in which callers notice that we leave
-
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until *stop*, then let running calls end."""
@@ -20,7 +18,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     await storage.server.start(settings.host, settings.port, "STORAGE_PORT")
     serve_metrics(settings.host, settings.port + 100)
     await stop.wait()
-    await storage.server.stop(lame=_LAME, grace=settings.drain)
+    await storage.server.stop(lame=settings.lame, grace=settings.drain)
     await storage.child.close()
     await storage.peer.close()
     await storage.vault.close()

@@ -58,9 +58,9 @@ class Assets:
         note = await self.get(caller, name)
         if thumbnail:
             return _in_memory(await self.thumbnails.of(note), offset)
-        _check_offset(offset, note.bytes)
-        chunks = self._chunks(Shelf.FILES, note.link, offset, note.bytes)
-        return Content(note.media_type, note.bytes, note.image_hash, chunks)
+        _check_offset(offset, note.size_bytes)
+        chunks = self._chunks(Shelf.FILES, note.link, offset, note.size_bytes)
+        return Content(note.media_type, note.size_bytes, note.image_hash, chunks)
 
     async def delete(self, caller: Caller, name: str, *, allow_missing: bool) -> None:
         """Delete a file that nothing refers to; Precondition ASSET_IN_USE, Missing."""
@@ -97,9 +97,9 @@ class Assets:
         if found is None:
             raise names.unknown(name)
         note = _whole(found, ReceiptNote.unpack(found.note))
-        _check_offset(offset, note.bytes)
-        chunks = self._chunks(Shelf.RECEIPTS, purchase_id, offset, note.bytes)
-        return Content(note.media_type, note.bytes, note.sha256, chunks)
+        _check_offset(offset, note.size_bytes)
+        chunks = self._chunks(Shelf.RECEIPTS, purchase_id, offset, note.size_bytes)
+        return Content(note.media_type, note.size_bytes, note.sha256, chunks)
 
     async def _chunks(self, shelf: Shelf, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
         try:
@@ -111,12 +111,12 @@ class Assets:
 
 
 def _whole(found: Found, note: Note) -> Note:
-    if found.size == note.bytes:
+    if found.size == note.size_bytes:
         return note
     raise DataLoss(
         "HASH_MISMATCH",
         "The file in the vault is not as it was kept: restore it from a backup.",
-        metadata={"expected": f"{note.bytes} bytes", "found": f"{found.size} bytes"},
+        metadata={"expected": f"{note.size_bytes} bytes", "found": f"{found.size} bytes"},
     )
 
 

@@ -1,10 +1,8 @@
-"""
-What storage asks the catalog: to record and forget a user's file, and who somebody is.
-"""
+"""What storage asks the catalog: to record and forget a user's file, and who somebody is."""
 
 from chassis import identity
 from chassis.channel import Peer
-from chassis.errors import Missing, Unauthenticated
+from chassis.errors import Missing
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.type.v1 import image_pb2
 from services.storage.notes import FileNote
@@ -32,39 +30,25 @@ class Catalog:
         except Missing:
             return
 
-    async def user_of(self, credential: str) -> identity.Caller:
-        """Return whose API key *credential* is; Unauthenticated where it is nobody's."""
-        hashed = identity.hashed(credential)
-        request = ledger_service_pb2.ResolveCredentialRequest(api_key_hash=hashed)
-        return await self._resolve(request)
-
-    async def user_named(self, subject: str) -> identity.Caller:
-        """Return the user *subject*, who needs no key."""
-        request = ledger_service_pb2.ResolveCredentialRequest(subject=subject)
-        return await self._resolve(request)
-
-    async def _resolve(
-        self, request: ledger_service_pb2.ResolveCredentialRequest
-    ) -> identity.Caller:
+    async def user_of(self, known_by: str | bytes) -> identity.Caller:
+        """Return whose the hash of an API key is, or the user who needs none, by subject."""
+        request = ledger_service_pb2.ResolveCredentialRequest()
+        if isinstance(known_by, bytes):
+            request.api_key_hash = known_by
+        else:
+            request.subject = known_by
         found = await self._peer.ask(
             self._ledger.ResolveCredential, request, timeout=_PATIENCE, user_id=0
         )
-        number = found.user.removeprefix("users/")
-        return identity.Caller(int(number), frozenset(found.scopes))
+        user_id = int(found.user.removeprefix("users/"))
+        return identity.Caller(user_id, frozenset(found.scopes))
 
 
 def resolver(catalog: Catalog, auth: str) -> identity.Resolve:
     """Return how a person's credential becomes a caller under AUTH="none" or "keys"."""
 
     async def resolve(credential: str | None) -> identity.Caller:
-        if auth == "none":
-            return await catalog.user_named("local")
-        if credential is None:
-            raise Unauthenticated(
-                "CREDENTIAL_MISSING",
-                "Send a key as 'Authorization: Bearer isk_…'; `studio keys create` makes one.",
-            )
-        return await catalog.user_of(credential)
+        return await catalog.user_of(identity.credential_of(credential, auth))
 
     return identity.Remembered(resolve)
 
@@ -74,7 +58,7 @@ def _record(note: FileNote) -> ledger_pb2.FileRecord:
         image_hash=note.image_hash,
         link=note.link,
         media_type=note.media_type,
-        size_bytes=note.bytes,
+        size_bytes=note.size_bytes,
         size=image_pb2.PixelSize(width=note.width, height=note.height),
         readable=note.readable,
     )

@@ -1,6 +1,4 @@
-"""
-From settings to a running storage: the only place that knows which class does what.
-"""
+"""From settings to a running storage: the only place that knows which class does what."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +65,7 @@ def storage(settings: Settings) -> Storage:
             thumbnails=Thumbnails(vault, turns, child),
             catalog=catalog,
         ),
+        room,
     )
     server = Server(
         [

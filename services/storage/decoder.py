@@ -78,7 +78,7 @@ def placeholder() -> bytes:
     draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((128, 128, 384, 384), 24, outline="#b3aea4", width=10)
     draw.ellipse((182, 180, 230, 228), fill="#b3aea4")
-    draw.line((134, 366, 226, 268, 268, 312, 312, 256, 378, 330), fill="#b3aea4", width=10)
+    draw.line((250, 320, 268, 338, 312, 282, 378, 348), fill="#b3aea4", width=10)
     draw.line((110, 402, 402, 110), fill="#eceae6", width=34)
     draw.line((120, 392, 392, 120), fill="#b3aea4", width=8)
     return _webp(image)

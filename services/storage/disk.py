@@ -9,10 +9,12 @@ import errno
 import fcntl
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Disk(Protocol):
@@ -33,8 +35,8 @@ class Disk(Protocol):
     def create(self, path: Path) -> int:
         """Open a new, empty file for writing."""
 
-    def write(self, handle: int, data: bytes | bytearray) -> None:
-        """Append all of *data*."""
+    def write(self, handle: int, pieces: Sequence[bytes]) -> None:
+        """Append all of *pieces*, at most 512, as they are: to join them costs more."""
 
     def sync(self, handle: int) -> None:
         """Return when what was written is on the medium."""
@@ -47,6 +49,9 @@ class Disk(Protocol):
 
     def sync_folder(self, folder: Path) -> None:
         """Return when the names in *folder* are on the medium."""
+
+    def hold_folder(self, folder: Path) -> int:
+        """Open a folder, for `sync` and `close`; other holders wait until it is closed."""
 
     def remove(self, path: Path) -> None:
         """Remove a file; fine where there is none."""
@@ -101,10 +106,12 @@ class LocalDisk:
     def create(self, path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def write(self, handle: int, data: bytes | bytearray) -> None:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+    def write(self, handle: int, pieces: Sequence[bytes]) -> None:
+        written = os.writev(handle, pieces)
+        if written < sum(map(len, pieces)):  # the disk may be full only now
+            rest = memoryview(b"".join(pieces))[written:]
+            while rest:
+                rest = rest[os.write(handle, rest) :]
 
     def sync(self, handle: int) -> None:
         if sys.platform == "darwin":  # fsync leaves it in the drive's cache there
@@ -119,11 +126,16 @@ class LocalDisk:
         source.rename(target)
 
     def sync_folder(self, folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = os.open(folder, _FOLDER)
         try:
             self.sync(handle)
         finally:
             os.close(handle)
+
+    def hold_folder(self, folder: Path) -> int:
+        handle = os.open(folder, _FOLDER)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return handle
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)

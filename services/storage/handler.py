@@ -1,17 +1,16 @@
-"""
-gRPC on one side, commands on the other; nothing is decided here but who may call.
-"""
+"""gRPC on one side, commands on the other; nothing is decided here but who may call."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from chassis.identity import Caller, current
+from chassis.server import Context
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
 from services.storage import present, requests, streams
 from services.storage.assets import Assets
 from services.storage.keep import Keep
 from services.storage.receipts import Receipts
+from services.storage.room import Room
 
 NAME = "imagestudio.storage.v1.StorageService"
 
@@ -19,33 +18,33 @@ NAME = "imagestudio.storage.v1.StorageService"
 class Handler(pb_grpc.StorageServiceServicer):
     """StorageService."""
 
-    def __init__(self, keep: Keep, receipts: Receipts, assets: Assets) -> None:
-        self._keep, self._receipts, self._assets = keep, receipts, assets
+    def __init__(self, keep: Keep, receipts: Receipts, assets: Assets, room: Room) -> None:
+        self._keep, self._receipts, self._assets, self._room = keep, receipts, assets, room
 
-    async def ImportAsset(  # noqa: N802
-        self, request: pb.ImportAssetRequest, context: Any
+    async def ImportAsset(
+        self, request: pb.ImportAssetRequest, context: Context
     ) -> pb.ImportAssetResponse:
         part, origin, claim = requests.of_import(request, _service("ImportAsset"))
         return present.imported(await self._keep.keep(self._receipts.pictured(part), origin, claim))
 
-    async def UploadAsset(  # noqa: N802
-        self, requests: AsyncIterator[pb.UploadAssetRequest], context: Any
+    async def UploadAsset(
+        self, messages: AsyncIterator[pb.UploadAssetRequest], context: Context
     ) -> pb.UploadAssetResponse:
-        header, chunks = await streams.upload(requests)
+        header, chunks = await streams.upload(messages)
         origin, claim = requests.of_upload(header, _with("write"))
         return present.uploaded(await self._keep.keep(chunks, origin, claim))
 
-    async def PutReceipt(  # noqa: N802
-        self, requests: AsyncIterator[pb.PutReceiptRequest], context: Any
+    async def PutReceipt(
+        self, messages: AsyncIterator[pb.PutReceiptRequest], context: Context
     ) -> pb.PutReceiptResponse:
         caller = _service("PutReceipt")
-        header, chunks = await streams.receipt(requests)
+        header, chunks = await streams.receipt(messages)
         return present.receipt(
             await self._receipts.put(chunks, requests.of_receipt(header, caller))
         )
 
-    async def DownloadAsset(  # noqa: N802
-        self, request: pb.DownloadAssetRequest, context: Any
+    async def DownloadAsset(
+        self, request: pb.DownloadAssetRequest, context: Context
     ) -> AsyncIterator[pb.DownloadAssetResponse]:
         content = await self._assets.open(
             _with("read"), request.name, request.offset, thumbnail=request.thumbnail
@@ -54,12 +53,16 @@ class Handler(pb_grpc.StorageServiceServicer):
         async for chunk in content.chunks:
             yield pb.DownloadAssetResponse(chunk=chunk)
 
-    async def GetAsset(self, request: pb.GetAssetRequest, context: Any) -> pb.GetAssetResponse:  # noqa: N802
+    async def GetAsset(self, request: pb.GetAssetRequest, context: Context) -> pb.GetAssetResponse:
         note = await self._assets.get(_with("read"), request.name)
         return pb.GetAssetResponse(asset=present.asset(note))
 
-    async def DeleteAsset(  # noqa: N802
-        self, request: pb.DeleteAssetRequest, context: Any
+    async def GetRoom(self, request: pb.GetRoomRequest, context: Context) -> pb.GetRoomResponse:
+        _service("GetRoom")
+        return pb.GetRoomResponse(free_bytes=self._room.free(), reserve_bytes=self._room.reserve)
+
+    async def DeleteAsset(
+        self, request: pb.DeleteAssetRequest, context: Context
     ) -> pb.DeleteAssetResponse:
         allow = request.allow_missing
         await self._assets.delete(_with("write"), request.name, allow_missing=allow)

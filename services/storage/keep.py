@@ -79,7 +79,9 @@ class Keep:
             if found is not None:
                 first = FileNote.unpack(found.note)
                 kept = Kept(first, deduplicated=True)
-                if found.size != first.bytes:  # the disk was tampered with; these bytes heal it
+                if (
+                    found.size != first.size_bytes
+                ):  # the disk was tampered with; these bytes heal it
                     await draft.keep(Shelf.FILES, note.link, found.note, replace=True)
                 await self._add_note(first, note)
             if not note.purchase_id:
@@ -101,7 +103,7 @@ class Keep:
             created_at=self.clock().isoformat(),
             user_id=origin.user_id,
             media_type=picture.media_type,
-            bytes=incoming.size,
+            size_bytes=incoming.size,
             purchase_id=origin.purchase_id,
             image_hash=sha256,
             link=self.links.of(origin.user_id, sha256),

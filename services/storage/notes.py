@@ -17,7 +17,7 @@ class _Note:
     created_at: str  # RFC 3339, UTC
     user_id: int
     media_type: str
-    bytes: int
+    size_bytes: int
     purchase_id: str = ""
     version: int = VERSION
 

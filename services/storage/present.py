@@ -1,6 +1,4 @@
-"""
-How kept things look on the wire.
-"""
+"""How kept things look on the wire."""
 
 from datetime import datetime
 
@@ -19,7 +17,7 @@ def asset(note: FileNote) -> pb.Asset:
         path=f"/i/{note.link}",
         thumbnail_path=f"/i/{note.link}/thumbnail",
         media_type=note.media_type,
-        size_bytes=note.bytes,
+        size_bytes=note.size_bytes,
         size=image_pb2.PixelSize(width=note.width, height=note.height),
         readable=note.readable,
     )
@@ -40,7 +38,7 @@ def uploaded(kept: Kept) -> pb.UploadAssetResponse:
 def receipt(note: ReceiptNote) -> pb.PutReceiptResponse:
     """Show a receipt: its ticket."""
     ticket = f"receipt:{note.purchase_id}"
-    return pb.PutReceiptResponse(ticket=ticket, size_bytes=note.bytes, sha256=note.sha256)
+    return pb.PutReceiptResponse(ticket=ticket, size_bytes=note.size_bytes, sha256=note.sha256)
 
 
 def opened(content: Content) -> pb.DownloadAssetResponse:

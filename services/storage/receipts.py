@@ -1,6 +1,4 @@
-"""
-Receipts: a provider's raw answer, kept before anybody parses it, and the pictures in it.
-"""
+"""Receipts: a provider's raw answer, kept before anybody parses it, and the pictures in it."""
 
 import binascii
 import hashlib
@@ -76,7 +74,7 @@ class Receipts:
                     "Another answer is kept for this purchase: read that one, and buy no more.",
                     metadata={"purchase_id": note.purchase_id, "state": "receipt kept"},
                 )
-            if found.size != first.bytes:
+            if found.size != first.size_bytes:
                 await draft.keep(Shelf.RECEIPTS, note.purchase_id, found.note, replace=True)
             return first
 
@@ -85,7 +83,7 @@ class Receipts:
             created_at=self.clock().isoformat(),
             user_id=answer.user_id,
             media_type=answer.media_type,
-            bytes=size,
+            size_bytes=size,
             purchase_id=answer.purchase_id,
             sha256=sha256,
             provider=answer.provider,

@@ -1,6 +1,4 @@
-"""
-What requests say, checked and in our own words.
-"""
+"""What requests say, checked and in our own words."""
 
 from chassis.identity import Caller
 from imagestudio.storage.v1 import storage_service_pb2 as pb

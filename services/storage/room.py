@@ -1,6 +1,4 @@
-"""
-How much room the vault has, and the reserve that only paid pictures may use.
-"""
+"""How much room the vault has, and the reserve that only paid pictures may use."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

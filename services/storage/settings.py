@@ -27,4 +27,5 @@ class Settings:
     )
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     disk_reserve: int = setting("DISK_RESERVE_MB", _megabytes, default="256")
-    drain: float = setting("DRAIN_SECONDS", positive, default="10")
+    lame: float = setting("LAME_SECONDS", positive, default="0.2")
+    drain: float = setting("DRAIN_SECONDS", positive, default="8")

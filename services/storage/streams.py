@@ -1,6 +1,4 @@
-"""
-Reads the streams of requests: the header first and once, then chunks, perhaps an end.
-"""
+"""Reads the streams of requests: the header first and once, then chunks, perhaps an end."""
 
 from collections.abc import AsyncIterator
 from typing import Any

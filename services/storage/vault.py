@@ -29,11 +29,11 @@ class Found:
     size: int
 
 
-class Full(Exception):
-    """There is no room. What was to be kept is not there, not even a part of it."""
+class Full(Exception):  # noqa: N818 – what it says of the bytes
+    """There is no room. What was to be kept is not safe; it is not there, or whole, never half."""
 
 
-class Gone(Exception):
+class Gone(Exception):  # noqa: N818 – what it says of the bytes
     """No file has that name."""
 
 
@@ -72,7 +72,7 @@ class Vault(Protocol):
     def read(
         self, shelf: Shelf, name: str, start: int = 0, stop: int | None = None, /
     ) -> AsyncIterator[bytes]:
-        """Yield blocks of the bytes *start* to *stop*, at most 1 MiB each; raises Gone."""
+        """Yield blocks of the bytes *start* to *stop*, of moderate size; raises Gone."""
 
     async def annotate(self, shelf: Shelf, name: str, key: str, note: bytes, /) -> None:
         """Put one more note beside a file, durably; the same *key* overwrites. Raises Full."""

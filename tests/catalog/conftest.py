@@ -71,6 +71,12 @@ def database_url(postgres_url: str, migrated: str) -> Iterator[str]:
     yield from _own(postgres_url, "migrated")
 
 
+@pytest.fixture(scope="session")
+def shared_url(postgres_url: str, migrated: str) -> Iterator[str]:
+    """The owner's URL of a migrated database for tests whose users keep them apart."""
+    yield from _own(postgres_url, "migrated")
+
+
 def _own(server: str, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     asyncio.run(run_as_owner(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
@@ -86,8 +92,9 @@ async def pools(database_url: str) -> AsyncIterator[database.Pools]:
 
 
 @pytest.fixture
-async def shelf(pools: database.Pools) -> AsyncIterator[Shelf]:
-    """A catalog without a ledger, listening."""
+async def shelf(shared_url: str) -> AsyncIterator[Shelf]:
+    """A catalog without a ledger, listening, on a database that other tests use, too."""
+    pools = await database.open_pools(shared_url)
     library = open_library(pools, server_cap=50_000_000)
 
     async def resolve(credential: str | None) -> identity.Caller:
@@ -106,3 +113,4 @@ async def shelf(pools: database.Pools) -> AsyncIterator[Shelf]:
         stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
         yield Shelf(pools, library.keys, stub)
     await server.stop(lame=0, grace=0)
+    await pools.close()

@@ -49,9 +49,9 @@ class Shelf:
     stub: catalog_service_pb2_grpc.CatalogServiceStub
 
     async def person(self, name: str = "", *scopes: str) -> Person:
-        """Make a user with a key of *scopes*, all where none are given."""
+        """Make a new user with a key of *scopes*, all where none are given."""
         everything = identity.Caller(0, service="cli")
-        request = _create(name or f"person-{next(_numbers)}", scopes)
+        request = _create(f"{name}-{next(_numbers)}", scopes)
         row, secret = await self.keys.create(everything, request)
         return Person(self.stub, (("authorization", f"Bearer {secret}"),), row["user_id"])
 

@@ -14,8 +14,6 @@ import pytest
 from tests.ports import free_port
 from tests.postgres import Postgres, running_postgres, temporary_data
 
-pytest_plugins = ["tests.postgres"]
-
 # Holds the shared memory for a second or so: it looks at no signal while it counts.
 BUSY = "SELECT count(*) FROM generate_series(1, 30000000) AS busy"
 IS_BUSY = """SELECT count(*) FROM pg_stat_activity
@@ -110,7 +108,7 @@ async def test_root_in_a_closed_folder_finds_the_database_elsewhere_and_again(
     data.mkdir(mode=0o700)
     with running_postgres(data, port) as first:
         await value(first.url, "CREATE TABLE kept AS SELECT 42 AS answer")
-        assert os.stat(f"/proc/{first.pid}").st_uid != 0
+        assert Path(f"/proc/{first.pid}").stat().st_uid != 0
     with running_postgres(data, port) as second:
         assert await value(second.url, "SELECT answer FROM kept") == 42
     elsewhere = Path((data / "postgres.moved").read_text().strip())

@@ -112,7 +112,7 @@ CREATE TABLE image_files (
 );
 
 CREATE TABLE image_variants (
-    variant_id              BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    variant_id              BIGINT GENERATED ALWAYS AS IDENTITY,
     job_id                  BIGINT NOT NULL REFERENCES image_jobs ON DELETE CASCADE,
     user_id                 BIGINT NOT NULL,
     version_number          INTEGER NOT NULL,
@@ -145,12 +145,14 @@ CREATE TABLE image_variants (
     deleted_at              TIMESTAMPTZ,
     search                  TSVECTOR GENERATED ALWAYS AS
                                 (to_tsvector('simple', left(original_prompt, 20000) || ' ' || left(enhanced_prompt, 20000))) STORED,
+    -- Not variant_id alone, which is unique as an identity: beside an index on it the planner
+    -- walks over other users' rows to one user's newest.
+    PRIMARY KEY (user_id, variant_id),
     UNIQUE (job_id, version_number),
     UNIQUE (purchase_id, output_index),
     FOREIGN KEY (user_id, image_hash) REFERENCES image_files,
     CHECK (cdn_url LIKE '/i/%' OR published_at IS NOT NULL)
 );
-CREATE INDEX image_variants_of_user ON image_variants (user_id, variant_id DESC);
 CREATE INDEX image_variants_favorites ON image_variants (user_id, variant_id DESC)
     WHERE is_favorite AND deleted_at IS NULL;
 CREATE INDEX image_variants_of_file ON image_variants (user_id, image_hash);

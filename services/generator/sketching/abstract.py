@@ -9,7 +9,15 @@ _STEPS = 72
 
 def _colours(sheet: Sheet) -> tuple[Colour, ...]:
     palette = sheet.palette
-    return (palette.accent, palette.glow, palette.sky[0], palette.near, palette.second, palette.haze, palette.sky[2])
+    return (
+        palette.accent,
+        palette.glow,
+        palette.sky[0],
+        palette.near,
+        palette.second,
+        palette.haze,
+        palette.sky[2],
+    )
 
 
 def fill(sheet: Sheet, dice: Dice, strange: tuple[int, ...]) -> None:
@@ -21,7 +29,13 @@ def fill(sheet: Sheet, dice: Dice, strange: tuple[int, ...]) -> None:
 def _waves(sheet: Sheet, dice: Dice) -> None:
     """Sheets of paper, cut in waves and stacked."""
     palette, layers = sheet.palette, dice.between(6, 9)
-    stops = (mix(palette.sky[3], palette.haze, 40), palette.glow, palette.accent, mix(palette.accent, palette.near, 55), palette.near)
+    stops = (
+        mix(palette.sky[3], palette.haze, 40),
+        palette.glow,
+        palette.accent,
+        mix(palette.accent, palette.near, 55),
+        palette.near,
+    )
     for layer in range(layers):
         place = layer * (len(stops) - 1) * 100 // max(1, layers - 1)
         low = min(place // 100, len(stops) - 2)
@@ -50,7 +64,10 @@ def _arches(sheet: Sheet, dice: Dice) -> None:
             reach = radius * (rings - ring) // rings
             colour = colours[(first + ring) % len(colours)]
             top = arc(x + radius, foot - radius // 2, reach, reach, 180, 360, 30)
-            sheet.polygon([*top, (x + radius + reach, sheet.height), (x + radius - reach, sheet.height)], colour)
+            sheet.polygon(
+                [*top, (x + radius + reach, sheet.height), (x + radius - reach, sheet.height)],
+                colour,
+            )
         x += radius * dice.between(120, 190) // 100
 
 
@@ -69,7 +86,13 @@ def _stones(sheet: Sheet, dice: Dice) -> None:
         points = arc(0, 0, 1000, flat, 0, 360, 40)
         pen.fill(colour, points, shines=True)
         low = [(px, py) for px, py in points if py >= 0]
-        pen.fill(shade(colour, -30), [*low, *((px * 9 // 10, py * 3 // 10) for px, py in reversed(low))], shines=True, alpha=120, plain=True)
+        pen.fill(
+            shade(colour, -30),
+            [*low, *((px * 9 // 10, py * 3 // 10) for px, py in reversed(low))],
+            shines=True,
+            alpha=120,
+            plain=True,
+        )
         y -= 2 * high - high // 12
         x += wide * dice.between(-16, 16) // 100
         wide = wide * dice.between(68, 90) // 100
@@ -89,24 +112,55 @@ def _fans(sheet: Sheet, dice: Dice) -> None:
             _figure(sheet, dice, x, y, side, figure, ground)
 
 
-def _figure(sheet: Sheet, dice: Dice, x: int, y: int, side: int, colour: Colour, ground: Colour) -> None:
+def _figure(
+    sheet: Sheet, dice: Dice, x: int, y: int, side: int, colour: Colour, ground: Colour
+) -> None:
     right, low = dice.chance(50), dice.chance(50)
     cx, cy = x + side * right, y + side * low
-    start = {(False, False): 0, (True, False): 90, (True, True): 180, (False, True): 270}[right, low]
+    start = {(False, False): 0, (True, False): 90, (True, True): 180, (False, True): 270}[
+        right, low
+    ]
     match dice.between(0, 4):
         case 0:
             for share in (100, 66, 33):
                 reach = side * share // 100
-                sheet.polygon([(cx, cy), *arc(cx, cy, reach, reach, start, start + 90, 14)], colour if share != 66 else ground)
+                sheet.polygon(
+                    [(cx, cy), *arc(cx, cy, reach, reach, start, start + 90, 14)],
+                    colour if share != 66 else ground,
+                )
         case 1:
             sheet.polygon([(cx, cy), *arc(cx, cy, side, side, start, start + 90, 16)], colour)
         case 2:
-            sheet.polygon(arc(x + side // 2, cy, side // 2, side // 2, 180 if low else 0, 360 if low else 180, 18), colour)
+            sheet.polygon(
+                arc(
+                    x + side // 2,
+                    cy,
+                    side // 2,
+                    side // 2,
+                    180 if low else 0,
+                    360 if low else 180,
+                    18,
+                ),
+                colour,
+            )
         case 3:
             reach = side * 36 // 100
-            sheet.oval((x + side // 2 - reach, y + side // 2 - reach, x + side // 2 + reach, y + side // 2 + reach), colour)
+            sheet.oval(
+                (
+                    x + side // 2 - reach,
+                    y + side // 2 - reach,
+                    x + side // 2 + reach,
+                    y + side // 2 + reach,
+                ),
+                colour,
+            )
         case _:
-            sheet.polygon([(x, y), (x + side, y + side), (x, y + side)] if right else [(x + side, y), (x + side, y + side), (x, y)], colour)
+            sheet.polygon(
+                [(x, y), (x + side, y + side), (x, y + side)]
+                if right
+                else [(x + side, y), (x + side, y + side), (x, y)],
+                colour,
+            )
 
 
 def emblems(sheet: Sheet, strange: tuple[int, ...]) -> None:
@@ -116,14 +170,19 @@ def emblems(sheet: Sheet, strange: tuple[int, ...]) -> None:
         x = sheet.width * ((24, 72, 48, 14, 86, 60)[place] + dice.between(-8, 8)) // 100
         y = sheet.horizon * ((32, 26, 58, 66, 60, 16)[place] + dice.between(-8, 8)) // 100
         size = sheet.unit * dice.between(40, 105) // 1000
-        colour = dice.pick((sheet.palette.accent, sheet.palette.second, sheet.palette.light, sheet.palette.glow))
+        colour = dice.pick(
+            (sheet.palette.accent, sheet.palette.second, sheet.palette.light, sheet.palette.glow)
+        )
         dice.pick((_ring, _comb, _bloom, _moonlet, _gem, _orbit))(sheet, dice, x, y, size, colour)
 
 
 def _ring(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) -> None:
     for ring in range(dice.between(2, 4)):
         reach = size * (10 - 3 * ring) // 10
-        outer, inner = arc(x, y, reach, reach, 0, 360, 40), arc(x, y, reach - size // 9, reach - size // 9, 0, 360, 40)
+        outer, inner = (
+            arc(x, y, reach, reach, 0, 360, 40),
+            arc(x, y, reach - size // 9, reach - size // 9, 0, 360, 40),
+        )
         sheet.polygon([*outer, *reversed(inner)], colour)
 
 
@@ -135,7 +194,12 @@ def _comb(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) -
         thick = 1250 // stripes
         edge = [(part, at + thick * part_y) for part_y in (0, 1) for part in (-1, 1)]
         points = []
-        for way, row in ((edge[0][0], edge[0][1]), (edge[1][0], edge[1][1]), (1, edge[3][1]), (-1, edge[3][1])):
+        for way, row in (
+            (edge[0][0], edge[0][1]),
+            (edge[1][0], edge[1][1]),
+            (1, edge[3][1]),
+            (-1, edge[3][1]),
+        ):
             half = _half_chord(row)
             points.append((x + way * half * size // 1000, y + row * size // 1000))
         sheet.polygon(points, colour)
@@ -153,7 +217,10 @@ def _bloom(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) 
     petals = dice.between(5, 11)
     for petal in range(petals):
         angle = petal * TURN // petals
-        px, py = x + size * 6 * cosine(angle) // (10 * TURN), y + size * 6 * sine(angle) // (10 * TURN)
+        px, py = (
+            x + size * 6 * cosine(angle) // (10 * TURN),
+            y + size * 6 * sine(angle) // (10 * TURN),
+        )
         reach = size * 11 // (petals + 14) * 2 // 2
         sheet.oval((px - reach, py - reach, px + reach, py + reach), colour, 215, plain=True)
     core = size // 4
@@ -163,7 +230,13 @@ def _bloom(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) 
 def _moonlet(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) -> None:
     sheet.oval((x - size, y - size, x + size, y + size), colour)
     lean = dice.between(-40, 40) * TURN // 360
-    half = [(x + size * cosine(lean + k * TURN // 60) // TURN, y + size * sine(lean + k * TURN // 60) // TURN) for k in range(31)]
+    half = [
+        (
+            x + size * cosine(lean + k * TURN // 60) // TURN,
+            y + size * sine(lean + k * TURN // 60) // TURN,
+        )
+        for k in range(31)
+    ]
     sheet.polygon(half, mix(colour, sheet.palette.near, 38), plain=True)
 
 
@@ -178,7 +251,10 @@ def _gem(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) ->
 def _orbit(sheet: Sheet, dice: Dice, x: int, y: int, size: int, colour: Colour) -> None:
     core = size * 46 // 100
     sheet.oval((x - core, y - core, x + core, y + core), colour)
-    outer, inner = arc(x, y, size, size * 4 // 10, 0, 360, 44), arc(x, y, size * 92 // 100, size * 34 // 100, 0, 360, 44)
+    outer, inner = (
+        arc(x, y, size, size * 4 // 10, 0, 360, 44),
+        arc(x, y, size * 92 // 100, size * 34 // 100, 0, 360, 44),
+    )
     sheet.polygon([*outer, *reversed(inner)], sheet.palette.second, 210, plain=True)
     moon = size // 8
     angle = dice.between(0, TURN)

@@ -74,11 +74,30 @@ def castle(pen: Pen, dice: Dice, colour: Colour) -> None:
     pen.box(stone, -430, -360, 430, 20)
     for x in range(-430, 430, 108):
         pen.box(stone, x, -405, x + 58, -355, plain=True)
-    for x, wide, high in ((-430, 100, 620), (430, 100, 620), (-170, 90, 760), (180, 105, 690), (0, 80, 960)):
+    for x, wide, high in (
+        (-430, 100, 620),
+        (430, 100, 620),
+        (-170, 90, 760),
+        (180, 105, 690),
+        (0, 80, 960),
+    ):
         pen.box(stone, x - wide, -high, x + wide, 20)
-        pen.fill(shadow, [(x + wide // 3, -high), (x + wide, -high), (x + wide, 20), (x + wide // 3, 20)], plain=True)
-        pen.fill(colour, [(x - wide * 13 // 10, -high), (x, -high - wide * 5 // 2), (x + wide * 13 // 10, -high)])
-        pen.line(shade(colour, -30), [(x, -high - wide * 5 // 2), (x, -high - wide * 5 // 2 - 90)], 9)
+        pen.fill(
+            shadow,
+            [(x + wide // 3, -high), (x + wide, -high), (x + wide, 20), (x + wide // 3, 20)],
+            plain=True,
+        )
+        pen.fill(
+            colour,
+            [
+                (x - wide * 13 // 10, -high),
+                (x, -high - wide * 5 // 2),
+                (x + wide * 13 // 10, -high),
+            ],
+        )
+        pen.line(
+            shade(colour, -30), [(x, -high - wide * 5 // 2), (x, -high - wide * 5 // 2 - 90)], 9
+        )
         flag = -high - wide * 5 // 2 - 90
         pen.fill(pen.palette.accent, [(x, flag), (x + 80, flag + 26), (x, flag + 52)], plain=True)
         _window(pen, x - 18, -high + 90, x + 18, -high + 160)
@@ -117,8 +136,14 @@ def windmill(pen: Pen, dice: Dice, colour: Colour) -> None:
         pen.fill(parse("fbf6ea"), [root[0], tip[0], tip[1], root[1]])
         pen.line(shade(colour, -40), [(0, -640), tip[0]], 20)
         for share in (30, 50, 70, 90):
-            a = [(root[0][0] * (100 - share) + tip[0][0] * share) // 100, (root[0][1] * (100 - share) + tip[0][1] * share) // 100]
-            b = [(root[1][0] * (100 - share) + tip[1][0] * share) // 100, (root[1][1] * (100 - share) + tip[1][1] * share) // 100]
+            a = [
+                (root[0][0] * (100 - share) + tip[0][0] * share) // 100,
+                (root[0][1] * (100 - share) + tip[0][1] * share) // 100,
+            ]
+            b = [
+                (root[1][0] * (100 - share) + tip[1][0] * share) // 100,
+                (root[1][1] * (100 - share) + tip[1][1] * share) // 100,
+            ]
             pen.line(shade(colour, -20), [(a[0], a[1]), (b[0], b[1])], 8)
     pen.oval(shade(colour, -40), 0, -640, 38, 38)
 
@@ -127,7 +152,10 @@ def bridge(pen: Pen, dice: Dice, colour: Colour) -> None:
     """A suspension bridge, much wider than high."""
     steel, thin = colour, 14
     for middle in (-2600, 0, 2600):
-        cable = [(middle - 1300 + step * 130, -860 + 690 - (step - 10) ** 2 * 69 // 10) for step in range(21)]
+        cable = [
+            (middle - 1300 + step * 130, -860 + 690 - (step - 10) ** 2 * 69 // 10)
+            for step in range(21)
+        ]
         pen.line(steel, cable, thin + 8)
         for x, y in cable[1:-1:2]:
             pen.line(steel, [(x, y), (x, -140)], 9)
@@ -151,7 +179,12 @@ def tent(pen: Pen, dice: Dice, colour: Colour) -> None:
         pen.line(parse("5a3a26"), [(left, 0), (right, -70)], 46)
     pen.fill(parse("ff8a34"), [(-870, -40), (-850, -230), (-790, -160), (-755, -390), (-700, -170), (-650, -240), (-650, -40)],
              shines=True)  # fmt: skip
-    pen.fill(parse("ffe08a"), [(-820, -40), (-790, -130), (-755, -230), (-715, -120), (-700, -40)], shines=True, plain=True)
+    pen.fill(
+        parse("ffe08a"),
+        [(-820, -40), (-790, -130), (-755, -230), (-715, -120), (-700, -40)],
+        shines=True,
+        plain=True,
+    )
 
 
 def pyramid(pen: Pen, dice: Dice, colour: Colour) -> None:

@@ -18,9 +18,7 @@ _T = TypeVar("_T")
 def digest(*parts: object) -> int:
     """A 64-bit number that stands for *parts*; lone surrogates are welcome."""
     text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(
-        hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big"
-    )
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
 class Dice:

@@ -122,10 +122,85 @@ _COUNTS = {
     "four": 4, "vier": 4, "quatre": 4, "cuatro": 4, "five": 5, "fünf": 5, "cinq": 5, "cinco": 5,
     "six": 6, "seven": 7, "several": 4, "many": 6, "flock": 7, "herd": 5, "fleet": 5,
 }  # fmt: skip
-_NOT = frozenset("no without not ohne kein keine sans pas sin senza sem без нет".split())
+_NOT = frozenset(
+    [
+        "no",
+        "without",
+        "not",
+        "ohne",
+        "kein",
+        "keine",
+        "sans",
+        "pas",
+        "sin",
+        "senza",
+        "sem",
+        "без",
+        "нет",
+    ]
+)
 _SMALL = frozenset(
-    "a an the of at in on by to and or with over under near from is are its it very as for into ein eine der die"
-    " das im am mit und le la les un une des du de au et el los las una con y il lo di del da em и в на с".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "at",
+        "in",
+        "on",
+        "by",
+        "to",
+        "and",
+        "or",
+        "with",
+        "over",
+        "under",
+        "near",
+        "from",
+        "is",
+        "are",
+        "its",
+        "it",
+        "very",
+        "as",
+        "for",
+        "into",
+        "ein",
+        "eine",
+        "der",
+        "die",
+        "das",
+        "im",
+        "am",
+        "mit",
+        "und",
+        "le",
+        "la",
+        "les",
+        "un",
+        "une",
+        "des",
+        "du",
+        "de",
+        "au",
+        "et",
+        "el",
+        "los",
+        "las",
+        "una",
+        "con",
+        "y",
+        "il",
+        "lo",
+        "di",
+        "del",
+        "da",
+        "em",
+        "и",
+        "в",
+        "на",
+        "с",
+    ]
 )
 
 
@@ -161,6 +236,12 @@ def _read() -> dict[str, tuple[Meaning, ...]]:
 
 
 _KNOWN = _read()
+_CYRILLIC_ENDINGS = "аеёиойуыьэюя"
+_ROOTS = {
+    word.rstrip(_CYRILLIC_ENDINGS): word
+    for word in _KNOWN
+    if "а" <= word[0] <= "я" and len(word) > 3
+}
 _UNSPACED = {word for word in _KNOWN if ord(word[0]) >= 0x3040}
 _LONGEST = max(len(word) for word in _UNSPACED)
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
@@ -200,6 +281,8 @@ def _understand(word: str, count: int, absent: bool) -> Iterator[Heard]:
 
 
 def _stem(word: str) -> str | None:
+    if "а" <= word[0] <= "я":
+        return _ROOTS.get(word.rstrip(_CYRILLIC_ENDINGS))
     for ending, instead in (("s", ""), ("es", ""), ("ies", "y"), ("n", ""), ("e", "")):
         stem = word.removesuffix(ending) + instead
         if stem != word and word.endswith(ending) and len(stem) > 2 and stem in _KNOWN:

@@ -16,11 +16,12 @@ from services.generator.sketching.colour import Colour, between
 from services.generator.sketching.pen import FINE, Puff, Shape, Sheet
 
 COARSE = 4  # pixels to one of the air's, each way
+_ROUND = 3  # half a line's width from which its joints show
 _GRAIN = 512  # side of the tile of grain
 
 
 def air(sheet: Sheet) -> Image.Image:
-    """The soft part of the picture, COARSE times smaller than it."""
+    """The soft part of the picture: as wide as it is, COARSE times less high."""
     scale = COARSE * FINE
     wide, high = -(-sheet.width // scale), -(-sheet.height // scale)
     last = max(1, sheet.horizon // scale)
@@ -31,7 +32,9 @@ def air(sheet: Sheet) -> Image.Image:
             _cloud(image, puff, scale)
         else:
             _glow(image, puff, scale)
-    return image
+    # One direction at a time: Pillow picks its own order for two, and rounds in between.
+    image = image.resize((wide * COARSE, high), Image.Resampling.BILINEAR)
+    return image.crop((0, 0, sheet.width // FINE, high))
 
 
 @lru_cache(maxsize=1)
@@ -55,19 +58,21 @@ def _cloud(image: Image.Image, puff: Puff, scale: int) -> None:
     mask = Image.new("L", (right - left, bottom - top))
     draw = ImageDraw.Draw(mask)
     for a, b, c, d in puff.ovals:
-        box = (a // scale - left, b // scale - top, max(a, c) // scale - left, max(b, d) // scale - top)
+        box = (
+            a // scale - left,
+            b // scale - top,
+            max(a, c) // scale - left,
+            max(b, d) // scale - top,
+        )
         draw.ellipse(box, fill=255 * puff.strength // 100)
     image.paste(puff.colour, (left, top), mask.filter(blur).filter(blur))
 
 
-def backdrop(small: Image.Image, width: int, top: int, bottom: int) -> Image.Image:
-    """Fine rows of the air for the picture's rows *top* to *bottom*."""
-    box = (0, top / COARSE, small.width, bottom / COARSE)
-    size = (small.width * COARSE, bottom - top)
-    soft = small.resize(size, Image.Resampling.BILINEAR, box=box)
-    if soft.width != width:
-        soft = soft.crop((0, 0, width, bottom - top))
-    return soft.resize((width * FINE, (bottom - top) * FINE), Image.Resampling.NEAREST)
+def backdrop(wide: Image.Image, top: int, bottom: int) -> Image.Image:
+    """Fine rows of the air, already as wide as the picture, for rows *top* to *bottom*."""
+    box = (0, top / COARSE, wide.width, bottom / COARSE)
+    soft = wide.resize((wide.width, bottom - top), Image.Resampling.BILINEAR, box=box)
+    return soft.resize((soft.width * FINE, soft.height * FINE), Image.Resampling.NEAREST)
 
 
 class Brush:
@@ -91,11 +96,19 @@ class Brush:
             case "oval":
                 draw.ellipse(self.place(shape.points), fill=colour)
             case "line":
-                draw.line(self.place(shape.points), fill=colour, width=shape.width)
+                self.line(draw, shape, colour)
             case "dots":
                 self.dots(draw, shape, colour)
             case "rows":
                 self.rows(shape)
+
+    def line(self, draw: ImageDraw.ImageDraw, shape: Shape, colour: tuple[int, ...]) -> None:
+        """A line with round joints, unless they would not be seen or be seen twice."""
+        points, half = self.place(shape.points), shape.width // 2
+        draw.line(points, fill=colour, width=shape.width)
+        if half >= _ROUND and shape.alpha == 255:
+            for x, y in points[1:-1]:
+                draw.ellipse((x - half, y - half, x + half, y + half), fill=colour)
 
     def dots(self, draw: ImageDraw.ImageDraw, shape: Shape, colour: tuple[int, ...]) -> None:
         reach = shape.width
@@ -126,14 +139,18 @@ def visible(shapes: Sequence[Shape], top: int, bottom: int) -> list[Shape]:
     return [shape for shape in shapes if shape.bottom >= top and shape.top < bottom]
 
 
-def band(sheet: Sheet, small: Image.Image, top: int, bottom: int) -> Image.Image:
-    """Rows *top* up to *bottom* of the picture, in RGB."""
-    image = backdrop(small, sheet.width // FINE, top, bottom)
+def coat(sheet: Sheet, soft: Image.Image, top: int, bottom: int) -> Image.Image:
+    """Rows *top* up to *bottom* of the picture, smooth."""
+    image = backdrop(soft, top, bottom)
     brush = Brush(image, top * FINE)
     for shape in visible(sheet.shapes, top * FINE, bottom * FINE):
-        if shape.kind != "hatch":
-            brush.draw(shape)
-    return grained(image.reduce(FINE), top)
+        brush.draw(shape)
+    return image.reduce(FINE)
+
+
+def band(sheet: Sheet, soft: Image.Image, top: int, bottom: int) -> Image.Image:
+    """Rows *top* up to *bottom* of the picture, in RGB."""
+    return grained(coat(sheet, soft, top, bottom), top)
 
 
 @lru_cache(maxsize=1)
@@ -141,7 +158,18 @@ def _tile() -> Image.Image:
     """Speckles as of print on paper: rare, so that a file stays small."""
     noise = random.Random(20).randbytes(_GRAIN * _GRAIN)
     levels = [128] * 256
-    for value, change in ((0, 12), (1, 8), (2, 7), (3, -8), (4, -7), (5, -10), (6, 5), (7, 5), (8, -5), (9, -5)):
+    for value, change in (
+        (0, 12),
+        (1, 8),
+        (2, 7),
+        (3, -8),
+        (4, -7),
+        (5, -10),
+        (6, 5),
+        (7, 5),
+        (8, -5),
+        (9, -5),
+    ):
         levels[value * 25] = levels[value * 25 + 1] = 128 + change
     one = Image.frombytes("L", (_GRAIN, _GRAIN), noise).point(levels)
     return Image.merge("RGB", (one, one, one))

@@ -46,10 +46,18 @@ HOURS: dict[str, tuple[Palette, ...]] = {
         _palette("3c1642 86395f d96c57 f9c26b", "ea9a62 2a1030 fff0bd ffad5c 2ec4b6 fbeed9"),
     ),
     "night": (
-        _palette("060a22 0f1b45 24376f 5064a0", "42578f 070a1f f6f1d4 8fa3dc ffc857 dfe6f5", dark=True),
-        _palette("041219 0a2a36 14505a 3a8a80", "2c6f6d 04141a f4f3dc 7fd0bb ffb454 e2efe6", dark=True),
-        _palette("0d0a26 251a4d 4a2f74 8a5a95", "6a4a86 0c0920 fbeed6 c495d6 ffb86b ece3f3", dark=True),
-        _palette("0a1128 14284f 2c4f78 6d8fa8", "537692 081020 f9f3da a9c6de f2bb58 e6edf2", dark=True),
+        _palette(
+            "060a22 0f1b45 24376f 5064a0", "42578f 070a1f f6f1d4 8fa3dc ffc857 dfe6f5", dark=True
+        ),
+        _palette(
+            "041219 0a2a36 14505a 3a8a80", "2c6f6d 04141a f4f3dc 7fd0bb ffb454 e2efe6", dark=True
+        ),
+        _palette(
+            "0d0a26 251a4d 4a2f74 8a5a95", "6a4a86 0c0920 fbeed6 c495d6 ffb86b ece3f3", dark=True
+        ),
+        _palette(
+            "0a1128 14284f 2c4f78 6d8fa8", "537692 081020 f9f3da a9c6de f2bb58 e6edf2", dark=True
+        ),
     ),
     "poster": (
         _palette("e9dcc0 efe3c8 f4ead3 f9f1de", "e8d3ae 274046 d1603d f2d9a8 d1603d fbf6ea"),
@@ -125,7 +133,9 @@ MOODS: dict[str, Change] = {
 }
 
 
-def choose(hour: str, weather: tuple[str, ...], moods: tuple[str, ...], hue: str, pick: int) -> Palette:
+def choose(
+    hour: str, weather: tuple[str, ...], moods: tuple[str, ...], hue: str, pick: int
+) -> Palette:
     """The palette for an hour, a weather, moods and a hue ("" for none); *pick* is any number."""
     family = HOURS[hour]
     if "storm" in weather and hour != "night":

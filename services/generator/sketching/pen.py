@@ -67,7 +67,12 @@ class Sheet:
         self._add(Shape("polygon", min(rows), max(rows), points, colour, alpha, plain=plain))
 
     def oval(
-        self, box: tuple[int, int, int, int], colour: Colour, alpha: int = 255, *, plain: bool = False
+        self,
+        box: tuple[int, int, int, int],
+        colour: Colour,
+        alpha: int = 255,
+        *,
+        plain: bool = False,
     ) -> None:
         left, top, right, bottom = box
         if right > left and bottom > top:
@@ -91,9 +96,7 @@ class Sheet:
     ) -> None:
         """Whole rows from *top* up to *bottom*, from one colour and alpha to another."""
         if bottom > top:
-            self._add(
-                Shape("rows", top, bottom - 1, (), start[0], start[1], until=end, plain=True)
-            )
+            self._add(Shape("rows", top, bottom - 1, (), start[0], start[1], until=end, plain=True))
 
     def dots(self, points: Sequence[Point], colour: Colour, radius: int, alpha: int = 255) -> None:
         if points:
@@ -128,7 +131,9 @@ class Pen:
     def moved(self, x: int, y: int, percent: int, *, flip: bool = False) -> "Pen":
         """A smaller pen whose foot is at *x*, *y* of this one."""
         far_x, far_y = self.at(x, y)
-        return Pen(self.sheet, far_x, far_y, self.size * percent // 100, self.flip ^ flip, self.veil)
+        return Pen(
+            self.sheet, far_x, far_y, self.size * percent // 100, self.flip ^ flip, self.veil
+        )
 
     def lit(self, colour: Colour) -> Colour:
         """*colour* in the light of the picture."""
@@ -165,7 +170,9 @@ class Pen:
 
 def arc(x: int, y: int, wide: int, high: int, start: int, end: int, steps: int) -> list[Point]:
     """Points of an oval's edge; angles in degrees from the right, turning downwards."""
-    angles = [(start * steps + (end - start) * step) * TURN // (360 * steps) for step in range(steps + 1)]
+    angles = [
+        (start * steps + (end - start) * step) * TURN // (360 * steps) for step in range(steps + 1)
+    ]
     return [(x + wide * cosine(a) // TURN, y + high * sine(a) // TURN) for a in angles]
 
 
@@ -177,7 +184,10 @@ def smooth(points: Sequence[Point], rounds: int = 2, *, closed: bool = True) -> 
         cut = [
             point
             for (ax, ay), (bx, by) in zip(line, ends, strict=False)
-            for point in (((3 * ax + bx) // 4, (3 * ay + by) // 4), ((ax + 3 * bx) // 4, (ay + 3 * by) // 4))
+            for point in (
+                ((3 * ax + bx) // 4, (3 * ay + by) // 4),
+                ((ax + 3 * bx) // 4, (ay + 3 * by) // 4),
+            )
         ]
         line = cut if closed else [line[0], *cut, line[-1]]
     return line

@@ -56,7 +56,13 @@ class _Words:
     """The words of a prompt, sorted by what they ask for; the first one of a kind wins."""
 
     def __init__(self, prompt: str, banned: frozenset[str]) -> None:
-        self.named: dict[str, list[str]] = {"hour": [], "terrain": [], "air": [], "mood": [], "hue": []}
+        self.named: dict[str, list[str]] = {
+            "hour": [],
+            "terrain": [],
+            "air": [],
+            "mood": [],
+            "hue": [],
+        }
         self.subjects: dict[str, Subject] = {}
         self.strange: list[int] = []
         self._hue, self._banned = "", banned
@@ -111,7 +117,11 @@ def compose(
     subjects = tuple(words.subjects.values())[:_SUBJECTS]
     air = set(words.named["air"])
     terrain, water = _place(words, subjects, banned, dice)
-    hour = _hour(words, air, banned, dice)
+    hour = (
+        "night"
+        if terrain == "space" and not words.named["hour"]
+        else _hour(words, air, banned, dice)
+    )
     _fill_air(air, hour, banned, terrain, dice)
     return Scene(
         width, height, style, digest("picture", seed, prompt, negative_prompt), hour, terrain, water,
@@ -126,9 +136,16 @@ def _place(
     places = [*words.named["terrain"], *(_HOMES[s.name] for s in subjects if s.name in _HOMES)]
     places = [place for place in places if place not in banned]
     if not places and not subjects and words.strange:
-        places = [dice.pick(("abstract", "abstract", "hills", "mountains", "lake", "desert", "sea"))]
+        places = [
+            dice.pick(("abstract", "abstract", "hills", "mountains", "lake", "desert", "sea"))
+        ]
     if not places:
-        places = [dice.pick([p for p in ("hills", "mountains", "lake", "meadow", "sea") if p not in banned] or ["hills"])]
+        places = [
+            dice.pick(
+                [p for p in ("hills", "mountains", "lake", "meadow", "sea") if p not in banned]
+                or ["hills"]
+            )
+        ]
     swims = any(subject.name in ("boat", "ship", "whale", "fish") for subject in subjects)
     water = swims or any(place in ("sea", "lake", "river") for place in places)
     land = next((place for place in places if place not in ("sea", "lake", "river")), "")

@@ -35,7 +35,10 @@ def moon(sheet: Sheet, dice: Dice, x: int, y: int, radius: int) -> None:
         outer = arc(0, 0, 1000, 1000, -80 + tilt, 140 + tilt, 28)
         (ax, ay), (bx, by) = outer[0], outer[-1]
         middle = ((ax + bx) // 2, (ay + by) // 2)
-        inner = [(px + (middle[0] - px) * 42 // 100 - 60, py + (middle[1] - py) * 8 // 100) for px, py in outer]
+        inner = [
+            (px + (middle[0] - px) * 42 // 100 - 60, py + (middle[1] - py) * 8 // 100)
+            for px, py in outer
+        ]
         pen.fill(light, [*outer, *reversed(inner[1:-1])], shines=True)
         return
     pen.oval(light, 0, 0, 1000, 1000, shines=True)
@@ -50,10 +53,17 @@ def moon(sheet: Sheet, dice: Dice, x: int, y: int, radius: int) -> None:
 def stars(sheet: Sheet, dice: Dice, bottom: int, many: int) -> None:
     """Small lights down to the row *bottom*, rarer towards it."""
     unit, light = sheet.unit, mix(sheet.palette.light, WHITE, 40)
-    sizes = ((max(1, unit // 1100), 150, many), (max(1, unit // 700), 200, many // 3), (max(2, unit // 460), 255, many // 12))
+    sizes = (
+        (max(1, unit // 1100), 150, many),
+        (max(1, unit // 700), 200, many // 3),
+        (max(2, unit // 460), 255, many // 12),
+    )
     for radius, alpha, count in sizes:
         spots = [
-            (dice.between(0, sheet.width), bottom * dice.between(0, 1000) * dice.between(300, 1000) // 1_000_000)
+            (
+                dice.between(0, sheet.width),
+                bottom * dice.between(0, 1000) * dice.between(300, 1000) // 1_000_000,
+            )
             for _ in range(count)
         ]
         sheet.dots(spots, light, radius, alpha)
@@ -95,7 +105,9 @@ def cumulus(sheet: Sheet, dice: Dice, x: int, y: int, wide: int) -> None:
     for bump in range(bumps):
         middle = x - wide + (2 * bump + 1) * wide // bumps
         lift = wide * (100 - abs(middle - x) * 80 // wide) * dice.between(28, 46) // 10_000
-        points += arc(middle, y - lift, wide * 13 // (10 * bumps), lift * 9 // 10 + wide // 12, 195, 345, 6)
+        points += arc(
+            middle, y - lift, wide * 13 // (10 * bumps), lift * 9 // 10 + wide // 12, 195, 345, 6
+        )
     points.append((x + wide, y))
     sheet.polygon(points, colour)
     sheet.polygon([(x - wide, y), (x + wide, y), (x + wide * 3 // 4, y - wide // 16), (x - wide * 3 // 4, y - wide // 16)],
@@ -107,12 +119,20 @@ def rain(sheet: Sheet, dice: Dice, many: int) -> None:
     for _ in range(many):
         x, y = dice.between(-50, sheet.width + 50), dice.between(-long, sheet.height)
         reach = long * dice.between(50, 130) // 100
-        sheet.line([(x, y), (x - reach * 28 // 100, y + reach)], colour, max(1, sheet.unit // 900), dice.between(70, 160))
+        sheet.line(
+            [(x, y), (x - reach * 28 // 100, y + reach)],
+            colour,
+            max(1, sheet.unit // 900),
+            dice.between(70, 160),
+        )
 
 
 def snow(sheet: Sheet, dice: Dice, many: int) -> None:
     for share, radius in ((3, 620), (2, 380), (1, 230)):
-        spots = [(dice.between(0, sheet.width), dice.between(0, sheet.height)) for _ in range(many * share // 6)]
+        spots = [
+            (dice.between(0, sheet.width), dice.between(0, sheet.height))
+            for _ in range(many * share // 6)
+        ]
         sheet.dots(spots, parse("fbfcff"), max(1, sheet.unit // radius), 225)
 
 
@@ -156,7 +176,9 @@ def comet(sheet: Sheet, dice: Dice, x: int, y: int) -> None:
     light, long = mix(sheet.palette.light, WHITE, 50), sheet.unit * dice.between(14, 24) // 100
     for share, alpha in ((100, 60), (66, 90), (36, 130)):
         reach = long * share // 100
-        sheet.polygon([(x, y - 2), (x, y + 3), (x + reach, y - reach * 45 // 100)], light, alpha, plain=True)
+        sheet.polygon(
+            [(x, y - 2), (x, y + 3), (x + reach, y - reach * 45 // 100)], light, alpha, plain=True
+        )
     sheet.dots([(x, y)], light, max(2, sheet.unit // 300))
 
 
@@ -170,13 +192,23 @@ def planet(sheet: Sheet, dice: Dice, x: int, y: int, radius: int, colour: Colour
     pen.oval(colour, 0, 0, 1000, 1000, shines=True)
     for at, thick, change in ((-520, 120, 18), (-150, 200, -16), (330, 150, 14)):
         half = 1000 - at * at * 58 // 100_000
-        band = smooth([(-half, at - thick), (half, at - thick), (half, at + thick), (-half, at + thick)])
-        pen.fill(shade(colour, change), [(px * 92 // 100, py) for px, py in band], shines=True, plain=True)
+        band = smooth(
+            [(-half, at - thick), (half, at - thick), (half, at + thick), (-half, at + thick)]
+        )
+        pen.fill(
+            shade(colour, change),
+            [(px * 92 // 100, py) for px, py in band],
+            shines=True,
+            plain=True,
+        )
     dark = arc(0, 0, 1000, 1000, -60, 120, 24)
     pen.fill(sheet.palette.near, [*dark, *((px - 330, py - 200) for px, py in reversed(dark[2:-2]))],
              alpha=90, shines=True, plain=True)  # fmt: skip
     if ringed:
-        outer, inner = arc(x, y, wide, high, -12, 192, 40), arc(x, y, wide * 80 // 100, high * 72 // 100, -10, 190, 40)
+        outer, inner = (
+            arc(x, y, wide, high, -12, 192, 40),
+            arc(x, y, wide * 80 // 100, high * 72 // 100, -10, 190, 40),
+        )
         sheet.polygon([*outer, *reversed(inner)], rim, 230)
 
 

@@ -25,7 +25,7 @@ class Stage:
         palette = choose(scene.hour, weather, scene.moods, scene.hue, scene.seed >> 7)
         self.sheet = Sheet(scene.width * FINE, scene.height * FINE, palette)
         dice = self.dice("frame")
-        share = dice.between(52, 63) if scene.water else dice.between(60, 70)
+        share = dice.between(46, 66) if scene.water else dice.between(58, 71)
         self.sheet.horizon = self.sheet.height * share // 100
         self.left = dice.chance(50)  # the light stands on the left, the subject on the right
         self.light: tuple[int, int, int] | None = None
@@ -55,10 +55,22 @@ class Stage:
 
     def heavens(self) -> None:
         sheet, air, dice = self.sheet, self.scene.air, self.dice("heavens")
-        sky.glow(sheet, self.across(dice.between(20, 40)), sheet.horizon, sheet.unit, sheet.palette.glow, 34)
+        sky.glow(
+            sheet,
+            self.across(dice.between(20, 40)),
+            sheet.horizon,
+            sheet.unit,
+            sheet.palette.glow,
+            34,
+        )
         if "stars" in air:
             many = 420 if self.scene.terrain == "space" else 260
-            sky.stars(sheet, self.dice("stars"), sheet.height if self.scene.terrain == "space" else sheet.horizon, many)
+            sky.stars(
+                sheet,
+                self.dice("stars"),
+                sheet.height if self.scene.terrain == "space" else sheet.horizon,
+                many,
+            )
         if "aurora" in air:
             sky.aurora(sheet, self.dice("aurora"), sheet.horizon)
         if self.scene.terrain == "space":
@@ -72,37 +84,66 @@ class Stage:
         sheet, air = self.sheet, self.scene.air
         x, unit = self.across(dice.between(22, 40)), sheet.unit
         if "sun" in air and "moon" not in air:
-            low = {"dawn": (66, 92), "dusk": (68, 96), "noon": (26, 48)}.get(self.scene.hour, (34, 80))
-            y, radius = sheet.horizon * dice.between(*low) // 100, unit * dice.between(62, 105) // 1000
+            low = {"dawn": (66, 92), "dusk": (68, 96), "noon": (26, 48)}.get(
+                self.scene.hour, (34, 80)
+            )
+            y, radius = (
+                sheet.horizon * dice.between(*low) // 100,
+                unit * dice.between(54, 118) // 1000,
+            )
             if "neon" in self.scene.moods:
                 y, radius = sheet.horizon * 68 // 100, unit * 16 // 100
                 x = sheet.width * dice.between(42, 58) // 100
             sky.sun(sheet, x, y, radius, sliced="neon" in self.scene.moods)
             self.light = (x, y, radius)
         elif "moon" in air:
-            y, radius = sheet.horizon * dice.between(24, 52) // 100, unit * dice.between(46, 76) // 1000
+            y, radius = (
+                sheet.horizon * dice.between(24, 52) // 100,
+                unit * dice.between(46, 76) // 1000,
+            )
             sky.moon(sheet, dice, x, y, radius)
             self.light = (x, y, radius)
 
     def _clouds(self, dice: Dice) -> None:
         sheet, heavy = self.sheet, bool(self.scene.air & {"storm", "rain"})
-        colour = mix(sheet.palette.haze, sheet.palette.sky[0], 55) if heavy else mix(sheet.palette.haze, WHITE, 24)
+        colour = (
+            mix(sheet.palette.haze, sheet.palette.sky[0], 55)
+            if heavy
+            else mix(sheet.palette.haze, WHITE, 24)
+        )
         if sheet.palette.dark and not heavy:
             colour = mix(sheet.palette.sky[3], sheet.palette.sky[2], 45)
         low = sheet.horizon * (45 if heavy else 78) // 100
         sky.clouds(sheet, dice, 0 if heavy else sheet.horizon // 8, low, 9 if heavy else 5, colour)
         if not heavy and self.scene.hour in ("noon", "poster") and dice.chance(70):
             for _ in range(dice.between(1, 3)):
-                x, y = dice.between(8, 92) * sheet.width // 100, sheet.horizon * dice.between(16, 62) // 100
+                x, y = (
+                    dice.between(8, 92) * sheet.width // 100,
+                    sheet.horizon * dice.between(16, 62) // 100,
+                )
                 sky.cumulus(sheet, dice, x, y, sheet.unit * dice.between(9, 17) // 100)
 
     def _space(self, dice: Dice) -> None:
         sheet = self.sheet
         for _ in range(5):
-            hue = dice.pick((sheet.palette.glow, sheet.palette.accent, sheet.palette.sky[3], parse("b05fd0"), parse("3fb0c9")))
+            hue = dice.pick(
+                (
+                    sheet.palette.glow,
+                    sheet.palette.accent,
+                    sheet.palette.sky[3],
+                    parse("b05fd0"),
+                    parse("3fb0c9"),
+                )
+            )
             x, y = dice.between(0, sheet.width), dice.between(0, sheet.height * 8 // 10)
-            sky.glow(sheet, x, y, sheet.unit * dice.between(30, 60) // 100, hue, dice.between(22, 44))
-        hue = mix(dice.pick((sheet.palette.accent, parse("d98a5a"), parse("5fa8b8"), parse("c96a8a"))), sheet.palette.sky[2], 20)
+            sky.glow(
+                sheet, x, y, sheet.unit * dice.between(30, 60) // 100, hue, dice.between(22, 44)
+            )
+        hue = mix(
+            dice.pick((sheet.palette.accent, parse("d98a5a"), parse("5fa8b8"), parse("c96a8a"))),
+            sheet.palette.sky[2],
+            20,
+        )
         sky.planet(sheet, dice, self.across(dice.between(58, 78)), sheet.height * dice.between(22, 38) // 100,
                    sheet.unit * dice.between(90, 165) // 1000, hue)  # fmt: skip
 
@@ -113,7 +154,12 @@ class Stage:
             sky.rainbow(sheet, self.across(58), sheet.horizon + unit // 12, unit * 48 // 100)
         if "comet" in air:
             for _ in range(dice.between(1, 3)):
-                sky.comet(sheet, dice, dice.between(5, 80) * sheet.width // 100, sheet.horizon * dice.between(20, 65) // 100)
+                sky.comet(
+                    sheet,
+                    dice,
+                    dice.between(5, 80) * sheet.width // 100,
+                    sheet.horizon * dice.between(20, 65) // 100,
+                )
         if "planet" in air and self.scene.terrain != "space":
             sky.planet(sheet, dice, self.across(72), sheet.horizon * 32 // 100, unit * 12 // 100,
                        mix(sheet.palette.accent, sheet.palette.sky[2], 25))  # fmt: skip
@@ -128,8 +174,11 @@ class Stage:
         """Layers of land behind the foreground, each fading at its foot."""
         kind, sheet, dice = self.scene.terrain, self.sheet, self.dice("land")
         if kind == "sea":
-            if dice.chance(60):
-                self._layer(dice, "hills", 0, 3, sheet.horizon + 2, sheet.unit * dice.between(4, 10) // 100)
+            if dice.chance(66):
+                far = dice.pick(("hills", "hills", "mountains"))
+                self._layer(
+                    dice, far, 0, 3, sheet.horizon + 2, sheet.unit * dice.between(4, 10) // 100
+                )
             return
         if kind == "city":
             self._city(dice)
@@ -148,7 +197,9 @@ class Stage:
         sheet = self.sheet
         colour = terrain.depth_colour(sheet, layer, layers)
         if kind == "desert":
-            sand = mix(mix(parse("e9b573"), sheet.palette.haze, 30), parse("9a5f34"), 90 * layer // layers)
+            sand = mix(
+                mix(parse("e9b573"), sheet.palette.haze, 30), parse("9a5f34"), 90 * layer // layers
+            )
             colour = mix(colour, sand, 46 if sheet.palette.dark else 80)
         ridge = terrain.PROFILES[kind](dice)
         if kind == "volcano" and layer == 0:
@@ -159,7 +210,7 @@ class Stage:
         land.hatched(dice, shade(colour, -45), high // 3)
         mist = 62 if "mist" in self.scene.air or "misty" in self.scene.moods else 34
         base = mix(sheet.palette.haze, colour, 30)
-        sheet.rows(foot - high * 6 // 10, foot + high // 2, (base, 0), (base, 255 * mist // 100))
+        sheet.rows(foot - high * 6 // 10, foot + high // 5, (base, 0), (base, 255 * mist // 100))
 
     def _cover(self, dice: Dice, kind: str, land: Land, layer: int, high: int) -> None:
         sheet, lit = self.sheet, terrain.sunlit(self.sheet, land.colour, 30)
@@ -214,9 +265,17 @@ class Stage:
         if self.scene.terrain == "desert":
             near = mix(near, parse("9a5f34"), 40 if sheet.palette.dark else 74)
         if self.scene.water:
-            ridge, foot, high = _headland(dice, self.left), sheet.height * 102 // 100, sheet.height * 25 // 100
+            ridge, foot, high = (
+                _headland(dice, self.left),
+                sheet.height * 102 // 100,
+                sheet.height * 25 // 100,
+            )
         else:
-            ridge = terrain.flat(dice) if self.scene.terrain in ("city", "desert") else terrain.rolling(dice)
+            ridge = (
+                terrain.flat(dice)
+                if self.scene.terrain in ("city", "desert")
+                else terrain.rolling(dice)
+            )
             foot, high = sheet.height * 92 // 100, sheet.unit * 11 // 100
         self.ground = Land(sheet, ridge, foot, high, near)
         self.ground.draw(sheet.height)
@@ -233,7 +292,12 @@ class Stage:
         if kind == "forest":
             ground.pines(dice, ground.colour, sheet.unit * 34 // 100, 34)
         if kind == "meadow" or "spring" in self.scene.moods:
-            for hue in (sheet.palette.accent, sheet.palette.second, sheet.palette.glow, parse("f2b6c8")):
+            for hue in (
+                sheet.palette.accent,
+                sheet.palette.second,
+                sheet.palette.glow,
+                parse("f2b6c8"),
+            ):
                 spots = []
                 for _ in range(46):
                     x = dice.between(0, sheet.width)
@@ -243,7 +307,10 @@ class Stage:
 
     def subjects(self) -> None:
         """Everything named, the farthest first; the first word is the largest."""
-        dice, slots = self.dice("subjects"), {"ground": 0, "water": 0, "air": 0, "perch": 0, "far": 0}
+        dice, slots = (
+            self.dice("subjects"),
+            {"ground": 0, "water": 0, "air": 0, "perch": 0, "far": 0},
+        )
         waiting = []
         for rank, subject in enumerate(self.scene.subjects):
             motif = MOTIFS[subject.name]
@@ -260,7 +327,7 @@ class Stage:
 
     def _placed(self, dice: Dice, motif: Motif, slot: int, many: int, rank: int) -> Pen:
         sheet = self.sheet
-        share = 100 if rank == 0 else (78, 66, 60)[min(rank, 3) - 1]
+        share = dice.between(76, 108) if rank == 0 else (78, 66, 60)[min(rank, 3) - 1]
         share = share * (100, 88, 80, 70, 64, 58, 54)[many - 1] * dice.between(92, 108) // 10_000
         if slot and many > 1:
             share = share * dice.between(68, 100) // 100
@@ -296,9 +363,16 @@ class Stage:
 
     def _appear(self, pen: Pen, motif: Motif, colour: Colour, dice: Dice) -> None:
         if motif.place == "ground":
-            sky.glow(self.sheet, pen.x, pen.y - pen.size // 2, pen.size, self.sheet.palette.haze, 30)
+            sky.glow(
+                self.sheet, pen.x, pen.y - pen.size // 2, pen.size, self.sheet.palette.haze, 30
+            )
             wide = pen.size * 30 // 100
-            self.sheet.oval((pen.x - wide, pen.y - wide // 8, pen.x + wide, pen.y + wide // 8), shade(self.sheet.palette.near, -40), 80, plain=True)
+            self.sheet.oval(
+                (pen.x - wide, pen.y - wide // 8, pen.x + wide, pen.y + wide // 8),
+                shade(self.sheet.palette.near, -40),
+                80,
+                plain=True,
+            )
         motif.draw(pen, dice, colour)
         if motif.place == "water":
             water.foam(self.sheet, dice, pen.x, pen.y + pen.size // 22, pen.size * 42 // 100)
@@ -306,17 +380,30 @@ class Stage:
     def weather(self) -> None:
         sheet, air, dice = self.sheet, self.scene.air, self.dice("weather")
         names = {subject.name for subject in self.scene.subjects}
-        calm = not air & {"rain", "storm", "snow"} and self.scene.terrain not in ("space", "abstract")
+        calm = not air & {"rain", "storm", "snow"} and self.scene.terrain not in (
+            "space",
+            "abstract",
+        )
         if calm and not sheet.palette.dark and "bird" not in names and dice.chance(62):
-            pen = Pen(sheet, self.across(dice.between(48, 70)), sheet.horizon * dice.between(28, 58) // 100, sheet.unit * 26 // 100)
-            creatures.flock(pen, dice, dice.between(4, 9), mix(sheet.palette.near, sheet.palette.haze, 25))
+            pen = Pen(
+                sheet,
+                self.across(dice.between(48, 70)),
+                sheet.horizon * dice.between(28, 58) // 100,
+                sheet.unit * 26 // 100,
+            )
+            creatures.flock(
+                pen, dice, dice.between(4, 9), mix(sheet.palette.near, sheet.palette.haze, 25)
+            )
         if "rain" in air or "storm" in air:
             sky.rain(sheet, dice, 330)
         if "snow" in air:
             sky.snow(sheet, dice, 420)
         if "mist" in air or "misty" in self.scene.moods:
             for _ in range(3):
-                y, high = sheet.height * dice.between(52, 88) // 100, sheet.unit * dice.between(6, 13) // 100
+                y, high = (
+                    sheet.height * dice.between(52, 88) // 100,
+                    sheet.unit * dice.between(6, 13) // 100,
+                )
                 sheet.rows(y - high, y, (sheet.palette.haze, 0), (sheet.palette.haze, 108))
                 sheet.rows(y, y + high, (sheet.palette.haze, 108), (sheet.palette.haze, 0))
 
@@ -324,7 +411,10 @@ class Stage:
 def _cone(ridge: terrain.Ridge) -> terrain.Ridge:
     """One great cone in the middle of a lower ridge."""
     middle = terrain.STEPS // 2
-    cone = [1250 - max(3, abs(step - middle)) * 1500 // middle * (140 - abs(step - middle)) // 100 for step in range(len(ridge))]
+    cone = [
+        1250 - max(3, abs(step - middle)) * 1500 // middle * (140 - abs(step - middle)) // 100
+        for step in range(len(ridge))
+    ]
     return [max(low // 2, high) for low, high in zip(ridge, cone, strict=True)]
 
 

@@ -64,7 +64,10 @@ def dunes(dice: Dice) -> Ridge:
 def flat(dice: Dice) -> Ridge:
     """Nearly level ground."""
     phase, speed = dice.between(0, TURN), dice.between(40, 120)
-    return [500 + sine(s * speed * TURN // (100 * STEPS) + phase) * 260 // TURN for s in range(STEPS + 1)]
+    return [
+        500 + sine(s * speed * TURN // (100 * STEPS) + phase) * 260 // TURN
+        for s in range(STEPS + 1)
+    ]
 
 
 PROFILES: dict[str, Callable[[Dice], Ridge]] = {
@@ -76,7 +79,9 @@ PROFILES: dict[str, Callable[[Dice], Ridge]] = {
 class Land:
     """One layer of land: its outline in fine pixels and what stands on it."""
 
-    def __init__(self, sheet: Sheet, ridge: Ridge, foot: int, amplitude: int, colour: Colour) -> None:
+    def __init__(
+        self, sheet: Sheet, ridge: Ridge, foot: int, amplitude: int, colour: Colour
+    ) -> None:
         self.sheet, self.colour = sheet, colour
         self.xs = [step * sheet.width // STEPS for step in range(STEPS + 1)]
         self.ys = [foot - height * amplitude // 1000 for height in ridge]
@@ -127,8 +132,7 @@ class Land:
             if high < self.sheet.unit // 40 or len(slope) < 3:
                 continue
             spine = self._spine(dice, slope[0], high, -way)
-            foot = (slope[-1][0], slope[-1][1] + high // 3)
-            self.sheet.polygon([*slope, foot, *reversed(spine)], lit, plain=True)
+            self.sheet.polygon([*slope, *reversed(spine)], lit, plain=True)
             if white is not None:
                 self._cap(dice, peak, high * dice.between(26, 40) // 100, white)
 
@@ -138,7 +142,9 @@ class Land:
         points = []
         for part in range(7):
             sway = high * dice.between(2, 9) // 100 * (1 if part % 2 else -1)
-            points.append((x + way * high * part * 3 // 100 + (sway if part else 0), y + high * 4 * part // 18))
+            points.append(
+                (x + way * high * part * 3 // 100 + (sway if part else 0), y + high * part // 4)
+            )
         return points
 
     def _cap(self, dice: Dice, peak: int, deep: int, white: Colour) -> None:
@@ -185,7 +191,9 @@ class Land:
             x = dice.between(0, self.sheet.width - 1)
             y, lean = self.y(x) + 2, dice.between(-high, high)
             tip = (x + lean, y - high - dice.between(0, high * 2))
-            self.sheet.polygon([(x - high // 5, y), tip, (x + high // 5 + 1, y)], colour, plain=True)
+            self.sheet.polygon(
+                [(x - high // 5, y), tip, (x + high // 5 + 1, y)], colour, plain=True
+            )
 
     def pines(self, dice: Dice, colour: Colour, high: int, percent: int) -> None:
         """A row of firs, *high* fine pixels each, give or take."""

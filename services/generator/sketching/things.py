@@ -13,12 +13,26 @@ _STEEL = parse("b9c2c9")
 def boat(pen: Pen, dice: Dice, colour: Colour) -> None:
     """Under sail; the origin is at the water line."""
     sail = parse("fbf4e4")
-    pen.fill(shade(sail, -30), [(-330, 70), (330, 70), (180, 150), (-180, 150)], alpha=70, plain=True)
+    pen.fill(
+        shade(sail, -30), [(-330, 70), (330, 70), (180, 150), (-180, 150)], alpha=70, plain=True
+    )
     pen.line(_INK, [(0, -100), (0, -1000)], 20)
-    pen.fill(sail, [(-24, -960), *smooth([(-24, -960), (-200, -560), (-350, -190), (-24, -190)], 1, closed=False)])
+    pen.fill(
+        sail,
+        [
+            (-24, -960),
+            *smooth([(-24, -960), (-200, -560), (-350, -190), (-24, -190)], 1, closed=False),
+        ],
+    )
     pen.fill(shade(sail, -14), [(-24, -960), (-24, -190), (-130, -190), (-70, -560)], plain=True)
-    pen.fill(colour, [(28, -900), *smooth([(28, -900), (220, -520), (320, -190), (28, -190)], 1, closed=False)])
-    pen.fill(shade(colour, -40), smooth([(-430, -150), (430, -150), (380, -60), (270, 40), (-300, 40), (-380, -60)], 1))
+    pen.fill(
+        colour,
+        [(28, -900), *smooth([(28, -900), (220, -520), (320, -190), (28, -190)], 1, closed=False)],
+    )
+    pen.fill(
+        shade(colour, -40),
+        smooth([(-430, -150), (430, -150), (380, -60), (270, 40), (-300, 40), (-380, -60)], 1),
+    )
     pen.line(sail, [(-410, -120), (410, -120)], 20)
     pen.fill(colour, [(0, -1000), (120, -965), (0, -930)], plain=True)
 
@@ -35,7 +49,15 @@ def ship(pen: Pen, dice: Dice, colour: Colour) -> None:
     pen.box(white, -480, -560, 460, -300)
     pen.box(white, -330, -660, 330, -560)
     for x in range(-430, 430, 110):
-        pen.oval(_LAMP if pen.palette.dark else parse("587080"), x + 40, -420, 30, 30, shines=pen.palette.dark, plain=True)
+        pen.oval(
+            _LAMP if pen.palette.dark else parse("587080"),
+            x + 40,
+            -420,
+            30,
+            30,
+            shines=pen.palette.dark,
+            plain=True,
+        )
     pen.fill(shade(colour, -50), [(-900, -330), (900, -380), (720, 50), (-740, 50)])
     pen.line(white, [(-870, -270), (870, -318)], 26)
 
@@ -47,7 +69,11 @@ def robot(pen: Pen, dice: Dice, colour: Colour) -> None:
         pen.box(dark, x - 55, -230, x + 55, -40)
         pen.fill(shade(colour, -55), [(x - 100, 0), (x - 70, -70), (x + 70, -70), (x + 100, 0)])
     for way in (-1, 1):
-        pen.line(dark, smooth([(260 * way, -520), (370 * way, -420), (350 * way, -250)], closed=False), 70)
+        pen.line(
+            dark,
+            smooth([(260 * way, -520), (370 * way, -420), (350 * way, -250)], closed=False),
+            70,
+        )
         pen.oval(colour, 350 * way, -220, 62, 62)
     pen.fill(colour, smooth([(-270, -590), (270, -590), (230, -190), (-230, -190)], 1))
     pen.fill(shade(colour, -16), [(90, -580), (250, -570), (215, -200), (90, -200)], plain=True)
@@ -70,16 +96,39 @@ def person(pen: Pen, dice: Dice, colour: Colour) -> None:
     skin = parse("e2b08c")
     for x in (-62, 62):
         pen.fill(_INK, [(x - 45, -260), (x + 45, -260), (x + 38, 0), (x - 50, 0)])
-    coat = [(-120, -760), (120, -760), (180, -560), (240, -180), (0, -150), (-240, -180), (-180, -560)]
+    coat = [
+        (-120, -760),
+        (120, -760),
+        (180, -560),
+        (240, -180),
+        (0, -150),
+        (-240, -180),
+        (-180, -560),
+    ]
     pen.fill(colour, smooth(coat, 1))
     pen.fill(shade(colour, -22), [(20, -740), (130, -730), (230, -190), (60, -160)], plain=True)
     for way in (-1, 1):
-        pen.line(shade(colour, -12), smooth([(130 * way, -710), (220 * way, -520), (200 * way, -330)], closed=False), 80)
+        pen.line(
+            shade(colour, -12),
+            smooth([(130 * way, -710), (220 * way, -520), (200 * way, -330)], closed=False),
+            80,
+        )
         pen.oval(skin, 200 * way, -300, 34, 40)
-    pen.fill(pen.palette.accent, smooth([(-130, -790), (130, -790), (140, -700), (-140, -700)]), plain=True)
-    pen.fill(pen.palette.accent, [(60, -730), (200, -640), (230, -480), (150, -500), (110, -620)], plain=True)
+    pen.fill(
+        pen.palette.accent,
+        smooth([(-130, -790), (130, -790), (140, -700), (-140, -700)]),
+        plain=True,
+    )
+    pen.fill(
+        pen.palette.accent,
+        [(60, -730), (200, -640), (230, -480), (150, -500), (110, -620)],
+        plain=True,
+    )
     pen.oval(skin, 0, -870, 96, 112)
-    pen.fill(parse("4a3228"), smooth([(-115, -820), (-120, -960), (0, -1020), (120, -960), (115, -820), (0, -790)]))
+    pen.fill(
+        parse("4a3228"),
+        smooth([(-115, -820), (-120, -960), (0, -1020), (120, -960), (115, -820), (0, -790)]),
+    )
 
 
 def rocket(pen: Pen, dice: Dice, colour: Colour) -> None:
@@ -92,9 +141,23 @@ def rocket(pen: Pen, dice: Dice, colour: Colour) -> None:
                  shines=True, plain=True)  # fmt: skip
     for way in (-1, 1):
         pen.fill(colour, [(140 * way, -420), (320 * way, -120), (300 * way, 40), (130 * way, -60)])
-    body = [(0, -1000), (110, -850), (170, -600), (165, -250), (120, -30), (-120, -30), (-165, -250), (-170, -600), (-110, -850)]
+    body = [
+        (0, -1000),
+        (110, -850),
+        (170, -600),
+        (165, -250),
+        (120, -30),
+        (-120, -30),
+        (-165, -250),
+        (-170, -600),
+        (-110, -850),
+    ]
     pen.fill(white, smooth(body, 1))
-    pen.fill(shade(white, -20), smooth([(30, -960), (110, -850), (170, -600), (165, -250), (120, -30), (50, -30)], 1), plain=True)
+    pen.fill(
+        shade(white, -20),
+        smooth([(30, -960), (110, -850), (170, -600), (165, -250), (120, -30), (50, -30)], 1),
+        plain=True,
+    )
     pen.fill(colour, smooth([(0, -1010), (95, -870), (128, -760), (-128, -760), (-95, -870)], 1))
     pen.oval(colour, 0, -560, 88, 88)
     pen.oval(parse("9fd8e8"), 0, -560, 60, 60)
@@ -108,10 +171,26 @@ def balloon(pen: Pen, dice: Dice, colour: Colour) -> None:
     shape = [*whole, (90, 190), (-90, 190)]
     pen.fill(colour, shape)
     for middle, half in ((-185, 62), (0, 74), (185, 62)):
-        top = [(middle * 6 // 10, -510), (middle + half, -330), (middle * 11 // 10 + half, -150), (middle * 8 // 10 + half * 7 // 10, 20), (middle * 4 // 10 + 20, 190)]
-        back = [(middle * 4 // 10 - 20, 190), (middle * 8 // 10 - half * 7 // 10, 20), (middle * 11 // 10 - half, -150), (middle - half, -330)]
+        top = [
+            (middle * 6 // 10, -510),
+            (middle + half, -330),
+            (middle * 11 // 10 + half, -150),
+            (middle * 8 // 10 + half * 7 // 10, 20),
+            (middle * 4 // 10 + 20, 190),
+        ]
+        back = [
+            (middle * 4 // 10 - 20, 190),
+            (middle * 8 // 10 - half * 7 // 10, 20),
+            (middle * 11 // 10 - half, -150),
+            (middle - half, -330),
+        ]
         pen.fill(stripe if middle else shade(colour, -12), [*top, *back], plain=True)
-    pen.fill(_INK, [*arc(0, -190, 330, 330, -40, 40, 10), (90, 190), (40, 190), (190, -60), (200, -300)], alpha=40, plain=True)
+    pen.fill(
+        _INK,
+        [*arc(0, -190, 330, 330, -40, 40, 10), (90, 190), (40, 190), (190, -60), (200, -300)],
+        alpha=40,
+        plain=True,
+    )
     for x in (-80, 80):
         pen.line(_INK, [(x, 190), (x * 7 // 10, 330)], 9)
     pen.fill(parse("8a5a3c"), smooth([(-72, 320), (72, 320), (60, 430), (-60, 430)], 1))
@@ -121,9 +200,19 @@ def train(pen: Pen, dice: Dice, colour: Colour) -> None:
     """A steam engine with two coaches, heading right."""
     pen.box(_INK, -2600, -6, 2600, 24, plain=True)
     for left in (-1900, -1040):
-        pen.fill(shade(colour, -6), smooth([(left, -620), (left + 780, -620), (left + 780, -130), (left, -130)], 1))
+        pen.fill(
+            shade(colour, -6),
+            smooth([(left, -620), (left + 780, -620), (left + 780, -130), (left, -130)], 1),
+        )
         for x in range(left + 90, left + 700, 165):
-            pen.box(_LAMP if pen.palette.dark else parse("dce9ec"), x, -500, x + 110, -330, shines=pen.palette.dark)
+            pen.box(
+                _LAMP if pen.palette.dark else parse("dce9ec"),
+                x,
+                -500,
+                x + 110,
+                -330,
+                shines=pen.palette.dark,
+            )
         for x in (left + 170, left + 610):
             _wheel(pen, x, 90)
     pen.box(colour, -180, -760, 200, -120)
@@ -149,7 +238,18 @@ def _wheel(pen: Pen, x: int, size: int) -> None:
 
 def car(pen: Pen, dice: Dice, colour: Colour) -> None:
     glass = parse("cfe3ea")
-    body = [(-900, -180), (-900, -420), (-760, -520), (-560, -560), (-330, -860), (300, -860), (520, -560), (820, -500), (930, -400), (930, -180)]
+    body = [
+        (-900, -180),
+        (-900, -420),
+        (-760, -520),
+        (-560, -560),
+        (-330, -860),
+        (300, -860),
+        (520, -560),
+        (820, -500),
+        (930, -400),
+        (930, -180),
+    ]
     pen.fill(colour, smooth(body, 1))
     pen.fill(glass, [(-470, -560), (-280, -790), (-40, -790), (-40, -560)])
     pen.fill(glass, [(30, -560), (30, -790), (260, -790), (420, -560)])
@@ -168,7 +268,14 @@ def bicycle(pen: Pen, dice: Dice, colour: Colour) -> None:
             dx, dy = 320 * cosine(angle) // TURN, 320 * sine(angle) // TURN
             pen.line(_STEEL, [(x - dx, -330 - dy), (x + dx, -330 + dy)], 7)
     pedal, seat, fork = (-60, -330), (-180, -820), (330, -800)
-    frames: tuple[list[Point], ...] = ([pedal, seat], [seat, fork], [fork, pedal], [(-480, -330), pedal], [(-480, -330), (-160, -740)], [(480, -330), (310, -930)])
+    frames: tuple[list[Point], ...] = (
+        [pedal, seat],
+        [seat, fork],
+        [fork, pedal],
+        [(-480, -330), pedal],
+        [(-480, -330), (-160, -740)],
+        [(480, -330), (310, -930)],
+    )
     for tube in frames:
         pen.line(colour, tube, 46)
     pen.line(_INK, [(-280, -850), (-90, -850)], 56)
@@ -189,11 +296,22 @@ def lantern(pen: Pen, dice: Dice, colour: Colour) -> None:
 
 
 def umbrella(pen: Pen, dice: Dice, colour: Colour) -> None:
-    pen.line(_INK, smooth([(0, -900), (0, -120), (40, -20), (120, -40), (120, -110)], closed=False), 30)
+    pen.line(
+        _INK, smooth([(0, -900), (0, -120), (40, -20), (120, -40), (120, -110)], closed=False), 30
+    )
     pen.fill(colour, [(-520, -420), *arc(0, -420, 520, 520, 180, 360, 30), (520, -420)])
     for left, tone in ((-520, -14), (-173, 10), (174, -24)):
         pen.oval(pen.palette.haze, left + 173, -418, 173, 60, plain=True)
-        pen.fill(shade(colour, tone), [(0, -935), (left + 20, -440), *arc(left + 173, -420, 165, 58, 180, 360, 8), (left + 326, -440)], plain=True)
+        pen.fill(
+            shade(colour, tone),
+            [
+                (0, -935),
+                (left + 20, -440),
+                *arc(left + 173, -420, 165, 58, 180, 360, 8),
+                (left + 326, -440),
+            ],
+            plain=True,
+        )
     pen.line(_INK, [(0, -930), (0, -1000)], 26)
 
 
@@ -206,17 +324,39 @@ def kite(pen: Pen, dice: Dice, colour: Colour) -> None:
     tail = smooth([(0, 560), (120, 760), (-60, 930), (90, 1120), (-20, 1300)], closed=False)
     pen.line(_INK, tail, 14)
     for x, y in tail[4::5]:
-        pen.fill(colour, [(x - 80, y - 40), (x + 80, y + 40), (x + 80, y - 40), (x - 80, y + 40)], plain=True)
+        pen.fill(
+            colour,
+            [(x - 80, y - 40), (x + 80, y + 40), (x + 80, y - 40), (x - 80, y + 40)],
+            plain=True,
+        )
 
 
 def heart(pen: Pen, dice: Dice, colour: Colour) -> None:
     """Floating; the origin is its middle."""
     x, y = pen.at(0, 0)
     sky.glow(pen.sheet, x, y, pen.size, colour, 30)
-    side = [(0, -220), (90, -400), (270, -470), (440, -380), (480, -190), (380, 40), (180, 250), (0, 430)]
-    outline = [*smooth(side, 2, closed=False), *((-px, py) for px, py in reversed(smooth(side, 2, closed=False)))]
+    side = [
+        (0, -220),
+        (90, -400),
+        (270, -470),
+        (440, -380),
+        (480, -190),
+        (380, 40),
+        (180, 250),
+        (0, 430),
+    ]
+    outline = [
+        *smooth(side, 2, closed=False),
+        *((-px, py) for px, py in reversed(smooth(side, 2, closed=False))),
+    ]
     pen.fill(colour, outline)
-    pen.fill(shade(colour, 38), smooth([(-330, -330), (-220, -390), (-160, -350), (-290, -250), (-350, -140), (-380, -220)]), plain=True)
+    pen.fill(
+        shade(colour, 38),
+        smooth(
+            [(-330, -330), (-220, -390), (-160, -350), (-290, -250), (-350, -140), (-380, -220)]
+        ),
+        plain=True,
+    )
 
 
 def book(pen: Pen, dice: Dice, colour: Colour) -> None:
@@ -226,11 +366,19 @@ def book(pen: Pen, dice: Dice, colour: Colour) -> None:
     page = parse("fbf4e2")
     pen.fill(colour, [(-760, -60), (-740, -420), (0, -300), (740, -420), (760, -60), (0, 70)])
     for way in (-1, 1):
-        leaf = smooth([(0, -290), (200 * way, -420), (480 * way, -470), (700 * way, -430)], closed=False)
-        foot = smooth([(710 * way, -90), (480 * way, -120), (200 * way, -80), (0, 30)], closed=False)
+        leaf = smooth(
+            [(0, -290), (200 * way, -420), (480 * way, -470), (700 * way, -430)], closed=False
+        )
+        foot = smooth(
+            [(710 * way, -90), (480 * way, -120), (200 * way, -80), (0, 30)], closed=False
+        )
         pen.fill(shade(page, -8 if way > 0 else 0), [*leaf, *foot])
         for row in range(4):
-            pen.line(shade(page, -38), [(120 * way, -270 + row * 58 - 40), (600 * way, -350 + row * 66)], 13)
+            pen.line(
+                shade(page, -38),
+                [(120 * way, -270 + row * 58 - 40), (600 * way, -350 + row * 66)],
+                13,
+            )
     for up in range(5):
         sx, sy = pen.at(dice.between(-420, 420), -560 - up * 90)
         sky.sparkle(pen.sheet, sx, sy, pen.size * dice.between(30, 70) // 1000)
@@ -239,8 +387,15 @@ def book(pen: Pen, dice: Dice, colour: Colour) -> None:
 def cup(pen: Pen, dice: Dice, colour: Colour) -> None:
     pen.oval(shade(colour, 50), 0, -20, 520, 60)
     pen.line(colour, smooth([(300, -430), (500, -430), (500, -180), (250, -150)], closed=False), 60)
-    pen.fill(colour, smooth([(-350, -520), (350, -520), (330, -260), (210, -40), (-210, -40), (-330, -260)], 1))
-    pen.fill(shade(colour, -20), smooth([(130, -520), (345, -520), (320, -260), (210, -50), (110, -50)], 1), plain=True)
+    pen.fill(
+        colour,
+        smooth([(-350, -520), (350, -520), (330, -260), (210, -40), (-210, -40), (-330, -260)], 1),
+    )
+    pen.fill(
+        shade(colour, -20),
+        smooth([(130, -520), (345, -520), (320, -260), (210, -50), (110, -50)], 1),
+        plain=True,
+    )
     pen.oval(shade(colour, 35), 0, -510, 345, 66)
     pen.oval(parse("5a3826"), 0, -505, 300, 48, plain=True)
     for x in (-150, 0, 150):

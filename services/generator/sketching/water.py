@@ -26,7 +26,15 @@ def _waves(sheet: Sheet, dice: Dice, top: int, colour: Colour) -> None:
         y = top + span * along // 10_000
         long = sheet.unit * (20 + along * 210 // 10_000) * dice.between(40, 120) // 100_000
         x = dice.between(-20, sheet.width)
-        _dash(sheet, x, y, long, 1 + span * along // 1_900_000, deep if dice.chance(58) else bright, 105)
+        _dash(
+            sheet,
+            x,
+            y,
+            long,
+            1 + span * along // 1_900_000,
+            deep if dice.chance(58) else bright,
+            105,
+        )
 
 
 def _road(sheet: Sheet, dice: Dice, top: int, x: int) -> None:
@@ -40,7 +48,15 @@ def _road(sheet: Sheet, dice: Dice, top: int, x: int) -> None:
         for _ in range(1 + step // 28):
             long = spread * dice.between(30, 115) // 100
             sway = dice.between(-spread, spread) * 55 // 100
-            _dash(sheet, x + sway, y + dice.between(-2, 3), long, 1 + span * along // 26_000, light, 205 - along)
+            _dash(
+                sheet,
+                x + sway,
+                y + dice.between(-2, 3),
+                long,
+                1 + span * along // 26_000,
+                light,
+                205 - along,
+            )
 
 
 def _dash(sheet: Sheet, x: int, y: int, long: int, thick: int, colour: Colour, alpha: int) -> None:

@@ -1,0 +1,35 @@
+"""The generator process: `python -m services.generator`."""
+
+import asyncio
+
+from chassis.run import run, serve_metrics
+from chassis.settings import SettingsError, give_up
+from services.generator import compose
+from services.generator.settings import Settings
+
+
+async def main(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until *stop*; then let go of what is open, and let running calls end."""
+    try:
+        generator = compose.generator(settings)
+    except SettingsError as error:
+        give_up(error)
+    await generator.bus.start()
+    generator.ledger.start()
+    generator.live.start()
+    await generator.worker.start()
+    await generator.server.start(settings.host, settings.port, "GENERATOR_PORT")
+    serve_metrics(settings.host, settings.port + 100)
+    await stop.wait()
+    await generator.worker.stop(settings.settle)
+    await generator.server.stop(lame=settings.lame, grace=settings.drain)
+    await generator.live.close()
+    await generator.ledger.close()
+    await generator.bus.close()
+    await generator.easel.close()
+    await generator.storage.close()
+    await generator.catalog.close()
+
+
+if __name__ == "__main__":
+    run("generator", Settings, main)

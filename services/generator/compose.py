@@ -1,0 +1,130 @@
+"""From settings to a running generator: the only place that knows which class does what."""
+
+from dataclasses import dataclass
+
+from chassis import identity
+from chassis.bus import Bus
+from chassis.channel import Peer
+from chassis.server import Server
+from chassis.settings import SettingsError
+from imagestudio.catalog.v1 import (
+    catalog_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+)
+from imagestudio.generator.v1 import generator_service_pb2_grpc
+from imagestudio.storage.v1 import storage_service_pb2_grpc
+from services.generator import models
+from services.generator.buy import Tools
+from services.generator.disk import Disk
+from services.generator.generations import Generations
+from services.generator.handler import NAME, Handler
+from services.generator.hub import Hub
+from services.generator.ledger import Ledger
+from services.generator.live import Live
+from services.generator.providers.sketch import Sketch
+from services.generator.purchase import Terms
+from services.generator.receipts import Receipts
+from services.generator.settings import Settings
+from services.generator.sketching.easel import Easel
+from services.generator.vendor import Vendor
+from services.generator.watch import Watch
+from services.generator.worker import Worker
+
+_PATIENCE = 5.0  # seconds for a look at a credential
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """What is started in this order, and ended in the opposite one."""
+
+    catalog: Peer
+    storage: Peer
+    easel: Easel
+    bus: Bus
+    ledger: Ledger
+    live: Live
+    worker: Worker
+    server: Server
+
+
+def registry(settings: Settings) -> models.Registry:
+    """The models; SettingsError where DEFAULT_MODEL is none of them."""
+    default = settings.default_model
+    known = [model.key for model in models.EVERY]
+    if default not in known:
+        there_are = ", ".join(known)
+        raise SettingsError([f"DEFAULT_MODEL: there is no {default!r}; there are {there_are}."])
+    return models.Registry(models.EVERY, configured={"sketch"}, default=default)
+
+
+def generator(settings: Settings) -> Generator:
+    """Wire a generator; call it inside the running loop."""
+    secret = settings.service_secret.reveal().encode()
+    catalog = Peer(settings.catalog_target, "catalog", service="generator", secret=secret)
+    storage = Peer(settings.storage_target, "storage", service="generator", secret=secret)
+    vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
+    stub = ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)
+    bus, ledger = Bus(settings.nats_url.reveal(), "generator"), Ledger(catalog, stub)
+    live, easel, receipts = Live(bus), Easel(), Receipts(storage, vault)
+    tools = Tools(
+        ledger=ledger,
+        storage=storage,
+        vault=vault,
+        receipts=receipts,
+        registry=registry(settings),
+        vendors={"sketch": _sketch(easel, receipts)},
+        live=live,
+    )
+    worker = Worker(tools, catalog, bus, settings.most_open)
+    generations = Generations(
+        catalog=catalog,
+        library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
+        ledger=stub,
+        registry=tools.registry,
+        worker=worker,
+        watch=Watch(Hub(bus), catalog, stub),
+        disk=Disk(storage, vault),
+    )
+    handler = Handler(generations, {name: v.terms for name, v in tools.vendors.items()})
+    server = Server(
+        [
+            (
+                NAME,
+                lambda server: generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server(
+                    handler, server
+                ),
+            )
+        ],
+        secret=secret,
+        resolve=_resolver(catalog, stub, settings.auth),
+    )
+    return Generator(catalog, storage, easel, bus, ledger, live, worker, server)
+
+
+def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
+    return Vendor(
+        name="sketch",
+        provider=Sketch(easel, receipts),
+        terms=Terms(askable=True, lag=0.0, interruptible=True),
+        time_limit=max(m.time_limit for m in models.EVERY if m.provider == "sketch"),
+    )
+
+
+def _resolver(
+    catalog: Peer, stub: "ledger_service_pb2_grpc.LedgerServiceAsyncStub", auth: str
+) -> identity.Resolve:
+    """How a person's credential becomes a caller under AUTH="none" or "keys"."""
+
+    async def resolve(credential: str | None) -> identity.Caller:
+        known_by = identity.credential_of(credential, auth)
+        request = ledger_service_pb2.ResolveCredentialRequest()
+        if isinstance(known_by, bytes):
+            request.api_key_hash = known_by
+        else:
+            request.subject = known_by
+        ask = stub.ResolveCredential
+        found = await catalog.ask(ask, request, timeout=_PATIENCE, user_id=0)
+        return identity.Caller(int(found.user.removeprefix("users/")), frozenset(found.scopes))
+
+    return identity.Remembered(resolve)

@@ -1,0 +1,177 @@
+"""The commands behind GeneratorService: start, watch, get and cancel a job; estimate one."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from chassis import faults
+from chassis.channel import Peer
+from chassis.errors import Missing
+from imagestudio.catalog.v1 import (
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+    preset_pb2,
+)
+from imagestudio.generator.v1 import generator_service_pb2 as pb
+from imagestudio.type.v1 import job_event_pb2, job_pb2
+from services.generator import identifiers, words
+from services.generator.disk import Disk
+from services.generator.models import Registry
+from services.generator.plan import Plan, plan
+from services.generator.watch import Watch
+from services.generator.worker import Worker
+
+LONGEST_WAIT = 60.0  # seconds
+_TIMEOUT = 10.0  # seconds
+_ENDED = frozenset(
+    {
+        job_pb2.JOB_STATE_SUCCEEDED,
+        job_pb2.JOB_STATE_PARTIALLY_SUCCEEDED,
+        job_pb2.JOB_STATE_FAILED,
+        job_pb2.JOB_STATE_CANCELED,
+    }
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Generations:
+    """Every command acts for the user of the running call."""
+
+    catalog: Peer
+    library: "catalog_service_pb2_grpc.CatalogServiceAsyncStub"
+    ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
+    registry: Registry
+    worker: Worker
+    watch: Watch
+    disk: Disk
+
+    async def start(
+        self, spec: job_pb2.JobSpec, request_id: str
+    ) -> ledger_service_pb2.AdmitResponse:
+        """Admit a job and begin with it where there is room; idempotent by *request_id*."""
+        request_id = _request_id(request_id)
+        planned = await self._plan(spec)
+        await self.disk.check()
+        request = _admission(planned, request_id)
+        request.handed_off = min(self.worker.room, len(planned.purchases))
+        faults.point("admit.before_commit")
+        answer: ledger_service_pb2.AdmitResponse = await self.catalog.ask(
+            self.ledger.Admit, request, timeout=_TIMEOUT
+        )
+        faults.point("admit.after_commit")
+        if not answer.replayed:
+            for each in planned.purchases[: request.handed_off]:
+                self.worker.take(each.purchase_id, each.provider)
+        return answer
+
+    async def generate(
+        self, spec: job_pb2.JobSpec, request_id: str
+    ) -> AsyncIterator[pb.GenerateImagesResponse]:
+        """Start a job and tell its events from the first on."""
+        admitted = await self.start(spec, request_id)
+        first = True
+        async with contextlib.aclosing(
+            self.watch.events(admitted.job.name, 0, admitted.events)  # type: ignore[type-var]
+        ) as events:
+            async for event in events:
+                yield pb.GenerateImagesResponse(event=event, replayed=first and admitted.replayed)
+                first = False
+
+    def follow(self, job: str, after: int) -> AsyncIterator[job_event_pb2.JobEvent]:
+        """Tell the events of *job* after number *after*."""
+        if after < 0:
+            raise words.invalid("after_sequence", "must not be below 0")
+        return self.watch.events(identifiers.job_name(job), after)
+
+    async def get(self, job: str, wait: float) -> job_pb2.Job:
+        """Return *job* when it has ended, or as it stands after *wait* seconds."""
+        name = identifiers.job_name(job)
+        found = await self._job(name)
+        if wait <= 0 or found.state in _ENDED:
+            return found
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(wait, LONGEST_WAIT)):
+                return await self._completed(name, found.last_sequence)
+        return await self._job(name)
+
+    async def cancel(self, job: str) -> job_pb2.Job:
+        """Ask for the end of *job*; what was paid for is still kept."""
+        request = ledger_service_pb2.RequestCancelRequest(name=identifiers.job_name(job))
+        faults.point("cancel.before_commit")
+        answer = await self.catalog.ask(self.ledger.RequestCancel, request, timeout=_TIMEOUT)
+        faults.point("cancel.after_commit")
+        self.worker.cancel(answer.job.name)
+        canceled: job_pb2.Job = answer.job
+        return canceled
+
+    async def estimate(self, spec: job_pb2.JobSpec) -> pb.EstimateCostResponse:
+        """Say what a job would cost, and what the cap leaves."""
+        planned = await self._plan(spec)
+        usage = await self.catalog.ask(
+            self.library.GetUsage, catalog_service_pb2.GetUsageRequest(), timeout=_TIMEOUT
+        )
+        answer = pb.EstimateCostResponse(estimate=planned.estimate)
+        cap = usage.cap
+        if cap.HasField("cap_usd_micros"):
+            left = cap.cap_usd_micros - cap.spent_usd_micros - cap.reserved_usd_micros
+            answer.remaining_usd_micros = max(0, left)
+        return answer
+
+    async def _plan(self, spec: job_pb2.JobSpec) -> Plan:
+        words.check(spec)
+        return plan(spec, await self._preset(spec.preset), self.registry)
+
+    async def _preset(self, key: str) -> preset_pb2.Preset | None:
+        if not key:
+            return None
+        unknown = Missing(
+            "PRESET_UNKNOWN",
+            f"There is no preset {key[:80]!r}; ListPresets (GET /images/presets) names them all.",
+            metadata={"preset": key[:80]},
+        )
+        if not words.is_key(key):
+            raise unknown
+        request = catalog_service_pb2.GetPresetRequest(name=f"presets/{key}")
+        try:
+            answer = await self.catalog.ask(self.library.GetPreset, request, timeout=_TIMEOUT)
+        except Missing:
+            raise unknown from None
+        found: preset_pb2.Preset = answer.preset
+        return found
+
+    async def _job(self, name: str) -> job_pb2.Job:
+        request = catalog_service_pb2.GetJobRequest(name=name)
+        answer = await self.catalog.ask(self.library.GetJob, request, timeout=_TIMEOUT)
+        found: job_pb2.Job = answer.job
+        return found
+
+    async def _completed(self, name: str, after: int) -> job_pb2.Job:
+        events = self.watch.events(name, after)
+        async with contextlib.aclosing(events):  # type: ignore[type-var]
+            async for event in events:
+                if event.HasField("completed"):
+                    return event.completed.job
+        return await self._job(name)
+
+
+def _request_id(given: str) -> str:
+    if given and not identifiers.is_uuid(given):
+        raise words.invalid("request_id", "must be a UUID, or empty")
+    return given.lower() or str(uuid.uuid4())
+
+
+def _admission(planned: Plan, request_id: str) -> ledger_service_pb2.AdmitRequest:
+    return ledger_service_pb2.AdmitRequest(
+        spec=planned.spec,
+        request_id=request_id,
+        fingerprint=planned.fingerprint,
+        preset_used=planned.preset_used,
+        purchases=planned.purchases,
+        estimate=planned.estimate,
+        warnings=planned.warnings,
+        original_prompt=planned.original_prompt,
+    )

@@ -1,0 +1,35 @@
+"""Settles a purchase whose answer was lost: waits out the provider's lag, then asks."""
+
+import time
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis import faults, logs, telemetry
+from services.generator import moves
+from services.generator import provider as seam
+from services.generator.purchase import Terms
+
+_RETRY = 5.0  # seconds until a provider that did not answer is asked again
+log = logs.get()
+
+
+def wait(sent: Timestamp, terms: Terms, now: float | None = None) -> float:
+    """Seconds until a call of *sent* must show in the provider's list, 0 at the least."""
+    passed = (time.time() if now is None else now) - sent.ToMicroseconds() / 1e6
+    return max(0.0, terms.lag - passed)
+
+
+async def look_up(provider: seam.Provider, order: seam.Order) -> moves.Event:
+    """Ask what became of *order*; only a provider's own word counts as an absence."""
+    if not isinstance(provider, seam.CanBeAsked):
+        raise TypeError("only a provider that can be asked is asked")
+    faults.point("lookup.before")
+    try:
+        with telemetry.span("look up"):
+            tickets = await provider.look_up(order)
+    except seam.ProviderError as error:
+        return moves.OutOfSight(str(error), error.retry_after or _RETRY)
+    faults.point("lookup.after")
+    if len(tickets) > 1:
+        log.error("bought more than once", purchase_id=order.purchase_id, found=len(tickets))
+    return moves.LookedUp(tuple(ticket.reference for ticket in tickets))

@@ -1,0 +1,67 @@
+"""The registry as the contract tells it."""
+
+from collections.abc import Sequence
+
+from google.protobuf import json_format
+
+from imagestudio.generator.v1 import generator_service_pb2 as pb
+from imagestudio.generator.v1 import model_pb2
+from imagestudio.type.v1 import cost_pb2, image_pb2
+from services.generator import words
+from services.generator.models import Model, Registry
+from services.generator.purchase import Terms
+
+
+def listed(
+    request: pb.ListModelsRequest, registry: Registry, terms: dict[str, Terms]
+) -> pb.ListModelsResponse:
+    """One page of the models that *request* asks for, by key; *terms* are by provider."""
+    if request.page_size < 0:
+        raise words.invalid("page_size", "must not be below 0")
+    chosen = [
+        shown
+        for model in registry
+        if model.key > request.page_token
+        and (not request.providers or model.provider in request.providers)
+        and _in_state(shown := _model(model, registry, terms), request.states)
+    ]
+    page = chosen[: request.page_size or None]
+    more = page[-1].key if page and len(page) < len(chosen) else ""
+    return pb.ListModelsResponse(models=page, next_page_token=more)
+
+
+def _in_state(shown: model_pb2.Model, states: Sequence[model_pb2.ModelState.ValueType]) -> bool:
+    return shown.state in states if states else shown.state != model_pb2.MODEL_STATE_RETIRED
+
+
+def _model(model: Model, registry: Registry, terms: dict[str, Terms]) -> model_pb2.Model:
+    ready = registry.ready(model)
+    shown = model_pb2.Model(
+        name=f"models/{model.key}",
+        key=model.key,
+        display_name=model.display_name,
+        provider=model.provider,
+        capabilities=_capabilities(model, terms.get(model.provider)),
+        price_per_image=cost_pb2.Cost(usd_micros=model.price, basis=cost_pb2.COST_BASIS_ESTIMATED),
+        state=model_pb2.MODEL_STATE_ACTIVE if ready else model_pb2.MODEL_STATE_DISABLED,
+    )
+    json_format.ParseDict(dict(model.parameters), shown.parameters_schema)
+    shown.typical_time.FromMilliseconds(round(model.typical * 1000))
+    return shown
+
+
+def _capabilities(model: Model, terms: Terms | None) -> model_pb2.ModelCapabilities:
+    sizes = [image_pb2.PixelSize(width=w, height=h) for w, h in model.shapes.values()]
+    return model_pb2.ModelCapabilities(
+        aspect_ratios=model.shapes,
+        sizes=sizes,
+        flexible_size=model.sides is not None,
+        max_images_per_purchase=1,
+        max_references=model.max_references,
+        negative_prompt=model.negative_prompt,
+        seed=model.seed,
+        previews=model.previews,
+        cancelable=bool(terms and (terms.cancelable or terms.interruptible)),
+        resumable=bool(terms and terms.askable),
+        media_types=model.media_types,
+    )

@@ -1,0 +1,30 @@
+"""A provider as the worker buys from it: the adapter and the terms that go with it."""
+
+from dataclasses import dataclass
+
+from imagestudio.catalog.v1 import ledger_pb2
+from services.generator.provider import Provider
+from services.generator.purchase import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """*most_in_flight* and *most_per_minute* are across all workers; 0 is no limit."""
+
+    name: str
+    provider: Provider
+    terms: Terms
+    time_limit: float  # seconds that its slowest model may take
+    most_in_flight: int = 0
+    most_per_minute: int = 0
+
+    def limit(self) -> ledger_pb2.ProviderLimit:
+        """What the ledger has to know of it."""
+        limit = ledger_pb2.ProviderLimit(
+            provider=self.name,
+            max_in_flight=self.most_in_flight,
+            max_per_minute=self.most_per_minute,
+            lookup_possible=self.terms.askable,
+        )
+        limit.lookup_lag.FromMilliseconds(round(self.terms.lag * 1000))
+        return limit

@@ -1,0 +1,126 @@
+"""
+Watching a job: its log from any point on, then the live tail, to `completed`.
+
+The log is the truth and the news only quickens: at a gap, and after each silence, the log
+is read again. Whoever stops watching stops nothing else.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from chassis.channel import Peer
+from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from imagestudio.type.v1 import job_event_pb2
+from services.generator.hub import Hub, Listener
+from services.generator.identifiers import number_of
+from services.generator.sequence import Sequence, Verdict
+
+SILENCE = 10.0  # seconds until a heartbeat
+ALONE = 1.0  # seconds between two readings where no news can come
+_PAGE = 500
+_TIMEOUT = 10.0  # seconds
+Event = job_event_pb2.JobEvent
+
+
+@dataclass(slots=True)
+class Watch:
+    """Reads the log by *catalog*, hears the news by *hub*."""
+
+    hub: Hub
+    catalog: Peer
+    ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
+
+    async def events(
+        self, job: str, after: int, known: Iterable[Event] = ()
+    ) -> AsyncIterator[Event]:
+        """
+        Yield the events of *job* after number *after*, and the live ones between them.
+
+        *known* are durable events that were just written, from the first on; with them
+        the log is not read at once. Invalid where the log has not come to *after*.
+        """
+        async with self.hub.listen(number_of(job)) as listener:
+            watcher = _Watcher(self, job, Sequence(after), listener)
+            for event in known:
+                if watcher.sequence.judge(event) is Verdict.TELL:
+                    yield event
+            stream = watcher.tail() if watcher.sequence.last > after else watcher.all()
+            async for event in stream:
+                yield event
+                if event.HasField("completed"):
+                    return
+
+
+@dataclass(slots=True)
+class _Watcher:
+    """One watcher on its way through one log."""
+
+    watch: Watch
+    job: str
+    sequence: Sequence
+    listener: Listener
+    ended: bool = False
+
+    async def all(self) -> AsyncIterator[Event]:
+        """The log so far, then the tail."""
+        async for event in self.log():
+            yield event
+        if not self.ended:
+            async for event in self.tail():
+                yield event
+
+    async def log(self) -> AsyncIterator[Event]:
+        """What the log has and was not told yet."""
+        while True:
+            request = ledger_service_pb2.ReadEventsRequest(
+                job=self.job, after_sequence=self.sequence.last, page_size=_PAGE
+            )
+            watch = self.watch
+            answer = await watch.catalog.ask(watch.ledger.ReadEvents, request, timeout=_TIMEOUT)
+            for event in answer.events:
+                if self.sequence.judge(event) is Verdict.TELL:
+                    yield event
+            if self.sequence.last >= answer.last_sequence or not answer.events:
+                self.ended = answer.ended
+                return
+
+    async def tail(self) -> AsyncIterator[Event]:
+        """What is news; a heartbeat where nothing is. Ends with the log."""
+        loop = asyncio.get_running_loop()
+        spoke = loop.time()
+        while not self.ended:
+            patience = SILENCE if self.watch.hub.connected else ALONE
+            due = min(patience, max(0.0, spoke + SILENCE - loop.time()))
+            if await self.listener.wait(due):
+                stream = self.news()
+            else:
+                await self.watch.hub.heal(number_of(self.job))
+                stream = self.log()
+            async for event in stream:
+                spoke = loop.time()
+                yield event
+            if loop.time() - spoke >= SILENCE:
+                spoke = loop.time()
+                yield self._heartbeat()
+
+    async def news(self) -> AsyncIterator[Event]:
+        """What lies in the mailbox, and what is found missing before it."""
+        box = self.listener.mailbox
+        while (event := box.take()) is not None:
+            verdict = self.sequence.judge(event)
+            if verdict is Verdict.TELL:
+                yield event
+            elif verdict is Verdict.READ:
+                async for missed in self.log():
+                    yield missed
+        if box.overflowed:
+            box.overflowed = False
+            async for missed in self.log():
+                yield missed
+
+    def _heartbeat(self) -> Event:
+        beat = job_event_pb2.JobEvent.Heartbeat(last_sequence=self.sequence.last)
+        event = job_event_pb2.JobEvent(job=self.job, heartbeat=beat)
+        event.event_time.GetCurrentTime()
+        return event

@@ -1,0 +1,281 @@
+"""
+A worker: takes purchases where it has room, shows that it lives, and lets go politely.
+
+Work comes by hand, from the process that admitted it, and from the queue. One purchase is
+never claimed twice at once in one process: the second is dropped, since the first has it.
+"""
+
+import asyncio
+import contextvars
+import uuid
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import prometheus_client
+from nats.aio.msg import Msg
+
+from chassis import errors, faults, logs, telemetry
+from chassis.bus import Bus
+from chassis.channel import Peer
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
+from imagestudio.type.v1 import purchase_pb2
+from services.generator import edges, moves, purchase
+from services.generator.buy import Errand, Tools
+from services.generator.ledger import AnswerLostError
+
+BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
+_PULL_WAIT = 5.0  # seconds
+OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
+CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
+log = logs.get()
+
+
+@dataclass(slots=True)
+class Worker:
+    """Works with *tools* on at most *most* purchases at once."""
+
+    tools: Tools
+    catalog: Peer
+    bus: Bus
+    most: int
+    worker_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    _open: dict[str, Errand | None] = field(default_factory=dict)  # None: being claimed
+    _works: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _owned_until: float = 0.0  # by the loop's clock
+    _patience: float = 3 * BEAT
+    _introduced: bool = False
+    _stopping: bool = False
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+    _loops: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Begin to live and to pull; returns at once."""
+        self._loops.append(asyncio.create_task(self._live()))
+        for name in self.tools.vendors:
+            await self.bus.consume(f"work.{name}")
+            self._loops.append(asyncio.create_task(self._pull(name)))
+
+    @property
+    def room(self) -> int:
+        """How many more purchases it takes now; none while the ledger does not know it."""
+        alive = self._owned_until > asyncio.get_running_loop().time()
+        return 0 if self._stopping or not alive else max(0, self.most - len(self._open))
+
+    def take(self, purchase_id: str, provider: str) -> None:
+        """Claim and work on a purchase that is handed over; returns at once."""
+        self._claim(purchase_id, provider, telemetry.carried())
+
+    def cancel(self, job: str) -> None:
+        """Let the work on *job* know that it is canceled; the heartbeat tells it, too."""
+        for errand in self._open.values():
+            if errand and errand.job == job:
+                errand.tell(moves.CancelAsked())
+
+    async def stop(self, grace: float) -> None:
+        """Take no more, let go of what is open within *grace* seconds, and say goodbye."""
+        self._stopping = True
+        for errand in self._open.values():
+            if errand:
+                errand.tell(moves.StopAsked())
+        works = list(self._works.values())
+        if works:
+            await asyncio.wait(works, timeout=grace)
+        await self._abandon()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        try:
+            await self._beat(leaving=True)
+        except errors.Fault as fault:
+            log.warning("left without a word", error=str(fault))
+
+    # -- claiming and working
+
+    def _claim(
+        self, purchase_id: str, provider: str, trace: Mapping[str, str]
+    ) -> asyncio.Future[None] | None:
+        """Begin; the future is done with the claim's answer, None: it is in work here already."""
+        if purchase_id in self._open or self._stopping:
+            return None
+        self._open[purchase_id] = None
+        OPEN.set(len(self._open))
+        claimed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        nobody = contextvars.Context()  # not the caller's: its user and trace are not ours
+        work = self._work(purchase_id, provider, trace, claimed)
+        self._works[purchase_id] = asyncio.create_task(work, context=nobody)
+        return claimed
+
+    async def _work(
+        self,
+        purchase_id: str,
+        provider: str,
+        trace: Mapping[str, str],
+        claimed: asyncio.Future[None],
+    ) -> None:
+        try:
+            with telemetry.span("work", parent=trace, purchase_id=purchase_id):
+                began = asyncio.get_running_loop().time()
+                claim = await self._claimed(purchase_id, provider)
+                _settle(claimed)
+                if claim is not None:
+                    await self._run(claim, began)
+        except errors.Fault as fault:
+            log.warning("not claimed", purchase_id=purchase_id, error=str(fault))
+        except Exception:
+            log.exception("work broke off", purchase_id=purchase_id)
+        finally:
+            _settle(claimed)
+            self._open.pop(purchase_id, None)
+            self._works.pop(purchase_id, None)
+            OPEN.set(len(self._open))
+            self._freed.set()
+
+    async def _claimed(self, purchase_id: str, provider: str) -> ledger_pb2.LedgerPurchase | None:
+        """
+        Claim it; None where it is another's, or not to be had now.
+
+        After an answer that was lost the claim is made again. If the first one was taken,
+        the ledger names us as owner of what we never began: that is given back.
+        """
+        time_limit = self.tools.vendors[provider].time_limit
+        while True:
+            edge = edges.claim(purchase_id, self.worker_id, time_limit)
+            faults.point("claim.before_commit")
+            try:
+                result = await self.tools.ledger.apply(edge)
+            except AnswerLostError:
+                continue
+            faults.point("claim.after_commit")
+            found = result.purchase
+            if result.outcome == CLAIMED:
+                return found
+            if found.owner == self.worker_id:
+                await self._give_back(found)
+            return None
+
+    async def _give_back(self, found: ledger_pb2.LedgerPurchase) -> None:
+        shown = found.purchase
+        sending = shown.state == purchase_pb2.PURCHASE_STATE_SENDING
+        edge = edge_pb2.Edge(purchase_id=shown.purchase_id, fence=found.fence)
+        match purchase.orphaned(sending=sending):
+            case moves.Released():
+                edge.release.SetInParent()
+            case _:
+                edge.park.SetInParent()
+        log.warning("a claim's answer was lost; given back", purchase_id=shown.purchase_id)
+        await self.tools.ledger.apply(edge)
+
+    async def _run(self, claim: ledger_pb2.LedgerPurchase, began: float) -> None:
+        purchase_id = claim.purchase.purchase_id
+        try:
+            errand = Errand(
+                self.tools, claim, claimed_at=began, owned_until=lambda: self._owned_until
+            )
+        except Exception as error:  # a model or provider that is not here: evidence, and a try
+            log.exception("cannot work on it", purchase_id=purchase_id)
+            edge = edge_pb2.Edge(purchase_id=purchase_id, fence=claim.fence)
+            edge.fail.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", repr(error))))
+            edge.fail.delay.FromMilliseconds(round(edges.RETRY_FAILED * 1000))
+            await self.tools.ledger.apply(edge)
+            return
+        self._open[purchase_id] = errand
+        if self._stopping:
+            errand.tell(moves.StopAsked())
+        await errand.run()
+
+    async def _abandon(self) -> None:
+        """Drop all work at once, writing nothing more."""
+        works = list(self._works.values())
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+
+    # -- the queue
+
+    async def _pull(self, name: str) -> None:
+        while True:
+            if self.room == 0:
+                await self._until_room()
+                continue
+            for message in await self.bus.pull(f"work.{name}", 1, wait=_PULL_WAIT):
+                self._heard(message, name)
+
+    async def _until_room(self) -> None:
+        self._freed.clear()
+        try:
+            async with asyncio.timeout(BEAT):
+                await self._freed.wait()
+        except TimeoutError:
+            return
+
+    def _heard(self, message: Msg, provider: str) -> None:
+        """Claim what was announced; the message is done with once the claim is answered."""
+        claim = self._claim(message.data.decode(), provider, dict(message.headers or {}))
+        self._spawn(_acknowledge(message, claim))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        _acknowledging.add(task)
+        task.add_done_callback(_acknowledging.discard)
+
+    # -- living
+
+    async def _live(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            try:
+                await self._beat(leaving=False)
+            except errors.Fault as fault:
+                log.warning("no heartbeat", error=str(fault))
+            await asyncio.sleep(max(0.0, began + self._patience / 3 - loop.time()))
+
+    async def _beat(self, *, leaving: bool) -> None:
+        loop, request = asyncio.get_running_loop(), self._heartbeat(leaving=leaving)
+        began, stub = loop.time(), self.tools.ledger.stub
+        faults.point("heartbeat.before")
+        answer = await self.catalog.ask(stub.Heartbeat, request, timeout=self._patience)
+        faults.point("heartbeat.after")
+        if leaving:
+            return
+        if not answer.alive:
+            await self._begin_anew()
+            return
+        self._introduced = True
+        self._patience = answer.patience.ToMilliseconds() / 1000
+        self._owned_until = began + self._patience
+        self._freed.set()
+        for purchase_id in answer.canceling_purchase_ids:
+            if errand := self._open.get(purchase_id):
+                errand.tell(moves.CancelAsked())
+
+    def _heartbeat(self, *, leaving: bool) -> ledger_service_pb2.HeartbeatRequest:
+        limits = [] if self._introduced else [v.limit() for v in self.tools.vendors.values()]
+        return ledger_service_pb2.HeartbeatRequest(
+            worker_id=self.worker_id, limits=limits, leaving=leaving
+        )
+
+    async def _begin_anew(self) -> None:
+        """We were taken for dead, and what we had is others': drop it, and be somebody new."""
+        log.warning("taken for dead", worker_id=self.worker_id, dropped=len(self._open))
+        self._owned_until, self._introduced = 0.0, False
+        await self._abandon()
+        self.worker_id = str(uuid.uuid4())
+
+
+_acknowledging: set[asyncio.Task[None]] = set()
+
+
+async def _acknowledge(message: Msg, claim: asyncio.Future[None] | None) -> None:
+    if claim is not None:
+        await claim
+    try:
+        await message.ack()
+    except Exception as error:  # NATS is gone: it is delivered again, and dropped then
+        log.debug("not acknowledged", error=repr(error))
+
+
+def _settle(claimed: asyncio.Future[None]) -> None:
+    if not claimed.done():
+        claimed.set_result(None)

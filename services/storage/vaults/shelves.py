@@ -1,0 +1,200 @@
+"""
+The shelves of a folder vault, and the order in which bytes become durable. All blocks.
+
+Every write goes: temporary file, fsync, rename, fsync of the folder. File and note are
+whole before either has its name, and the note gets its name first: a file that can be
+seen has its note, and a note without a file is nothing.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from chassis.faults import point
+from services.storage.disk import Disk
+from services.storage.vault import Found, Shelf
+
+VERSION = b"1"  # of the layout
+
+
+class Shelves:
+    """Files under *root*, which may not exist yet, on *disk*."""
+
+    def __init__(self, root: Path, disk: Disk) -> None:
+        self.disk, self._root, self._tmp = disk, root, root / "tmp"
+        self._durable: set[Path] = set()  # folders whose own names are on the medium
+
+    def prepare(self) -> None:
+        """Make the folders, and clear tmp if no other process has the vault; raises OSError."""
+        self.disk.make_folder(self._root)
+        alone = self.disk.lock(self._root / "lock")
+        self._check_version()
+        for folder in (*(self._root / shelf for shelf in Shelf), self._tmp):
+            self.disk.make_folder(folder)
+            self._durable.update(folder / name for name in self.disk.entries(folder))
+            self.disk.sync_folder(folder)  # what is in it may have been made just before a kill
+        for folder in (self._root, *self._root.parents):
+            with suppress(PermissionError):  # what we may not even list we have not made
+                self.disk.sync_folder(folder)
+        for name in self.disk.entries(self._tmp) if alone else ():
+            self.disk.remove(self._tmp / name)
+        self.disk.remove(self._write(b"can be written"))
+        self.disk.share()
+
+    def place(self, shelf: Shelf, name: str) -> Path:
+        """Where *name* lies. A receipt's id begins with the time: its end spreads better."""
+        if shelf is Shelf.RECEIPTS:
+            return self._root / shelf / name[-2:] / name
+        suffix = ".webp" if shelf is Shelf.THUMBNAILS else ""
+        return self._root / shelf / name[:2] / f"{name}{suffix}"
+
+    def temporary(self) -> Path:
+        """Return a name in tmp that nobody has."""
+        return self._tmp / uuid.uuid4().hex
+
+    def find(self, shelf: Shelf, name: str) -> Found | None:
+        """Find a file with its note; a thumbnail has none."""
+        place = self.place(shelf, name)
+        size = self.disk.size(place)
+        if size is None:
+            return None
+        note = b"" if shelf is Shelf.THUMBNAILS else self._content(_note(place))
+        return None if note is None else Found(note, size)
+
+    def keep(
+        self, shelf: Shelf, name: str, note: bytes, settle: Callable[[], Path], *, replace: bool
+    ) -> Found | None:
+        """
+        Name what *settle* returns, a synced temporary file; the first one wins.
+
+        *settle* is not even called where the name is taken.
+        """
+        place = self.place(shelf, name)
+        self._make_folder(place.parent)
+        if shelf is Shelf.THUMBNAILS:
+            self.disk.rename(settle(), place)  # no fsync of the folder: lost, it is made again
+            return None
+        found = None if replace else self.find(shelf, name)
+        if found is not None:
+            # fsync: whoever put it there may have died before his own.
+            self.disk.sync_folder(place.parent)
+            return found
+        file = settle()
+        beside = self._write(note)
+        point("storage.shelves.after_note_sync")
+        try:
+            with self._alone_in(place.parent) as folder:
+                found = None if replace else self.find(shelf, name)
+                if found is None:
+                    self._name(place, file, beside)
+                # fsync: one for both names, so that neither is lost.
+                self.disk.sync(folder)
+                point("storage.shelves.after_folder_sync")
+                return found
+        finally:
+            self.disk.remove(beside)
+
+    def annotate(self, shelf: Shelf, name: str, key: str, note: bytes) -> None:
+        """Put one more note beside a file."""
+        place = self.place(shelf, name)
+        path = self._write(note)
+        point("storage.shelves.before_extra_rename")
+        self.disk.rename(path, place.with_name(f"{place.name}.{key}.json"))
+        point("storage.shelves.after_extra_rename")
+        self.disk.sync_folder(place.parent)  # fsync: so that the name is not lost
+        point("storage.shelves.after_extra_folder_sync")
+
+    def notes(self, shelf: Shelf, name: str) -> list[bytes]:
+        """Read all notes of a file, the first one first."""
+        place = self.place(shelf, name)
+        if self.find(shelf, name) is None:
+            return []
+        found = [self._content(path) for path in self._beside(place)]
+        return [note for note in found if note is not None]
+
+    def remove(self, shelf: Shelf, name: str) -> None:
+        """Remove a file, then its notes: without the file they are nothing."""
+        place = self.place(shelf, name)
+        notes = self._beside(place)
+        point("storage.shelves.before_removal")
+        self.disk.remove(place)
+        point("storage.shelves.after_removal")
+        for path in notes:
+            self.disk.remove(path)
+        if place.parent in self._durable:
+            self.disk.sync_folder(place.parent)  # fsync: who deletes does not want it back
+        point("storage.shelves.after_removal_sync")
+
+    def _name(self, place: Path, file: Path, note: Path) -> None:
+        point("storage.shelves.before_note_rename")
+        self.disk.rename(note, _note(place))
+        point("storage.shelves.before_file_rename")
+        try:
+            self.disk.rename(file, place)
+        except OSError:
+            if self.disk.size(place) is None:
+                self.disk.remove(_note(place))
+            raise
+        point("storage.shelves.after_file_rename")
+
+    @contextmanager
+    def _alone_in(self, folder: Path) -> Iterator[int]:
+        """Look and name in one step, other processes included: nothing is ever overwritten."""
+        handle = self.disk.hold_folder(folder)
+        try:
+            yield handle
+        finally:
+            self.disk.close(handle)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Have a folder whose own name is on the medium, else a crash takes all that is in it."""
+        if folder not in self._durable:
+            self.disk.make_folder(folder)
+            self.disk.sync_folder(folder.parent)
+            self._durable.add(folder)
+
+    def _write(self, content: bytes) -> Path:
+        """Write a small temporary file. fsync: it must be whole before it has a name."""
+        path = self.temporary()
+        handle = self.disk.create(path)
+        try:
+            self.disk.write(handle, (content,))
+            self.disk.sync(handle)
+        except OSError:
+            self.disk.remove(path)
+            raise
+        finally:
+            self.disk.close(handle)
+        return path
+
+    def _check_version(self) -> None:
+        path = self._root / "version"
+        version = self._content(path)
+        if version is None:
+            self.disk.make_folder(self._tmp)
+            self.disk.rename(self._write(VERSION), path)
+        elif version != VERSION:
+            raise SystemExit(
+                f"storage: {self._root} was written by a newer version (layout "
+                f"{version.decode(errors='replace')}, we know {VERSION.decode()}): start that one"
+            )
+
+    def _beside(self, place: Path) -> list[Path]:
+        first, names = _note(place), sorted(self.disk.entries(place.parent))
+        more = [name for name in names if name.startswith(f"{place.name}.") and name != first.name]
+        return [first, *(place.with_name(name) for name in more)]
+
+    def _content(self, path: Path) -> bytes | None:
+        try:
+            handle = self.disk.open(path)
+        except FileNotFoundError:
+            return None
+        try:
+            return self.disk.read(handle, 0, self.disk.size(path) or 0)
+        finally:
+            self.disk.close(handle)
+
+
+def _note(place: Path) -> Path:
+    return place.with_name(f"{place.name}.json")

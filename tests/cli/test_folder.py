@@ -1,0 +1,110 @@
+"""The data folder: one stack at a time, no newer format, secrets made once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chassis.settings import Secret
+from cli.folder import Busy, CannotUse, Folder
+
+NONE = Secret("")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    found = Folder(tmp_path / "data")
+    found.prepare()
+    return found
+
+
+def test_a_second_stack_in_one_folder_is_refused_with_the_pid_of_the_first(folder: Folder) -> None:
+    held = folder.lock()
+    with pytest.raises(Busy, match=f"pid {os.getpid()}.*studio down") as busy:
+        folder.lock()
+    assert busy.value.pid == os.getpid()
+    os.close(held)
+    os.close(folder.lock())
+
+
+def test_whoever_inherits_the_lock_keeps_a_new_stack_waiting(folder: Folder) -> None:
+    held = folder.lock()
+    heir = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[held]
+    )
+    os.close(held)
+    with pytest.raises(Busy):
+        folder.lock()
+    heir.communicate(b"\n")
+    os.close(folder.lock())
+
+
+def test_a_killed_holder_holds_nothing(folder: Folder) -> None:
+    code = f"from cli.folder import *; Folder(Path({str(folder.path)!r})).lock(); os.abort()"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert not folder.is_locked()
+
+
+@pytest.mark.parametrize("written", ["2", "99", "not a number"])
+def test_a_folder_of_a_newer_format_is_left_alone(folder: Folder, written: str) -> None:
+    (folder.path / "FORMAT").write_text(f"{written}\n")
+    with pytest.raises(CannotUse, match="newer Image Studio"):
+        folder.prepare()
+    assert (folder.path / "FORMAT").read_text() == f"{written}\n"
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CannotUse, match=r"cannot be written.*STUDIO_DATA"):
+        Folder(tmp_path / "file" / "data").prepare()
+
+
+def test_secrets_are_made_once_for_their_owner_alone(folder: Folder) -> None:
+    first = folder.secret("service_secret", NONE)
+    assert len(first) == 64
+    assert folder.secret("service_secret", NONE).reveal() == first.reveal()
+    assert (folder.secrets / "service_secret").stat().st_mode & 0o777 == 0o600
+    assert folder.secrets.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_secret_that_others_may_read_is_closed_again(folder: Folder) -> None:
+    folder.secret("service_secret", NONE)
+    (folder.secrets / "service_secret").chmod(0o644)
+    folder.secret("service_secret", NONE)
+    assert (folder.secrets / "service_secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_given_secret_is_used_and_not_written(folder: Folder) -> None:
+    assert folder.secret("service_secret", Secret("g" * 20)).reveal() == "g" * 20
+    assert not (folder.secrets / "service_secret").exists()
+
+
+def test_the_link_key_is_never_changed(folder: Folder) -> None:
+    key = folder.link_key(NONE)
+    assert folder.link_key(Secret(key.reveal())).reveal() == key.reveal()
+    with pytest.raises(CannotUse, match="breaks every link"):
+        folder.link_key(Secret("another key, long enough"))
+
+
+def test_a_given_link_key_is_remembered(folder: Folder) -> None:
+    folder.link_key(Secret("k" * 32))
+    assert folder.link_key(NONE).reveal() == "k" * 32
+
+
+def test_a_lost_link_key_is_not_replaced_while_pictures_depend_on_it(folder: Folder) -> None:
+    folder.link_key(NONE)
+    (folder.secrets / "link_key").unlink()
+    (folder.path / "vault").mkdir()
+    (folder.path / "vault" / "a-picture").write_bytes(b"1")
+    with pytest.raises(CannotUse, match="put it back from a copy"):
+        folder.link_key(NONE)
+
+
+def test_the_state_of_a_dead_stack_is_not_believed(folder: Folder) -> None:
+    folder.write_state({"pid": 1, "processes": []})
+    assert folder.read_state() is None
+    held = folder.lock()
+    assert folder.read_state() == {"pid": 1, "processes": []}
+    os.close(held)

@@ -1,0 +1,25 @@
+"""Scripted services for what needs no stack, and a real stack for the routes."""
+
+import gc
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.gateway.scripted import Stage
+from tests.system.conftest import stack  # noqa: F401
+
+
+@pytest.fixture
+async def stage():
+    made = Stage()
+    yield made
+    await made.close()
+    gc.collect()  # grpc's server wants its loop when it is collected
+
+
+@pytest.fixture(scope="session")
+def http(stack) -> Iterator[httpx.Client]:  # noqa: F811
+    """A client of the stack's edge."""
+    with httpx.Client(base_url=stack.url, timeout=30) as client:
+        yield client

@@ -1,0 +1,190 @@
+"""Messages of the contract become the JSON that the documentation promises."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from gateway import plain, render
+from gateway.answers import Job as JobAnswer
+from gateway.answers import Model as ModelAnswer
+from gateway.answers import Preset as PresetAnswer
+from gateway.answers import Usage as UsageAnswer
+from gateway.answers import Variant as VariantAnswer
+from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageResponse
+from imagestudio.catalog.v1.preset_pb2 import Preset
+from imagestudio.catalog.v1.usage_pb2 import SpendCap
+from imagestudio.generator.v1.model_pb2 import MODEL_STATE_ACTIVE, Model, ModelCapabilities
+from imagestudio.type.v1 import job_event_pb2
+from imagestudio.type.v1.cost_pb2 import COST_BASIS_BILLED, COST_BASIS_ESTIMATED, Cost
+from imagestudio.type.v1.image_pb2 import ImageOutput, PixelSize, Variant
+from imagestudio.type.v1.job_event_pb2 import JobEvent
+from imagestudio.type.v1.job_pb2 import (
+    JOB_STATE_PARTIALLY_SUCCEEDED,
+    Job,
+    JobEstimate,
+    JobFailure,
+    JobSpec,
+)
+from imagestudio.type.v1.purchase_pb2 import PURCHASE_STATE_PLANNED, Purchase
+
+RENDER = render.Renderer("https://studio.test")
+IMAGE = ImageOutput(
+    variant="jobs/7/variants/9",
+    purchase_id="0190",
+    version_number=1,
+    model="sketch",
+    url="/i/abc",
+    thumbnail_url="/i/abc/thumbnail",
+    image_hash="00ff",
+    media_type="image/png",
+    size_bytes=10,
+    size=PixelSize(width=4, height=3),
+    seed=2**62,
+    cost=Cost(usd_micros=3_001, basis=COST_BASIS_BILLED),
+)
+IMAGE.generation_time.FromMilliseconds(1500)
+JOB = Job(
+    name="jobs/7",
+    state=JOB_STATE_PARTIALLY_SUCCEEDED,
+    title="t",
+    original_prompt="p",
+    spec=JobSpec(models=["sketch"], count=2),
+    cost=Cost(usd_micros=3_001, basis=COST_BASIS_BILLED),
+    images=[IMAGE],
+    failures=[
+        JobFailure(purchase_id=f"0{charged}", model="m", reason="R", message="w", charged=charged)
+        for charged in (1, 2, 3)
+    ],
+    last_sequence=12,
+)
+JOB.create_time.FromSeconds(0)
+JOB.update_time.FromSeconds(0)
+
+
+def test_an_image_has_every_documented_key():
+    assert RENDER.image(IMAGE) == {
+        "job_id": "7",
+        "variant_id": "9",
+        "purchase_id": "0190",
+        "model": "sketch",
+        "version_number": 1,
+        "url": "https://studio.test/i/abc",
+        "thumbnail_url": "https://studio.test/i/abc/thumbnail",
+        "image_hash": "00ff",
+        "media_type": "image/png",
+        "size_bytes": 10,
+        "width": 4,
+        "height": 3,
+        "seed": 2**62,
+        "cost_usd": 0.003001,
+        "generation_time_ms": 1500,
+    }
+
+
+def test_completed_tells_images_and_failures_and_whether_they_were_charged():
+    kind, found = RENDER.event(
+        JobEvent(sequence=9, job="jobs/7", completed=JobEvent.Completed(job=JOB))
+    )
+
+    assert kind == "completed"
+    assert (found["job_id"], found["state"]) == ("7", "partially_succeeded")
+    assert found["images"] == [RENDER.image(IMAGE)]
+    assert [one["charged"] for one in found["failures"]] == [True, False, None]
+    assert found["failures"][0]["model"] == "m"
+    assert found["cost_usd"] == 0.003001
+
+
+def test_a_job_is_its_outcome_and_what_was_asked_for():
+    found = RENDER.job(JOB)
+
+    assert found == found | RENDER.job_outcome(JOB)
+    assert found["created_at"] == "1970-01-01T00:00:00Z"
+    assert (found["title"], found["prompt"], found["last_sequence"]) == ("t", "p", 12)
+    JobAnswer.model_validate(found)
+
+
+def test_accepted_carries_the_job_and_the_estimate():
+    estimate = JobEstimate(
+        reserved=Cost(usd_micros=40_000, basis=COST_BASIS_ESTIMATED),
+        expected=Cost(usd_micros=30_000, basis=COST_BASIS_ESTIMATED),
+    )
+    event = JobEvent(sequence=1, job="jobs/7", accepted=JobEvent.Accepted(estimate=estimate))
+
+    kind, found = RENDER.event(event)
+
+    assert (kind, found["job_id"]) == ("accepted", "7")
+    assert found["estimate"]["reserved_usd"] == 0.04
+    assert found["estimate"]["expected_usd"] == 0.03
+
+
+def test_progress_has_four_keys_and_a_fraction_only_where_one_is_known():
+    event = JobEvent(progress=JobEvent.Progress(purchase_id="0190", model="m", fraction=0.25))
+    unknown = JobEvent(progress=JobEvent.Progress(purchase_id="0190", model="m", estimated=True))
+
+    assert RENDER.event(event) == (
+        "progress",
+        {"purchase_id": "0190", "model": "m", "fraction": 0.25, "estimated": False},
+    )
+    assert RENDER.event(unknown)[1]["fraction"] is None
+
+
+def test_any_other_event_has_the_names_of_the_contract():
+    purchase = Purchase(
+        purchase_id="0190",
+        job="jobs/7",
+        state=PURCHASE_STATE_PLANNED,
+        reserved_usd_micros=40_000,
+        cost=Cost(usd_micros=1, basis=COST_BASIS_BILLED),
+    )
+    queued = JobEvent(job="jobs/7", queued=JobEvent.Queued(purchases=[purchase]))
+
+    kind, found = RENDER.event(queued)
+
+    assert kind == "queued"
+    (one,) = found["purchases"]
+    assert (one["state"], one["reserved_usd"], one["cost_usd"]) == ("planned", 0.04, 0.000001)
+    assert one["deadline"] is None
+
+
+def test_a_heartbeat_is_no_event():
+    assert RENDER.event(JobEvent(heartbeat=JobEvent.Heartbeat())) is None
+    assert RENDER.event(JobEvent()) is None
+
+
+def test_every_event_of_the_contract_is_rendered_as_json():
+    cases = job_event_pb2.JobEvent.DESCRIPTOR.oneofs_by_name["event"].fields
+    for case in cases:
+        event = JobEvent(job="jobs/7")
+        getattr(event, case.name).SetInParent()
+        found = RENDER.event(event)
+        assert found is None if case.name == "heartbeat" else found[0] == case.name
+        json.dumps(found)
+
+
+def test_every_answer_has_what_its_description_promises():
+    variant = Variant(name="jobs/7/variants/9", cdn_url="/i/a", thumbnail_url="/i/b", etag="1")
+    variant.create_time.FromSeconds(0)
+    model = Model(key="m", state=MODEL_STATE_ACTIVE, capabilities=ModelCapabilities())
+
+    VariantAnswer.model_validate(RENDER.variant(variant))
+    PresetAnswer.model_validate(render.preset(Preset(name="presets/1", preset_key="a")))
+    ModelAnswer.model_validate(render.model(model))
+    UsageAnswer.model_validate(render.usage(GetUsageResponse(cap=SpendCap(period="2026-11"))))
+
+
+def test_a_rating_that_is_not_set_is_null_and_a_link_of_a_cdn_stays():
+    found = RENDER.variant(Variant(name="jobs/7/variants/9", cdn_url="https://cdn.test/a"))
+    assert found["user_rating"] is None
+    assert found["cdn_url"] == found["url"] == "https://cdn.test/a"
+
+
+def test_the_cap_tells_what_it_leaves_and_nothing_where_there_is_none():
+    cap = SpendCap(cap_usd_micros=1_000_000, spent_usd_micros=300_000, reserved_usd_micros=800_000)
+    assert render.usage(GetUsageResponse(cap=cap))["cap"]["remaining_usd"] == 0
+    assert render.usage(GetUsageResponse(cap=SpendCap()))["cap"]["remaining_usd"] is None
+
+
+@given(some.integers(min_value=0, max_value=10**15))
+def test_dollars_say_every_millionth(micros):
+    assert round(plain.dollars(micros) * 1_000_000) == micros

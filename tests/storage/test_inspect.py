@@ -1,0 +1,89 @@
+"""Headers, read byte by byte; the picture is never decoded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.storage.inspect import UNREADABLE, Inspector, Picture
+from tests.storage.pictures import PNG, chunk, picture, png_claiming
+
+KINDS = {
+    "png": ("image/png", picture("PNG")),
+    "jpeg": ("image/jpeg", picture("JPEG")),
+    "progressive jpeg": ("image/jpeg", picture("JPEG", progressive=True)),
+    "jpeg with comment": ("image/jpeg", picture("JPEG", comment=b"\xff\xd9" * 9000)),
+    "webp": ("image/webp", picture("WEBP")),
+    "lossless webp": ("image/webp", picture("WEBP", lossless=True)),
+    "extended webp": ("image/webp", picture("WEBP", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0")),
+    "gif": ("image/gif", picture("GIF")),
+}
+
+
+def inspected(content: bytes, step: int = 65_536) -> Inspector:
+    inspector = Inspector()
+    for at in range(0, len(content), step):
+        inspector.feed(content[at : at + step])
+    return inspector
+
+
+@pytest.mark.parametrize("step", [1, 7, 65_536])
+@pytest.mark.parametrize("kind", KINDS)
+def test_type_and_size_come_from_the_bytes_in_whatever_pieces(kind, step):
+    media_type, content = KINDS[kind]
+    assert inspected(content, step).picture == Picture(media_type, 64, 48, readable=True)
+
+
+@pytest.mark.parametrize("sixteenths", range(16))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_that_is_cut_short_is_unreadable(kind, sixteenths):
+    content = KINDS[kind][1]
+    assert inspected(content[: len(content) * sixteenths // 16]).picture == UNREADABLE
+    assert inspected(content[:-1]).picture == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x89PNG",
+        b"<!doctype html><script>alert(1)</script>",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"\0\0\0\x1cftypheic\0\0\0\0mif1heic",
+        b"RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\xff" + b"\0" * 64,
+        b"RIFF\x0c\0\0\0WEBPJUNK" + b"\0" * 64,
+        PNG + chunk(b"tEXt", b"no header first") + chunk(b"IEND"),
+        PNG + b"\0\0\0\x0dIHDR",
+        b"\xff\xd8\xff\xc0\0\0\0\0\0\0\0\0",
+        b"\xff\xd8\xff\xda\0\x02" + b"\0" * 60 + b"\xff\xd9",
+        b"GIF89a\1\0\1\0\0\0\0",
+        png_claiming(0, 0),
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_what_is_no_picture_is_told_apart(content):
+    assert inspected(content).picture == UNREADABLE
+
+
+def test_a_lying_header_is_known_before_the_rest_has_come():
+    inspector = Inspector()
+    inspector.feed(png_claiming(65_535, 65_535)[:33])
+    assert inspector.size == (65_535, 65_535)
+
+
+def test_a_picture_with_a_tail_is_still_that_picture_and_nothing_else():
+    polyglot = picture("PNG") + b"PK\x03\x04<script>alert(1)</script>"
+    assert inspected(polyglot).picture == Picture("image/png", 64, 48, readable=True)
+
+
+def test_endless_tiny_segments_are_given_up():
+    segments = chunk(b"IDAT") * 200_000
+    inspector = inspected(png_claiming(1, 1)[:33] + segments + chunk(b"IEND"))
+    assert inspector.picture == UNREADABLE
+
+
+@given(st.binary(max_size=300), st.sampled_from(sorted(KINDS)), st.integers(0, 400))
+def test_no_bytes_make_it_fail(junk, kind, kept):
+    head = KINDS[kind][1][:kept]
+    whole, in_pieces = inspected(head + junk), inspected(head + junk, 3)
+    assert whole.picture == in_pieces.picture

@@ -1,0 +1,130 @@
+"""A browser's part in the system tests: it asks, watches, and takes up a broken stream."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+PATIENCE = 60.0  # seconds for a job to be through, crashes and all
+
+
+@dataclass
+class Job:
+    """What a watcher has seen of one job, however often its stream broke."""
+
+    url: str
+    events: list[tuple[str, int | None, dict[str, Any]]] = field(default_factory=list)
+    breaks: int = 0
+
+    @property
+    def durable(self) -> list[tuple[str, int]]:
+        return [(kind, number) for kind, number, _data in self.events if number is not None]
+
+    @property
+    def last(self) -> int:
+        return max((number for _kind, number in self.durable), default=0)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [data for found, _number, data in self.events if found == kind]
+
+    @property
+    def completed(self) -> dict[str, Any] | None:
+        return next(iter(self.of("completed")), None)
+
+
+def generate(url: str, body: dict[str, Any], key: str | None = None) -> Job:
+    """Ask for images and watch to the end; asking again with the same request id is safe."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    body = {"request_id": _request_id(), **body}
+    job, deadline = Job(""), time.monotonic() + PATIENCE
+    with httpx.Client(base_url=url, headers=headers, timeout=30) as http:
+        while job.completed is None:
+            assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
+            try:
+                if job.url:
+                    _resume(http, job)
+                else:
+                    with http.stream("POST", "/images/generate/stream", json=body) as answer:
+                        _read(answer, job)
+            except httpx.HTTPError:
+                job.breaks += 1
+                time.sleep(0.05)
+    return job
+
+
+def watch(url: str, location: str, after: int = 0) -> Job:
+    """Watch a job to its end from event *after* on."""
+    job, deadline = Job(location), time.monotonic() + PATIENCE
+    with httpx.Client(base_url=url, timeout=30) as http:
+        while job.completed is None:
+            assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
+            try:
+                _resume(http, job, after)
+            except httpx.HTTPError:
+                job.breaks += 1
+                time.sleep(0.05)
+    return job
+
+
+def _resume(http: httpx.Client, job: Job, after: int = 0) -> None:
+    headers = {"Last-Event-ID": str(max(job.last, after))}
+    with http.stream("GET", f"{job.url}/events", headers=headers) as answer:
+        _read(answer, job)
+
+
+def _read(answer: httpx.Response, job: Job) -> None:
+    if answer.status_code >= 500:
+        answer.read()
+        raise httpx.HTTPError(answer.text)
+    if answer.status_code >= 400:
+        answer.read()
+        raise AssertionError(f"{answer.status_code}: {answer.text}")
+    job.url = answer.headers.get("location", job.url)
+    for kind, number, data in frames(answer.iter_lines()):
+        job.events.append((kind, number, data))
+
+
+def frames(lines: Iterator[str]) -> Iterator[tuple[str, int | None, dict[str, Any]]]:
+    """Parse Server-Sent Events into (event, id, data)."""
+    kind, number, data = "message", None, ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "event":
+                kind = value
+            case "id":
+                number = int(value)
+            case "data":
+                data += value
+        if not line and data:
+            yield kind, number, json.loads(data)
+        if not line:
+            kind, number, data = "message", None, ""
+
+
+def prove_whole(job: Job, count: int) -> None:
+    """Assert a gap-free log without doubles, *count* variants, and live links of the right bytes."""
+    numbers = [number for _kind, number in job.durable]
+    assert numbers == list(range(1, len(numbers) + 1))
+    completed = job.completed
+    assert completed is not None
+    assert completed["state"] == "succeeded", completed
+    assert len(completed["images"]) == count == len(job.of("image_kept"))
+    assert sorted(image["version_number"] for image in completed["images"]) == [
+        *range(1, count + 1)
+    ]
+    for image in completed["images"]:
+        found = httpx.get(image["url"], timeout=10)
+        assert found.status_code == 200
+        assert hashlib.sha256(found.content).hexdigest() == image["image_hash"]
+
+
+def _request_id() -> str:
+    import uuid
+
+    return str(uuid.uuid4())

@@ -1,0 +1,117 @@
+"""The supervisor on the real stack: what dies is back, what ends is gone, nothing is left."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.postgres import temporary_data
+from tests.system.stack import Stack, alive, running_stack
+
+NAMES = ("postgres", "nats", "catalog", "storage", "generator-1", "gateway", "envoy")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_killed_process_is_started_again_within_a_second(stack: Stack, name: str) -> None:
+    heard = len(stack.said)
+    killed = stack.kill(name)
+    assert stack.await_(lambda: stack.ps().get(name, killed) != killed, 10) < 1
+    stack.await_(lambda: any(f"{name} is back" in line for line in stack.said[heard:]))
+    assert set(stack.ps()) == set(NAMES)
+
+
+def test_a_process_that_is_asked_to_end_is_started_again(stack: Stack) -> None:
+    killed = stack.kill("storage", signal.SIGTERM)
+    stack.await_(lambda: stack.ps().get("storage", killed) != killed)
+
+
+def test_ps_lists_the_processes_for_scripts(stack: Stack) -> None:
+    found = json.loads(stack.studio("ps", "--json").stdout)
+    assert [one["name"] for one in found] == list(NAMES)
+    assert all(sorted(one) == ["name", "pid", "port"] for one in found)
+    assert stack.process is not None
+    assert stack.process.pid not in [one["pid"] for one in found]
+
+
+def test_a_second_stack_in_the_folder_is_refused(stack: Stack) -> None:
+    again = stack.studio("up")
+    assert again.returncode == 1
+    assert stack.process is not None
+    assert f"already runs in {stack.data} (pid {stack.process.pid})" in again.stderr
+    assert "studio down" in again.stderr
+    assert set(stack.ps()) == set(NAMES)
+
+
+def test_a_port_in_use_is_named_with_its_holder_and_its_setting() -> None:
+    with temporary_data() as data, socket.socket() as taken:
+        stack = Stack(data)
+        taken.bind(("127.0.0.1", stack.port("NATS_PORT")))
+        taken.listen()
+        refused = stack.studio("up")
+        assert refused.returncode == 1
+        for words in (f"port {stack.port('NATS_PORT')}", f"(pid {os.getpid()})", "set NATS_PORT"):
+            assert words in refused.stderr
+        assert stack.ps() == {}
+
+
+def test_wrong_settings_are_listed_and_nothing_is_started() -> None:
+    with temporary_data() as data:
+        stack = Stack(data, {"AUTH": "perhaps", "CATALOG_PORT": "0", "VAULT_URL": "ftp://x"})
+        refused = stack.studio("up")
+        assert refused.returncode == 78
+        for name in ("AUTH", "CATALOG_PORT", "VAULT_URL"):
+            assert name in refused.stderr
+        assert list(data.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_stack_leaves_no_process(how: signal.Signals) -> None:
+    with running_stack() as stack:
+        pids = stack.all_pids()
+        assert len(pids) > len(NAMES)
+        assert stack.stop(how) == 0
+        assert alive(pids) == {}
+        assert stack.ps() == {}
+        assert stack.said[-1] == "stopped; everything is kept\n"
+
+
+def test_a_killed_supervisor_leaves_no_process_and_a_new_stack_starts() -> None:
+    with running_stack() as stack:
+        pids = stack.all_pids()
+        stack.stop(signal.SIGKILL)
+        stack.await_(lambda: not alive(pids), 15)
+        stack.start()
+        assert set(stack.ps()) == set(NAMES)
+
+
+def test_a_start_right_after_a_kill_waits_for_the_old_processes() -> None:
+    with running_stack() as stack:
+        stack.stop(signal.SIGKILL)
+        stack.start()
+        assert set(stack.ps()) == set(NAMES)
+
+
+def test_two_that_need_a_stack_at_once_get_one_and_down_ends_it() -> None:
+    with temporary_data() as data:
+        stack = Stack(data)
+        command = [sys.executable, "-P", "-m", "cli", "up", "--detach"]
+        starts = [
+            subprocess.Popen(command, env=stack.environment, stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        for start in starts:
+            output, _ = start.communicate(timeout=120)
+            assert (start.returncode, output) == (0, f"{stack.url}\n")
+        pids = set(stack.ps().values())
+        assert len(pids) == len(NAMES)
+        assert stack.studio("down").returncode == 0
+        assert alive(pids) == {}
+
+
+def test_generators_run_side_by_side() -> None:
+    with running_stack("--generators", "2") as stack:
+        assert {"generator-1", "generator-2"} <= set(stack.ps())
