@@ -40,16 +40,20 @@ class Guardian:
     def look(self) -> None:
         """Start it again if it has ended."""
         if self._process.poll() is not None:
+            self._hang_up()
             self._start()
             for pid, asked in self.watched.items():
                 self._tell(f"+{pid} {asked}\n")
 
     def dismiss(self) -> None:
         """Let it go; whatever it still watches ends."""
+        self._hang_up()
+        self._process.wait()
+
+    def _hang_up(self) -> None:
         if self._process.stdin:
             with suppress(OSError):
                 self._process.stdin.close()
-        self._process.wait()
 
     def _tell(self, line: str) -> None:
         if self._process.stdin:

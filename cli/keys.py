@@ -59,7 +59,7 @@ def revoke(settings: StackSettings, key: str) -> None:
 
 def _ask(settings: StackSettings, method: Callable[[Any], Any], request: Any) -> Any:
     folder = Folder(settings.data)
-    if not folder.read_state():
+    if not settings.service_secret and not folder.read_state():  # in a container there is none
         raise Trouble(f"no stack runs in {folder.path}; ./studio up starts one")
     secret = folder.secret("service_secret", settings.service_secret)
     with grpc.insecure_channel(f"127.0.0.1:{settings.catalog}") as channel:

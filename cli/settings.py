@@ -24,6 +24,7 @@ VENDORS = (
     "ANTHROPIC_API_KEY", "CLOUDINARY_URL", "REPLICATE_BASE_URL", "RECRAFT_BASE_URL",
     "OPENAI_BASE_URL", "GEMINI_BASE_URL", "ANTHROPIC_BASE_URL", "CLOUDINARY_BASE_URL", "LAB_PORT",
 )  # fmt: skip
+COMPOSE = ("POSTGRES_PASSWORD", "NATS_PASSWORD")  # docker-compose.yml reads the same `.env`
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _PORTS = ("edge", "gateway", "catalog", "storage", "generator", "postgres", "nats")
 
@@ -120,7 +121,9 @@ class StackSettings:
 
 
 NAMES = tuple(field.metadata["name"] for field in fields(StackSettings))
-SECRETS = ("DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY", *VENDORS)
+SECRETS = (
+    "DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY", *VENDORS, *COMPOSE,
+)  # fmt: skip
 
 
 def load(
@@ -170,7 +173,7 @@ def read_env_file(path: Path) -> tuple[dict[str, str], list[str]]:
         match = _LINE.fullmatch(line.strip())
         if not match:
             problems.append(f"{path.name}, line {number}: write NAME=value")
-        elif match[1] not in NAMES + VENDORS:
+        elif match[1] not in NAMES + VENDORS + COMPOSE:
             problems.append(f"{path.name}, line {number}: {_unknown(match[1])}")
         else:
             found[match[1]] = _unquoted(match[2])

@@ -267,6 +267,23 @@ class Usage(Answer):
     language_usd: Usd
 
 
+class Event(Answer):
+    """One server-sent event of a job."""
+
+    event: Literal[
+        "accepted", "queued", "prompt_enhanced", "purchased", "image_kept", "image_published",
+        "warning", "purchase_ended", "unclear", "completed", "progress", "preview", "error",
+    ]  # fmt: skip
+    id: Annotated[Id | None, Field(description="On durable events: 1, 2, 3 … in the job.")] = None
+    data: Annotated[
+        str,
+        Field(
+            description="JSON. image_kept has an Image; completed a job's state, images, failures "
+            "and cost_usd; error a Problem; accepted, the first, job_id and estimate."
+        ),
+    ]
+
+
 class Health(Answer):
     """That the gateway runs."""
 

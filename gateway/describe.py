@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gateway.answers import Problem
+from gateway.answers import Event, Problem
 
 _WHEN = {
     400: "An argument is missing or wrong",
@@ -37,7 +37,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The events of a job, to its end. `id` is on durable events only; send the "
         "last as Last-Event-ID to go on after it.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/Event"}}},
     }
 }
 
@@ -51,6 +51,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     schemas = found["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
+    schemas["Event"] = Event.model_json_schema()
     for absent in ("HTTPValidationError", "ValidationError"):
         schemas.pop(absent, None)
     for path in found["paths"].values():

@@ -75,7 +75,7 @@ def after_sequence(header: str | None, query: str | None) -> int:
 def resource(kind: str, found: str) -> str:
     """Name the resource *found* of a path; raises Missing where it can be none."""
     numeric = found.isascii() and found.isdecimal() and len(found) <= 19
-    if not numeric or int(found) > bodies.LARGEST:
+    if not numeric or not 1 <= int(found) <= bodies.LARGEST:
         raise Missing(
             "RESOURCE_UNKNOWN",
             f"There is no {kind.rstrip('s')} {found[:50]!r}, or it is another user's.",

@@ -28,7 +28,7 @@ async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | No
     """
     if not request.purchases:
         raise Invalid("REQUEST_INVALID", "A job without purchases makes nothing.")
-    faults.point("admit.before_commit")
+    faults.point("ledger.before_admit")
     try:
         async with as_ledger(pool) as connection:
             admitted = await _insert(connection, request, user_id, server_cap)
@@ -36,7 +36,7 @@ async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | No
         if error.constraint_name != _ONCE:
             raise
         admitted = None
-    faults.point("admit.after_commit")
+    faults.point("ledger.after_admit")
     if admitted is not None:
         return admitted
     async with as_ledger(pool) as connection:

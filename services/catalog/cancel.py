@@ -12,7 +12,7 @@ from services.catalog.rows import ENDED_JOB, Batch, Job
 
 async def cancel(pool: Pool, news: News, job_id: int, user_id: int) -> job_pb2.Job:
     """Cancel a job of *user_id*; one that has ended is returned as it is."""
-    faults.point("cancel.before_commit")
+    faults.point("ledger.before_cancel")
     async with as_ledger(pool) as connection:
         row = await connection.fetchrow(SQL.lock_job_of_user, job_id, user_id)
         if row is None:
@@ -23,7 +23,7 @@ async def cancel(pool: Pool, news: News, job_id: int, user_id: int) -> job_pb2.J
             told = await _cancel(connection, job)
         failures = await completion.failures_of(connection, [job_id])
         found = await completion.whole_jobs(connection, [job_id], [user_id], failures)
-    faults.point("cancel.after_commit")
+    faults.point("ledger.after_cancel")
     news.tell(told)
     return found[job_id]
 

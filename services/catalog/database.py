@@ -91,6 +91,9 @@ async def connect(url: str, role: str) -> asyncpg.Connection:
 
 
 async def _open(url: str, role: str, most: int) -> Pool:
+    settings = _SETTINGS | {"role": role}
+    if role == "studio_user":  # its filters are "$4 IS NULL OR …": a plan must see which are on
+        settings["plan_cache_mode"] = "force_custom_plan"
     return await asyncpg.create_pool(
         url,
         min_size=1,
@@ -100,7 +103,7 @@ async def _open(url: str, role: str, most: int) -> Pool:
         timeout=_TIMEOUT,
         command_timeout=_TIMEOUT,
         max_inactive_connection_lifetime=60.0,
-        server_settings=_SETTINGS | {"role": role},
+        server_settings=settings,
     )
 
 
@@ -123,11 +126,21 @@ def _uuid_text(raw: bytes) -> str:
 
 @asynccontextmanager
 async def as_user(pool: Pool, user_id: int) -> AsyncIterator[Connection]:
-    """Lend a connection in a transaction that sees the rows of *user_id* alone."""
+    """
+    Lend a connection in a transaction that sees the rows of *user_id* alone.
+
+    Its begin and its user go in one message: a fourth of what a page waits for.
+    """
     with translate():
-        async with pool.acquire(timeout=_TIMEOUT) as connection, connection.transaction():
-            await connection.execute("SELECT set_config('studio.user_id', $1, true)", str(user_id))
-            yield connection
+        async with pool.acquire(timeout=_TIMEOUT) as connection:
+            await connection.execute(f"BEGIN; SET LOCAL studio.user_id = {int(user_id)}")
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
 
 
 @asynccontextmanager
@@ -163,15 +176,14 @@ def translate() -> Iterator[None]:
 
 def is_gone(error: BaseException) -> bool:
     """Whether *error* says that the database is away or busy, not that we asked wrongly."""
-    if isinstance(error, asyncpg.DataError | asyncpg.exceptions.ClientConfigurationError):
-        return False  # they are an InterfaceError, too
+    if isinstance(error, asyncpg.InterfaceError):
+        return "clos" in str(error)  # "connection is closed", "pool is closing"; else our misuse
     return isinstance(error, _GONE)
 
 
 _GONE = (
     OSError,  # TimeoutError is one
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.TooManyConnectionsError,
     asyncpg.exceptions.OperatorInterventionError,  # shutting down, starting up, timed out
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,

@@ -14,7 +14,7 @@ from services.catalog.queries import SQL
 from services.catalog.words import JOB_STATES, word
 
 Row = asyncpg.Record
-_WINDOW = 2000  # newest jobs with the words that one look finds
+_WINDOW = 500  # newest jobs with the words that one look finds
 _LOOKS = 5  # windows for one page, then it is shorter than asked for
 
 

@@ -123,7 +123,9 @@ CREATE TABLE image_jobs (
     CONSTRAINT image_jobs_user_id_request_id_key UNIQUE (user_id, request_id)
 ) WITH (fillfactor=70);
 CREATE INDEX image_jobs_by_time ON public.image_jobs USING btree (user_id, created_at);
+CREATE INDEX image_jobs_of_preset ON public.image_jobs USING btree (user_id, preset_used, job_id) WHERE (preset_used <> ''::text);
 CREATE INDEX image_jobs_of_project ON public.image_jobs USING btree (user_id, project, job_id) WHERE (project <> ''::text);
+CREATE INDEX image_jobs_of_use_case ON public.image_jobs USING btree (user_id, use_case, job_id) WHERE (use_case <> ''::text);
 CREATE INDEX image_jobs_of_user ON public.image_jobs USING btree (user_id, job_id DESC);
 CREATE INDEX image_jobs_words ON public.image_jobs USING gin (to_tsvector('simple'::regconfig, ((title || ' '::text) || "left"(original_prompt, 20000))));
 ALTER TABLE image_jobs ENABLE ROW LEVEL SECURITY;
@@ -218,6 +220,8 @@ CREATE TABLE image_variants (
 );
 CREATE INDEX image_variants_favorites ON public.image_variants USING btree (user_id, variant_id DESC) WHERE (is_favorite AND (deleted_at IS NULL));
 CREATE INDEX image_variants_of_file ON public.image_variants USING btree (user_id, image_hash);
+CREATE INDEX image_variants_of_model ON public.image_variants USING btree (user_id, model_key, variant_id);
+CREATE INDEX image_variants_rated ON public.image_variants USING btree (user_id, variant_id) WHERE (user_rating IS NOT NULL);
 CREATE INDEX image_variants_search ON public.image_variants USING gin (search);
 ALTER TABLE image_variants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE image_variants FORCE ROW LEVEL SECURITY;

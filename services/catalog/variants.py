@@ -1,6 +1,6 @@
 """Variants as their user sees, finds and arranges them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -18,16 +18,33 @@ from services.catalog.queries import SQL
 Row = asyncpg.Record
 _WINDOW = 2000  # newest variants with the words that one look finds, and ranks
 _LOOKS = 5  # windows for one page, then it is shorter than asked for
+_FEW = 1000  # jobs with a label that are looked up one by one
 _CHANGEABLE = frozenset({"is_favorite", "user_rating"})
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """What a list is narrowed to: *rest* are the parameters of `filter` from $4."""
+    """
+    What a list is narrowed to, in the terms of `filter` in variants.sql.
+
+    *labels* are project, use case and preset of the job, None where they do not matter;
+    *own* is what is the variant's own, from $5 to $11.
+    """
 
     words: str
-    deleted: bool
-    rest: tuple[object, ...]
+    jobs: list[int] | None
+    own: tuple[object, ...]
+    labels: tuple[str | None, str | None, str | None]
+
+    @property
+    def deleted(self) -> bool:
+        """Whether deleted ones are shown, too."""
+        return bool(self.own[0])
+
+    @property
+    def rest(self) -> tuple[object, ...]:
+        """The parameters from $4 to $14."""
+        return (self.jobs, *self.own, *self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +68,7 @@ class Variants:
         """Return a page, newest first, and the next token."""
         asked = _narrowed(request.parent, request.filter)
         async with as_user(self.pool, user_id) as connection:
-            await _check_parent(connection, user_id, request.parent)
+            asked = await _among_jobs(connection, user_id, asked)
             if asked.words:
                 return await _newest_with_words(connection, user_id, asked, page)
             rows = await connection.fetch(
@@ -68,7 +85,7 @@ class Variants:
         if not asked.words:
             raise arguments.invalid("filter.query", "must have the words to search for")
         async with as_user(self.pool, user_id) as connection:
-            await _check_parent(connection, user_id, request.parent)
+            asked = await _among_jobs(connection, user_id, asked)
             return await _best_with_words(connection, user_id, asked, page)
 
     async def update(
@@ -140,10 +157,18 @@ async def _written(connection: Connection, query: str, *arguments_: Any) -> Row:
     return row
 
 
-async def _check_parent(connection: Connection, user_id: int, parent: str) -> None:
-    job_id = arguments.parent_job(parent)
-    if job_id and not await connection.fetchval(SQL.job_exists, user_id, job_id):
-        raise unknown(parent)
+async def _among_jobs(connection: Connection, user_id: int, asked: Narrowed) -> Narrowed:
+    """Check the one job that is asked for; put few labelled ones in place of their labels."""
+    if asked.jobs:
+        if not await connection.fetchval(SQL.job_exists, user_id, asked.jobs[0]):
+            raise unknown(f"jobs/{asked.jobs[0]}")
+        return asked
+    if not any(asked.labels):
+        return asked
+    rows = await connection.fetch(SQL.jobs_labelled, user_id, _FEW + 1, *asked.labels)
+    if len(rows) > _FEW:
+        return asked
+    return replace(asked, jobs=[row["job_id"] for row in rows], labels=(None, None, None))
 
 
 async def _newest_with_words(
@@ -195,11 +220,11 @@ async def _window(
 def _narrowed(parent: str, wanted: pb.VariantFilter) -> Narrowed:
     if not 0 <= wanted.min_rating <= 5:
         raise arguments.invalid("filter.min_rating", "must be from 1 to 5, or 0 for all")
+    job_id = arguments.parent_job(parent)
     return Narrowed(
-        arguments.text(wanted.query, "filter.query", 1000).strip(),
-        wanted.include_deleted,
-        (
-            arguments.parent_job(parent),
+        words=arguments.text(wanted.query, "filter.query", 1000).strip(),
+        jobs=[job_id] if job_id else None,
+        own=(
             wanted.include_deleted,
             wanted.favorites_only,
             wanted.min_rating or None,
@@ -207,6 +232,8 @@ def _narrowed(parent: str, wanted: pb.VariantFilter) -> Narrowed:
             arguments.time_of(wanted, "created_from", "filter"),
             arguments.time_of(wanted, "created_before", "filter"),
             arguments.aspect(wanted.aspect, "filter.aspect"),
+        ),
+        labels=(
             arguments.text(wanted.project, "filter.project", 200) or None,
             arguments.text(wanted.use_case, "filter.use_case", 200) or None,
             arguments.text(wanted.preset, "filter.preset", 200) or None,

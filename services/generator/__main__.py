@@ -22,6 +22,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     serve_metrics(settings.host, settings.port + 100)
     await stop.wait()
     await generator.worker.stop(settings.settle)
+    generator.hub.close()
     await generator.server.stop(lame=settings.lame, grace=settings.drain)
     await generator.live.close()
     await generator.ledger.close()

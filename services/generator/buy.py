@@ -4,7 +4,7 @@ One purchase from its claim to kept pictures. Resuming is the same function: the
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ _RETRY_PROVIDER = 2.0  # likewise a provider
 _IMPORT_TIMEOUT = 60.0  # seconds
 _AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
 log = logs.get()
+Work = Callable[..., Awaitable[moves.Event | None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,28 +140,28 @@ class Errand:
             case moves.Commit(step):
                 self._commit(step)
             case moves.Buy():
-                self._buying = self._spawn(self._buy())
+                self._buying = self._spawn(self._buy)
             case moves.Interrupt() if self._buying:
                 self._interrupted = True
                 self._buying.cancel()
             case moves.Follow(ticket):
-                self._spawn(self._follow(ticket))
+                self._spawn(self._follow, ticket)
             case moves.CancelThere(ticket):
-                self._spawn(self._cancel(ticket))
+                self._spawn(self._cancel, ticket)
             case moves.Store(index):
-                self._spawn(self._store(index))
+                self._spawn(self._store, index)
             case moves.LookUp():
-                self._spawn(self._look_up())
+                self._spawn(self._look_up)
 
-    def _spawn(self, work: Coroutine[Any, Any, moves.Event | None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._watched(work))
+    def _spawn(self, work: Work, *about: Any) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._watched(work, *about))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _watched(self, work: Coroutine[Any, Any, moves.Event | None]) -> None:
+    async def _watched(self, work: Work, *about: Any) -> None:
         try:
-            event = await work
+            event = await work(*about)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -175,7 +176,7 @@ class Errand:
         """Queue the edge now, so that edges keep their order; wait for it beside."""
         marks.before(step)
         future = self._tools.ledger.submit(edges.edge(step, self._known, self._assets))
-        self._spawn(self._committed(step, future))
+        self._spawn(self._committed, step, future)
 
     async def _committed(self, step: moves.Step, future: asyncio.Future[Result]) -> moves.Event:
         try:

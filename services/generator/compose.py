@@ -45,6 +45,7 @@ class Generator:
     ledger: Ledger
     live: Live
     worker: Worker
+    hub: Hub
     server: Server
 
 
@@ -76,6 +77,7 @@ def generator(settings: Settings) -> Generator:
         vendors={"sketch": _sketch(easel, receipts)},
         live=live,
     )
+    hub = Hub(bus)
     worker = Worker(tools, catalog, bus, settings.most_open)
     generations = Generations(
         catalog=catalog,
@@ -83,7 +85,7 @@ def generator(settings: Settings) -> Generator:
         ledger=stub,
         registry=tools.registry,
         worker=worker,
-        watch=Watch(Hub(bus), catalog, stub),
+        watch=Watch(hub, catalog, stub),
         disk=Disk(storage, vault),
     )
     handler = Handler(generations, {name: v.terms for name, v in tools.vendors.items()})
@@ -99,7 +101,7 @@ def generator(settings: Settings) -> Generator:
         secret=secret,
         resolve=_resolver(catalog, stub, settings.auth),
     )
-    return Generator(catalog, storage, easel, bus, ledger, live, worker, server)
+    return Generator(catalog, storage, easel, bus, ledger, live, worker, hub, server)
 
 
 def _sketch(easel: Easel, receipts: Receipts) -> Vendor:

@@ -154,7 +154,7 @@ class Generations:
         async with contextlib.aclosing(events):  # type: ignore[type-var]
             async for event in events:
                 if event.HasField("completed"):
-                    return event.completed.job
+                    break
         return await self._job(name)
 
 

@@ -27,6 +27,10 @@ class Listener:
         self.mailbox.put(event)
         self._arrived.set()
 
+    def wake(self) -> None:
+        """Wake the watcher without an event."""
+        self._arrived.set()
+
     async def wait(self, seconds: float) -> bool:
         """Wait until something is there; False after *seconds*."""
         if not self.mailbox.empty():
@@ -51,12 +55,20 @@ class Hub:
     """Hands the news and the live progress of jobs to their listeners."""
 
     bus: Bus
+    closed: bool = False
     _channels: dict[int, _Channel] = field(default_factory=dict)
 
     @property
     def connected(self) -> bool:
         """Whether news can come at all."""
         return self.bus.connected
+
+    def close(self) -> None:
+        """Wake every watcher, that he may watch elsewhere: this process ends."""
+        self.closed = True
+        for channel in self._channels.values():
+            for listener in channel.listeners:
+                listener.wake()
 
     @asynccontextmanager
     async def listen(self, job_id: int) -> AsyncIterator[Listener]:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from chassis.channel import Peer
+from chassis.errors import Unavailable
 from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.type.v1 import job_event_pb2
 from services.generator.hub import Hub, Listener
@@ -92,7 +93,10 @@ class _Watcher:
         while not self.ended:
             patience = SILENCE if self.watch.hub.connected else ALONE
             due = min(patience, max(0.0, spoke + SILENCE - loop.time()))
-            if await self.listener.wait(due):
+            heard = await self.listener.wait(due)
+            if self.watch.hub.closed:
+                raise _ending()
+            if heard:
                 stream = self.news()
             else:
                 await self.watch.hub.heal(number_of(self.job))
@@ -124,3 +128,12 @@ class _Watcher:
         event = job_event_pb2.JobEvent(job=self.job, heartbeat=beat)
         event.event_time.GetCurrentTime()
         return event
+
+
+def _ending() -> Unavailable:
+    return Unavailable(
+        "SERVICE_UNAVAILABLE",
+        "This generator ends; watch again after the last event, at any other.",
+        metadata={"service": "generator"},
+        retry_after=0.2,
+    )

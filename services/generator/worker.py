@@ -47,14 +47,15 @@ class Worker:
     _introduced: bool = False
     _stopping: bool = False
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
-    _loops: list[asyncio.Task[None]] = field(default_factory=list)
+    _lives: list[asyncio.Task[None]] = field(default_factory=list)
+    _pulls: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Begin to live and to pull; returns at once."""
-        self._loops.append(asyncio.create_task(self._live()))
+        self._lives.append(asyncio.create_task(self._live()))
         for name in self.tools.vendors:
             await self.bus.consume(f"work.{name}")
-            self._loops.append(asyncio.create_task(self._pull(name)))
+            self._pulls.append(asyncio.create_task(self._pull(name)))
 
     @property
     def room(self) -> int:
@@ -75,6 +76,7 @@ class Worker:
     async def stop(self, grace: float) -> None:
         """Take no more, let go of what is open within *grace* seconds, and say goodbye."""
         self._stopping = True
+        await _end(self._pulls)
         for errand in self._open.values():
             if errand:
                 errand.tell(moves.StopAsked())
@@ -82,9 +84,7 @@ class Worker:
         if works:
             await asyncio.wait(works, timeout=grace)
         await self._abandon()
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        await _end(self._lives)
         try:
             await self._beat(leaving=True)
         except errors.Fault as fault:
@@ -262,6 +262,12 @@ class Worker:
         self._owned_until, self._introduced = 0.0, False
         await self._abandon()
         self.worker_id = str(uuid.uuid4())
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 _acknowledging: set[asyncio.Task[None]] = set()

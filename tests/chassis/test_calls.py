@@ -85,8 +85,10 @@ async def test_what_is_called_onwards_speaks_for_the_same_user(peer):
         ((("authorization", "Bearer isk_bad"),), "CREDENTIAL_MISSING"),
         ((("authorization", "isk_good"),), "CREDENTIAL_INVALID"),
         ((("x-service-token", "forged"),), "CREDENTIAL_INVALID"),
-        ((("x-service-token", identity.mint(b"x" * 16, identity.Caller(1, service="a"))),),
-         "CREDENTIAL_INVALID"),
+        (
+            (("x-service-token", identity.mint(b"x" * 16, identity.Caller(1, service="a"))),),
+            "CREDENTIAL_INVALID",
+        ),
     ],
 )
 async def test_who_cannot_say_who_he_is_gets_nowhere(studio, metadata, reason):

@@ -111,7 +111,7 @@ async def test_what_does_not_start_ends_the_start_with_its_last_words(
     good = process("good", FOREVER)
     with pytest.raises(StartFailed, match=r"bad did not start \(exit status 1\)(.|\n)*a reason"):
         async with supervise(good, bad) as running:
-            await running.until(lambda: running.supervisor.stopping.is_set())
+            await running.until(running.supervisor.stopping.is_set)
     assert running.pid("good") is None
 
 
@@ -121,7 +121,7 @@ async def test_wrong_settings_of_a_process_are_not_tried_again(supervise: Any) -
 
     with pytest.raises(StartFailed) as failure:
         async with supervise(process("bad", "raise SystemExit(78)", probe=never)) as running:
-            await running.until(lambda: running.supervisor.stopping.is_set())
+            await running.until(running.supervisor.stopping.is_set)
     assert failure.value.status == 78
     assert not any("starting it again" in one.get("say", "") for one in running.told)
 
@@ -219,9 +219,9 @@ def test_the_guardian_spares_what_it_was_told_to_forget() -> None:
 def test_a_tied_process_ends_with_its_parent(tmp_path: Path) -> None:
     said = tmp_path / "pid"
     code = (
-        "import signal, subprocess, sys; from cli.leash import tied;"
-        "p = subprocess.Popen(['sleep', '600'], preexec_fn=tied(signal.SIGTERM), start_new_session=True);"  # noqa: E501
-        f"open({str(said)!r}, 'w').write(str(p.pid)); sys.stdout.close(); signal.pause()"
+        "import os, signal, subprocess; from cli.leash import tied;"
+        "p = subprocess.Popen(['sleep', '600'], preexec_fn=tied(signal.SIGTERM), stdout=-3);"  # noqa: E501
+        f"open({str(said)!r}, 'w').write(str(p.pid)); os.close(1); signal.pause()"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert parent.stdout is not None

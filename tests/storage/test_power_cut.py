@@ -62,6 +62,21 @@ async def check(disk, promised):
     await vault.close()
 
 
+def noteless(disk):
+    """Files whose bytes are there and whose note is not: nobody could tell what they are."""
+    seen = {
+        folder / name
+        for folder, names in disk.names.items()
+        for name in names
+        if "/files/" in f"{folder}"
+    }
+    return [
+        path
+        for path in seen
+        if path.suffix != ".json" and path.with_name(f"{path.name}.json") not in seen
+    ]
+
+
 async def steps_of_the_story():
     disk = MemoryDisk()
     await story(disk, {})
@@ -84,6 +99,7 @@ async def test_a_kill_at_any_step_then_a_second_try_then_a_power_cut_loses_nothi
         with suppress(PowerCut):
             await story(disk, promised)
         disk.cut_at, disk.held, disk.handles = 0, set(), {}
+        assert not noteless(disk)
         await check(disk, promised)
         promised = {}
         await story(disk, promised)

@@ -1,6 +1,7 @@
 """The vault's conformance suite, run on every vault there is."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,37 @@ async def test_a_cancelled_keep_ends_with_all_or_nothing(vault):
         found = await vault.find(Shelf.FILES, LINK)
         assert found in (None, Found(b"note", 2_000_000))
         await vault.remove(Shelf.FILES, LINK)
+
+
+async def test_a_cancelled_keep_waits_for_the_step_that_runs():
+    """Else its temporary file would be cleared away under a thread that still writes it."""
+
+    class Slow(MemoryDisk):
+        reached, goes_on = threading.Event(), threading.Event()
+
+        def create(self, path):
+            if self.steps > 30:
+                self.reached.set()
+                self.goes_on.wait()
+            return super().create(path)
+
+    disk = Slow()
+    vault = FolderVault(Path("/vault"), disk)
+    await vault.open()
+    disk.steps = 100
+    keeping = asyncio.create_task(keep(vault, Shelf.FILES, LINK, b"x" * 2_000_000))
+    await asyncio.to_thread(disk.reached.wait)
+    for _ in range(3):
+        keeping.cancel()
+        await asyncio.sleep(0)
+    waited = not keeping.done()
+    disk.goes_on.set()
+    assert waited
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    assert disk.entries(Path("/vault/tmp")) == []
+    assert disk.handles == {}
+    await vault.close()
 
 
 async def test_more_notes_lie_beside_the_first(vault):

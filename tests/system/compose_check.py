@@ -18,9 +18,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BEGAN = time.monotonic()
-COUNT, SECONDS = 3, 10  # pictures of the job that loses its generators, and how long each is drawn
-OURS = ("catalog", "storage", "generator-1", "generator-2", "gateway")
+COUNT, SECONDS = 3, 10  # pictures of the job that loses its generator, and how long each is drawn
+GENERATORS = ("generator-1", "generator-2")
+OURS = ("catalog", "storage", *GENERATORS, "gateway")
 
+# Runs in a generator's container.
+ASK = (
+    "import urllib.request as u; print(u.urlopen('http://127.0.0.1:7103/metrics').read().decode())"
+)
 # Runs in the gateway's container, which has grpcio: native gRPC through Envoy.
 CALLS = """
 import grpc
@@ -176,24 +181,28 @@ def survives(edge: Edge, kill: list[str]) -> None:
     watch, killed = Watch(edge, job_id), False
     for event in watch:
         if event.kind == "progress" and not killed:
+            (drawer, *_) = [name for name in GENERATORS if is_drawing(name)]
+            say(f"{drawer} draws job {job_id}; kill -9")
+            subprocess.run([*kill, drawer], check=True)
             killed = True
-            # One of the two draws it. Killed one after the other, its drawer dies in mid-job, and
-            # where that was the first, whoever took over does too.
-            for service in ("generator-1", "generator-2"):
-                say(f"job {job_id} draws; kill -9 of {service}")
-                subprocess.run([*kill, service], check=True)
     assert killed, "the job completed before anything could be killed"
-    taken_over = sql(
+    moved = sql(
         "SELECT count(*) FROM purchases WHERE (fence > 1 OR attempt > 1) "
         f"AND job_id = {int(job_id)}"
     )
-    assert int(taken_over) > 0, "no purchase was taken over: the kills hit nobody who drew"
+    assert int(moved) > 0, "no purchase changed hands: nobody who drew was killed"
     assert watch.sequences == log(event), watch.sequences
     complete(edge, job_id, event.data)
     say(
-        f"job {job_id} has exactly {COUNT} variants; {taken_over} purchases were taken over, "
+        f"job {job_id} has exactly {COUNT} variants; {moved} purchases changed hands, "
         f"its {len(watch.sequences)} events came without a gap ({watch.cuts} reconnects)"
     )
+
+
+def is_drawing(generator: str) -> bool:
+    metrics = compose("exec", "-T", generator, "python", "-c", ASK).splitlines()
+    (held,) = [line.split()[1] for line in metrics if line.startswith("studio_purchases_open ")]
+    return float(held) > 0
 
 
 def complete(edge: Edge, job_id: str, outcome: dict[str, Any]) -> None:

@@ -39,7 +39,7 @@ def test_every_point_has_a_name_of_its_own():
 def test_a_kill_here_loses_and_doubles_nothing(faulty, point):
     stack, folder = faulty
     trap = folder / point
-    scenario = SCENARIOS.get(point.partition(".")[0], plain)
+    scenario = SCENARIOS.get(point) or SCENARIOS.get(point.partition(".")[0], plain)
     job, count = scenario(stack, trap)
     stack.await_(lambda: not trap.exists())  # somebody died there
     if count is None:
@@ -104,4 +104,6 @@ SCENARIOS = {
     "lookup": unclear,
     "settle": unclear,
     "cancel": canceled,
+    "ledger.before_cancel": canceled,
+    "ledger.after_cancel": canceled,
 }

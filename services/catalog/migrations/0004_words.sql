@@ -11,7 +11,13 @@
 CREATE INDEX image_jobs_words ON image_jobs
     USING gin (to_tsvector('simple', title || ' ' || left(original_prompt, 20000)));
 CREATE INDEX image_jobs_of_project ON image_jobs (user_id, project, job_id) WHERE project <> '';
+CREATE INDEX image_jobs_of_use_case ON image_jobs (user_id, use_case, job_id) WHERE use_case <> '';
+CREATE INDEX image_jobs_of_preset ON image_jobs (user_id, preset_used, job_id)
+    WHERE preset_used <> '';
 CREATE INDEX image_jobs_by_time ON image_jobs (user_id, created_at);
+CREATE INDEX image_variants_of_model ON image_variants (user_id, model_key, variant_id);
+CREATE INDEX image_variants_rated ON image_variants (user_id, variant_id)
+    WHERE user_rating IS NOT NULL;
 CREATE INDEX purchases_never_cleared ON purchases (user_id, period) WHERE charged = 'unknown';
 
 GRANT CREATE ON SCHEMA public TO studio_ledger;

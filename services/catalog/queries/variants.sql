@@ -10,7 +10,7 @@ v.purchase_id, v.media_type, v.bytes, v.thumbhash, v.published_at, v.deleted_at
 
 -- fragment: filter
 v.user_id = $1
-  AND ($4::bigint IS NULL OR v.job_id = $4)
+  AND ($4::bigint[] IS NULL OR v.job_id = ANY ($4))
   AND ($5::boolean OR v.deleted_at IS NULL)
   AND (NOT $6::boolean OR v.is_favorite)
   AND ($7::integer IS NULL OR v.user_rating >= $7)
@@ -32,6 +32,18 @@ WHERE v.variant_id < $2 AND /*filter*/
   AND ($15::bigint[] IS NULL OR v.variant_id = ANY ($15))
 ORDER BY v.variant_id DESC
 LIMIT $3;
+
+-- name: jobs_labelled
+-- The newest jobs with labels. Where they are few, their variants are looked up by job; where
+-- they are many, the newest variants are walked through, and soon fill a page.
+SELECT job_id
+FROM image_jobs
+WHERE user_id = $1
+  AND ($3::text IS NULL OR project = $3)
+  AND ($4::text IS NULL OR use_case = $4)
+  AND ($5::text IS NULL OR preset_used = $5)
+ORDER BY job_id DESC
+LIMIT $2;
 
 -- name: find_variants
 -- The user is the transaction's: see 0004_words.sql.

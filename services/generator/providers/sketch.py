@@ -11,10 +11,10 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
 
 from chassis.errors import Exhausted, Fault
 from services.generator import provider as seam
+from services.generator.sketching.easel import Easel
 from services.generator.sketching.scene import Scene, compose
 
 INDEX = 1024  # bytes
@@ -23,27 +23,12 @@ _RECEIPT = "receipt:"
 _MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
-class Draws(Protocol):
-    """What turns a scene into a file, off the event loop."""
-
-    async def draw(
-        self,
-        scene: Scene,
-        media_type: str,
-        *,
-        seconds: float,
-        report: Callable[[float], None],
-        pause: Callable[[float], Awaitable[None]],
-    ) -> bytes:
-        """Return the file; *report* hears the share of rows that are drawn, 0 to 1."""
-
-
 class Sketch:
     """Draws on *easel*; *pause* waits where the drawing is paced."""
 
     def __init__(
         self,
-        easel: Draws,
+        easel: Easel,
         receipts: seam.Receipts,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -95,7 +80,7 @@ class Sketch:
             )
         except asyncio.CancelledError as stopped:
             raise seam.Refused("stopped before it was drawn") from stopped
-        except OSError as error:  # a child that draws has died, and not of this picture
+        except (OSError, RuntimeError) as error:  # no process to draw in, or we are about to end
             raise seam.Unavailable(f"nobody could draw it: {error}", retry_after=1) from error
         except Exception as error:
             raise seam.Refused(f"it cannot be drawn: {type(error).__name__}: {error}") from error

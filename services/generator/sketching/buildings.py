@@ -1,5 +1,7 @@
 """What people put up: each motif stands on its origin and is 1000 units high."""
 
+# ruff: noqa: ARG001, PLR0917  # all motifs have one signature, and coordinates come in numbers
+
 from services.generator.sketching import sky
 from services.generator.sketching.colour import Colour, mix, parse, shade
 from services.generator.sketching.dice import Dice
@@ -7,6 +9,7 @@ from services.generator.sketching.pen import Pen, arc
 
 _LAMP = parse("ffe2a0")
 _GLASS = parse("55646e")
+_SMALLEST_LIT = 100  # fine pixels of a tower; below, its windows are too small to be seen
 
 
 def _window(pen: Pen, left: int, top: int, right: int, bottom: int) -> None:
@@ -38,8 +41,18 @@ def _beam(pen: Pen) -> None:
     alpha = 60 if pen.palette.dark else 34
     for way in (-1, 1):
         for spread in (60, 150):
-            pen.fill(_LAMP, [(20 * way, -830), (20 * way, -800), (1900 * way, -760 + spread * 2), (1900 * way, -900 - spread)],
-                     alpha=alpha, shines=True, plain=True)  # fmt: skip
+            pen.fill(
+                _LAMP,
+                [
+                    (20 * way, -830),
+                    (20 * way, -800),
+                    (1900 * way, -760 + spread * 2),
+                    (1900 * way, -900 - spread),
+                ],
+                alpha=alpha,
+                shines=True,
+                plain=True,
+            )
 
 
 def house(pen: Pen, dice: Dice, colour: Colour) -> None:
@@ -64,8 +77,16 @@ def house(pen: Pen, dice: Dice, colour: Colour) -> None:
 def _smoke(pen: Pen, x: int, y: int) -> None:
     pale = mix(pen.palette.haze, parse("ffffff"), 40)
     for step in range(6):
-        pen.oval(pale, x + step * step * 9, y - 40 - step * 95, 34 + step * 17, 30 + step * 12,
-                 alpha=150 - step * 20, shines=True, plain=True)  # fmt: skip
+        pen.oval(
+            pale,
+            x + step * step * 9,
+            y - 40 - step * 95,
+            34 + step * 17,
+            30 + step * 12,
+            alpha=150 - step * 20,
+            shines=True,
+            plain=True,
+        )
 
 
 def castle(pen: Pen, dice: Dice, colour: Colour) -> None:
@@ -177,8 +198,19 @@ def tent(pen: Pen, dice: Dice, colour: Colour) -> None:
     sky.glow(pen.sheet, x, y, pen.size * 9 // 10, parse("ffab4a"), 60)
     for left, right in ((-900, -640), (-640, -900)):
         pen.line(parse("5a3a26"), [(left, 0), (right, -70)], 46)
-    pen.fill(parse("ff8a34"), [(-870, -40), (-850, -230), (-790, -160), (-755, -390), (-700, -170), (-650, -240), (-650, -40)],
-             shines=True)  # fmt: skip
+    pen.fill(
+        parse("ff8a34"),
+        [
+            (-870, -40),
+            (-850, -230),
+            (-790, -160),
+            (-755, -390),
+            (-700, -170),
+            (-650, -240),
+            (-650, -40),
+        ],
+        shines=True,
+    )
     pen.fill(
         parse("ffe08a"),
         [(-820, -40), (-790, -130), (-755, -230), (-715, -120), (-700, -40)],
@@ -204,14 +236,16 @@ def skyline(pen: Pen, dice: Dice, colour: Colour, *, lamps: bool) -> None:
         wide, high = dice.between(90, 210), dice.between(260, 760)
         if dice.chance(18):
             high = dice.between(760, 1000)
-        _block(pen, dice, colour, x, wide, high, lamps)
+        _block(pen, dice, colour, x, wide, high, lamps=lamps)
         x += wide + (dice.between(0, 60) if dice.chance(35) else -dice.between(0, 30))
 
 
-def _block(pen: Pen, dice: Dice, colour: Colour, x: int, wide: int, high: int, lamps: bool) -> None:
+def _block(
+    pen: Pen, dice: Dice, colour: Colour, x: int, wide: int, high: int, *, lamps: bool
+) -> None:
     points = [pen.at(px, py) for px, py in _roof(dice, x, wide, high)]
     pen.sheet.polygon(points, colour)
-    if not lamps:
+    if not lamps or pen.size < _SMALLEST_LIT:
         return
     lit = mix(_LAMP, pen.palette.glow, dice.between(0, 40))
     off = mix(colour, pen.palette.haze, 16)
@@ -232,10 +266,22 @@ def _roof(dice: Dice, x: int, wide: int, high: int) -> list[tuple[int, int]]:
     tops: tuple[list[tuple[int, int]], ...] = (
         [(x, -high), (right, -high)],
         [(x, -high), (right, -high)],
-        [(x, -high), (x + wide // 4, -high), (x + wide // 4, -high - 50), (right - wide // 4, -high - 50),
-         (right - wide // 4, -high), (right, -high)],
-        [(x, -high), (middle - 4, -high - 60), (middle - 4, -high - 150), (middle + 4, -high - 150),
-         (middle + 4, -high - 60), (right, -high)],
+        [
+            (x, -high),
+            (x + wide // 4, -high),
+            (x + wide // 4, -high - 50),
+            (right - wide // 4, -high - 50),
+            (right - wide // 4, -high),
+            (right, -high),
+        ],
+        [
+            (x, -high),
+            (middle - 4, -high - 60),
+            (middle - 4, -high - 150),
+            (middle + 4, -high - 150),
+            (middle + 4, -high - 60),
+            (right, -high),
+        ],
         [(x, -high - wide // 3), (right, -high)],
-    )  # fmt: skip
+    )
     return [(x, 60), *dice.pick(tops), (right, 60)]

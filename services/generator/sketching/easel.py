@@ -27,11 +27,11 @@ Report = Callable[[float], None]
 Pause = Callable[[float], Awaitable[object]]
 
 
-class DrawingFailed(Exception):
+class DrawingError(Exception):
     """There is no picture, and asking again for the same one will not help."""
 
 
-class _Gone(Exception):
+class _GoneError(Exception):
     """The child died before it answered."""
 
 
@@ -54,9 +54,10 @@ class _Child:
         )  # fmt: skip
 
     async def ask(self, work: Work, report: Report) -> bytes:
-        """The child's answer; raises _Gone where it dies first."""
+        """The child's answer; raises _GoneError where it dies first."""
         requests, answers = self.process.stdin, self.process.stdout
-        assert requests is not None and answers is not None
+        assert requests is not None
+        assert answers is not None
         request = pickle.dumps(work)
         try:
             requests.write(LENGTH.pack(len(request)) + request)
@@ -68,12 +69,10 @@ class _Child:
                     break
                 report(LENGTH.unpack(body)[0] / BANDS)
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise _Gone from error
+            raise _GoneError from error
         if kind == ANSWER:
             return body
-        raise DrawingFailed(
-            f"the picture cannot be drawn: {body.decode()}; change its size or style"
-        )
+        raise DrawingError(f"it cannot be drawn: {body.decode()}; change its size or style")
 
     def dismiss(self) -> None:
         """End politely: a child without input ends."""
@@ -120,7 +119,7 @@ class Easel:
         """
         The file with *scene* in it, after about *seconds*; *report* hears the share that is drawn.
 
-        Raises DrawingFailed where there can be no picture, RuntimeError on a closed easel.
+        Raises DrawingError where there can be no picture, RuntimeError on a closed easel.
         """
         heard = 0.0
 
@@ -168,9 +167,9 @@ class Easel:
                 child = await self._child()
                 try:
                     answer = await child.ask(work, report)
-                except _Gone:
+                except _GoneError:
                     self._end(child)
-                except DrawingFailed:
+                except DrawingError:
                     self._rest(child)
                     raise
                 except BaseException:  # cancelled: nobody waits for what it is drawing
@@ -179,8 +178,8 @@ class Easel:
                 else:
                     self._rest(child)
                     return answer
-        raise DrawingFailed(
-            f"{_TRIES} drawing processes died over this picture; make sure that there is memory left"
+        raise DrawingError(
+            f"{_TRIES} drawing processes died over one picture; see that there is memory left"
         )
 
     async def _child(self) -> _Child:

@@ -114,8 +114,13 @@ class Quill(paint.Brush):
         """A margin of bare paper with a ruled edge."""
         margin, low = sheet.unit // 64 * FINE, -self.top
         right, bottom = sheet.width - 1, sheet.height - 1 - self.top
-        for left, top, to, end in ((0, low, right, low + margin), (0, bottom - margin, right, bottom),
-                                   (0, low, margin, bottom), (right - margin, low, right, bottom)):  # fmt: skip
+        strips = (
+            (0, low, right, low + margin),
+            (0, bottom - margin, right, bottom),
+            (0, low, margin, bottom),
+            (right - margin, low, right, bottom),
+        )
+        for left, top, to, end in strips:
             self.solid.rectangle((left, top, to, end), fill=_PAPER)
             self.map.rectangle((left // FINE, top // FINE, to // FINE, end // FINE), fill=0)
         line = (margin, low + margin, right - margin, bottom - margin)

@@ -5,6 +5,8 @@ A line names a thing, then the words for it. A plural in -s or -es need not be l
 of scripts without spaces are found inside longer runs of text.
 """
 
+# ruff: noqa: E501  # a line for each thing
+
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -216,7 +218,7 @@ class Heard(NamedTuple):
 
     word: str
     meanings: tuple[Meaning, ...]
-    count: int
+    many: int
     absent: bool
 
 
@@ -259,15 +261,15 @@ def listen(text: str) -> Iterator[Heard]:
         elif word.isdecimal():
             count = min(9, max(1, int(word[:4])))
         elif word not in _SMALL:
-            for heard in _understand(word, count, absent):
+            for heard in _understand(word, count, absent=absent):
                 yield heard
                 if not any(meaning.kind == "hue" for meaning in heard.meanings):
                     count, absent = 1, False
 
 
-def _understand(word: str, count: int, absent: bool) -> Iterator[Heard]:
+def _understand(word: str, count: int, *, absent: bool) -> Iterator[Heard]:
     if ord(word[0]) >= 0x3040:
-        yield from _inside(word, count, absent)
+        yield from _inside(word, count, absent=absent)
     elif word in _KNOWN:
         plural = word.endswith("s") and word[:-1] in _KNOWN
         yield Heard(word, _KNOWN[word], 3 if plural and count == 1 else count, absent)
@@ -275,7 +277,7 @@ def _understand(word: str, count: int, absent: bool) -> Iterator[Heard]:
         yield Heard(word, _KNOWN[stem], 3 if count == 1 else count, absent)
     elif "-" in word:
         for part in word.split("-"):
-            yield from _understand(part, count, absent)
+            yield from _understand(part, count, absent=absent)
     else:
         yield Heard(word, (), 1, absent)
 
@@ -290,7 +292,7 @@ def _stem(word: str) -> str | None:
     return None
 
 
-def _inside(run: str, count: int, absent: bool) -> Iterator[Heard]:
+def _inside(run: str, count: int, *, absent: bool) -> Iterator[Heard]:
     """Known words in a run of text without spaces, the longest first at each place."""
     at, found = 0, False
     while at < len(run):

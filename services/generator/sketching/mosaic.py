@@ -13,7 +13,8 @@ from services.generator.sketching.pen import FINE, Point, Sheet
 from services.generator.sketching.scene import Scene
 from services.generator.sketching.stage import set_stage
 
-_ROWS = 46  # tiles along the shorter side
+_ROWS = 46  # tiles along the shorter side, where they are not too small
+_SMALLEST = 17  # fine pixels of a tile's side; below, the grout swallows it
 _DETAIL = 3  # pixels of the small painting to a tile
 _BUSY = 120  # difference in the sum of red, green and blue that breaks a tile up
 
@@ -31,7 +32,8 @@ class Tiles:
 
     def __init__(self, scene: Scene) -> None:
         self.width, self.height = scene.width * FINE, scene.height * FINE
-        self.side = max(8, min(self.width, self.height) // _ROWS)
+        short = min(self.width, self.height)
+        self.side = short // min(_ROWS, short // _SMALLEST)
         self.wide = max(8, self.width * _DETAIL // self.side)
         self.high = max(8, self.height * _DETAIL // self.side)
         small = set_stage(replace(scene, width=self.wide, height=self.high))
@@ -60,12 +62,14 @@ class Tiles:
         row_high, shake, dice = self.side * 87 // 100, self.side * 26 // 100, self.dice
         return [
             [
-                (column * self.side + (row % 2) * self.side // 2 + dice.between(-shake, shake),
-                 row * row_high + dice.between(-shake, shake))
+                (
+                    column * self.side + (row % 2) * self.side // 2 + dice.between(-shake, shake),
+                    row * row_high + dice.between(-shake, shake),
+                )
                 for column in range(-2, self.width // self.side + 3)
             ]
             for row in range(-2, self.height // row_high + 3)
-        ]  # fmt: skip
+        ]
 
     def lay(self) -> Sheet:
         grid = self.grid()

@@ -1,9 +1,17 @@
-"""Every subject the painter knows: how it is drawn, where it belongs, how big and in what colours."""
+"""Every subject the painter knows: how it is drawn, where it belongs, its size and colours."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from services.generator.sketching import buildings, creatures, plants, things
+from services.generator.sketching import (
+    buildings,
+    creatures,
+    plants,
+    swimming,
+    things,
+    vehicles,
+    winged,
+)
 from services.generator.sketching.colour import Colour, parse
 from services.generator.sketching.dice import Dice
 from services.generator.sketching.palette import TINTS, Palette
@@ -11,7 +19,7 @@ from services.generator.sketching.pen import Pen
 
 
 class Motif(NamedTuple):
-    """A drawing with its place (ground, water, air, far) and size, per mille of the sheet's unit."""
+    """A drawing, its place (ground, water, air, perch, far) and size, per mille of the unit."""
 
     draw: Callable[[Pen, Dice, Colour], None]
     place: str
@@ -44,21 +52,21 @@ MOTIFS: dict[str, Motif] = {
     "deer": Motif(creatures.deer, "ground", 350, "b5793f 9a6238"),
     "horse": Motif(creatures.horse, "ground", 360, "8a5233 5b3a2e d9c4a0 f1eadc"),
     "elephant": Motif(creatures.elephant, "ground", 380, "8f949e a09aa0"),
-    "bird": Motif(creatures.bird, "air", 120, "f7f1e4 3a3f52 e4572e"),
-    "owl": Motif(creatures.owl, "perch", 270, "8f6a4a a8845c 6f6a70"),
-    "whale": Motif(creatures.whale, "water", 250, "3d5a80 4a6f8a"),
-    "fish": Motif(creatures.fish, "water", 300, "f08a3a e4572e f2b632 5aa9c9"),
-    "butterfly": Motif(creatures.butterfly, "air", 220, "f2a03a 5a8fd9 e0609a f2c94c"),
-    "dragon": Motif(creatures.dragon, "air", 300, "3f8a5a a8323a 4a5fa8"),
+    "bird": Motif(winged.bird, "air", 120, "f7f1e4 3a3f52 e4572e"),
+    "owl": Motif(winged.owl, "perch", 270, "8f6a4a a8845c 6f6a70"),
+    "whale": Motif(swimming.whale, "water", 250, "3d5a80 4a6f8a"),
+    "fish": Motif(swimming.fish, "water", 300, "f08a3a e4572e f2b632 5aa9c9"),
+    "butterfly": Motif(winged.butterfly, "air", 220, "f2a03a 5a8fd9 e0609a f2c94c"),
+    "dragon": Motif(winged.dragon, "air", 300, "3f8a5a a8323a 4a5fa8"),
     "robot": Motif(things.robot, "ground", 400, "6fa8b8 c9c2b4 e08a4a 7fb08a"),
     "person": Motif(things.person, "ground", 300, "c8443c 33527a e0a33a 4f7a5f"),
-    "rocket": Motif(things.rocket, "air", 380, "d1453b e0752e 2f7fb0"),
-    "balloon": Motif(things.balloon, "air", 330, "e4572e f2b632 2f8f9d c8447a 4f7fc0"),
-    "train": Motif(things.train, "ground", 130, "a8323a 2f5f50 33527a"),
-    "car": Motif(things.car, "ground", 150, "d1453b 3f7fa8 f2b632 5aa08a"),
-    "bicycle": Motif(things.bicycle, "ground", 220, "d1453b 2f8f9d f2b632"),
-    "boat": Motif(things.boat, "water", 320, "d1453b e0a33a 2f7fa8 e8794a"),
-    "ship": Motif(things.ship, "water", 220, "b5363a 33527a 9a4a2e"),
+    "rocket": Motif(vehicles.rocket, "air", 380, "d1453b e0752e 2f7fb0"),
+    "balloon": Motif(vehicles.balloon, "air", 330, "e4572e f2b632 2f8f9d c8447a 4f7fc0"),
+    "train": Motif(vehicles.train, "ground", 130, "a8323a 2f5f50 33527a"),
+    "car": Motif(vehicles.car, "ground", 150, "d1453b 3f7fa8 f2b632 5aa08a"),
+    "bicycle": Motif(vehicles.bicycle, "ground", 220, "d1453b 2f8f9d f2b632"),
+    "boat": Motif(vehicles.boat, "water", 320, "d1453b e0a33a 2f7fa8 e8794a"),
+    "ship": Motif(vehicles.ship, "water", 220, "b5363a 33527a 9a4a2e"),
     "lantern": Motif(things.lantern, "ground", 400),
     "umbrella": Motif(things.umbrella, "ground", 330, "d1453b f2b632 3f6fb0 c8447a"),
     "kite": Motif(things.kite, "air", 200, "e4572e f2b632 3f8fb0"),

@@ -1,5 +1,9 @@
 """What grows: each motif stands on its origin and is 1000 units high."""
 
+# ruff: noqa: ARG001, PLR0917  # all motifs have one signature, and coordinates come in numbers
+
+from itertools import pairwise
+
 from services.generator.sketching import terrain
 from services.generator.sketching.colour import Colour, mix, parse, shade
 from services.generator.sketching.dice import TURN, Dice, cosine, sine
@@ -11,8 +15,23 @@ _LEAF = parse("4f8a4c")
 
 def tree(pen: Pen, dice: Dice, colour: Colour) -> None:
     """A broad crown of leaves in *colour*."""
-    pen.fill(_BARK, [(-60, 10), (-36, -300), (-150, -480), (-120, -500), (-10, -380), (20, -520), (60, -520),
-                     (44, -360), (150, -500), (176, -476), (52, -290), (70, 10)])  # fmt: skip
+    pen.fill(
+        _BARK,
+        [
+            (-60, 10),
+            (-36, -300),
+            (-150, -480),
+            (-120, -500),
+            (-10, -380),
+            (20, -520),
+            (60, -520),
+            (44, -360),
+            (150, -500),
+            (176, -476),
+            (52, -290),
+            (70, 10),
+        ],
+    )
     blobs = [
         (dice.between(-290, 290), dice.between(-820, -520), dice.between(150, 215))
         for _ in range(9)
@@ -97,9 +116,15 @@ def cactus(pen: Pen, dice: Dice, colour: Colour) -> None:
 
 def _stem(pen: Pen, colour: Colour, points: list[tuple[int, int]], width: int) -> None:
     half = width // 2
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
-        pen.box(colour, min(ax, bx) - half, min(ay, by) - (half if ay == by else 0), max(ax, bx) + half,
-                max(ay, by) + (half if ay == by else 0), plain=True)  # fmt: skip
+    for (ax, ay), (bx, by) in pairwise(points):
+        pen.box(
+            colour,
+            min(ax, bx) - half,
+            min(ay, by) - (half if ay == by else 0),
+            max(ax, bx) + half,
+            max(ay, by) + (half if ay == by else 0),
+            plain=True,
+        )
     for x, y in points:
         if y < 0:
             pen.oval(colour, x, y, half, half, plain=True)
@@ -122,8 +147,16 @@ def _bloom(pen: Pen, dice: Dice, colour: Colour, kind: int) -> None:
         leaf = [(0, -20), (170 * way, -230), (200 * way, -470), (60 * way, -300)]
         pen.fill(shade(_LEAF, 8 * way), smooth(leaf))
     if kind == 0:
-        cup = [(sway - 130, -930), (sway - 75, -850), (sway, -960), (sway + 75, -850), (sway + 130, -930),
-               (sway + 120, -740), (sway, -660), (sway - 120, -740)]  # fmt: skip
+        cup = [
+            (sway - 130, -930),
+            (sway - 75, -850),
+            (sway, -960),
+            (sway + 75, -850),
+            (sway + 130, -930),
+            (sway + 120, -740),
+            (sway, -660),
+            (sway - 120, -740),
+        ]
         pen.fill(colour, cup)
         pen.fill(
             shade(colour, -18),

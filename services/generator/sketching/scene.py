@@ -5,6 +5,8 @@ The same words, seed and size make the same scene on every machine; the style ch
 drawn and not what is in it. Words that the painter does not know still steer the composition.
 """
 
+# ruff: noqa: PLR0917  # the arguments are those of the model
+
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,20 +19,48 @@ _SUBJECTS, _STRANGE = 4, 6  # the most that one picture holds
 
 # Where a subject feels at home, for prompts that name no place.
 _HOMES = {
-    "lighthouse": "sea", "boat": "sea", "ship": "sea", "whale": "sea", "fish": "sea", "palm": "sea",
-    "cactus": "desert", "pyramid": "desert", "pine": "mountains", "tent": "mountains", "deer": "forest",
-    "owl": "forest", "fox": "forest", "mushroom": "forest", "castle": "mountains", "dragon": "mountains",
-    "windmill": "meadow", "horse": "meadow", "rabbit": "meadow", "flower": "meadow", "butterfly": "meadow",
-    "house": "hills", "tree": "hills", "rocket": "space", "robot": "city", "car": "city", "lantern": "city",
-    "bridge": "river", "elephant": "desert", "bicycle": "city", "umbrella": "city", "train": "mountains",
-}  # fmt: skip
+    "lighthouse": "sea",
+    "boat": "sea",
+    "ship": "sea",
+    "whale": "sea",
+    "fish": "sea",
+    "palm": "sea",
+    "cactus": "desert",
+    "pyramid": "desert",
+    "pine": "mountains",
+    "tent": "mountains",
+    "deer": "forest",
+    "owl": "forest",
+    "fox": "forest",
+    "mushroom": "forest",
+    "castle": "mountains",
+    "dragon": "mountains",
+    "windmill": "meadow",
+    "horse": "meadow",
+    "rabbit": "meadow",
+    "flower": "meadow",
+    "butterfly": "meadow",
+    "house": "hills",
+    "tree": "hills",
+    "rocket": "space",
+    "robot": "city",
+    "car": "city",
+    "lantern": "city",
+    "bridge": "river",
+    "elephant": "desert",
+    "bicycle": "city",
+    "umbrella": "city",
+    "train": "mountains",
+}
+_VIEWS = ("hills", "mountains", "lake", "meadow", "sea")  # where no place is named
+_DREAMS = ("abstract", "abstract", "hills", "mountains", "lake", "desert", "sea")  # nor anything
 
 
 class Subject(NamedTuple):
     """Something to look at, how many of it, and its colour's name or ""."""
 
     name: str
-    count: int = 1
+    many: int = 1
     hue: str = ""
 
 
@@ -79,7 +109,7 @@ class _Words:
             if name in self._banned:
                 continue
             if kind == "subject":
-                self.subjects.setdefault(name, Subject(name, heard.count, hue))
+                self.subjects.setdefault(name, Subject(name, heard.many, hue))
                 hue = ""
             elif kind == "hue":
                 self._hue = name
@@ -124,9 +154,19 @@ def compose(
     )
     _fill_air(air, hour, banned, terrain, dice)
     return Scene(
-        width, height, style, digest("picture", seed, prompt, negative_prompt), hour, terrain, water,
-        frozenset(air), tuple(words.named["mood"]), words.hue, subjects, tuple(words.strange),
-    )  # fmt: skip
+        width,
+        height,
+        style,
+        digest("picture", seed, prompt, negative_prompt),
+        hour,
+        terrain,
+        water,
+        frozenset(air),
+        tuple(words.named["mood"]),
+        words.hue,
+        subjects,
+        tuple(words.strange),
+    )
 
 
 def _place(
@@ -135,17 +175,10 @@ def _place(
     """The land behind, and whether there is water before it."""
     places = [*words.named["terrain"], *(_HOMES[s.name] for s in subjects if s.name in _HOMES)]
     places = [place for place in places if place not in banned]
-    if not places and not subjects and words.strange:
-        places = [
-            dice.pick(("abstract", "abstract", "hills", "mountains", "lake", "desert", "sea"))
-        ]
     if not places:
-        places = [
-            dice.pick(
-                [p for p in ("hills", "mountains", "lake", "meadow", "sea") if p not in banned]
-                or ["hills"]
-            )
-        ]
+        lost = not subjects and words.strange
+        anywhere = [place for place in (_DREAMS if lost else _VIEWS) if place not in banned]
+        places = [dice.pick(anywhere or ["abstract"])]
     swims = any(subject.name in ("boat", "ship", "whale", "fish") for subject in subjects)
     water = swims or any(place in ("sea", "lake", "river") for place in places)
     land = next((place for place in places if place not in ("sea", "lake", "river")), "")

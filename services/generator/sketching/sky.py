@@ -1,5 +1,7 @@
 """What hangs in the air: sun, moon, stars, clouds and weather."""
 
+# ruff: noqa: PLR0917  # coordinates come in numbers
+
 from services.generator.sketching.colour import WHITE, Colour, mix, parse, shade
 from services.generator.sketching.dice import TURN, Dice, cosine, sine
 from services.generator.sketching.pen import Pen, Puff, Sheet, arc, smooth
@@ -14,14 +16,27 @@ def sun(sheet: Sheet, x: int, y: int, radius: int, *, sliced: bool) -> None:
     light = sheet.palette.light
     glow(sheet, x, y, radius * 6, sheet.palette.glow, 74)
     glow(sheet, x, y, radius * 5 // 2, light, 60)
-    sheet.oval((x - radius * 23 // 20, y - radius * 23 // 20, x + radius * 23 // 20, y + radius * 23 // 20),
-               light, 46, plain=True)  # fmt: skip
+    sheet.oval(
+        (
+            x - radius * 23 // 20,
+            y - radius * 23 // 20,
+            x + radius * 23 // 20,
+            y + radius * 23 // 20,
+        ),
+        light,
+        46,
+        plain=True,
+    )
     sheet.oval((x - radius, y - radius, x + radius, y + radius), light)
     if sliced:
         for part in range(5):
             top = y + radius * (4 + part * 20) // 100
-            sheet.rows(top, top + radius * (3 + part * 2) // 100, (mix(sheet.palette.sky[2], light, 12), 255),
-                       (mix(sheet.palette.sky[2], light, 12), 255))  # fmt: skip
+            sheet.rows(
+                top,
+                top + radius * (3 + part * 2) // 100,
+                (mix(sheet.palette.sky[2], light, 12), 255),
+                (mix(sheet.palette.sky[2], light, 12), 255),
+            )
 
 
 def moon(sheet: Sheet, dice: Dice, x: int, y: int, radius: int) -> None:
@@ -46,8 +61,15 @@ def moon(sheet: Sheet, dice: Dice, x: int, y: int, radius: int) -> None:
     for _ in range(5):
         angle, away = dice.between(0, TURN), dice.between(100, 620)
         size = dice.between(90, 260)
-        pen.oval(seas, away * cosine(angle) // TURN, away * sine(angle) // TURN, size, size * 9 // 10,
-                 shines=True, plain=True)  # fmt: skip
+        pen.oval(
+            seas,
+            away * cosine(angle) // TURN,
+            away * sine(angle) // TURN,
+            size,
+            size * 9 // 10,
+            shines=True,
+            plain=True,
+        )
 
 
 def stars(sheet: Sheet, dice: Dice, bottom: int, many: int) -> None:
@@ -68,15 +90,27 @@ def stars(sheet: Sheet, dice: Dice, bottom: int, many: int) -> None:
         ]
         sheet.dots(spots, light, radius, alpha)
     for _ in range(many // 30):
-        sparkle(sheet, dice.between(0, sheet.width), bottom * dice.between(2, 70) // 100,
-                unit * dice.between(8, 17) // 1000)  # fmt: skip
+        sparkle(
+            sheet,
+            dice.between(0, sheet.width),
+            bottom * dice.between(2, 70) // 100,
+            unit * dice.between(8, 17) // 1000,
+        )
 
 
 def sparkle(sheet: Sheet, x: int, y: int, size: int) -> None:
     """A star with four points."""
     waist = max(1, size // 7)
-    points = [(x, y - size), (x + waist, y - waist), (x + size, y), (x + waist, y + waist),
-              (x, y + size), (x - waist, y + waist), (x - size, y), (x - waist, y - waist)]  # fmt: skip
+    points = [
+        (x, y - size),
+        (x + waist, y - waist),
+        (x + size, y),
+        (x + waist, y + waist),
+        (x, y + size),
+        (x - waist, y + waist),
+        (x - size, y),
+        (x - waist, y - waist),
+    ]
     sheet.polygon(points, mix(sheet.palette.light, WHITE, 50), plain=True)
 
 
@@ -110,8 +144,16 @@ def cumulus(sheet: Sheet, dice: Dice, x: int, y: int, wide: int) -> None:
         )
     points.append((x + wide, y))
     sheet.polygon(points, colour)
-    sheet.polygon([(x - wide, y), (x + wide, y), (x + wide * 3 // 4, y - wide // 16), (x - wide * 3 // 4, y - wide // 16)],
-                  mix(colour, sheet.palette.sky[1], 26), plain=True)  # fmt: skip
+    sheet.polygon(
+        [
+            (x - wide, y),
+            (x + wide, y),
+            (x + wide * 3 // 4, y - wide // 16),
+            (x - wide * 3 // 4, y - wide // 16),
+        ],
+        mix(colour, sheet.palette.sky[1], 26),
+        plain=True,
+    )
 
 
 def rain(sheet: Sheet, dice: Dice, many: int) -> None:
@@ -202,8 +244,13 @@ def planet(sheet: Sheet, dice: Dice, x: int, y: int, radius: int, colour: Colour
             plain=True,
         )
     dark = arc(0, 0, 1000, 1000, -60, 120, 24)
-    pen.fill(sheet.palette.near, [*dark, *((px - 330, py - 200) for px, py in reversed(dark[2:-2]))],
-             alpha=90, shines=True, plain=True)  # fmt: skip
+    pen.fill(
+        sheet.palette.near,
+        [*dark, *((px - 330, py - 200) for px, py in reversed(dark[2:-2]))],
+        alpha=90,
+        shines=True,
+        plain=True,
+    )
     if ringed:
         outer, inner = (
             arc(x, y, wide, high, -12, 192, 40),

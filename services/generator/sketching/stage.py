@@ -4,16 +4,17 @@ From a scene to a sheet: where the light stands, what lies behind, who stands wh
 The order of drawing is the order of distance: sky, far land, water, near land, subjects, weather.
 """
 
-from services.generator.sketching import abstract, buildings, creatures, sky, terrain, water
-from services.generator.sketching.colour import WHITE, Colour, mix, parse, shade
+# ruff: noqa: PLR0917  # coordinates come in numbers
+
+from services.generator.sketching import abstract, buildings, sky, terrain, water, winged
+from services.generator.sketching.colour import WHITE, mix, parse, shade
+from services.generator.sketching.crowd import Crowd
 from services.generator.sketching.dice import TURN, Dice, sine
-from services.generator.sketching.motifs import MOTIFS, Motif, colour_of
+from services.generator.sketching.motifs import MOTIFS
 from services.generator.sketching.palette import choose
 from services.generator.sketching.pen import FINE, Pen, Sheet
 from services.generator.sketching.scene import Scene
 from services.generator.sketching.terrain import Land
-
-_CROWD = 7  # the most of one subject
 
 
 class Stage:
@@ -49,7 +50,7 @@ class Stage:
             self.foreground()
             if not self.scene.subjects:
                 abstract.emblems(self.sheet, self.scene.strange[:2])
-        self.subjects()
+        Crowd(self.scene, self.sheet, self.ground, self.left).gather()
         self.weather()
         return self.sheet
 
@@ -144,8 +145,14 @@ class Stage:
             sheet.palette.sky[2],
             20,
         )
-        sky.planet(sheet, dice, self.across(dice.between(58, 78)), sheet.height * dice.between(22, 38) // 100,
-                   sheet.unit * dice.between(90, 165) // 1000, hue)  # fmt: skip
+        sky.planet(
+            sheet,
+            dice,
+            self.across(dice.between(58, 78)),
+            sheet.height * dice.between(22, 38) // 100,
+            sheet.unit * dice.between(90, 165) // 1000,
+            hue,
+        )
 
     def _marvels(self, dice: Dice) -> None:
         """What was asked for by name in the sky."""
@@ -161,12 +168,24 @@ class Stage:
                     sheet.horizon * dice.between(20, 65) // 100,
                 )
         if "planet" in air and self.scene.terrain != "space":
-            sky.planet(sheet, dice, self.across(72), sheet.horizon * 32 // 100, unit * 12 // 100,
-                       mix(sheet.palette.accent, sheet.palette.sky[2], 25))  # fmt: skip
+            sky.planet(
+                sheet,
+                dice,
+                self.across(72),
+                sheet.horizon * 32 // 100,
+                unit * 12 // 100,
+                mix(sheet.palette.accent, sheet.palette.sky[2], 25),
+            )
         if "fireworks" in air:
             for hue in ("ffd166", "ff6b8a", "6fe0d0", "c9a0ff"):
-                sky.fireworks(sheet, dice, dice.between(10, 90) * sheet.width // 100,
-                              sheet.horizon * dice.between(14, 62) // 100, unit * dice.between(8, 17) // 100, parse(hue))  # fmt: skip
+                sky.fireworks(
+                    sheet,
+                    dice,
+                    dice.between(10, 90) * sheet.width // 100,
+                    sheet.horizon * dice.between(14, 62) // 100,
+                    unit * dice.between(8, 17) // 100,
+                    parse(hue),
+                )
         if "storm" in air:
             sky.lightning(sheet, dice, self.across(dice.between(28, 72)), 0, sheet.horizon)
 
@@ -206,34 +225,44 @@ class Stage:
             ridge = _cone(ridge)
         land = Land(sheet, ridge, foot, high, colour)
         land.draw(sheet.height)
-        self._cover(dice, kind, land, layer, high)
+        self._cover(dice, kind, land, layer)
         land.hatched(dice, shade(colour, -45), high // 3)
         mist = 62 if "mist" in self.scene.air or "misty" in self.scene.moods else 34
         base = mix(sheet.palette.haze, colour, 30)
         sheet.rows(foot - high * 6 // 10, foot + high // 5, (base, 0), (base, 255 * mist // 100))
 
-    def _cover(self, dice: Dice, kind: str, land: Land, layer: int, high: int) -> None:
+    def _cover(self, dice: Dice, kind: str, land: Land, layer: int) -> None:
         sheet, lit = self.sheet, terrain.sunlit(self.sheet, land.colour, 30)
         if kind in ("mountains", "volcano"):
             snowy = layer == 0 or "snow" in self.scene.air
-            land.faces(dice, lit, self.left, mix(sheet.palette.haze, WHITE, 66) if snowy else None)
+            white = mix(sheet.palette.haze, WHITE, 66) if snowy else None
+            land.faces(dice, lit, white, from_left=self.left)
         elif kind == "desert":
             land.shadow_side(dice, mix(land.colour, sheet.palette.near, 30), sheet.height)
         elif kind == "forest":
             land.pines(dice, land.colour, sheet.unit * (7 + 5 * layer) // 100, 92)
         elif kind in ("hills", "meadow"):
-            land.facets(dice, terrain.sunlit(sheet, land.colour, 16), self.left, 30)
+            land.facets(dice, terrain.sunlit(sheet, land.colour, 16), 30, from_left=self.left)
         if kind == "volcano" and layer == 0:
-            self._eruption(dice, land)
+            self._eruption(land)
 
-    def _eruption(self, dice: Dice, land: Land) -> None:
+    def _eruption(self, land: Land) -> None:
         x, y = self.sheet.width // 2, land.y(self.sheet.width // 2)
         unit = self.sheet.unit
         sky.glow(self.sheet, x, y, unit // 3, parse("ff6a2a"), 80)
         for step in range(8):
             size = unit * (18 + step * 7) // 1000
-            self.sheet.oval((x - size + step * unit // 60, y - step * unit // 26 - size, x + size + step * unit // 60,
-                             y - step * unit // 26 + size * 6 // 10), mix(self.sheet.palette.sky[1], parse("6b4a4a"), 50), 170, plain=True)  # fmt: skip
+            self.sheet.oval(
+                (
+                    x - size + step * unit // 60,
+                    y - step * unit // 26 - size,
+                    x + size + step * unit // 60,
+                    y - step * unit // 26 + size * 6 // 10,
+                ),
+                mix(self.sheet.palette.sky[1], parse("6b4a4a"), 50),
+                170,
+                plain=True,
+            )
         for sway in (-30, 8, 40):
             path = [(x + sway * k * unit // 12_000, y + k * unit // 60) for k in range(8)]
             self.sheet.line(path, parse("ff7a2f"), max(2, unit // 160))
@@ -266,7 +295,7 @@ class Stage:
             near = mix(near, parse("9a5f34"), 40 if sheet.palette.dark else 74)
         if self.scene.water:
             ridge, foot, high = (
-                _headland(dice, self.left),
+                _headland(dice, light_left=self.left),
                 sheet.height * 102 // 100,
                 sheet.height * 25 // 100,
             )
@@ -280,7 +309,7 @@ class Stage:
         self.ground = Land(sheet, ridge, foot, high, near)
         self.ground.draw(sheet.height)
         if not self.scene.water:
-            self.ground.facets(dice, terrain.sunlit(sheet, near, 12), self.left, 16)
+            self.ground.facets(dice, terrain.sunlit(sheet, near, 12), 16, from_left=self.left)
         self.ground.hatched(dice, shade(near, -40), sheet.unit // 14)
         self._growth(dice, self.ground)
 
@@ -305,78 +334,6 @@ class Stage:
                     spots.append((x, y + (sheet.height - y) * dice.between(3, 100) // 100))
                 sheet.dots(spots, hue, max(1, sheet.unit // dice.between(230, 330)))
 
-    def subjects(self) -> None:
-        """Everything named, the farthest first; the first word is the largest."""
-        dice, slots = (
-            self.dice("subjects"),
-            {"ground": 0, "water": 0, "air": 0, "perch": 0, "far": 0},
-        )
-        waiting = []
-        for rank, subject in enumerate(self.scene.subjects):
-            motif = MOTIFS[subject.name]
-            colour = colour_of(motif, subject.hue, self.sheet.palette, dice)
-            for index in range(min(subject.count, _CROWD)):
-                place, slot = motif.place, slots[motif.place]
-                slots[place] += 1
-                if index and not subject.hue and motif.place in ("air", "water"):
-                    colour = colour_of(motif, "", self.sheet.palette, dice)
-                pen = self._placed(dice, motif, slot, min(subject.count, _CROWD), rank)
-                waiting.append((pen.y if place != "far" else 0, len(waiting), pen, motif, colour))
-        for _, _, pen, motif, colour in sorted(waiting, key=lambda item: item[:2]):
-            self._appear(pen, motif, colour, dice)
-
-    def _placed(self, dice: Dice, motif: Motif, slot: int, many: int, rank: int) -> Pen:
-        sheet = self.sheet
-        share = dice.between(76, 108) if rank == 0 else (78, 66, 60)[min(rank, 3) - 1]
-        share = share * (100, 88, 80, 70, 64, 58, 54)[many - 1] * dice.between(92, 108) // 10_000
-        if slot and many > 1:
-            share = share * dice.between(68, 100) // 100
-        size = sheet.unit * motif.size * share // 100_000
-        x = self.across((66, 40, 84, 22, 53, 93, 8)[slot % 7] + dice.between(-4, 4))
-        flip = dice.chance(50) if motif.place in ("air", "water") else x > sheet.width // 2
-        match motif.place:
-            case "ground":
-                return self._grounded(x, size, flip, many > 1 or slot > 0, dice)
-            case "water":
-                depth = (42, 16, 60, 24, 8, 34, 12)[slot % 7]
-                y = sheet.horizon + (sheet.height - sheet.horizon) * depth // 100
-                return Pen(sheet, x, y, size * (62 + depth) // 100, flip, veil=max(0, 24 - depth))
-            case "air":
-                y = sheet.horizon * (48, 30, 66, 22, 76, 40, 58)[slot % 7] // 100
-                return Pen(sheet, x, y + size // 6, size, flip)
-            case "perch":
-                return Pen(sheet, x, sheet.height * 64 // 100, size * 13 // 10, flip)
-        y = sheet.horizon + (sheet.unit // 30 if self.scene.water else sheet.unit // 10)
-        return Pen(sheet, x, y, size, flip, veil=16)
-
-    def _grounded(self, x: int, size: int, flip: bool, crowded: bool, dice: Dice) -> Pen:
-        sheet = self.sheet
-        if self.ground is None:
-            return Pen(sheet, x, sheet.height * 88 // 100, size, flip)
-        if self.scene.water:  # only the headland carries
-            side = sheet.width * (76 if self.left else 24) // 100
-            x = side + (x - side) * 45 // 100
-        y = self.ground.y(x) + sheet.unit // 90
-        if crowded and not self.scene.water:
-            y += max(0, sheet.height - y) * dice.between(0, 42) // 100
-        return Pen(sheet, x, y, size, flip)
-
-    def _appear(self, pen: Pen, motif: Motif, colour: Colour, dice: Dice) -> None:
-        if motif.place == "ground":
-            sky.glow(
-                self.sheet, pen.x, pen.y - pen.size // 2, pen.size, self.sheet.palette.haze, 30
-            )
-            wide = pen.size * 30 // 100
-            self.sheet.oval(
-                (pen.x - wide, pen.y - wide // 8, pen.x + wide, pen.y + wide // 8),
-                shade(self.sheet.palette.near, -40),
-                80,
-                plain=True,
-            )
-        motif.draw(pen, dice, colour)
-        if motif.place == "water":
-            water.foam(self.sheet, dice, pen.x, pen.y + pen.size // 22, pen.size * 42 // 100)
-
     def weather(self) -> None:
         sheet, air, dice = self.sheet, self.scene.air, self.dice("weather")
         names = {subject.name for subject in self.scene.subjects}
@@ -391,7 +348,7 @@ class Stage:
                 sheet.horizon * dice.between(28, 58) // 100,
                 sheet.unit * 26 // 100,
             )
-            creatures.flock(
+            winged.flock(
                 pen, dice, dice.between(4, 9), mix(sheet.palette.near, sheet.palette.haze, 25)
             )
         if "rain" in air or "storm" in air:
@@ -418,7 +375,7 @@ def _cone(ridge: terrain.Ridge) -> terrain.Ridge:
     return [max(low // 2, high) for low, high in zip(ridge, cone, strict=True)]
 
 
-def _headland(dice: Dice, light_left: bool) -> terrain.Ridge:
+def _headland(dice: Dice, *, light_left: bool) -> terrain.Ridge:
     """Land that comes in from the side away from the light, and sinks into the water."""
     reach = dice.between(54, 66)
     ridge = []

@@ -19,10 +19,13 @@ def rolling(dice: Dice) -> Ridge:
         (dice.between(300, 520), dice.between(0, TURN), 80),
     ]
     return [
-        600 + sum(sine(step * speed * TURN // (100 * STEPS) + phase) * high // TURN
-                  for speed, phase, high in waves)
+        600
+        + sum(
+            sine(step * speed * TURN // (100 * STEPS) + phase) * high // TURN
+            for speed, phase, high in waves
+        )
         for step in range(STEPS + 1)
-    ]  # fmt: skip
+    ]
 
 
 def jagged(dice: Dice) -> Ridge:
@@ -71,9 +74,15 @@ def flat(dice: Dice) -> Ridge:
 
 
 PROFILES: dict[str, Callable[[Dice], Ridge]] = {
-    "hills": rolling, "meadow": rolling, "mountains": jagged, "volcano": jagged,
-    "desert": dunes, "forest": rolling, "city": flat, "space": rolling,
-}  # fmt: skip
+    "hills": rolling,
+    "meadow": rolling,
+    "mountains": jagged,
+    "volcano": jagged,
+    "desert": dunes,
+    "forest": rolling,
+    "city": flat,
+    "space": rolling,
+}
 
 
 class Land:
@@ -100,7 +109,7 @@ class Land:
         width = self.sheet.width
         self.sheet.polygon([*self.outline, (width, bottom), (0, bottom)], self.colour)
 
-    def facets(self, dice: Dice, lit: Colour, from_left: bool, drop: int) -> None:
+    def facets(self, dice: Dice, lit: Colour, drop: int, *, from_left: bool) -> None:
         """Light on the slopes that face the sun, fading down from the edge."""
         lower, depth = [], 0
         for step in range(STEPS + 1):
@@ -120,7 +129,7 @@ class Land:
             and self.ys[step] < self.ys[step - 1]
         ]
 
-    def faces(self, dice: Dice, lit: Colour, from_left: bool, white: Colour | None) -> None:
+    def faces(self, dice: Dice, lit: Colour, white: Colour | None, *, from_left: bool) -> None:
         """Each summit with a lit side, and snow on it where *white* is given."""
         way = -1 if from_left else 1
         for peak in self._peaks():

@@ -1,5 +1,7 @@
 """Water from the horizon down: its colour, the light on it, its waves."""
 
+# ruff: noqa: PLR0917  # coordinates come in numbers
+
 from services.generator.sketching.colour import WHITE, Colour, mix
 from services.generator.sketching.dice import Dice
 from services.generator.sketching.pen import Sheet
@@ -61,13 +63,26 @@ def _road(sheet: Sheet, dice: Dice, top: int, x: int) -> None:
 
 def _dash(sheet: Sheet, x: int, y: int, long: int, thick: int, colour: Colour, alpha: int) -> None:
     """A lens of colour lying on the water."""
-    points = [(x - long, y), (x - long // 3, y - thick), (x + long // 3, y - thick),
-              (x + long, y), (x + long // 3, y + thick), (x - long // 3, y + thick)]  # fmt: skip
+    points = [
+        (x - long, y),
+        (x - long // 3, y - thick),
+        (x + long // 3, y - thick),
+        (x + long, y),
+        (x + long // 3, y + thick),
+        (x - long // 3, y + thick),
+    ]
     sheet.polygon(points, colour, alpha, plain=True)
 
 
 def foam(sheet: Sheet, dice: Dice, x: int, y: int, wide: int) -> None:
     """Where water meets something that stands in it."""
     for _ in range(7):
-        _dash(sheet, x + dice.between(-wide, wide), y + dice.between(-3, 6), wide * dice.between(20, 60) // 100,
-              2, mix(sheet.palette.haze, WHITE, 60), 150)  # fmt: skip
+        _dash(
+            sheet,
+            x + dice.between(-wide, wide),
+            y + dice.between(-3, 6),
+            wide * dice.between(20, 60) // 100,
+            2,
+            mix(sheet.palette.haze, WHITE, 60),
+            150,
+        )

@@ -1,0 +1,90 @@
+"""The links: for ever the same bytes, in parts, from caches, and never as a page."""
+
+import hashlib
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from tests.system.client import generate
+
+
+@pytest.fixture(scope="module")
+def image(stack) -> dict:
+    return generate(stack.url, {"prompt": "an owl"}).completed["images"][0]
+
+
+@pytest.fixture(scope="module")
+def whole(http, image):
+    return http.get(image["url"])
+
+
+def test_a_link_gives_the_bytes_that_were_hashed(image, whole):
+    assert hashlib.sha256(whole.content).hexdigest() == image["image_hash"]
+    assert whole.headers["content-type"] == image["media_type"]
+    assert whole.headers["content-length"] == str(len(whole.content))
+    assert Image.open(BytesIO(whole.content)).size == (image["width"], image["height"])
+
+
+def test_it_may_be_cached_for_ever_and_is_never_taken_for_a_page(image, whole):
+    assert whole.headers["etag"] == f'"{image["image_hash"]}"'
+    assert whole.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert whole.headers["x-content-type-options"] == "nosniff"
+    assert whole.headers["content-disposition"].startswith("inline; filename=")
+    assert "sandbox" in whole.headers["content-security-policy"]
+
+
+def test_who_has_it_is_not_sent_it_again(http, image, whole):
+    again = http.get(image["url"], headers={"If-None-Match": whole.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == whole.headers["etag"]
+
+
+def test_head_tells_all_but_the_bytes(http, image, whole):
+    head = http.head(image["url"])
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-type", "content-length", "etag", "cache-control"):
+        assert head.headers[name] == whole.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [("0-99", slice(0, 100)), ("100-", slice(100, None)), ("-7", slice(-7, None))],
+)
+def test_a_part_is_that_part(http, image, whole, asked, part):
+    answer = http.get(image["url"], headers={"Range": f"bytes={asked}"})
+    assert answer.status_code == 206
+    assert answer.content == whole.content[part]
+    start, stop, _ = part.indices(len(whole.content))
+    assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(whole.content)}"
+
+
+def test_a_part_behind_the_end_is_416(http, image, whole):
+    answer = http.get(image["url"], headers={"Range": f"bytes={len(whole.content)}-"})
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == f"bytes */{len(whole.content)}"
+
+
+def test_a_part_of_what_it_was_before_is_the_whole(http, image, whole):
+    headers = {"Range": "bytes=0-9", "If-Range": '"another"'}
+    assert http.get(image["url"], headers=headers).content == whole.content
+    headers["If-Range"] = whole.headers["etag"]
+    assert http.get(image["url"], headers=headers).status_code == 206
+
+
+def test_a_thumbnail_is_small_and_as_permanent(http, image):
+    answer = http.get(image["thumbnail_url"])
+    assert answer.status_code == 200, answer.text
+    found = Image.open(BytesIO(answer.content))
+    assert max(found.size) <= 512
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    assert "immutable" in answer.headers["cache-control"]
+    known = {"If-None-Match": answer.headers["etag"]}
+    assert http.get(image["thumbnail_url"], headers=known).status_code == 304
+
+
+@pytest.mark.parametrize("link", ["a" * 26, "abc", "A" * 26, "..%2f..%2fetc%2fpasswd"])
+@pytest.mark.parametrize("end", ["", "/thumbnail"])
+def test_a_link_that_is_none_is_404(http, link, end):
+    assert http.get(f"/i/{link}{end}").status_code == 404

@@ -1,0 +1,128 @@
+"""Many edges in one call, and what is said again after an answer that was lost."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from chassis import errors
+from chassis.errors import Precondition, Stale, Unavailable
+from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
+from services.generator.ledger import AnswerLostError, Ledger
+from tests.generator.wire import serving
+
+NAME = "imagestudio.catalog.v1.LedgerService"
+LOST = Unavailable("SERVICE_UNAVAILABLE", "the answer is lost")
+
+
+class Script(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """Remembers what it was sent; each call waits for `go`, then fails as the next line says."""
+
+    def __init__(self, *failures: Exception | None) -> None:
+        self.calls: list[list[str]] = []
+        self.failures = list(failures)
+        self.refused: dict[str, errors.Fault] = {}
+        self.go, self.called = asyncio.Event(), asyncio.Event()
+        self.go.set()
+
+    async def Apply(self, request, context: grpc.aio.ServicerContext):
+        self.calls.append([edge.purchase_id for edge in request.edges])
+        self.called.set()
+        await self.go.wait()
+        failure = self.failures.pop(0) if self.failures else None
+        if failure is not None:
+            raise failure
+        return ledger_service_pb2.ApplyResponse(results=[self.result(e) for e in request.edges])
+
+    def result(self, edge: edge_pb2.Edge) -> ledger_service_pb2.EdgeResult:
+        refused = self.refused.get(edge.purchase_id)
+        status = errors.to_status(refused) if refused else None
+        return ledger_service_pb2.EdgeResult(status=status)
+
+
+class Wire:
+    def __init__(self, script: Script, ledger: Ledger) -> None:
+        self.script, self.ledger = script, ledger
+
+
+@pytest.fixture
+async def wire():
+    script = Script()
+
+    def add(server):
+        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(script, server)
+
+    async def at_once(_seconds: float) -> None:
+        return
+
+    async with serving(NAME, add) as peer:
+        stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+        ledger = Ledger(peer, stub, pause=at_once)
+        ledger.start()
+        yield Wire(script, ledger)
+        await ledger.close()
+
+
+def park(name: str) -> edge_pb2.Edge:
+    return edge_pb2.Edge(purchase_id=name, park=edge_pb2.ParkEdge())
+
+
+def claim(name: str) -> edge_pb2.Edge:
+    return edge_pb2.Edge(purchase_id=name, claim=edge_pb2.ClaimEdge(worker_id="w"))
+
+
+async def test_what_comes_while_a_call_is_under_way_goes_together_next(wire):
+    wire.script.go.clear()
+    first = wire.ledger.submit(park("a"))
+    await wire.script.called.wait()
+    rest = [wire.ledger.submit(park(name)) for name in "bcd"]
+    wire.script.go.set()
+    await asyncio.gather(first, *rest)
+    assert wire.script.calls == [["a"], ["b", "c", "d"]]
+
+
+async def test_an_edge_whose_answer_was_lost_is_said_again_ahead_of_newer_ones(wire):
+    wire.script.failures = [LOST]
+    wire.script.go.clear()
+    first = wire.ledger.submit(park("a"))
+    await wire.script.called.wait()
+    second = wire.ledger.submit(park("b"))
+    wire.script.go.set()
+    await asyncio.gather(first, second)
+    assert wire.script.calls == [["a"], ["a", "b"]]
+
+
+async def test_a_claim_whose_answer_was_lost_is_never_said_again_by_itself(wire):
+    wire.script.failures = [LOST]
+    claimed, parked = wire.ledger.submit(claim("a")), wire.ledger.submit(park("b"))
+    await parked
+    with pytest.raises(AnswerLostError):
+        await claimed
+    assert wire.script.calls == [["a", "b"], ["b"]]
+
+
+async def test_one_refused_edge_hinders_no_other(wire):
+    wire.script.refused["b"] = Stale("FENCE_STALE", "another has it")
+    futures = [wire.ledger.submit(park(name)) for name in "abc"]
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    assert [type(each).__name__ for each in results] == ["EdgeResult", "Stale", "EdgeResult"]
+
+
+async def test_the_edge_that_breaks_a_call_is_found_and_the_others_are_written(wire):
+    defect = errors.Fault("INTERNAL", "a defect")
+    wire.script.failures = [defect, None, Precondition("STATE_CONFLICT", "no")]
+    futures = [wire.ledger.submit(park(name)) for name in "abc"]
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    assert [type(each).__name__ for each in results] == ["EdgeResult", "Precondition", "EdgeResult"]
+    assert wire.script.calls == [["a", "b", "c"], ["a"], ["b"], ["c"]]
+
+
+async def test_an_edge_that_nobody_waits_for_any_more_is_not_sent(wire):
+    wire.script.go.clear()
+    first = wire.ledger.submit(park("a"))
+    await wire.script.called.wait()
+    dropped, second = wire.ledger.submit(park("b")), wire.ledger.submit(park("c"))
+    dropped.cancel()
+    wire.script.go.set()
+    await asyncio.gather(first, second)
+    assert wire.script.calls == [["a"], ["c"]]

@@ -1,0 +1,177 @@
+"""What a request becomes, and what is refused with which word."""
+
+import pytest
+from google.protobuf import json_format
+
+from chassis.errors import Fault
+from imagestudio.catalog.v1 import preset_pb2
+from imagestudio.type.v1 import job_pb2
+from services.generator import models, orders
+from services.generator.models import Model, Registry
+from services.generator.plan import plan, request_fingerprint
+
+PLAIN = Model(
+    key="plain", display_name="Plain", provider="sketch", slug="plain", price=40_000,
+    shapes={"1:1": (512, 512)},
+)  # fmt: skip
+REGISTRY = Registry((*models.EVERY, PLAIN), configured={"sketch"}, default="sketch")
+POSTER = preset_pb2.Preset(
+    preset_key="poster", model_key="sketch-ink", batch_count=3, use_case="print",
+    prompt_template="a poster of {prompt}, bold", negative_prompt="text",
+    parameters=json_format.Parse('{"format": "webp", "seconds": 2}', preset_pb2.Preset().parameters),
+)  # fmt: skip
+
+
+def spec(**fields) -> job_pb2.JobSpec:
+    return json_format.ParseDict({"prompt": "a lighthouse"} | fields, job_pb2.JobSpec())
+
+
+def refusal(preset=None, **fields) -> Fault:
+    with pytest.raises(Fault) as refused:
+        plan(spec(**fields), preset, REGISTRY)
+    return refused.value
+
+
+def test_a_bare_prompt_is_one_image_of_the_default_model():
+    found = plan(spec(), None, REGISTRY)
+    assert (list(found.spec.models), found.spec.count) == (["sketch"], 1)
+    assert found.spec.title == found.original_prompt == "a lighthouse"
+    (purchase,) = found.purchases
+    assert (purchase.provider, purchase.model_key, purchase.ordinal) == ("sketch", "sketch", 0)
+    assert found.estimate.reserved.usd_micros == 0
+
+
+def test_what_is_left_out_comes_from_the_preset():
+    found = plan(spec(), POSTER, REGISTRY)
+    assert found.spec.prompt == "a poster of a lighthouse, bold"
+    assert found.original_prompt == "a lighthouse"
+    assert list(found.spec.models) == ["sketch-ink"]
+    assert (found.spec.count, found.spec.use_case, found.preset_used) == (3, "print", "poster")
+    assert found.spec.negative_prompt == "text"
+    assert orders.parameters(found.spec, "sketch-ink") == {"format": "webp", "seconds": 2}
+
+
+def test_what_is_said_wins_over_the_preset():
+    asked = spec(count=1, negativePrompt="people", parameters={"sketch-ink": {"seconds": 5}})
+    found = plan(asked, POSTER, REGISTRY)
+    assert (found.spec.count, found.spec.negative_prompt) == (1, "people")
+    assert orders.parameters(found.spec, "sketch-ink") == {"format": "webp", "seconds": 5}
+
+
+def test_each_call_has_a_place_a_seed_and_an_id_of_its_own():
+    found = plan(spec(models=["sketch", "sketch-ink"], count=2, seed="7"), None, REGISTRY)
+    assert [each.ordinal for each in found.purchases] == [0, 1, 2, 3]
+    assert [each.model_key for each in found.purchases] == ["sketch"] * 2 + ["sketch-ink"] * 2
+    assert len({each.purchase_id for each in found.purchases}) == 4
+    seeds = [
+        orders.order(
+            REGISTRY.known(each.model_key), found.spec, orders.place_of(each.ordinal, found.spec),
+            each.purchase_id,
+        ).inputs["seed"]
+        for each in found.purchases
+    ]  # fmt: skip
+    assert seeds == [7, 8, 7, 8]
+
+
+def test_without_a_seed_the_purchase_chooses_one_that_it_can_say_again():
+    found = plan(spec(), None, REGISTRY)
+    model, purchase_id = REGISTRY.known("sketch"), found.purchases[0].purchase_id
+    first, again = (orders.order(model, found.spec, 0, purchase_id) for _ in range(2))
+    assert first.inputs["seed"] == again.inputs["seed"]
+    assert 0 <= first.inputs["seed"] < 2**31
+
+
+def test_the_greatest_seed_does_not_overflow():
+    found = plan(spec(seed=str(2**63 - 1), count=2), None, REGISTRY)
+    order = orders.order(REGISTRY.known("sketch"), found.spec, 1, "x")
+    assert order.inputs["seed"] == -(2**63)
+
+
+def test_what_a_model_lacks_is_left_out_with_a_warning():
+    found = plan(spec(models=["plain"], seed="7", negativePrompt="text"), None, REGISTRY)
+    assert [each.model for each in found.warnings] == ["plain", "plain"]
+    assert {each.reason for each in found.warnings} == {"MODEL_FEATURE_UNSUPPORTED"}
+
+
+def test_a_presets_smart_prompt_is_left_out_with_a_warning():
+    smart = preset_pb2.Preset(preset_key="smart", smart_prompt_enabled=True)
+    assert len(plan(spec(), smart, REGISTRY).warnings) == 1
+    assert not plan(spec(smartPrompt=False), smart, REGISTRY).warnings
+
+
+def test_the_reservation_covers_the_dearest_fallback():
+    found = plan(spec(count=2, fallbackModels=["plain"]), None, REGISTRY)
+    assert found.estimate.reserved.usd_micros == 80_000
+    assert found.estimate.expected.usd_micros == 0
+    assert [each.reserved_usd_micros for each in found.purchases] == [40_000] * 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "field"),
+    [
+        ({"prompt": ""}, "REQUEST_INVALID", "prompt"),
+        ({"prompt": " \n\t"}, "REQUEST_INVALID", "prompt"),
+        ({"prompt": "a\0b"}, "REQUEST_INVALID", "prompt"),
+        ({"prompt": "x" * 32_001}, "REQUEST_INVALID", "prompt"),
+        ({"negativePrompt": "a\0b"}, "REQUEST_INVALID", "negative_prompt"),
+        ({"title": "t" * 201}, "REQUEST_INVALID", "title"),
+        ({"count": 0}, "REQUEST_INVALID", "count"),
+        ({"count": -1}, "REQUEST_INVALID", "count"),
+        ({"count": 1_000_000_000}, "REQUEST_INVALID", "count"),
+        ({"models": ["sketch", "sketch"]}, "REQUEST_INVALID", "models"),
+        ({"fallbackModels": ["sketch-ink"] * 2}, "REQUEST_INVALID", "fallback_models"),
+        ({"smartPrompt": True}, "REQUEST_INVALID", "smart_prompt"),
+        ({"maxCostUsdMicros": "-1"}, "REQUEST_INVALID", "max_cost"),
+        ({"parameters": {"plain": {}}}, "REQUEST_INVALID", "parameters.plain"),
+        ({"aspect": "5:4"}, "MODEL_FEATURE_UNSUPPORTED", "aspect"),
+        ({"size": {"width": 63, "height": 64}}, "MODEL_FEATURE_UNSUPPORTED", "size"),
+        ({"size": {"width": 64, "height": 2049}}, "MODEL_FEATURE_UNSUPPORTED", "size"),
+        ({"references": [{"asset": "assets/x"}]}, "MODEL_FEATURE_UNSUPPORTED", "references"),
+        ({"parameters": {"sketch": {"seconds": 61}}}, "PARAMETER_INVALID", "sketch.seconds"),
+        ({"parameters": {"sketch": {"seconds": "1"}}}, "PARAMETER_INVALID", "sketch.seconds"),
+        ({"parameters": {"sketch": {"seconds": True}}}, "PARAMETER_INVALID", "sketch.seconds"),
+        ({"parameters": {"sketch": {"format": "gif"}}}, "PARAMETER_INVALID", "sketch.format"),
+        ({"parameters": {"sketch": {"speed": 1}}}, "PARAMETER_INVALID", "sketch.speed"),
+    ],
+    ids=repr,
+)
+def test_bad_input_is_refused_by_its_field(fields, reason, field):
+    refused = refusal(**fields)
+    assert refused.reason == reason
+    assert any(name.endswith(field) for name in refused.fields)
+    assert refused.message.endswith(".")
+
+
+def test_a_model_that_fits_no_size_says_which_it_has():
+    refused = refusal(models=["plain"], size={"width": 64, "height": 64})
+    assert "512x512" in refused.message
+
+
+def test_the_longest_prompt_is_taken_and_counted_in_characters():
+    assert plan(spec(prompt="🌊" * 32_000), None, REGISTRY).purchases
+
+
+@pytest.mark.parametrize("key", ["nobody", "", "x" * 1000])
+def test_an_unknown_model_is_named(key):
+    refused = refusal(models=[key])
+    assert (refused.reason, refused.code.name) == ("MODEL_UNKNOWN", "NOT_FOUND")
+
+
+def test_a_model_without_credentials_is_told_from_an_unknown_one():
+    with pytest.raises(Fault) as refused:
+        plan(spec(), None, Registry(models.EVERY, configured=(), default="sketch"))
+    assert refused.value.reason == "PROVIDER_NOT_CONFIGURED"
+
+
+def test_the_cost_limit_is_held_against_what_is_reserved():
+    assert refusal(models=["plain"], maxCostUsdMicros="39999").reason == "COST_LIMIT_EXCEEDED"
+    assert plan(spec(models=["plain"], maxCostUsdMicros="40000"), None, REGISTRY).purchases
+
+
+def test_the_fingerprint_tells_requests_apart_and_not_the_order_of_their_parameters():
+    both = {"sketch": {"seconds": 1, "format": "png"}, "sketch-ink": {"seconds": 2}}
+    turned = {key: dict(reversed(both[key].items())) for key in reversed(both)}
+    assert request_fingerprint(spec(parameters=both)) == request_fingerprint(
+        spec(parameters=turned)
+    )
+    assert request_fingerprint(spec()) != request_fingerprint(spec(prompt="a harbour"))

@@ -1,0 +1,77 @@
+"""A storage that runs: in this process for most tests, on a real folder and a real port."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+
+from chassis import settings
+from services.storage import compose
+from services.storage.settings import Settings
+from tests.ports import free_port
+from tests.storage.client import LINK_KEY, SECRET, Client
+from tests.storage.scripted_catalog import scripted_catalog
+
+
+def environment(folder, catalog_target: str, **more: str) -> dict[str, str]:
+    return {
+        "STORAGE_PORT": str(free_port()),
+        "VAULT_URL": f"file://{folder}",
+        "CATALOG_TARGET": catalog_target,
+        "SERVICE_SECRET": SECRET,
+        "LINK_KEY": LINK_KEY,
+        "AUTH": "keys",
+        **more,
+    }
+
+
+@asynccontextmanager
+async def running(folder, catalog_target: str, **more: str):
+    """Yields a storage and its target."""
+    found = settings.read(Settings, environment(folder, catalog_target, **more))
+    storage = compose.storage(found)
+    await storage.vault.open()
+    await storage.server.start(found.host, found.port, "STORAGE_PORT")
+    try:
+        yield storage, f"127.0.0.1:{found.port}"
+    finally:
+        await storage.server.stop(lame=0, grace=None)
+        await storage.child.close()
+        await storage.peer.close()
+        await storage.vault.close()
+
+
+@pytest.fixture
+async def catalog():
+    async with scripted_catalog() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "vault"
+
+
+@pytest.fixture
+async def storage(folder, catalog):
+    async with running(folder, catalog.target) as (storage, target):
+        yield storage, target
+
+
+@pytest.fixture
+async def clients(storage):
+    """Makes clients of the running storage."""
+    made: list[Client] = []
+
+    def make(**options) -> Client:
+        made.append(Client(storage[1], **options))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.close()
+
+
+@pytest.fixture
+def client(clients):
+    """A service that calls for Anna."""
+    return clients()

@@ -1,0 +1,134 @@
+"""The studio page in a real browser: from a prompt to pictures, over reloads and restarts."""
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DONE = '.job[data-job="{}"] .state:has-text("Done")'
+WIDTHS = "() => [...document.querySelectorAll('.job img')].map((one) => one.naturalWidth)"
+
+
+def start(stack, seconds: float, prompt: str = "a windmill", **more) -> str:
+    """Start a job that takes its time; return its id."""
+    body = {"prompt": prompt, "parameters": {"sketch": {"seconds": seconds}}, **more}
+    answer = httpx.post(f"{stack.url}/images/generate", json=body, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return answer.json()["job_id"]
+
+
+async def ask(page, prompt: str) -> None:
+    await page.fill("#prompt", prompt)
+    await page.locator("#prompt").press("Control+Enter")
+
+
+async def test_a_prompt_becomes_pictures_that_can_be_seen(open_page):
+    page = await open_page(viewport={"width": 1280, "height": 900})
+    await page.check("#models input[value=sketch-ink]", force=True)
+    assert await page.inner_text("#go") == "Generate 2 pictures"
+
+    await ask(page, "a lighthouse at dawn")
+
+    await page.wait_for_selector('.job .state:has-text("Done")')
+    await page.wait_for_selector(".job .waits", state="detached")
+    widths = await page.evaluate(WIDTHS)
+    assert len(widths) == 2
+    assert all(widths)
+    assert "2 pictures" in await page.inner_text("#said")
+    await page.wait_for_selector('#gallery figcaption:has-text("a lighthouse at dawn")')
+
+
+async def test_a_job_is_there_again_after_a_reload_and_goes_on(open_page, stack):
+    page = await open_page()
+    job = start(stack, 8, count=2)
+    await page.reload()
+    await page.wait_for_selector(f'.job[data-job="{job}"] progress')
+    await page.wait_for_selector(DONE.format(job))
+    assert await page.locator(f'.job[data-job="{job}"] img').count() == 2
+
+
+async def test_a_page_goes_on_by_itself_when_the_gateway_dies(open_page, stack):
+    page = await open_page()
+    job = start(stack, 8, count=2)
+    await page.reload()
+    await page.wait_for_selector(f'.job[data-job="{job}"] progress')
+
+    stack.kill_and_await("gateway")
+
+    await page.wait_for_selector(DONE.format(job))
+    assert await page.locator(f'.job[data-job="{job}"] .card').count() == 2
+    assert await page.locator(f'.job[data-job="{job}"] img').count() == 2
+
+
+async def test_a_cancel_stops_and_says_so(open_page, stack):
+    job = start(stack, 60)
+    page = await open_page()
+    await page.click(f'.job[data-job="{job}"] button:has-text("Cancel")')
+    await page.wait_for_selector(f'.job[data-job="{job}"] .state:has-text("Stopped")')
+    assert not await page.locator(f'.job[data-job="{job}"] progress').count()
+
+
+async def test_what_is_refused_is_told_in_words_and_the_prompt_stays(open_page):
+    page = await open_page()
+    await page.evaluate('document.getElementById("prompt").value = "a\\ud800"')
+    await page.click("#go")
+    await page.wait_for_selector("#wrong:not([hidden])")
+    assert "surrogate" in await page.inner_text("#wrong")
+    assert await page.input_value("#prompt")
+    assert not await page.is_disabled("#go")
+
+
+async def test_a_favourite_stays_and_a_picture_opens_and_closes_by_the_keyboard(open_page, stack):
+    page = await open_page()
+    await ask(page, "a hot air balloon")
+    await page.wait_for_selector('#gallery figcaption:has-text("balloon")')
+
+    await page.locator("#gallery .heart").first.click()
+    await page.wait_for_selector("#gallery .heart[aria-pressed=true]")
+    await page.reload()
+    await page.check("#favorites", force=True)
+    await page.wait_for_selector('#gallery figcaption:has-text("balloon")')
+
+    await page.locator("#gallery .frame").first.focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#viewer[open] img")
+    assert "SHA-256" in await page.inner_text("#viewer")
+    await page.keyboard.press("Escape")
+    assert not await page.locator("#viewer[open]").count()
+
+
+async def test_it_fits_a_telephone_in_the_dark_whatever_the_prompt(open_page, stack):
+    job = start(stack, 0, "w" * 500)
+    page = await open_page(
+        viewport={"width": 390, "height": 844}, color_scheme="dark", reduced_motion="reduce"
+    )
+    await page.wait_for_selector('#gallery figcaption:has-text("wwww")')
+    await page.locator("#gallery .frame").first.click()
+    await page.wait_for_selector("#viewer[open] img")
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == "rgb(13, 16, 25)"
+    assert job
+
+
+async def test_everything_that_takes_input_has_a_name(open_page):
+    page = await open_page()
+    nameless = await page.evaluate(
+        """() => [...document.querySelectorAll("input, select, textarea, button, progress, img")]
+          .filter((one) => !(one.labels?.length || one.getAttribute("aria-label")
+                             || one.textContent.trim() || one.getAttribute("alt") !== null))
+          .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+
+
+async def test_the_interface_is_explained_without_another_host(open_page, stack):
+    page = await open_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{stack.url}/docs")
+    await page.wait_for_selector('summary:has-text("/images/generate/stream")')
+    await page.click('summary:has-text("/images/generate/stream")')
+    assert "negative_prompt" in await page.inner_text("details[open]")
+    assert asked
+    assert all(url.startswith(stack.url) for url in asked)
