@@ -2,8 +2,9 @@
 What a durable job costs beside its drawing: added latency, jobs a second, CPU, event latency.
 
 A fresh stack is started; jobs come in through Envoy, over REST with server-sent events and over
-gRPC. The pictures are small; what drawing alone takes is measured in the same run and
-subtracted. The floor is a bare gRPC call that commits one row to the same PostgreSQL.
+gRPC. The provider is instant (bench/instant.py), or with --draw the built-in sketch, whose
+drawing is measured alone in the same run and subtracted. The floor is a bare gRPC call that
+commits one row to the same PostgreSQL.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import uvloop
 from bench import drawing, floor
 from bench.drawing import Drawing
 from bench.floor import Floor
+from bench.instant import instant_stack
 from bench.load import Grpc, Rest, Run, at_rate, event_delays, in_flight, refuse_failures
 from bench.processes import Costs, Gauge, minus, own_cpu
 from bench.report import Report, parser, percentile
@@ -39,7 +41,7 @@ class Busy:
 class Measured:
     """All that one stack showed."""
 
-    drawing: Drawing
+    drawing: Drawing | None
     floor: Floor
     rest: list[Run]
     grpc: list[Run]
@@ -56,7 +58,7 @@ async def measure(stack: Stack, options: argparse.Namespace) -> Measured:
     bare = await floor.measure(url, postgres)
     edge, side = stack.port("EDGE_PORT"), options.side
     rest, grpc = Rest(edge, side, format=options.format), Grpc(edge, side)
-    alone = await drawing.measure(side, options.format)
+    alone = await drawing.measure(side, options.format) if options.draw else None
     refuse_failures(await in_flight(rest.run, at_once=4, count=40), "warm-up")
     one_rest = await in_flight(rest.run, at_once=1, count=options.count)
     refuse_failures(await in_flight(grpc.run, at_once=1, count=20), "warm-up over gRPC")
@@ -72,7 +74,7 @@ async def measure(stack: Stack, options: argparse.Namespace) -> Measured:
 
 
 async def _busy(rest: Rest, gauge: Gauge, options: argparse.Namespace) -> Busy:
-    """Count only what ends within the window: the run-up and the run-out are left out."""
+    """Two seconds of run-up, then the window, to the end of its last job."""
     await in_flight(rest.run, at_once=options.at_once, seconds=2)
     before, load = gauge.cpu(), own_cpu()
     runs = await in_flight(rest.run, at_once=options.at_once, seconds=options.seconds)
@@ -83,8 +85,9 @@ async def _busy(rest: Rest, gauge: Gauge, options: argparse.Namespace) -> Busy:
 
 def report(found: Measured, options: argparse.Namespace) -> Report:
     """Say it in the order of the architecture's table."""
-    made = Report(f"Durable jobs, one {options.side}x{options.side} sketch each, through Envoy")
-    busy, drawn = f"{options.at_once} in flight", found.drawing.p50
+    size = f"{options.side}x{options.side} sketch" if options.draw else "64 KiB ready-made picture"
+    made = Report(f"Durable jobs, one {size} each, through Envoy")
+    busy, drawn = f"{options.at_once} in flight", found.drawing.p50 if found.drawing else 0.0
     for way, runs in (("REST and SSE", found.rest), ("gRPC", found.grpc)):
         added = [run.latency - drawn for run in runs]
         _add_times(made, f"added latency, {way}, 1 in flight", added, p50=(35, 15), p99=(60, 30))
@@ -115,9 +118,11 @@ def _add_times(
 
 
 def _add_floors(made: Report, found: Measured) -> None:
-    made.add("floor: drawing alone, p50", found.drawing.p50 * 1000, "ms")
+    drawn = found.drawing.p50 if found.drawing else 0.0
+    if found.drawing:
+        made.add("floor: drawing alone, p50", drawn * 1000, "ms")
     floor.add(made, found.floor)
-    added = percentile([run.latency for run in found.rest], 0.5) - found.drawing.p50
+    added = percentile([run.latency for run in found.rest], 0.5) - drawn
     made.add("added latency as a multiple of the bare call", added / found.floor.p50, "x")
     rate = found.floor.calls_per_second / found.busy.rate
     made.add("bare calls in the time of a job, at full load", rate, "x")
@@ -158,13 +163,15 @@ def _steps(runs: list[Run]) -> list[tuple[str, float, float]]:
 def main() -> None:
     """Run it all in about a minute."""
     options = parser(__doc__)
-    options.add_argument("--side", type=int, default=64, help="pixels a side, 64 to 2048")
+    options.add_argument("--draw", action="store_true", help="really draw; otherwise instantly")
+    options.add_argument("--side", type=int, default=64, help="pixels a side of what is drawn")
     options.add_argument("--format", default="png", choices=("png", "jpeg", "webp"))
     options.add_argument("--count", type=int, default=200, help="jobs one after the other")
     options.add_argument("--at-once", type=int, default=64, help="jobs in flight under load")
     options.add_argument("--seconds", type=float, default=15.0, help="of full load")
     chosen = options.parse_args()
-    with running_stack(LOG_LEVEL="warning") as stack:
+    start = running_stack if chosen.draw else instant_stack
+    with start(LOG_LEVEL="warning") as stack:
         found = uvloop.run(measure(stack, chosen))
     report(found, chosen).show(chosen.json)
 

@@ -6,9 +6,11 @@ exit status 78 (EX_CONFIG).
 """
 
 import dataclasses
+import ipaddress
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 EX_CONFIG = 78
 
@@ -108,3 +110,41 @@ def one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def address(text: str) -> str:
+    """Parse the URL under which people reach us: http or https, a host, no path."""
+    found = urlsplit(text)
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError(f"{text!r} is no http or https URL")
+    if found.path.strip("/") or found.query or found.fragment or found.username:
+        raise ValueError(f"{text!r} has more than a host and a port")
+    _ = found.port  # raises where it is none
+    return text.rstrip("/")
+
+
+def host_of(url: str) -> str:
+    """Return the host of *url*, without its port."""
+    return urlsplit(url).hostname or ""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether *host* is this machine alone."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def forbid_strangers(auth: str, public_url: str) -> None:
+    """Raise SettingsError where everybody may come in and others can reach us."""
+    host = host_of(public_url)
+    if auth == "none" and not is_loopback(host):
+        raise SettingsError(
+            [
+                f"AUTH is none, and others can reach {host} (PUBLIC_URL). "
+                "Set AUTH=keys, or a PUBLIC_URL on 127.0.0.1."
+            ]
+        )

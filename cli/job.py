@@ -40,6 +40,7 @@ class _Shown:
         match event.kind:
             case "accepted":
                 self.job_id = str(data["job_id"])
+                bars.say(f"job {self.job_id}; Ctrl-C leaves it to itself")
             case "queued":
                 bars.plan(data.get("purchases", []))
             case "purchased":

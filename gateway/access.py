@@ -12,8 +12,8 @@ from fastapi import Depends, Request
 
 from chassis import identity
 from chassis.errors import Denied, Unauthenticated
+from chassis.settings import is_loopback
 from gateway.services import Service, Services
-from gateway.settings import is_loopback
 from imagestudio.catalog.v1.ledger_service_pb2 import ResolveCredentialRequest
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

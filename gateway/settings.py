@@ -1,21 +1,17 @@
 """What the gateway reads from the environment."""
 
-import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from chassis.settings import Secret, SettingsError, one_of, port, secret, setting
-
-
-def address(text: str) -> str:
-    """Parse the URL under which people reach us: http or https, a host, no path."""
-    found = urlsplit(text)
-    if found.scheme not in ("http", "https") or not found.hostname:
-        raise ValueError(f"{text!r} is no http or https URL")
-    if found.path.strip("/") or found.query or found.fragment or found.username:
-        raise ValueError(f"{text!r} has more than a host and a port")
-    _ = found.port  # raises where it is none
-    return text.rstrip("/")
+from chassis.settings import (
+    Secret,
+    address,
+    forbid_strangers,
+    host_of,
+    one_of,
+    port,
+    secret,
+    setting,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +37,9 @@ class Settings:
     generator_target: str = setting("GENERATOR_TARGET", default="127.0.0.1:7003")
 
     def __post_init__(self) -> None:
-        if self.auth == "none" and not is_loopback(self.public_host):
-            problem = f"AUTH is none, and others can reach {self.public_host} (PUBLIC_URL)."
-            raise SettingsError([f"{problem} Set AUTH=keys, or a PUBLIC_URL on 127.0.0.1."])
+        forbid_strangers(self.auth, self.public_url)
 
     @property
     def public_host(self) -> str:
         """Host of PUBLIC_URL, without its port."""
-        return urlsplit(self.public_url).hostname or ""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether *host* is this machine alone."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return host_of(self.public_url)

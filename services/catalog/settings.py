@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from chassis.settings import Secret, one_of, port, positive, secret, setting
+from chassis.settings import (
+    Secret,
+    address,
+    forbid_strangers,
+    one_of,
+    port,
+    positive,
+    secret,
+    setting,
+)
 
 
 def _dollars(text: str) -> int | None:
@@ -29,12 +38,15 @@ class Settings:
         "DATABASE_URL", secret, help="Give the URL of a PostgreSQL: postgresql://user:…@host/name."
     )
     nats_url: Secret = setting("NATS_URL", Secret, default="nats://127.0.0.1:7422")
-    public_url: str = setting("PUBLIC_URL", default="http://127.0.0.1:8080")
     service_secret: Secret = setting(
         "SERVICE_SECRET", secret, help="Give every service the same random text."
     )
+    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     spend_cap: int | None = setting("SPEND_CAP_USD", _dollars, default="none")
     patience: float = setting("WORKER_PATIENCE", positive, default="3")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
+
+    def __post_init__(self) -> None:
+        forbid_strangers(self.auth, self.public_url)

@@ -6,12 +6,13 @@ from chassis.run import run, serve_metrics
 from chassis.settings import SettingsError, give_up
 from services.generator import compose
 from services.generator.settings import Settings
+from services.generator.sketching.easel import Easel
 
 
-async def main(settings: Settings, stop: asyncio.Event) -> None:
+async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = None) -> None:
     """Serve until *stop*; then let go of what is open, and let running calls end."""
     try:
-        generator = compose.generator(settings)
+        generator = compose.generator(settings, easel)
     except SettingsError as error:
         give_up(error)
     await generator.bus.start()

@@ -59,15 +59,15 @@ def registry(settings: Settings) -> models.Registry:
     return models.Registry(models.EVERY, configured={"sketch"}, default=default)
 
 
-def generator(settings: Settings) -> Generator:
-    """Wire a generator; call it inside the running loop."""
+def generator(settings: Settings, easel: Easel | None = None) -> Generator:
+    """Wire a generator that draws on *easel*; call it inside the running loop."""
     secret = settings.service_secret.reveal().encode()
     catalog = Peer(settings.catalog_target, "catalog", service="generator", secret=secret)
     storage = Peer(settings.storage_target, "storage", service="generator", secret=secret)
     vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
     stub = ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)
     bus, ledger = Bus(settings.nats_url.reveal(), "generator"), Ledger(catalog, stub)
-    live, easel, receipts = Live(bus), Easel(), Receipts(storage, vault)
+    live, easel, receipts = Live(bus), easel or Easel(), Receipts(storage, vault)
     tools = Tools(
         ledger=ledger,
         storage=storage,

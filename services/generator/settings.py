@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from chassis.settings import Secret, one_of, port, positive, secret, setting
+from chassis.settings import (
+    Secret,
+    address,
+    forbid_strangers,
+    one_of,
+    port,
+    positive,
+    secret,
+    setting,
+)
 
 _SAME = "Give every service the same random text of at least 16 characters."
 
@@ -23,6 +32,7 @@ class Settings:
     catalog_target: str = setting("CATALOG_TARGET", default="127.0.0.1:7001")
     storage_target: str = setting("STORAGE_TARGET", default="127.0.0.1:7002")
     service_secret: Secret = setting("SERVICE_SECRET", secret, help=_SAME)
+    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     default_model: str = setting(
         "DEFAULT_MODEL", default="sketch", help="Name a model of ListModels."
@@ -31,3 +41,6 @@ class Settings:
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     settle: float = setting("SETTLE_SECONDS", positive, default="4")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
+
+    def __post_init__(self) -> None:
+        forbid_strangers(self.auth, self.public_url)

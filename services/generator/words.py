@@ -1,8 +1,8 @@
 """The rules for the texts and numbers of a request that hold whatever model is asked."""
 
-from chassis.errors import Invalid
 import re
 
+from chassis.errors import Invalid
 from imagestudio.type.v1 import job_pb2
 
 PROMPT_MOST = 32_000  # characters

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from chassis.settings import Secret, one_of, port, positive, secret, setting
+from chassis.settings import (
+    Secret,
+    address,
+    forbid_strangers,
+    one_of,
+    port,
+    positive,
+    secret,
+    setting,
+)
 
 _SAME = "Give every service the same random text of at least 16 characters."
 
@@ -25,7 +34,11 @@ class Settings:
     link_key: Secret = setting(
         "LINK_KEY", secret, help="Give a random text once, and keep it: links are made with it."
     )
+    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     disk_reserve: int = setting("DISK_RESERVE_MB", _megabytes, default="256")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
+
+    def __post_init__(self) -> None:
+        forbid_strangers(self.auth, self.public_url)

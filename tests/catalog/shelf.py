@@ -7,7 +7,7 @@ The rows are written as the ledger leaves them, by SQL: what is tested here is r
 import hashlib
 import itertools
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -96,7 +96,7 @@ class Shelf:
             "attempt": 1,
             "state": "kept",
             "fingerprint": "f" * 64,
-            "period": datetime.now().date().replace(day=1),
+            "period": datetime.now(UTC).date().replace(day=1),
             "reserved": 0,
             "charged": "yes",
         }

@@ -1,6 +1,7 @@
 """The pools: what a connection may, what it leaves behind, what its failure becomes."""
 
 import asyncio
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -49,11 +50,14 @@ async def test_objects_and_uuids_travel_as_python_has_them(pools: Pools) -> None
 async def test_a_lost_connection_is_unavailable_and_the_next_one_works(
     pools: Pools, database_url: str
 ) -> None:
-    with pytest.raises(Unavailable) as failure:
+    async def be_cut_off() -> None:
         async with as_user(pools.user, 7) as connection:
             pid = await connection.fetchval("SELECT pg_backend_pid()")
             await run_as_owner(database_url, f"SELECT pg_terminate_backend({pid}, 5000)")
             await connection.fetchval("SELECT 1")
+
+    with pytest.raises(Unavailable) as failure:
+        await be_cut_off()
     assert failure.value.reason == "SERVICE_UNAVAILABLE"
     async with as_user(pools.user, 7) as connection:
         assert await connection.fetchval("SELECT 1") == 1
@@ -80,8 +84,43 @@ async def test_a_full_pool_is_unavailable_and_not_for_ever(
     await pools.close()
 
 
-async def test_a_database_that_starts_later_is_waited_for() -> None:
-    async with asyncio.timeout(10):
-        with pytest.raises(Unavailable):
-            url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
-            await database.open_pools(url, patience=0.3)
+async def test_a_database_that_never_answers_is_unavailable_in_the_end() -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    with pytest.raises(Unavailable):
+        await database.open_pools(url, patience=0.3)
+
+
+async def test_a_database_that_starts_later_is_waited_for(migrated: str) -> None:
+    port = free_port()
+    late = asyncio.create_task(database.open_pools(_at(migrated, port)))
+    asked = asyncio.Event()
+
+    async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", port):
+        await asked.wait()  # it has found nobody who speaks PostgreSQL
+    real = urlsplit(migrated)
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward = await asyncio.open_connection(real.hostname, real.port)
+        await asyncio.gather(_copy(reader, onward[1]), _copy(onward[0], writer))
+
+    async with await asyncio.start_server(pass_on, "127.0.0.1", port):
+        pools = await late
+        async with as_user(pools.user, 7) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+        await pools.close()
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(65536):
+        sink.write(chunk)
+        await sink.drain()
+    sink.close()
+
+
+def _at(url: str, port: int) -> str:
+    found = urlsplit(url)
+    return found._replace(netloc=f"{found.netloc.rsplit(':', 1)[0]}:{port}").geturl()

@@ -99,7 +99,7 @@ async def test_a_plain_owner_migrates_once_an_administrator_made_the_roles(
         f"ALTER DATABASE {urlsplit(empty_url).path[1:]} OWNER TO plain",
     )
     try:
-        owner = empty_url.split("@")[0].removeprefix("postgresql://")
+        owner = empty_url.split("@", maxsplit=1)[0].removeprefix("postgresql://")
         plain = empty_url.replace(owner, "plain:plain")
         await _migrate(plain)
         pools = await database.open_pools(plain)
@@ -118,7 +118,7 @@ async def test_a_plain_owner_migrates_once_an_administrator_made_the_roles(
 async def test_a_role_that_may_make_none_is_told_the_sql(empty_url: str) -> None:
     await run_as_owner(empty_url, "CREATE ROLE lowly LOGIN PASSWORD 'lowly'")
     try:
-        owner = empty_url.split("@")[0].removeprefix("postgresql://")
+        owner = empty_url.split("@", maxsplit=1)[0].removeprefix("postgresql://")
         done = _run(empty_url.replace(owner, "lowly:lowly"))
         assert done.returncode == 78
         assert "GRANT studio_user, studio_ledger TO lowly;" in done.stderr

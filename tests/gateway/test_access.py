@@ -3,9 +3,9 @@
 import pytest
 
 from chassis.errors import Denied
-from chassis.settings import SettingsError, read
+from chassis.settings import SettingsError, is_loopback, read
 from gateway.access import guard_browser
-from gateway.settings import Settings, is_loopback
+from gateway.settings import Settings
 
 SECRET = {"SERVICE_SECRET": "x" * 16}
 

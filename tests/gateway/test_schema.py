@@ -11,7 +11,7 @@ schema = schemathesis.openapi.from_dict(routes().openapi()).exclude(path_regex="
 
 
 @schema.parametrize()
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_is_described(case, stack):
     case.call_and_validate(
         base_url=stack.url,

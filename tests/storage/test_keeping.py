@@ -109,7 +109,7 @@ async def test_the_same_picture_bought_again_adds_a_note_and_no_file(client, fol
 async def test_a_damaged_file_is_healed_by_the_same_bytes(client, folder):
     content = picture()
     asset = (await client.upload(content)).asset
-    file = next(path for path in (folder / "files").rglob("*") if path.name in asset.path)
+    file = next((folder / "files").rglob(asset.path.removeprefix("/i/")))
     file.write_bytes(content[:100])
     with pytest.raises(DataLoss) as damage:
         await client.download(link_of(asset))

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ class Job:
     url: str
     events: list[tuple[str, int | None, dict[str, Any]]] = field(default_factory=list)
     breaks: int = 0
+    heard: Callable[[], None] = lambda: None
 
     @property
     def durable(self) -> list[tuple[str, int]]:
@@ -36,11 +38,23 @@ class Job:
         return next(iter(self.of("completed")), None)
 
 
-def generate(url: str, body: dict[str, Any], key: str | None = None) -> Job:
-    """Ask for images and watch to the end; asking again with the same request id is safe."""
+def generate(
+    url: str,
+    body: dict[str, Any],
+    key: str | None = None,
+    *,
+    job: Job | None = None,
+    heard: Callable[[], None] = lambda: None,
+) -> Job:
+    """
+    Ask for images and watch to the end; asking again with the same request id is safe.
+
+    *job* fills up as events come, and *heard* is called after each.
+    """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    body = {"request_id": _request_id(), **body}
-    job, deadline = Job(""), time.monotonic() + PATIENCE
+    body = {"request_id": str(uuid.uuid4()), **body}
+    job, deadline = job or Job(""), time.monotonic() + PATIENCE
+    job.heard = heard
     with httpx.Client(base_url=url, headers=headers, timeout=30) as http:
         while job.completed is None:
             assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
@@ -86,6 +100,7 @@ def _read(answer: httpx.Response, job: Job) -> None:
     job.url = answer.headers.get("location", job.url)
     for kind, number, data in frames(answer.iter_lines()):
         job.events.append((kind, number, data))
+        job.heard()
 
 
 def frames(lines: Iterator[str]) -> Iterator[tuple[str, int | None, dict[str, Any]]]:
@@ -108,7 +123,7 @@ def frames(lines: Iterator[str]) -> Iterator[tuple[str, int | None, dict[str, An
 
 
 def prove_whole(job: Job, count: int) -> None:
-    """Assert a gap-free log without doubles, *count* variants, and live links of the right bytes."""
+    """Assert a log without gap or double, *count* variants, and live links of their bytes."""
     numbers = [number for _kind, number in job.durable]
     assert numbers == list(range(1, len(numbers) + 1))
     completed = job.completed
@@ -123,8 +138,3 @@ def prove_whole(job: Job, count: int) -> None:
         assert found.status_code == 200
         assert hashlib.sha256(found.content).hexdigest() == image["image_hash"]
 
-
-def _request_id() -> str:
-    import uuid
-
-    return str(uuid.uuid4())

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,8 @@ _START = 120.0  # seconds
 class Stack:
     """One stack on *data*; more settings, and generators, may be given to each start."""
 
+    up: Sequence[str] = (*_STUDIO, "up")
+
     def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         self.data = data
         ports = _ports_with_room()
@@ -48,7 +50,7 @@ class Stack:
     def start(self, *arguments: str, **settings: str) -> "Stack":
         """Start and return when it is ready; AssertionError with its words where it does not."""
         self.process = subprocess.Popen(
-            [*_STUDIO, "up", *arguments],
+            [*self.up, *arguments],
             env=self.environment | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

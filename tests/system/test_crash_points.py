@@ -4,20 +4,28 @@ Kill -9 at every named point of the code, then look: one variant each, no gap, l
 The rows come from the source: a new point without a scenario that passes it fails here.
 """
 
+import hashlib
 import re
+import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
+import grpc
 import httpx
 import pytest
 
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from tests.system.client import Job, generate, prove_whole, watch
 from tests.system.stack import CHECKOUT, running_stack
 
-POINT = re.compile(r'faults\.point\("([^"]+)"\)')
+POINT = re.compile(r'\bpoint\("([^"]+)"\)')
 SOURCES = [path for top in ("services", "gateway") for path in (CHECKOUT / top).rglob("*.py")]
 FOUND = sorted(name for path in SOURCES for name in POINT.findall(path.read_text()))
+Scenario = Callable[..., tuple[Job, int | None]]
 SLOW = {"parameters": {"sketch": {"seconds": 2}}}
 PROMPT = {"prompt": "a lighthouse at dawn", "models": ["sketch"], "size": "128x128"}
 
@@ -55,14 +63,39 @@ def plain(stack, trap: Path) -> tuple[Job, int]:
     return generate(stack.url, PROMPT | {"count": 2}), 2
 
 
+class Watching:
+    """A job that is watched on a thread of its own, to its end."""
+
+    def __init__(self, url: str, body: dict[str, object]) -> None:
+        self.job, self._heard = Job(""), threading.Condition()
+        self._thread = threading.Thread(target=self._watch, args=(url, body))
+
+    def _watch(self, url: str, body: dict[str, object]) -> None:
+        generate(url, body, job=self.job, heard=self._hear)
+
+    def _hear(self) -> None:
+        with self._heard:
+            self._heard.notify_all()
+
+    def until(self, kind: str) -> None:
+        """Wait for an event of *kind*."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: self.job.of(kind), 30), self.job.events
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._thread.join()
+
+
 def while_drawing(stack, trap: Path) -> tuple[Job, int]:
     """An image that takes two seconds; the trap is set once it is being drawn."""
-    job: list[Job] = []
-    thread = threading.Thread(target=lambda: job.append(generate(stack.url, PROMPT | SLOW)))
-    thread.start()
-    trap.touch(mode=0o666)
-    thread.join()
-    return job[0], 1
+    with Watching(stack.url, PROMPT | SLOW) as watching:
+        watching.until("progress")
+        trap.touch(mode=0o666)
+    return watching.job, 1
 
 
 def unclear(stack, trap: Path) -> tuple[Job, int]:
@@ -71,6 +104,73 @@ def unclear(stack, trap: Path) -> tuple[Job, int]:
     first.touch(mode=0o666)
     trap.touch(mode=0o666)
     return generate(stack.url, PROMPT), 1
+
+
+def stopped(stack, trap: Path) -> tuple[Job, int]:
+    """The generator is asked to end while it draws, gives the drawing back, and dies at that."""
+    with Watching(stack.url, PROMPT | SLOW) as watching:
+        watching.until("progress")
+        trap.touch(mode=0o666)
+        stack.kill("generator-1", signal.SIGTERM)
+    return watching.job, 1
+
+
+def without_storage(point: str) -> Scenario:
+    """Storage dies at *point* under the generator's hands, which then has to cope."""
+
+    def scenario(stack, trap: Path) -> tuple[Job, int]:
+        trap.with_name(point).touch(mode=0o666)
+        trap.touch(mode=0o666)
+        return generate(stack.url, PROMPT), 1
+
+    return scenario
+
+
+def while_imported(stack, trap: Path) -> tuple[Job, int]:
+    """Storage dies when the picture goes from its receipt into the vault."""
+    seeded = PROMPT | {"seed": 7}
+    generate(stack.url, seeded)
+    trap.with_name("storage.shelves.before_extra_rename").touch(mode=0o666)
+    trap.touch(mode=0o666)
+    return generate(stack.url, seeded), 1
+
+
+def same_again(stack, trap: Path) -> tuple[Job, int]:
+    """The same picture is bought a second time: one file, two notes beside it."""
+    seeded = PROMPT | {"seed": 7}
+    generate(stack.url, seeded)
+    trap.touch(mode=0o666)
+    return generate(stack.url, seeded), 1
+
+
+def reference(stack, trap: Path) -> tuple[Job, int]:
+    """A user uploads a picture and deletes it, each until it is answered."""
+    job = generate(stack.url, PROMPT)
+    picture = httpx.get(job.completed["images"][0]["thumbnail_url"]).content
+    trap.touch(mode=0o666)
+    name = f"assets/{hashlib.sha256(picture).hexdigest()}"
+    with grpc.insecure_channel(f"127.0.0.1:{stack.port('STORAGE_PORT')}") as channel:
+        storage = StorageServiceStub(channel)
+        header = pb.UploadHeader(size_bytes=len(picture))
+        parts = [pb.UploadAssetRequest(header=header), pb.UploadAssetRequest(chunk=picture)]
+        assert insist(storage.UploadAsset, lambda: iter(parts)).asset.name == name
+        insist(storage.DeleteAsset, lambda: pb.DeleteAssetRequest(name=name, allow_missing=True))
+        with pytest.raises(grpc.RpcError) as gone:
+            insist(storage.GetAsset, lambda: pb.GetAssetRequest(name=name))
+    assert gone.value.code() is grpc.StatusCode.NOT_FOUND
+    return job, 1
+
+
+def insist(method, request):
+    """Call until the service is there to answer."""
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            return method(request(), timeout=10, wait_for_ready=True)
+        except grpc.RpcError as error:
+            ends = error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+            if ends or time.monotonic() > give_up:
+                raise
 
 
 def canceled(stack, trap: Path) -> tuple[Job, None]:
@@ -104,6 +204,20 @@ SCENARIOS = {
     "lookup": unclear,
     "settle": unclear,
     "cancel": canceled,
+    "end": canceled,
+    "release": stopped,
+    "unclear": without_storage("storage.shelves.after_folder_sync"),
+    "park": while_imported,
+    "storage.assets.before_forget": reference,
+    "storage.assets.after_forget": reference,
+    "storage.keep.before_record": reference,
+    "storage.keep.after_record": reference,
+    "storage.shelves.before_removal": reference,
+    "storage.shelves.after_removal": reference,
+    "storage.shelves.after_removal_sync": reference,
+    "storage.shelves.before_extra_rename": same_again,
+    "storage.shelves.after_extra_rename": same_again,
+    "storage.shelves.after_extra_folder_sync": same_again,
     "ledger.before_cancel": canceled,
     "ledger.after_cancel": canceled,
 }

@@ -316,6 +316,3 @@ WHERE job_id = $1 AND state IN ('queued', 'running');
 
 -- name: hold_sweep
 SELECT pg_try_advisory_lock(7003700370037003);
-
--- name: give_sweep_back
-SELECT pg_advisory_unlock(7003700370037003);

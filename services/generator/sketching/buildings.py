@@ -46,8 +46,8 @@ def _beam(pen: Pen) -> None:
                 [
                     (20 * way, -830),
                     (20 * way, -800),
-                    (1900 * way, -760 + spread * 2),
-                    (1900 * way, -900 - spread),
+                    (4200 * way, -700 + spread * 4),
+                    (4200 * way, -960 - spread * 2),
                 ],
                 alpha=alpha,
                 shines=True,

@@ -73,9 +73,10 @@ class Crowd:
         if self.ground is None:
             return Pen(sheet, x, sheet.height * 88 // 100, size, flip)
         if self.scene.water:  # only the headland carries
-            side = sheet.width * (76 if self.left else 24) // 100
+            side = sheet.width * (79 if self.left else 21) // 100
             x = side + (x - side) * 45 // 100
-        y = self.ground.y(x) + sheet.unit // 90
+        half = size // 7  # on a slope, the lower foot decides
+        y = max(self.ground.y(x - half), self.ground.y(x + half)) + sheet.unit // 120
         if crowded and not self.scene.water:
             y += max(0, sheet.height - y) * dice.between(0, 42) // 100
         return Pen(sheet, x, y, size, flip)
@@ -85,6 +86,7 @@ class Crowd:
             sky.glow(
                 self.sheet, pen.x, pen.y - pen.size // 2, pen.size, self.sheet.palette.haze, 30
             )
+        if motif.place == "ground" and not self.scene.water:
             wide = pen.size * 30 // 100
             self.sheet.oval(
                 (pen.x - wide, pen.y - wide // 8, pen.x + wide, pen.y + wide // 8),

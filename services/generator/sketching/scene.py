@@ -16,6 +16,7 @@ from services.generator.sketching.lexicon import Heard, listen
 STYLES = ("sketch", "sketch-ink", "sketch-mosaic")
 SMALLEST, LARGEST = 64, 2048  # pixels a side
 _SUBJECTS, _STRANGE = 4, 6  # the most that one picture holds
+_HEARD = 4000  # characters that are searched for words; the rest only steers
 
 # Where a subject feels at home, for prompts that name no place.
 _HOMES = {
@@ -96,7 +97,7 @@ class _Words:
         self.subjects: dict[str, Subject] = {}
         self.strange: list[int] = []
         self._hue, self._banned = "", banned
-        for heard in listen(prompt):
+        for heard in listen(prompt[:_HEARD]):
             self._take(heard)
 
     def _take(self, heard: Heard) -> None:
@@ -125,7 +126,8 @@ class _Words:
 
 
 def _banned(prompt: str, negative_prompt: str) -> frozenset[str]:
-    unwanted = [heard for heard in listen(prompt) if heard.absent] + list(listen(negative_prompt))
+    unwanted = [heard for heard in listen(prompt[:_HEARD]) if heard.absent]
+    unwanted += listen(negative_prompt[:_HEARD])
     return frozenset(meaning.name for heard in unwanted for meaning in heard.meanings)
 
 

@@ -377,7 +377,7 @@ def _cone(ridge: terrain.Ridge) -> terrain.Ridge:
 
 def _headland(dice: Dice, *, light_left: bool) -> terrain.Ridge:
     """Land that comes in from the side away from the light, and sinks into the water."""
-    reach = dice.between(54, 66)
+    reach = dice.between(60, 74)
     ridge = []
     for step in range(terrain.STEPS + 1):
         from_side = (terrain.STEPS - step if light_left else step) * 100 // terrain.STEPS

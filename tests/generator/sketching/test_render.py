@@ -141,9 +141,9 @@ def test_rows_and_types_that_are_not_there_are_refused():
 
 
 PIXELS = {
-    "sketch": "02ab2171a8496423",
-    "sketch-ink": "ccb83cd91e09c3f5",
-    "sketch-mosaic": "a927e4b33769bdda",
+    "sketch": "99e5de93f2aa6cdd",
+    "sketch-ink": "80bf730e556d185b",
+    "sketch-mosaic": "d2198c0b60e0203b",
 }
 
 

@@ -1,0 +1,66 @@
+"""
+kill -9 before and after each durable step, then the same again: nothing half, nothing lost.
+
+The rows are the points named in the code; one that the story does not pass fails.
+"""
+
+import base64
+import re
+import signal
+from contextlib import suppress
+
+import pytest
+
+from chassis.errors import Fault
+from tests.storage.client import OTHER, PURCHASE, Client, link_of
+from tests.storage.conftest import environment, running
+from tests.storage.pictures import picture
+from tests.storage.process import ROOT, process
+
+SOURCES = sorted((ROOT / "services" / "storage").rglob("*.py"))
+POINTS = [
+    point for path in SOURCES for point in re.findall(r'\bpoint\("([^"]+)"\)', path.read_text())
+]
+BOUGHT, SENT = picture(size=(700, 700)), picture("JPEG", seed=2)
+TEXT = base64.b64encode(BOUGHT)
+
+
+async def story(client):
+    """All that storage makes durable; each step may be repeated after a crash."""
+    await client.put_receipt(TEXT)
+    bought = (await client.import_(0, len(TEXT), job="jobs/1")).asset
+    await client.upload(BOUGHT, OTHER)  # the same picture, bought again
+    sent = (await client.upload(SENT)).asset
+    await client.delete(sent.name, allow_missing=True)
+    return bought
+
+
+def test_each_point_is_named_once():
+    assert len(POINTS) == len(set(POINTS)) >= 15
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(point, folder, catalog):
+    said = environment(folder, catalog.target, FAULT_POINT=point)
+    with process(said) as storage:
+        client = Client(f"127.0.0.1:{said['STORAGE_PORT']}")
+        with suppress(Fault):
+            await story(client)
+        await client.close()
+        assert storage.wait(timeout=30) == -signal.SIGKILL, "the story does not pass this point"
+
+    async with running(folder, catalog.target) as (vaulted, target):
+        client = Client(target)
+        for path in (folder / "files").rglob("*"):
+            if path.is_file() and path.suffix != ".json":
+                found = await client.download(f"links/{path.name}")  # not half
+                assert found[1] in (BOUGHT, SENT)
+        bought = await story(client)
+        assert (await client.download(link_of(bought)))[1] == BOUGHT
+        assert (await client.download(f"receipts/{PURCHASE}"))[1] == TEXT
+        await client.close()
+    names = {path.name for path in (folder / "files").rglob("*") if path.is_file()}
+    link = link_of(bought).removeprefix("links/")
+    assert names == {link, f"{link}.json", f"{link}.{OTHER}.0.json"}
+    assert list((folder / "tmp").iterdir()) == []
+    assert not catalog.files

@@ -1,0 +1,218 @@
+"""The commands against a real stack, as people and scripts use them."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from cli.doctor import Finding
+from tests.postgres import temporary_data
+from tests.system.stack import Stack
+
+SMALL = ("--size", "64x64")
+
+
+def start(stack: Stack, *arguments: str) -> subprocess.Popen[str]:
+    """Run a command without waiting for its end."""
+    command = [sys.executable, "-P", "-m", "cli", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, env=stack.environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+
+
+def await_job(stack: Stack, title: str) -> str:
+    """Return the id of a job once it is accepted."""
+    found: list[str] = []
+
+    def accepted() -> bool:
+        answer = httpx.get(f"{stack.url}/images/jobs", timeout=30)
+        found[:] = [job["job_id"] for job in answer.json()["jobs"] if job["title"] == title]
+        return bool(found)
+
+    stack.await_(accepted)
+    return found[0]
+
+
+def test_generate_prints_permanent_links_and_nothing_else(stack: Stack) -> None:
+    done = stack.studio("generate", "a lighthouse at dawn", "--count", "2", *SMALL)
+    assert done.returncode == 0, done.stderr
+    links = done.stdout.splitlines()
+    assert len(links) == 2
+    for link in links:
+        assert httpx.get(link).headers["content-type"] == "image/png"
+    assert "2 images kept for $0.00" in done.stderr
+
+
+def test_generate_json_is_the_outcome_in_one_line(stack: Stack) -> None:
+    done = stack.studio(
+        "generate", "a boat", "-m", "sketch", "-m", "sketch-ink", "--seed", "7", "--json", *SMALL
+    )
+    (line,) = done.stdout.splitlines()
+    outcome = json.loads(line)
+    assert outcome["state"] == "succeeded"
+    assert sorted(image["model"] for image in outcome["images"]) == ["sketch", "sketch-ink"]
+    assert (outcome["failures"], outcome["cost_usd"]) == ([], 0)
+
+
+def test_generate_reads_a_prompt_from_standard_input(stack: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cli", "generate", "-", "--json", *SMALL],
+        env=stack.environment, input="an öld oak", text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    job = stack.studio("jobs", "--json").stdout
+    assert json.loads(done.stdout)["job_id"] in [one["job_id"] for one in json.loads(job)]
+    assert "an öld oak" in job
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["generate", ""], "prompt is empty"),
+     (["generate", "x", "-m", "nope"], "no model 'nope'"),
+     (["generate", "x", "--preset", "nope"], "nope"),
+     (["generate", "x", "--size", "5x5"], "5x5"),
+     (["generate", "x", "--count", "0"], "count"),
+     (["generate", "x", "--count", "1000000000"], "count"),
+     (["generate", "x", "-m", "sketch", "--param", "nonsense"], "KEY=VALUE"),
+     (["generate", "x", "-m", "sketch", "--param", "nope=1"], "nope"),
+     (["generate", "x" * 100_000], "prompt"),
+     (["generate", os.fsdecode(b"\xff\xfe")], "UTF-8"),
+     (["generate", "x", "--colour", "red"], "--colour")],
+    ids=lambda one: str(one[1:])[:40] if isinstance(one, list) else None,
+)  # fmt: skip
+def test_misuse_is_one_clear_message_and_status_2(
+    stack: Stack, arguments: list[str], words: str
+) -> None:
+    done = stack.studio(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_detaches_and_the_job_goes_on(stack: Stack) -> None:
+    drawing = start(stack, "generate", "left alone", "-m", "sketch", "-p", "seconds=3", *SMALL)
+    assert drawing.stderr is not None
+    job_id = drawing.stderr.readline().split()[1].strip(";")
+    drawing.send_signal(signal.SIGINT)
+    _, said = drawing.communicate(timeout=30)
+    assert drawing.returncode == 130
+    assert f"jobs watch {job_id}" in said
+    watched = stack.studio("jobs", "watch", job_id)
+    assert watched.returncode == 0
+    assert httpx.get(watched.stdout.strip()).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["gateway", "envoy"])
+def test_generate_resumes_by_itself_when_its_stream_breaks(stack: Stack, name: str) -> None:
+    title = f"cut by {name}"
+    drawing = start(stack, "generate", title, "-m", "sketch", "-p", "seconds=2", *SMALL)
+    await_job(stack, title)
+    stack.kill_and_await(name)
+    links, said = drawing.communicate(timeout=60)
+    assert drawing.returncode == 0, said
+    assert httpx.get(links.strip()).status_code == 200
+
+
+def test_nobody_sees_colours_who_does_not_want_them(stack: Stack) -> None:
+    plain = on_a_terminal(stack, "generate", "a tree", *SMALL, NO_COLOR="1")
+    coloured = on_a_terminal(stack, "generate", "a tree", *SMALL)
+    assert "kept, 64x64" in plain
+    assert "\x1b[32m" in coloured
+    assert "\x1b[3" not in plain
+
+
+def on_a_terminal(stack: Stack, *arguments: str, **more: str) -> str:
+    """Run a command on a terminal of its own and return all that it showed."""
+    ours, theirs = pty.openpty()
+    environment = {name: text for name, text in stack.environment.items() if name != "NO_COLOR"}
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli", *arguments],
+        env=environment | {"TERM": "xterm-256color"} | more, stdin=theirs, stdout=theirs,
+        stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while chunk := _read(ours):
+        shown += chunk
+    os.close(ours)
+    assert process.wait(30) == 0, shown
+    return shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so when the other side is closed
+        return b""
+
+
+def test_models_and_presets_are_listed_for_scripts(stack: Stack) -> None:
+    models = json.loads(stack.studio("models", "--json").stdout)
+    assert {"sketch", "sketch-ink", "sketch-mosaic"} <= {model["key"] for model in models}
+    presets = json.loads(stack.studio("presets", "--json").stdout)
+    assert len(presets) >= 8
+    assert all(preset["preset_key"] for preset in presets)
+
+
+def test_keys_are_made_listed_and_revoked(stack: Stack) -> None:
+    made = json.loads(stack.studio("keys", "create", "a script", "--user", "ann", "--json").stdout)
+    assert made["key"].startswith("isk_")
+    listed = stack.studio("keys", "list", "--json").stdout
+    assert made["key"] not in listed
+    assert (made["id"], "ann") in [(one["id"], one["user"]) for one in json.loads(listed)]
+    assert stack.studio("keys", "revoke", made["id"]).returncode == 0
+    after = json.loads(stack.studio("keys", "list", "--json").stdout)
+    assert [one["id"] for one in after if one["revoked_at"]] == [made["id"]]
+
+
+def findings(stack: Stack, status: int) -> list[Finding]:
+    done = stack.studio("doctor", "--json")
+    assert done.returncode == status, done.stdout + done.stderr
+    return [Finding(**one) for one in json.loads(done.stdout)]
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_stack(stack: Stack) -> None:
+    found = findings(stack, 0)
+    assert {one.state for one in found if one.about != "vendors"} == {"good"}
+    assert any("answers on" in one.found for one in found)
+
+
+def test_doctor_tells_what_is_wrong_each_with_a_remedy() -> None:
+    with temporary_data() as data:
+        unreachable = {"DATABASE_URL": "postgresql://me:letmein@127.0.0.1:9/x"}
+        odd = {"DISK_RESERVE_MB": "999999999", "OPENAI_API_KEY": "sk-secret"}
+        found = findings(Stack(data, unreachable | odd), 1)
+    bad = {one.about: one for one in found if one.state == "bad"}
+    assert set(bad) == {"PostgreSQL", "disk"}
+    assert all(one.remedy for one in found if one.state != "good")
+    assert any("OPENAI_API_KEY" in one.found for one in found)
+    assert not any("letmein" in one.found or "sk-secret" in one.found for one in found)
+
+
+def test_doctor_lists_wrong_settings() -> None:
+    with temporary_data() as data:
+        found = findings(Stack(data, {"AUTH": "maybe", "EDGE_PORT": "x"}), 78)
+    assert [one.state for one in found] == ["bad", "bad"]
+
+
+def test_logs_show_one_process_or_all(stack: Stack) -> None:
+    assert "ready to accept connections" in stack.studio("logs", "postgres", "-n", "500").stdout
+    everything = stack.studio("logs", "-n", "1").stdout
+    assert {"postgres", "nats", "gateway"} <= {line.split()[0] for line in everything.splitlines()}
+    unknown = stack.studio("logs", "../../etc/passwd")
+    assert unknown.returncode == 1
+    assert "there are:" in unknown.stderr
+
+
+@pytest.mark.parametrize("arguments", [("models",), ("jobs",), ("keys", "list")])
+def test_without_a_stack_a_command_says_how_to_start_one(arguments: tuple[str, ...]) -> None:
+    with temporary_data() as data:
+        done = Stack(data).studio(*arguments)
+    assert done.returncode == 1
+    assert "./studio up" in done.stderr
