@@ -38,6 +38,8 @@ class Edge:
 
     address: str
     api_key: Secret = field(default_factory=lambda: Secret(""))
+    transport: httpx.BaseTransport | None = None  # of the wire; None: the real one
+    pause: Callable[[float], None] = time.sleep
 
     def client(self) -> httpx.Client:
         headers = {"User-Agent": "studio-cli", "Accept-Encoding": "identity"}
@@ -45,7 +47,11 @@ class Edge:
             headers["Authorization"] = f"Bearer {self.api_key.reveal()}"
         patience = httpx.Timeout(30, connect=5)
         return httpx.Client(
-            base_url=self.address, headers=headers, timeout=patience, trust_env=False
+            base_url=self.address,
+            headers=headers,
+            timeout=patience,
+            trust_env=False,
+            transport=self.transport,
         )
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
@@ -105,7 +111,7 @@ class Edge:
                 failures += 1
                 if failures == 2:
                     said("the stack does not answer; trying again")
-                time.sleep(_PAUSES[min(failures - 1, len(_PAUSES) - 1)])
+                self.pause(_PAUSES[min(failures - 1, len(_PAUSES) - 1)])
 
 
 def _events(client: httpx.Client, job_id: str, last: int) -> httpx.Request:

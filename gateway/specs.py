@@ -29,7 +29,7 @@ def job_spec(body: bodies.Spec) -> JobSpec:
         width, height = map(int, body.size.split("x"))
         spec.size.CopyFrom(PixelSize(width=width, height=height))
     if body.max_cost_usd is not None:
-        # A limit is never rounded up; Decimal, since 0.29 * 1_000_000 is 289999.99….
+        # A limit is never rounded up. Decimal, since 2.01 * 1_000_000 is 2009999.99….
         spec.max_cost_usd_micros = int(Decimal(str(body.max_cost_usd)) * 1_000_000)
     for key, parameters in (body.parameters or {}).items():
         spec.parameters[key].update(parameters)

@@ -10,7 +10,7 @@ from chassis.errors import Exhausted, Exists, Invalid
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
 from services.catalog import completion, log
-from services.catalog.database import Connection, Pool, as_ledger
+from services.catalog.database import Connection, Pool, as_ledger, by_statement
 from services.catalog.queries import SQL
 
 _TITLE = 80  # characters of the prompt that stand in for a title
@@ -30,7 +30,7 @@ async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | No
         raise Invalid("REQUEST_INVALID", "A job without purchases makes nothing.")
     faults.point("ledger.before_admit")
     try:
-        async with as_ledger(pool) as connection:
+        async with by_statement(pool) as connection:
             admitted = await _insert(connection, request, user_id, server_cap)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _ONCE:

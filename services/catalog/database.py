@@ -151,6 +151,14 @@ async def as_ledger(pool: Pool) -> AsyncIterator[Connection]:
             yield connection
 
 
+@asynccontextmanager
+async def by_statement(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection on which each statement is a transaction: two round trips less."""
+    with translate():
+        async with pool.acquire(timeout=_TIMEOUT) as connection:
+            yield connection
+
+
 @contextmanager
 def translate() -> Iterator[None]:
     """Turn a database that is gone, slow or full into a Fault that says so."""

@@ -15,7 +15,7 @@ from imagestudio.catalog.v1 import (
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from services.generator import models
-from services.generator.buy import Tools
+from services.generator.deeds import Tools
 from services.generator.disk import Disk
 from services.generator.generations import Generations
 from services.generator.handler import NAME, Handler
@@ -64,31 +64,10 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     secret = settings.service_secret.reveal().encode()
     catalog = Peer(settings.catalog_target, "catalog", service="generator", secret=secret)
     storage = Peer(settings.storage_target, "storage", service="generator", secret=secret)
-    vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
-    stub = ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)
-    bus, ledger = Bus(settings.nats_url.reveal(), "generator"), Ledger(catalog, stub)
-    live, easel, receipts = Live(bus), easel or Easel(), Receipts(storage, vault)
-    tools = Tools(
-        ledger=ledger,
-        storage=storage,
-        vault=vault,
-        receipts=receipts,
-        registry=registry(settings),
-        vendors={"sketch": _sketch(easel, receipts)},
-        live=live,
-    )
-    hub = Hub(bus)
-    worker = Worker(tools, catalog, bus, settings.most_open)
-    generations = Generations(
-        catalog=catalog,
-        library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
-        ledger=stub,
-        registry=tools.registry,
-        worker=worker,
-        watch=Watch(hub, catalog, stub),
-        disk=Disk(storage, vault),
-    )
-    handler = Handler(generations, {name: v.terms for name, v in tools.vendors.items()})
+    bus, easel = Bus(settings.nats_url.reveal(), "generator"), easel or Easel()
+    tools = _tools(catalog, storage, bus, easel, registry(settings))
+    worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
+    handler = _handler(tools, catalog, worker, hub)
     server = Server(
         [
             (
@@ -99,9 +78,38 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
             )
         ],
         secret=secret,
-        resolve=_resolver(catalog, stub, settings.auth),
+        resolve=_resolver(catalog, tools.ledger.stub, settings.auth),
     )
-    return Generator(catalog, storage, easel, bus, ledger, live, worker, hub, server)
+    return Generator(catalog, storage, easel, bus, tools.ledger, tools.live, worker, hub, server)
+
+
+def _tools(
+    catalog: Peer, storage: Peer, bus: Bus, easel: Easel, registry: models.Registry
+) -> Tools:
+    vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
+    receipts = Receipts(storage, vault)
+    return Tools(
+        ledger=Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)),
+        storage=storage,
+        vault=vault,
+        receipts=receipts,
+        registry=registry,
+        vendors={"sketch": _sketch(easel, receipts)},
+        live=Live(bus),
+    )
+
+
+def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub) -> Handler:
+    generations = Generations(
+        catalog=catalog,
+        library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
+        ledger=tools.ledger.stub,
+        registry=tools.registry,
+        worker=worker,
+        watch=Watch(hub, catalog, tools.ledger.stub),
+        disk=Disk(tools.storage, tools.vault),
+    )
+    return Handler(generations, {name: each.terms for name, each in tools.vendors.items()})
 
 
 def _sketch(easel: Easel, receipts: Receipts) -> Vendor:

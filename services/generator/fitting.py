@@ -20,6 +20,15 @@ def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> No
         _parameters(spec, model)
 
 
+def has_shape(spec: job_pb2.JobSpec, model: Model) -> bool:
+    """Tell whether *model* can draw in the aspect or size of *spec*."""
+    try:
+        _shape(spec, model)
+    except Invalid:
+        return False
+    return True
+
+
 def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     if spec.HasField("aspect") and spec.aspect not in model.shapes:
         shapes = ", ".join(model.shapes)

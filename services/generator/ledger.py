@@ -15,6 +15,7 @@ from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_
 
 MOST = 500  # edges in one call
 _TIMEOUT = 10.0  # seconds for one call
+_TURNS = 5  # of the loop, so that edges which follow each other without any wait go together
 _LONGEST_PAUSE = 1.0  # seconds
 _LOST = (errors.Unavailable, errors.Late)
 log = logs.get()
@@ -84,6 +85,8 @@ class Ledger:
         failures = 0
         while True:
             await self._wake.wait()
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             taken = [found for found in self._waiting[:MOST] if not found.future.done()]
             self._waiting = self._waiting[MOST:]
             if await self._send(taken):

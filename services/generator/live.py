@@ -6,7 +6,9 @@ many are under way, so that watching never costs more than drawing.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chassis.bus import Bus
 from imagestudio.type.v1 import job_event_pb2
@@ -15,12 +17,21 @@ _INTERVAL = 0.1  # seconds between two of the same purchase
 _MOST = 400  # messages a second, of all purchases together
 
 
+class _Seen(NamedTuple):
+    """Cheap to make, since most are replaced by a newer one before they are told."""
+
+    job: str
+    model: str
+    fraction: float | None
+    at: int  # nanoseconds
+
+
 @dataclass(slots=True)
 class Live:
     """Publishes on `live.job.{job}`."""
 
     bus: Bus
-    _newest: dict[str, job_event_pb2.JobEvent] = field(default_factory=dict)
+    _newest: dict[str, _Seen] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _teller: asyncio.Task[None] | None = None
 
@@ -36,12 +47,7 @@ class Live:
 
     def progress(self, job: str, purchase_id: str, model: str, fraction: float | None) -> None:
         """Tell how far a purchase is, 0 to 1; returns at once."""
-        progress = job_event_pb2.JobEvent.Progress(purchase_id=purchase_id, model=model)
-        if fraction is not None:
-            progress.fraction = fraction
-        event = job_event_pb2.JobEvent(job=job, progress=progress)
-        event.event_time.GetCurrentTime()
-        self._newest[purchase_id] = event
+        self._newest[purchase_id] = _Seen(job, model, fraction, time.time_ns())
         self._wake.set()
 
     async def _run(self) -> None:
@@ -49,7 +55,16 @@ class Live:
             await self._wake.wait()
             self._wake.clear()
             told, self._newest = self._newest, {}
-            for event in told.values():
-                number = event.job.rpartition("/")[2]
+            for purchase_id, seen in told.items():
+                number, event = seen.job.rpartition("/")[2], _event(purchase_id, seen)
                 await self.bus.publish(f"live.job.{number}", event.SerializeToString())
             await asyncio.sleep(max(_INTERVAL, len(told) / _MOST))
+
+
+def _event(purchase_id: str, seen: _Seen) -> job_event_pb2.JobEvent:
+    progress = job_event_pb2.JobEvent.Progress(purchase_id=purchase_id, model=seen.model)
+    if seen.fraction is not None:
+        progress.fraction = seen.fraction
+    event = job_event_pb2.JobEvent(job=seen.job, progress=progress)
+    event.event_time.FromNanoseconds(seen.at)
+    return event

@@ -15,6 +15,7 @@ from services.generator import fitting, identifiers, orders, words
 from services.generator.models import Model, Registry
 
 Warn = job_event_pb2.JobEvent.Warning
+_SHAPE = ("aspect", "size")  # among a preset's parameters: the job's shape, not the model's
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +44,12 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
         spec=spec,
         original_prompt=asked.prompt,
         purchases=list(_purchases(spec, models, spares)),
-        warnings=[*_not_rewritten(asked, preset), *_left_out(spec, models)],
+        warnings=[
+            *_not_rewritten(asked, preset),
+            *_not_shaped(spec, preset),
+            *_not_known(preset, models),
+            *_left_out(spec, models),
+        ],
         estimate=estimate,
         fingerprint=request_fingerprint(asked),
         preset_used=preset.preset_key if preset else "",
@@ -84,6 +90,9 @@ def _complete(
         spec.models.append(registry.default)
     if not spec.HasField("count"):
         spec.count = 1
+    if preset:
+        _preset_parameters(spec, preset, registry)
+        _shape(spec, preset, registry)
     return spec
 
 
@@ -95,11 +104,40 @@ def _fill_in(spec: job_pb2.JobSpec, preset: preset_pb2.Preset) -> None:
     spec.prompt = words.templated(preset.prompt_template, spec.prompt)
     spec.negative_prompt = spec.negative_prompt or preset.negative_prompt
     spec.use_case = spec.use_case or preset.use_case
-    if preset.model_key in spec.models and preset.parameters.fields:
-        own = spec.parameters[preset.model_key]  # a map of messages makes the entry
+
+
+def _preset_parameters(
+    spec: job_pb2.JobSpec, preset: preset_pb2.Preset, registry: Registry
+) -> None:
+    """Give the preset's parameters to its model, or without one to all that know them."""
+    for key in spec.models:
+        known = registry.usable(key).parameters.get("properties", {})
+        own = preset.model_key == key
         for name, value in preset.parameters.fields.items():
-            if name not in own.fields:
-                own.fields[name].CopyFrom(value)
+            wanted = own or (not preset.model_key and name in known)
+            if name in _SHAPE or not wanted or name in spec.parameters[key].fields:
+                continue
+            spec.parameters[key].fields[name].CopyFrom(value)
+        if not spec.parameters[key].fields:
+            del spec.parameters[key]  # looking made the entry
+
+
+def _shape(spec: job_pb2.JobSpec, preset: preset_pb2.Preset, registry: Registry) -> None:
+    """Take the preset's shape where none is asked for and every model has it."""
+    wish = _wished_shape(preset)
+    models = [registry.usable(key) for key in (*spec.models, *spec.fallback_models)]
+    if not spec.WhichOneof("shape") and all(fitting.has_shape(wish, model) for model in models):
+        spec.MergeFrom(wish)
+
+
+def _wished_shape(preset: preset_pb2.Preset) -> job_pb2.JobSpec:
+    fields, wish = preset.parameters.fields, job_pb2.JobSpec()
+    if "aspect" in fields:
+        wish.aspect = fields["aspect"].string_value
+    elif "size" in fields:
+        width, _, height = fields["size"].string_value.partition("x")
+        wish.size.width, wish.size.height = int(width), int(height)
+    return wish
 
 
 def _purchases(
@@ -158,6 +196,25 @@ def _not_rewritten(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> 
             message=f"The preset {preset.preset_key!r} asks for a rewritten prompt, and no "
             "language model is configured here: the prompt is used as it is.",
         )
+
+
+def _not_shaped(spec: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> Iterator[Warn]:
+    if preset and _wished_shape(preset).WhichOneof("shape") and not spec.WhichOneof("shape"):
+        yield Warn(
+            reason="MODEL_FEATURE_UNSUPPORTED",
+            message=f"The preset {preset.preset_key!r} asks for a shape that not every model of "
+            "this job has: each draws in its own.",
+        )
+
+
+def _not_known(preset: preset_pb2.Preset | None, models: list[Model]) -> Iterator[Warn]:
+    if preset is None or preset.model_key:
+        return
+    for model in models:
+        known = (*_SHAPE, *model.parameters.get("properties", {}))
+        for name in preset.parameters.fields:
+            if name not in known:
+                yield _without(model, f"parameter {name[:80]!r}; the preset's is left out")
 
 
 def _left_out(spec: job_pb2.JobSpec, models: list[Model]) -> Iterator[Warn]:

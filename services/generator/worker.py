@@ -21,7 +21,8 @@ from chassis.channel import Peer
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import purchase_pb2
 from services.generator import edges, moves, purchase
-from services.generator.buy import Errand, Tools
+from services.generator.buy import Errand
+from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is

@@ -21,10 +21,13 @@ class Disk(Protocol):
     """A file system; a handle is a number, as in POSIX."""
 
     def lock(self, path: Path) -> bool:
-        """Hold the vault for as long as this process lives. True: no other process has it."""
+        """Hold the vault until `unlock` or death. True: no other process has it."""
 
     def share(self) -> None:
         """Let other processes into the vault from now on."""
+
+    def unlock(self) -> None:
+        """Let go of the vault."""
 
     def make_folder(self, path: Path) -> None:
         """Make a folder and its parents; fine where it is there."""
@@ -93,6 +96,11 @@ class LocalDisk:
     def share(self) -> None:
         if self._lock is not None:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def make_folder(self, path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

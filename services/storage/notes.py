@@ -6,7 +6,7 @@ again puts a note of its own beside the one file.
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 VERSION = 1
@@ -23,7 +23,8 @@ class _Note:
 
     def pack(self) -> bytes:
         """Write it down."""
-        return json.dumps(asdict(self), indent=1).encode()
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(found).encode()
 
     @classmethod
     def unpack(cls, written: bytes) -> Self:

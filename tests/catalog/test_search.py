@@ -21,6 +21,7 @@ async def search(person: Person, query: str, size: int = 2, **filters: Any) -> l
             assert hit.rank <= rank or variants._WINDOW < 2000
             rank = hit.rank
             found.append(hit.variant.name)
+        assert len(set(found)) == len(found)
         token = answer.next_page_token
         if not token:
             return found

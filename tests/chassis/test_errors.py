@@ -6,7 +6,10 @@ from google.rpc import status_pb2
 from chassis import errors
 
 
-@pytest.mark.parametrize("kind", errors.Fault.__subclasses__(), ids=lambda kind: kind.__name__)
+KINDS = [kind for kind in errors.Fault.__subclasses__() if kind.__module__ == errors.__name__]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_fault_comes_back_as_what_it_was(kind):
     said = kind(
         "SPEND_CAP_EXCEEDED",

@@ -1,6 +1,7 @@
 """The supervisor with small processes of our own: order, readiness, restarts, ends."""
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -27,11 +28,10 @@ async def always() -> bool:
     return True
 
 
-def process(name: str, code: str, **more: Any) -> Process:
-    command = [sys.executable, "-S", "-c", code]
-    return Process(
-        name=name, command=command, environment={}, port=1, **{"level": 0, "probe": always} | more
-    )
+def process(name: str, code: str, *words: str, **more: Any) -> Process:
+    command = [sys.executable, "-S", "-c", code, *words]
+    plain = Process(name=name, command=command, environment={}, port=1, level=0, probe=always)
+    return dataclasses.replace(plain, **more)
 
 
 class Running:
@@ -167,12 +167,7 @@ async def test_the_outermost_end_first(supervise: Any, tmp_path: Path) -> None:
         f"import signal, sys; end = lambda *_: (open({str(ends)!r}, 'a').write(sys.argv[1]), sys.exit(0));"  # noqa: E501
         "signal.signal(15, end); print('up', flush=True); signal.pause()"
     )
-    what = [process(name, code, level=level) for level, name in enumerate("abc")]
-    what = [
-        Process(**{field: getattr(one, field) for field in Process.__dataclass_fields__}
-                | {"command": [*one.command, one.name]})
-        for one in what
-    ]  # fmt: skip
+    what = [process(name, code, name, level=level) for level, name in enumerate("abc")]
     async with supervise(*what) as running:
         logs = [child.log for child in running.supervisor.children.values()]
         await running.until(lambda: all(log.exists() and log.read_text() for log in logs))
@@ -220,7 +215,7 @@ def test_a_tied_process_ends_with_its_parent(tmp_path: Path) -> None:
     said = tmp_path / "pid"
     code = (
         "import os, signal, subprocess; from cli.leash import tied;"
-        "p = subprocess.Popen(['sleep', '600'], preexec_fn=tied(signal.SIGTERM), stdout=-3);"  # noqa: E501
+        "p = subprocess.Popen(['sleep', '600'], preexec_fn=tied(signal.SIGTERM), stdout=-3);"
         f"open({str(said)!r}, 'w').write(str(p.pid)); os.close(1); signal.pause()"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)

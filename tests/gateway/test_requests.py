@@ -25,7 +25,7 @@ WHOLE = {
     "title": "t",
     "project": "p",
     "use_case": "u",
-    "max_cost_usd": 0.29,
+    "max_cost_usd": 2.01,
     "request_id": str(uuid.UUID(int=7)),
 }
 JSON = some.recursive(
@@ -45,7 +45,7 @@ def test_every_field_of_a_request_reaches_the_spec():
     assert dict(spec.parameters["sketch"]) == {"seconds": 1.5}
     assert list(spec.fallback_models) == ["sketch-mosaic"]
     assert (spec.title, spec.project, spec.use_case) == ("t", "p", "u")
-    assert spec.max_cost_usd_micros == 290_000
+    assert spec.max_cost_usd_micros == 2_010_000
 
 
 def test_what_is_null_or_left_out_is_not_set():

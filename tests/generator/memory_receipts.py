@@ -1,4 +1,4 @@
-"""Receipts in memory, by the rules of the vault's: one for a purchase, once, whole or not at all."""
+"""Receipts in memory, by the vault's rules: one for a purchase, once, whole or not at all."""
 
 from chassis.errors import Precondition, Unavailable
 

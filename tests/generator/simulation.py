@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from services.generator import moves, purchase
 from services.generator.purchase import Stage, Terms
+from tests.generator.modelled_ledger import OPEN, Row, Rows
 
 PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
 LAG = 120.0  # seconds from the sending until a provider is asked
 LISTED = 30.0  # seconds after which a provider's list really shows a call
 TTL = 3600.0  # seconds that a provider's own links live
-OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 
 TERMS = {
     "listed": Terms(askable=True, lag=LAG, cancelable=True),  # answers with an id; has a list
@@ -30,38 +30,22 @@ class Violated(AssertionError):
     """A promise was broken."""
 
 
-class Row:
-    """One row of purchases."""
-
-    __slots__ = ("attempt", "charged", "ending", "fence", "missing", "not_before", "outputs",
-                 "owner", "sent_at", "state", "ticket", "tries")  # fmt: skip
-
-    def __init__(self, attempt: int) -> None:
-        self.attempt, self.state, self.owner, self.fence = attempt, "planned", 0, 0
-        self.ticket, self.charged, self.ending = "", "", ""
-        self.outputs: dict[int, str] = {}
-        self.missing, self.not_before, self.sent_at, self.tries = 0, 0.0, 0.0, 0
-
-
-class World:
+class World(Rows):
     """One history. `run` plays it and raises Violated where a promise was broken."""
 
     def __init__(self, seed: int) -> None:
         self.dice = dice = random.Random(seed)
         self.kind = dice.choice(("listed", "receipt", "blind"))
-        self.terms = TERMS[self.kind]
         self.trouble = dice.choice((0.02, 0.1, 0.3, 0.5))
         self.poisoned = dice.random() < 0.02  # whoever follows it, raises
-        self.width = dice.choice((1, 1, 2))
-        self.now, self.canceling, self.calm = 0.0, False, False
-        self.rows: dict[int, Row] = {1: Row(1)}
+        super().__init__(TERMS[self.kind], dice.choice((1, 1, 2)))
+        self.calm = False
         self.charges: dict[str, int] = {}  # ticket -> purchase
         self.listed_at: dict[str, float] = {}
         self.died: dict[str, float] = {}  # when a ticket's links die
         self.closed: dict[str, bool | None] = {}  # tickets without a picture: charged?
         self.receipts: dict[int, bool] = {}  # purchase -> a picture (True) or a seal (False)
         self.vault: set[tuple[int, int]] = set()
-        self.variants: list[tuple[int, int]] = []
         self.workers: list[Worker] = [Worker(self, 1), Worker(self, 2)]
         self.hired = 2
         self.trace: list[object] = []
@@ -118,13 +102,6 @@ class World:
         self.hired += 1
         self.workers[self.workers.index(worker)] = Worker(self, self.hired)
 
-    def cancel(self) -> None:
-        """A user cancels the job: what was not claimed ends, the owners are told."""
-        self.canceling = True
-        for row in self.rows.values():
-            if row.state == "planned":
-                row.state, row.ending, row.charged = "ended", "CANCELED", "no"
-
     def pass_time(self) -> None:
         """Time goes by: beats, the sweeper, announcements."""
         longest = 40.0 if self.calm else 2.0
@@ -153,56 +130,6 @@ class World:
             if worker:
                 worker.condemned = True
             self.take_away(row)
-
-    def take_away(self, row: Row) -> None:
-        row.owner, row.fence = 0, row.fence + 1
-        if row.state == "sending":
-            if self.terms.askable:
-                row.state, row.not_before = "unclear", row.sent_at + self.terms.lag
-            else:
-                row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
-
-    # -- the ledger
-
-    def claim(self, worker: int, number: int) -> bool:
-        """ClaimEdge: one winner."""
-        row = self.rows[number]
-        if row.state not in OPEN or row.owner or row.not_before > self.now:
-            return False
-        row.owner, row.fence = worker, row.fence + 1
-        if row.state == "planned":
-            row.state, row.sent_at = "sending", self.now
-        return True
-
-    def apply(self, number: int, fence: int, step: moves.Step) -> str:
-        """Any other edge: "ok", "stale" or "conflict"."""
-        row = self.rows[number]
-        if self.applied(row, number, step):
-            return "ok" if row.fence == fence else "stale"
-        if row.fence != fence or not row.owner:
-            return "stale"
-        starts, change = _EDGES[type(step)]
-        if row.state not in starts:
-            return "conflict"
-        change(self, row, number, step)
-        if isinstance(step, moves.LAST):
-            row.owner = 0
-        return "ok"
-
-    def applied(self, row: Row, number: int, step: moves.Step) -> bool:
-        """Whether that very edge was taken before."""
-        match step:
-            case moves.Ticketed(ticket):
-                return row.ticket == ticket
-            case moves.Found(tickets):
-                return row.ticket == tickets[0]
-            case moves.Brought():
-                return bool(row.outputs)
-            case moves.Kept(index):
-                return row.outputs.get(index) == "kept"
-            case moves.Lost(index, _):
-                return row.outputs.get(index) == "lost"
-        return False
 
     # -- the provider
 
@@ -462,79 +389,6 @@ def _promise(held: object, words: str, number: int, row: Row) -> None:
         raise Violated(f"{words}: purchase {number} {shown}")
 
 
-def _ended(world: World, row: Row, _number: int, step: moves.Ended) -> None:
-    row.state, row.ending = "ended", step.ending
-    row.charged = {True: "yes", False: "no", None: "unknown"}[step.charged]
-    if step.retry and step.charged is False and not world.canceling and row.attempt < 3:
-        world.rows[len(world.rows) + 1] = Row(row.attempt + 1)
-
-
-def _absent(world: World, row: Row, _number: int, step: moves.Absent) -> None:
-    row.state = "void"
-    if step.again and not world.canceling:
-        world.rows[len(world.rows) + 1] = Row(row.attempt + 1)
-
-
-def _ticketed(_world: World, row: Row, _number: int, step: moves.Ticketed) -> None:
-    row.state, row.ticket = "running", step.ticket
-
-
-def _found(_world: World, row: Row, _number: int, step: moves.Found) -> None:
-    row.state, row.ticket = "running", step.tickets[0]
-
-
-def _brought(world: World, row: Row, _number: int, _step: moves.Brought) -> None:
-    row.state, row.charged = "drawn", "yes"
-    row.outputs = dict.fromkeys(range(world.width), "drawn")
-
-
-def _out(world: World, row: Row, number: int, step: moves.Kept | moves.Lost) -> None:
-    row.outputs[step.index] = "kept" if isinstance(step, moves.Kept) else "lost"
-    if isinstance(step, moves.Kept):
-        world.variants.append((number, step.index))
-    if "drawn" not in row.outputs.values():
-        row.state, row.owner = "lost" if "lost" in row.outputs.values() else "kept", 0
-
-
-def _doubted(world: World, row: Row, _number: int, _step: moves.Doubted) -> None:
-    row.state, row.not_before = "unclear", row.sent_at + world.terms.lag
-
-
-def _unknowable(_world: World, row: Row, _number: int, _step: moves.Unknowable) -> None:
-    row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
-
-
-def _released(world: World, row: Row, _number: int, step: moves.Released) -> None:
-    row.state, row.not_before = "planned", world.now + step.delay
-    if world.canceling:
-        world.cancel()
-
-
-def _failed(world: World, row: Row, _number: int, _step: moves.Failed) -> None:
-    row.tries, row.not_before = row.tries + 1, world.now + 1.0
-    if row.tries == 5:
-        row.state = "quarantined"
-
-
-def _parked(world: World, row: Row, _number: int, step: moves.Parked) -> None:
-    row.not_before = max(row.not_before, world.now + step.delay)
-
-
-_HELD = frozenset({"running", "drawn", "unclear"})
-_EDGES = {
-    moves.Ticketed: ({"sending"}, _ticketed),
-    moves.Brought: ({"running"}, _brought),
-    moves.Kept: ({"drawn"}, _out),
-    moves.Lost: ({"drawn"}, _out),
-    moves.Ended: ({"sending", "running"}, _ended),
-    moves.Doubted: ({"sending"}, _doubted),
-    moves.Found: ({"unclear"}, _found),
-    moves.Absent: ({"unclear"}, _absent),
-    moves.Unknowable: ({"unclear"}, _unknowable),
-    moves.Released: ({"sending"}, _released),
-    moves.Failed: (_HELD, _failed),
-    moves.Parked: (_HELD, _parked),
-}
 _ACTS = {
     moves.Buy: Held.buy,
     moves.Follow: Held.follow,

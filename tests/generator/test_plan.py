@@ -93,6 +93,33 @@ def test_what_a_model_lacks_is_left_out_with_a_warning():
     assert {each.reason for each in found.warnings} == {"MODEL_FEATURE_UNSUPPORTED"}
 
 
+@pytest.mark.parametrize("shape", [{"aspect": "2:3"}, {"size": "640x960"}])
+def test_a_presets_shape_becomes_the_jobs_and_no_parameter(shape):
+    for key in ("sketch-ink", ""):
+        wide = preset_pb2.Preset(preset_key="wide", model_key=key)
+        wide.parameters.update(shape)
+        found = plan(spec(), wide, REGISTRY)
+        assert found.spec.WhichOneof("shape") == next(iter(shape))
+        assert not any(own.fields for own in found.spec.parameters.values())
+        assert plan(spec(aspect="16:9"), wide, REGISTRY).spec.aspect == "16:9"
+
+
+def test_a_presets_shape_that_a_model_lacks_is_left_out_with_a_warning():
+    odd = preset_pb2.Preset(preset_key="odd")
+    odd.parameters.update({"aspect": "7:5"})
+    found = plan(spec(), odd, REGISTRY)
+    assert (found.spec.WhichOneof("shape"), len(found.warnings)) == (None, 1)
+
+
+def test_a_preset_without_a_model_is_for_every_model_that_knows_its_parameters():
+    slow = preset_pb2.Preset(preset_key="slow")
+    slow.parameters.update({"seconds": 3, "glow": True})
+    found = plan(spec(models=["sketch", "plain"]), slow, REGISTRY)
+    assert orders.parameters(found.spec, "sketch") == {"seconds": 3}
+    assert list(found.spec.parameters) == ["sketch"]
+    assert [each.model for each in found.warnings] == ["sketch", "plain", "plain"]
+
+
 def test_a_presets_smart_prompt_is_left_out_with_a_warning():
     smart = preset_pb2.Preset(preset_key="smart", smart_prompt_enabled=True)
     assert len(plan(spec(), smart, REGISTRY).warnings) == 1

@@ -12,7 +12,8 @@ from imagestudio.storage.v1 import storage_service_pb2_grpc
 from imagestudio.type.v1 import purchase_pb2
 from services.generator import models
 from services.generator import provider as seam
-from services.generator.buy import Tools
+from services.generator.buy import FRESH, Errand
+from services.generator.deeds import Tools
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.models import Registry
@@ -34,7 +35,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     def __init__(self) -> None:
         self.lost = 0
-        self.patience, self.alive = 30.0, True
+        self.patience, self.alive = 3.0, True
         self.owner, self.fence = "", 0
         self.workers: list[str] = []
         self.left = asyncio.Event()
@@ -129,6 +130,8 @@ async def world():
         worker = Worker(tools, peer, bus, 10)
         ledger.start()
         await worker.start()
+        while not worker.room:  # until the ledger knows it
+            await asyncio.sleep(0)
         yield World(catalog, shop, worker)
         await worker.stop(5)
         await ledger.close()
@@ -160,7 +163,6 @@ async def test_one_that_ends_gives_back_what_it_draws_and_says_goodbye(world):
 
 
 async def test_one_that_was_taken_for_dead_writes_nothing_more_and_is_somebody_new(world):
-    world.catalog.patience = 0.03
     world.worker.take(ID, "sketch")
     await world.shop.came.wait()
     first = world.catalog.workers[0]
@@ -171,7 +173,17 @@ async def test_one_that_was_taken_for_dead_writes_nothing_more_and_is_somebody_n
 
 
 async def test_an_order_does_not_leave_once_the_ledger_may_take_us_for_dead(world):
-    world.catalog.patience = 0.0  # no answer makes us owners of anything
-    world.worker.take(ID, "sketch")
-    assert await world.catalog.written.get() == "release"
+    claimed = ledger_pb2.LedgerPurchase()
+    claimed.CopyFrom(world.catalog.purchase())
+    world.catalog.owner, world.catalog.fence = world.worker.worker_id, 1
+    claimed.fence, now = 1, asyncio.get_running_loop().time()
+    for claimed_at, owned_until in ((now, now - 1), (now - FRESH - 1, now + 60)):
+        errand = Errand(
+            world.worker.tools,
+            claimed,
+            claimed_at=claimed_at,
+            owned_until=lambda at=owned_until: at,
+        )
+        await errand.run()
+        assert world.catalog.written.get_nowait() == "release"
     assert world.shop.asked == 0

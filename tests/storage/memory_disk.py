@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 
-class PowerCut(Exception):
+class PowerCut(Exception):  # noqa: N818 – what happened
     """The process is no more."""
 
 
@@ -62,6 +62,9 @@ class MemoryDisk:
         return True
 
     def share(self) -> None:
+        pass
+
+    def unlock(self) -> None:
         pass
 
     def make_folder(self, path: Path) -> None:

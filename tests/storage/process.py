@@ -23,6 +23,10 @@ def process(environment: dict[str, str], **options):
     )
     try:
         yield started
+    except BaseException:
+        started.kill()
+        print(f"storage ended with {started.wait()} and said: {started.stderr.read()}")
+        raise
     finally:
         started.kill()
         started.wait()

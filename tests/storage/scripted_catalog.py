@@ -36,19 +36,19 @@ class ScriptedCatalog(pb_grpc.LedgerServiceServicer):
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def RecordFile(self, request, context):
+    async def RecordFile(self, request, context):  # noqa: N802
         key = identity.current.get().require_user(), request.file.image_hash
         known = key in self.files
         self.files.setdefault(key, request.file)
         return pb.RecordFileResponse(file=self.files[key], deduplicated=known)
 
-    async def ForgetFile(self, request, context):
+    async def ForgetFile(self, request, context):  # noqa: N802
         if request.image_hash in self.used:
             raise Precondition("ASSET_IN_USE", "A variant shows it.")
         self.files.pop((identity.current.get().require_user(), request.image_hash), None)
         return pb.ForgetFileResponse()
 
-    async def ResolveCredential(self, request, context):
+    async def ResolveCredential(self, request, context):  # noqa: N802
         kind = request.WhichOneof("credential")
         self.asked.append(kind)
         if kind == "subject":

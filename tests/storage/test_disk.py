@@ -117,3 +117,7 @@ def test_the_lock_tells_who_is_alone(tmp_path):
     first.share()
     assert not second.lock(tmp_path / "lock")
     assert not third.lock(tmp_path / "lock")
+    for disk in (first, second, third):
+        disk.unlock()
+    assert first.lock(tmp_path / "lock")
+    first.unlock()

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a
 
 @pytest.fixture
 def small(tmp_path):
-    """A file system of 3 MiB."""
+    """A file system of 4 MiB."""
     place = tmp_path / "small"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
     mounted = subprocess.run(command, check=False, capture_output=True, text=True)
     if mounted.returncode:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
@@ -32,7 +32,7 @@ async def test_a_full_disk_loses_nothing_and_recovers(small, catalog):
         client = Client(target)
         first = picture(size=(300, 300))
         name = link_of((await client.upload(first)).asset)
-        filler.write_bytes(b"\0" * 1_800_000)
+        filler.write_bytes(b"\0" * 3_000_000)
 
         with pytest.raises(Exhausted):  # below the reserve: not from people
             await client.upload(picture(seed=2))

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import os
 
 import pytest
 
@@ -25,7 +24,7 @@ def kept(folder, shelf="files"):
 
 
 def leftovers(folder):
-    return [*kept(folder), *kept(folder, "receipts"), *os.listdir(folder / "tmp")]
+    return [*kept(folder), *kept(folder, "receipts"), *(folder / "tmp").iterdir()]
 
 
 async def test_a_reference_is_kept_recorded_and_read_back(client, catalog, folder):

@@ -40,16 +40,19 @@ def test_each_point_is_named_once():
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(point, folder, catalog):
-    said = environment(folder, catalog.target, FAULT_POINT=point)
+async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(
+    point, folder, catalog, tmp_path
+):
+    (tmp_path / point).touch()
+    said = environment(folder, catalog.target, FAULT_FOLDER=str(tmp_path))
     with process(said) as storage:
         client = Client(f"127.0.0.1:{said['STORAGE_PORT']}")
         with suppress(Fault):
             await story(client)
         await client.close()
-        assert storage.wait(timeout=30) == -signal.SIGKILL, "the story does not pass this point"
+        assert storage.wait(timeout=5) == -signal.SIGKILL, "the story does not pass this point"
 
-    async with running(folder, catalog.target) as (vaulted, target):
+    async with running(folder, catalog.target) as (_, target):
         client = Client(target)
         for path in (folder / "files").rglob("*"):
             if path.is_file() and path.suffix != ".json":

@@ -95,10 +95,8 @@ async def test_a_name_means_one_thing_on_each_shelf(vault):
 
 
 async def test_a_draft_that_is_not_kept_is_nothing(vault):
-    with pytest.raises(ZeroDivisionError):
-        async with vault.draft() as draft:
-            await draft.write(b"x" * 2_000_000)
-            _ = 1 / 0
+    async with vault.draft() as draft:
+        await draft.write(b"x" * 2_000_000)
     assert await vault.find(Shelf.FILES, LINK) is None
 
 

@@ -65,13 +65,15 @@ async def test_a_killed_postmaster_starts_again_while_its_backends_live() -> Non
         await asyncio.gather(busy, return_exceptions=True)
 
 
-async def test_a_stale_pid_file_with_a_stranger_s_pid_does_not_block_the_start() -> None:
-    port = free_port()
+async def test_a_stale_pid_file_with_a_stranger_s_pid_does_not_block_the_start(
+    postgres: Postgres,
+) -> None:
+    port, stranger = free_port(), postgres.pid  # of the same user
     with temporary_data() as data:
         with running_postgres(data, port):
             pass
         stale = data / "postgres" / "postmaster.pid"
-        stale.write_text(f"{os.getppid()}\n{data / 'postgres'}\n0\n{port}\n\n127.0.0.1\n0 0\n")
+        stale.write_text(f"{stranger}\n{data / 'postgres'}\n0\n{port}\n\n127.0.0.1\n0 0\n")
         with running_postgres(data, port) as server:
             assert await value(server.url, "SELECT 1") == 1
 

@@ -45,6 +45,7 @@ class FolderVault:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._pool.shutdown)
+        self._disk.unlock()
 
     @asynccontextmanager
     async def draft(self) -> AsyncIterator["_Draft"]:

@@ -1,0 +1,167 @@
+"""
+What is really done for one purchase: each deed ends in the event that the machine waits
+for. Nothing is decided here.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chassis import errors, faults, logs, telemetry
+from chassis.channel import Peer
+from imagestudio.catalog.v1 import ledger_pb2
+from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
+from services.generator import edges, identifiers, moves, reconcile
+from services.generator import provider as seam
+from services.generator.ledger import Ledger
+from services.generator.live import Live
+from services.generator.models import Registry
+from services.generator.receipts import Receipts
+from services.generator.vendor import Vendor
+
+_RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
+_RETRY_PROVIDER = 2.0  # likewise a provider
+_IMPORT_TIMEOUT = 60.0  # seconds
+_AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
+log = logs.get()
+
+
+@dataclass(slots=True, kw_only=True)
+class Tools:
+    """What the work on every purchase shares."""
+
+    ledger: Ledger
+    storage: Peer
+    vault: "storage_service_pb2_grpc.StorageServiceAsyncStub"
+    receipts: Receipts
+    registry: Registry
+    vendors: Mapping[str, Vendor]
+    live: Live
+
+
+@dataclass(slots=True)
+class Deeds:
+    """The deeds for one claimed purchase; *may_send* tells whether an order may still leave."""
+
+    tools: Tools
+    claim: ledger_pb2.LedgerPurchase
+    vendor: Vendor
+    known: edges.Known
+    may_send: Callable[[], bool]
+    interrupted: bool = False
+    assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
+
+    async def buy(self) -> moves.Event:
+        """Send the order, once."""
+        if not self.may_send():
+            return moves.NeverSent("the claim had grown too old to send by it", 0)
+        user_id = identifiers.number_of(self.claim.user)
+        sink = self.tools.receipts.sink(self.known.purchase_id, self.vendor.name, user_id)
+        faults.point("buy.before_send")
+        try:
+            with telemetry.span("buy", provider=self.vendor.name):
+                ticket = await self.vendor.provider.buy(self.known.order, sink, self._report)
+        except asyncio.CancelledError:
+            if not self.interrupted:
+                raise
+            return moves.Doubtful("it was interrupted")
+        except Exception as error:
+            return _unbought(error)
+        finally:
+            sink.abandon()
+        faults.point("buy.after_send")
+        return moves.Bought(ticket.reference)
+
+    async def follow(self, ticket: str) -> moves.Event:
+        """Ask until it is drawn or has ended."""
+        faults.point("follow.before")
+        try:
+            with telemetry.span("follow", provider=self.vendor.name):
+                async for seen in self.vendor.provider.follow(seam.Ticket(ticket)):
+                    if isinstance(seen, seam.Drawn):
+                        self.known.drawn = seen
+                        faults.point("follow.after")
+                        return moves.Finished(len(seen.images))
+                    if isinstance(seen, seam.Ended):
+                        return moves.Closed(seen.charged, seen.reason)
+                    self._report(seen)
+        except seam.Unclear as error:
+            return moves.OutOfSight(str(error), error.retry_after or _RETRY_PROVIDER)
+        raise RuntimeError(f"{self.vendor.name} stopped telling before the end")
+
+    async def cancel(self, ticket: str) -> None:
+        """Ask for the end; what comes of it is told by the follow that goes on."""
+        if isinstance(self.vendor.provider, seam.CanCancel):
+            await self.vendor.provider.cancel(seam.Ticket(ticket))
+
+    async def store(self, index: int) -> moves.Event:
+        """Have an output copied into the vault."""
+        if self.known.drawn is None:
+            await self._learn()
+        faults.point("import.before")
+        try:
+            with telemetry.span("import", index=index):
+                answer = await self.tools.storage.ask(
+                    self.tools.vault.ImportAsset,
+                    self._import(index),
+                    timeout=_IMPORT_TIMEOUT,
+                    user_id=identifiers.number_of(self.claim.user),
+                )
+        except errors.Missing as fault:
+            return moves.Vanished(index, str(fault))
+        except _AWAY as fault:
+            return moves.OutOfSight(str(fault), fault.retry_after or _RETRY)
+        faults.point("import.after")
+        self.assets[index] = answer.asset
+        return moves.Stored(index)
+
+    async def look_up(self) -> moves.Event:
+        """Ask the provider what became of the order."""
+        return await reconcile.look_up(self.vendor.provider, self.known.order)
+
+    def _report(self, seen: seam.Working | seam.Preview) -> None:
+        if isinstance(seen, seam.Working):
+            known, job = self.known, self.claim.purchase.job
+            self.tools.live.progress(job, known.purchase_id, known.model.key, seen.fraction)
+
+    def _import(self, index: int) -> storage_service_pb2.ImportAssetRequest:
+        request = storage_service_pb2.ImportAssetRequest(
+            purchase_id=self.known.purchase_id,
+            output_index=index,
+            job=self.claim.purchase.job,
+            model=self.known.model.key,
+            prompt=self.claim.spec.prompt,
+        )
+        recorded = {each.index: each for each in self.claim.outputs}
+        if self.known.drawn and index not in recorded:
+            recorded = dict(enumerate(edges.outputs(self.known.drawn, self.known.purchase_id)))
+        request.source_uri = recorded[index].source
+        if recorded[index].HasField("source_expire_time"):
+            request.source_expire_time.CopyFrom(recorded[index].source_expire_time)
+        return request
+
+    async def _learn(self) -> None:
+        """Read again what the provider told, for the variant's sake; without it goes, too."""
+        try:
+            async for seen in self.vendor.provider.follow(seam.Ticket(self.claim.ticket)):
+                if isinstance(seen, seam.Drawn):
+                    self.known.drawn = seen
+                return
+        except seam.Unclear as error:
+            log.info("kept without the provider's details", error=str(error))
+
+
+def _unbought(error: Exception) -> moves.Event:
+    """Say what a purchase that raised may have cost; what proves nothing is doubtful."""
+    match error:
+        case seam.ContentRefused():
+            return moves.Declined(str(error), content=True)
+        case seam.Refused():
+            return moves.Declined(str(error))
+        case seam.Unavailable(retry_after=wait):
+            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER)
+        case seam.Unclear():
+            log.warning("a purchase is unclear", error=str(error))
+        case _:
+            log.error("an adapter raised what it must not", exc_info=error)
+    return moves.Doubtful(f"{type(error).__name__}: {error}")

@@ -1,0 +1,104 @@
+"""From the command line to a request, and from events to what is printed."""
+
+from typing import Any
+
+import pytest
+
+from cli.edge import Event, Trouble
+from cli.generate import Order
+from cli.job import follow
+from cli.screen import dollars
+
+
+def order(**given: Any) -> Order:
+    nothing: dict[str, Any] = {
+        "prompt": "a boat", "models": [], "count": None, "seed": None, "aspect": "", "size": "",
+        "negative_prompt": "", "preset": "", "project": "", "title": "", "parameters": [],
+        "max_cost_usd": None,
+    }  # fmt: skip
+    return Order(**nothing | given)
+
+
+def test_what_is_not_asked_for_is_not_sent() -> None:
+    assert order().to_request() == {"prompt": "a boat"}
+
+
+def test_zero_is_sent() -> None:
+    sent = order(seed=0, max_cost_usd=0.0).to_request()
+    assert (sent["seed"], sent["max_cost_usd"]) == (0, 0.0)
+
+
+def test_a_parameter_goes_to_its_model_or_to_all() -> None:
+    given = order(models=["a", "b-1.5"], parameters=["n=1", "b-1.5.style=ink", "on=true", "x=1=2"])
+    assert given.to_request()["parameters"] == {
+        "a": {"n": 1, "on": True, "x": "1=2"},
+        "b-1.5": {"n": 1, "style": "ink", "on": True, "x": "1=2"},
+    }
+
+
+@pytest.mark.parametrize("given", ["n", "=1", "a.=1", "n=1"])
+def test_a_parameter_that_says_too_little_is_misuse(given: str) -> None:
+    with pytest.raises(Trouble) as trouble:
+        order(parameters=[given]).to_request()
+    assert trouble.value.status == 400
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n", "\udcff"])
+def test_a_prompt_that_is_none_is_misuse(prompt: str) -> None:
+    with pytest.raises(Trouble):
+        order(prompt=prompt).to_request()
+
+
+def outcome(state: str, *, images: int, failures: list[dict[str, Any]] | None = None) -> Event:
+    kept = [{"url": f"http://x/i/{n}", "model": "m"} for n in range(images)]
+    data = {"job_id": "7", "state": state, "images": kept, "failures": failures or []}
+    return Event("completed", data | {"cost_usd": 0.0421}, 9)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [("succeeded", 0), ("partially_succeeded", 1), ("failed", 1), ("canceled", 1)],
+)
+def test_the_exit_status_tells_whether_all_is_kept(
+    state: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(iter([outcome(state, images=2)]), as_json=False) == status
+    assert capsys.readouterr().out == "http://x/i/0\nhttp://x/i/1\n"
+
+
+def test_a_failure_says_why_and_whether_it_was_charged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = {"model": "m[1]", "reason": "CONTENT_REFUSED", "message": "[red]no[/]"}
+    failures = [failed | {"charged": charged} for charged in (True, False, None)]
+    follow(iter([outcome("failed", images=0, failures=failures)]), as_json=False)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "m[1]: [red]no[/] (charged)" in said.err
+    assert "(not charged)" in said.err
+    assert "(charge unclear)" in said.err
+
+
+def test_ctrl_c_prints_what_is_kept_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    def events() -> Any:
+        yield Event("accepted", {"job_id": "7"}, 1)
+        kept = {"purchase_id": "p", "model": "m", "url": "http://x/i/1", "width": 8, "height": 8}
+        yield Event("image_kept", kept, 2)
+        raise KeyboardInterrupt
+
+    assert follow(events(), as_json=False) == 130
+    said = capsys.readouterr()
+    assert said.out == "http://x/i/1\n"
+    assert "./studio jobs watch 7" in said.err
+
+
+def test_an_event_of_a_kind_that_nobody_knows_is_passed_over() -> None:
+    unknown = Event("invented_later", {"x": 1}, 2)
+    assert follow(iter([unknown, outcome("succeeded", images=1)]), as_json=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"), [(0, "$0.00"), (None, "$0.00"), (1.5, "$1.50"), (0.0421, "$0.0421")]
+)
+def test_amounts_show_their_small_change(usd: float | None, text: str) -> None:
+    assert dollars(usd) == text

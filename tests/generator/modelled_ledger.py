@@ -1,0 +1,161 @@
+"""
+The ledger of the simulation: purchases as rows, guarded by state and fence as in SQL.
+"""
+
+from services.generator import moves
+from services.generator.purchase import Terms
+
+OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
+
+
+class Row:
+    """One row of purchases."""
+
+    __slots__ = ("attempt", "charged", "ending", "fence", "missing", "not_before", "outputs",
+                 "owner", "sent_at", "state", "ticket", "tries")  # fmt: skip
+
+    def __init__(self, attempt: int) -> None:
+        self.attempt, self.state, self.owner, self.fence = attempt, "planned", 0, 0
+        self.ticket, self.charged, self.ending = "", "", ""
+        self.outputs: dict[int, str] = {}
+        self.missing, self.not_before, self.sent_at, self.tries = 0, 0.0, 0.0, 0
+
+
+class Rows:
+    """The rows of one ordinal: attempt after attempt; `width` outputs each."""
+
+    def __init__(self, terms: Terms, width: int) -> None:
+        self.terms, self.width = terms, width
+        self.now, self.canceling = 0.0, False
+        self.rows: dict[int, Row] = {1: Row(1)}
+        self.variants: list[tuple[int, int]] = []
+
+    def cancel(self) -> None:
+        """A user cancels the job: what was not claimed ends, the owners are told."""
+        self.canceling = True
+        for row in self.rows.values():
+            if row.state == "planned":
+                row.state, row.ending, row.charged = "ended", "CANCELED", "no"
+
+    def take_away(self, row: Row) -> None:
+        row.owner, row.fence = 0, row.fence + 1
+        if row.state == "sending":
+            if self.terms.askable:
+                row.state, row.not_before = "unclear", row.sent_at + self.terms.lag
+            else:
+                row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
+
+    def claim(self, worker: int, number: int) -> bool:
+        """ClaimEdge: one winner."""
+        row = self.rows[number]
+        if row.state not in OPEN or row.owner or row.not_before > self.now:
+            return False
+        row.owner, row.fence = worker, row.fence + 1
+        if row.state == "planned":
+            row.state, row.sent_at = "sending", self.now
+        return True
+
+    def apply(self, number: int, fence: int, step: moves.Step) -> str:
+        """Any other edge: "ok", "stale" or "conflict"."""
+        row = self.rows[number]
+        if self.applied(row, number, step):
+            return "ok" if row.fence == fence else "stale"
+        if row.fence != fence or not row.owner:
+            return "stale"
+        starts, change = _EDGES[type(step)]
+        if row.state not in starts:
+            return "conflict"
+        change(self, row, number, step)
+        if isinstance(step, moves.LAST):
+            row.owner = 0
+        return "ok"
+
+    def applied(self, row: Row, number: int, step: moves.Step) -> bool:
+        """Whether that very edge was taken before."""
+        match step:
+            case moves.Ticketed(ticket):
+                return row.ticket == ticket
+            case moves.Found(tickets):
+                return row.ticket == tickets[0]
+            case moves.Brought():
+                return bool(row.outputs)
+            case moves.Kept(index):
+                return row.outputs.get(index) == "kept"
+            case moves.Lost(index, _):
+                return row.outputs.get(index) == "lost"
+        return False
+
+
+def _ended(rows: Rows, row: Row, _number: int, step: moves.Ended) -> None:
+    row.state, row.ending = "ended", step.ending
+    row.charged = {True: "yes", False: "no", None: "unknown"}[step.charged]
+    if step.retry and step.charged is False and not rows.canceling and row.attempt < 3:
+        rows.rows[len(rows.rows) + 1] = Row(row.attempt + 1)
+
+
+def _absent(rows: Rows, row: Row, _number: int, step: moves.Absent) -> None:
+    row.state = "void"
+    if step.again and not rows.canceling:
+        rows.rows[len(rows.rows) + 1] = Row(row.attempt + 1)
+
+
+def _ticketed(_rows: Rows, row: Row, _number: int, step: moves.Ticketed) -> None:
+    row.state, row.ticket = "running", step.ticket
+
+
+def _found(_rows: Rows, row: Row, _number: int, step: moves.Found) -> None:
+    row.state, row.ticket = "running", step.tickets[0]
+
+
+def _brought(rows: Rows, row: Row, _number: int, _step: moves.Brought) -> None:
+    row.state, row.charged = "drawn", "yes"
+    row.outputs = dict.fromkeys(range(rows.width), "drawn")
+
+
+def _out(rows: Rows, row: Row, number: int, step: moves.Kept | moves.Lost) -> None:
+    row.outputs[step.index] = "kept" if isinstance(step, moves.Kept) else "lost"
+    if isinstance(step, moves.Kept):
+        rows.variants.append((number, step.index))
+    if "drawn" not in row.outputs.values():
+        row.state, row.owner = "lost" if "lost" in row.outputs.values() else "kept", 0
+
+
+def _doubted(rows: Rows, row: Row, _number: int, _step: moves.Doubted) -> None:
+    row.state, row.not_before = "unclear", row.sent_at + rows.terms.lag
+
+
+def _unknowable(_rows: Rows, row: Row, _number: int, _step: moves.Unknowable) -> None:
+    row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
+
+
+def _released(rows: Rows, row: Row, _number: int, step: moves.Released) -> None:
+    row.state, row.not_before = "planned", rows.now + step.delay
+    if rows.canceling:
+        rows.cancel()
+
+
+def _failed(rows: Rows, row: Row, _number: int, _step: moves.Failed) -> None:
+    row.tries, row.not_before = row.tries + 1, rows.now + 1.0
+    if row.tries == 5:
+        row.state = "quarantined"
+
+
+def _parked(rows: Rows, row: Row, _number: int, step: moves.Parked) -> None:
+    row.not_before = max(row.not_before, rows.now + step.delay)
+
+
+_HELD = frozenset({"running", "drawn", "unclear"})
+_EDGES = {
+    moves.Ticketed: ({"sending"}, _ticketed),
+    moves.Brought: ({"running"}, _brought),
+    moves.Kept: ({"drawn"}, _out),
+    moves.Lost: ({"drawn"}, _out),
+    moves.Ended: ({"sending", "running"}, _ended),
+    moves.Doubted: ({"sending"}, _doubted),
+    moves.Found: ({"unclear"}, _found),
+    moves.Absent: ({"unclear"}, _absent),
+    moves.Unknowable: ({"unclear"}, _unknowable),
+    moves.Released: ({"sending"}, _released),
+    moves.Failed: (_HELD, _failed),
+    moves.Parked: (_HELD, _parked),
+}

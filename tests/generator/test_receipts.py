@@ -1,0 +1,100 @@
+"""Receipts at a real storage, in this process, on a real folder: the rules of the memory's, too."""
+
+import pytest
+
+from chassis.channel import Peer
+from chassis.errors import Precondition
+from chassis.settings import read
+from imagestudio.storage.v1 import storage_service_pb2_grpc
+from services.generator.receipts import Receipts
+from services.storage import compose
+from services.storage.settings import Settings
+from tests.generator.memory_receipts import MemoryReceipts
+from tests.generator.wire import SECRET
+from tests.ports import free_port
+
+ID = "01890000-0000-7000-8000-000000000001"
+ANSWER = b"x" * 1000 + b"y" * 200_000
+
+
+@pytest.fixture
+async def at_storage(tmp_path):
+    port = free_port()
+    environment = {
+        "STORAGE_PORT": str(port),
+        "VAULT_URL": f"file://{tmp_path}/vault",
+        "CATALOG_TARGET": "127.0.0.1:1",
+        "SERVICE_SECRET": SECRET.decode(),
+        "LINK_KEY": SECRET.decode(),
+        "DISK_RESERVE_MB": "0",
+    }
+    storage = compose.storage(read(Settings, environment))
+    await storage.vault.open()
+    await storage.server.start("127.0.0.1", port, "STORAGE_PORT")
+    peer = Peer(f"127.0.0.1:{port}", "storage", service="generator", secret=SECRET)
+    yield Receipts(peer, storage_service_pb2_grpc.StorageServiceStub(peer.channel))
+    await peer.close()
+    await storage.server.stop(lame=0, grace=0)
+    await storage.child.close()
+    await storage.peer.close()
+    await storage.vault.close()
+
+
+@pytest.fixture(params=["memory", "storage"])
+def receipts(request, at_storage):
+    return MemoryReceipts() if request.param == "memory" else at_storage
+
+
+def sink(receipts, purchase_id=ID):
+    if isinstance(receipts, MemoryReceipts):
+        return receipts.sink(purchase_id)
+    return receipts.sink(purchase_id, "sketch", 1)
+
+
+async def keep(receipts, answer=ANSWER):
+    taking = sink(receipts)
+    await taking.write(answer[:1500])
+    await taking.write(answer[1500:])
+    await taking.close()
+
+
+async def test_what_was_closed_is_read_back_from_any_part(receipts):
+    await keep(receipts)
+    for start, stop in ((0, 1024), (990, 1010), (5000, 150_000)):
+        assert await receipts.read(ID, start, stop) == ANSWER[start:stop]
+
+
+async def test_another_process_reads_it_too(at_storage):
+    await keep(at_storage)
+    other = Receipts(at_storage.peer, at_storage.stub)
+    assert await other.read(ID, 990, 1010) == ANSWER[990:1010]
+
+
+async def test_what_was_not_closed_is_not_there(receipts):
+    taking = sink(receipts)
+    await taking.write(ANSWER)
+    if not isinstance(receipts, MemoryReceipts):
+        taking.abandon()
+    assert await receipts.read(ID, 0, 10) is None
+    assert await receipts.seal(ID)
+
+
+async def test_the_same_again_is_fine_and_anything_else_is_not_taken(receipts):
+    await keep(receipts)
+    await keep(receipts)
+    with pytest.raises(Precondition):
+        await keep(receipts, b"something else")
+    assert await receipts.read(ID, 0, 10) == ANSWER[:10]
+
+
+async def test_a_sealed_place_stays_empty_for_ever(receipts):
+    assert await receipts.seal(ID)
+    with pytest.raises(Precondition):
+        await keep(receipts)
+    assert await receipts.seal(ID)
+
+
+async def test_what_is_there_cannot_be_sealed(receipts):
+    await keep(receipts)
+    assert not await receipts.seal(ID)
+    assert await receipts.read(ID, 0, 10) == ANSWER[:10]

@@ -1,0 +1,158 @@
+"""A watch on the wire: from any point on, without news, after the end, and beyond the log."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from chassis import identity
+from chassis.bus import Bus
+from chassis.errors import Invalid, Unavailable
+from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from imagestudio.type.v1 import job_event_pb2
+from services.generator.hub import Hub
+from services.generator.watch import Watch
+from tests.generator.wire import serving
+from tests.nats import nats, nats_url
+
+__all__ = ["nats", "nats_url"]
+NAME = "imagestudio.catalog.v1.LedgerService"
+
+
+class Log(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """A job's log that grows by `add`; a page has two events."""
+
+    def __init__(self) -> None:
+        self.events: list[job_event_pb2.JobEvent] = []
+        self.reads = 0
+        self.read = asyncio.Event()
+
+    def add(self, *, last: bool = False) -> job_event_pb2.JobEvent:
+        event = job_event_pb2.JobEvent(sequence=len(self.events) + 1, job="jobs/7")
+        (event.completed if last else event.queued).SetInParent()
+        self.events.append(event)
+        return event
+
+    async def ReadEvents(self, request, context):
+        self.reads += 1
+        after = request.after_sequence
+        if after > len(self.events):
+            raise Invalid("REQUEST_INVALID", "the log has not come so far")
+        self.read.set()
+        ended = bool(self.events) and self.events[-1].HasField("completed")
+        return ledger_service_pb2.ReadEventsResponse(
+            events=self.events[after : after + 2], last_sequence=len(self.events), ended=ended
+        )
+
+
+@contextlib.asynccontextmanager
+async def watching(url: str, *, reachable: bool):
+    log, bus = Log(), Bus(url, "test")
+    identity.current.set(identity.Caller(1))
+
+    def add(server):
+        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(log, server)
+
+    connected = asyncio.Event()
+
+    async def on_connect() -> None:
+        connected.set()
+
+    bus.on_connect.append(on_connect)
+    await bus.start()
+    if reachable:
+        await connected.wait()
+    async with serving(NAME, add) as peer:
+        stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+        yield log, Watch(Hub(bus), peer, stub), bus
+    await bus.close()
+
+
+@pytest.fixture
+async def alone():
+    async with watching("nats://127.0.0.1:1", reachable=False) as found:
+        yield found
+
+
+@pytest.fixture
+async def connected(nats_url):
+    async with watching(nats_url, reachable=True) as found:
+        yield found
+
+
+async def numbers(events) -> list[int]:
+    return [event.sequence async for event in events]
+
+
+@pytest.mark.parametrize("after", [0, 1, 4, 5])
+async def test_the_log_is_told_from_any_point_to_its_end(alone, after):
+    log, watch, _bus = alone
+    for number in range(5):
+        log.add(last=number == 4)
+    assert await numbers(watch.events("jobs/7", after)) == list(range(after + 1, 6))
+
+
+async def test_beyond_the_log_is_refused(alone):
+    log, watch, _bus = alone
+    log.add()
+    with pytest.raises(Invalid):
+        await numbers(watch.events("jobs/7", 2))
+
+
+async def test_without_news_the_log_is_read_again(alone):
+    log, watch, _bus = alone
+    log.add()
+    told = asyncio.create_task(numbers(watch.events("jobs/7", 0)))
+    await log.read.wait()
+    log.add(last=True)
+    assert await told == [1, 2]
+
+
+async def test_events_that_were_just_written_are_told_without_reading(connected):
+    log, watch, bus = connected
+    known = [log.add(), log.add()]
+    events = watch.events("jobs/7", 0, known)
+    assert [(await anext(events)).sequence for _ in known] == [1, 2]
+    told = asyncio.ensure_future(numbers(events))
+    await asyncio.sleep(0)
+    await bus.publish("news.job.7", log.add(last=True).SerializeToString())
+    assert await told == [3]
+    assert log.reads == 0
+
+
+async def test_news_is_told_at_once_and_a_gap_is_filled_from_the_log(connected):
+    log, watch, bus = connected
+    log.add()
+    events = watch.events("jobs/7", 0)
+    assert (await anext(events)).sequence == 1
+    told = asyncio.ensure_future(numbers(events))
+    log.add()  # whose news is lost
+    log.add()
+    last = log.add(last=True)
+    for _ in range(2):
+        await bus.publish("news.job.7", last.SerializeToString())
+    assert await told == [2, 3, 4]
+
+
+async def test_many_watchers_share_one_subscription_that_ends_with_the_last(connected):
+    log, watch, bus = connected
+    log.add()
+    crowd = [watch.events("jobs/7", 0) for _ in range(20)]
+    for events in crowd:
+        await anext(events)
+    assert len(watch.hub._channels) == 1
+    told = [asyncio.ensure_future(numbers(events)) for events in crowd]
+    await asyncio.sleep(0)
+    await bus.publish("news.job.7", log.add(last=True).SerializeToString())
+    assert await asyncio.gather(*told) == [[2]] * 20
+    assert watch.hub._channels == {}
+
+
+async def test_a_watcher_is_sent_elsewhere_where_the_process_ends(alone):
+    log, watch, _bus = alone
+    log.add()
+    told = asyncio.create_task(numbers(watch.events("jobs/7", 0)))
+    await log.read.wait()
+    watch.hub.close()
+    with pytest.raises(Unavailable):
+        await told
