@@ -4,7 +4,7 @@ The commands of `studio`. Each imports what it needs when it runs, so that all s
 Exit status: 0 well, 1 not, 2 misused, 78 wrong settings, 130 left by Ctrl-C.
 """
 
-# ruff: noqa: FBT002, PLR0917  (an option of the command line is a parameter here)
+# ruff: noqa: FBT002  (an option of the command line is a parameter here)
 
 import os
 import sys

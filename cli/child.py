@@ -37,7 +37,8 @@ class Child:
         """Spawn it as the leader of a group, its output to its log."""
         self.exited.clear()
         for path, text in self.process.files.items():
-            path.write_text(text)
+            if not path.exists() or path.read_text() != text:  # a disk that is full by now
+                path.write_text(text)
         _shorten(self.log, _LOG_AT_START)
         tie = leash.tied(self.process.asked)
         self.began = time.monotonic()

@@ -61,7 +61,16 @@ class Folder:
                 f"the data folder {self.path} cannot be written: {error.strerror}; "
                 "give this user the right to, free some space, or set STUDIO_DATA to another folder"
             ) from error
+        self._check_owner()
         self._check_format()
+
+    def _check_owner(self) -> None:
+        for folder in (self.secrets, self.logs):
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise CannotUse(
+                    f"{folder} belongs to another user (uid {folder.stat().st_uid}): run as that "
+                    "user, or give yourself the folder (chown -R), or set STUDIO_DATA to another"
+                )
 
     def _check_format(self) -> None:
         path = self.path / "FORMAT"
@@ -94,7 +103,7 @@ class Folder:
     def is_locked(self) -> bool:
         """Whether a stack runs here, or is starting or ending."""
         try:
-            descriptor = os.open(self.path / "stack.lock", os.O_RDWR)
+            descriptor = os.open(self.path / "stack.lock", os.O_RDONLY)
         except OSError:
             return False
         try:

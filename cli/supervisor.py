@@ -111,6 +111,9 @@ class Supervisor:
         while True:
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
             pid = self._spawn(child)
+            if pid is None:
+                failures += 1
+                continue
             if await child.become_ready(_START):
                 child.ready.set()
                 self._tell_state()
@@ -122,21 +125,32 @@ class Supervisor:
                 child.was_ready = True
                 await child.exited.wait()
             elif not child.exited.is_set():
-                raise StartFailed(_words(child, f"was not ready within {_START:.0f} s"))
+                await self._give_up_on(child)
             self.guardian.forget(pid)
             failures = 1 if time.monotonic() - child.began > _LIVED else failures + 1
             self._tell_death(child, failures)
 
-    def _spawn(self, child: Child) -> int:
+    def _spawn(self, child: Child) -> int | None:
+        """Start it and return its pid; None where a stack that runs cannot do so just now."""
         try:
             child.start()
-        except OSError as error:
-            what = f"cannot be started: {error.strerror}; run ./studio again to install anew"
-            raise StartFailed(_words(child, what)) from error
+        except (OSError, CannotUse) as error:
+            what = f"{child.process.name} cannot be started: {error}"
+            if not child.was_ready:
+                raise StartFailed(f"{what}; ./studio doctor tells more") from error
+            self.report({"say": f"{what}; trying again"})
+            return None
         pid = child.pid or 0
         self.guardian.watch(pid, child.process.asked)
         self._tell_state()
         return pid
+
+    async def _give_up_on(self, child: Child) -> None:
+        """It runs and does not get ready: that ends a start, and later it is started anew."""
+        if not child.was_ready:
+            raise StartFailed(_words(child, f"was not ready within {_START:.0f} s"))
+        child.kill()
+        await child.exited.wait()
 
     def _tell_death(self, child: Child, failures: int) -> None:
         name, how = child.process.name, child.ended_how()
@@ -210,7 +224,7 @@ def main() -> None:
     except Busy as error:
         report({"failed": [str(error)], "status": 1, "busy": True})
         sys.exit(1)
-    except CannotUse as error:
+    except (CannotUse, OSError) as error:
         report({"failed": str(error).splitlines(), "status": 1})
         sys.exit(1)
     except StartFailed as error:
@@ -261,13 +275,15 @@ def _lock(folder: Folder, report: Report) -> int:
 
 def _reporter(descriptor: int) -> Report:
     """Return what tells people: as lines on a terminal, or as JSON to whoever detached us."""
+    waiting = [descriptor]  # until it has heard of the end of the start
 
     def to_starter(what: dict[str, Any]) -> None:
         to_terminal(what)  # a detached stack's standard error is its log
-        with suppress(OSError):  # the one who started us need not stay
-            os.write(descriptor, (json.dumps(what) + "\n").encode())
-            if "ready" in what or "failed" in what:
-                os.close(descriptor)
+        for pipe in waiting:
+            with suppress(OSError):  # the one who started us need not stay
+                os.write(pipe, (json.dumps(what) + "\n").encode())
+        if waiting and ("ready" in what or "failed" in what):
+            os.close(waiting.pop())
 
     def to_terminal(what: dict[str, Any]) -> None:
         if "ready" in what:

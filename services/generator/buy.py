@@ -119,9 +119,10 @@ class Errand:
                 self._commit(step)
             case moves.Buy():
                 self._buying = self._spawn(deeds.buy)
-            case moves.Interrupt() if self._buying:
+            case moves.Interrupt():
                 deeds.interrupted = True
-                self._buying.cancel()
+                if self._buying and deeds.sending:  # a task that never ran would say nothing
+                    self._buying.cancel()
             case moves.Follow(ticket):
                 self._spawn(deeds.follow, ticket)
             case moves.CancelThere(ticket):

@@ -49,15 +49,19 @@ class Deeds:
     known: edges.Known
     may_send: Callable[[], bool]
     interrupted: bool = False
+    sending: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
 
     async def buy(self) -> moves.Event:
         """Send the order, once."""
+        if self.interrupted:
+            return moves.Declined("stopped before it was sent")
         if not self.may_send():
             return moves.NeverSent("the claim had grown too old to send by it", 0)
         user_id = identifiers.number_of(self.claim.user)
         sink = self.tools.receipts.sink(self.known.purchase_id, self.vendor.name, user_id)
         faults.point("buy.before_send")
+        self.sending = True
         try:
             with telemetry.span("buy", provider=self.vendor.name):
                 ticket = await self.vendor.provider.buy(self.known.order, sink, self._report)

@@ -173,17 +173,16 @@ class Worker:
             errand = Errand(
                 self.tools, claim, claimed_at=began, owned_until=lambda: self._owned_until
             )
-        except Exception as error:  # a model or provider that is not here: evidence, and a try
-            log.exception("cannot work on it", purchase_id=purchase_id)
+            self._open[purchase_id] = errand
+            if self._stopping:
+                errand.tell(moves.StopAsked())
+            await errand.run()
+        except Exception as error:  # a defect, or a model that is not here: leave the evidence
+            log.exception("work on a purchase broke off", purchase_id=purchase_id)
             edge = edge_pb2.Edge(purchase_id=purchase_id, fence=claim.fence)
             edge.fail.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", repr(error))))
             edge.fail.delay.FromMilliseconds(round(edges.RETRY_FAILED * 1000))
             await self.tools.ledger.apply(edge)
-            return
-        self._open[purchase_id] = errand
-        if self._stopping:
-            errand.tell(moves.StopAsked())
-        await errand.run()
 
     async def _abandon(self) -> None:
         """Drop all work at once, writing nothing more."""

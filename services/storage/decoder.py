@@ -111,7 +111,7 @@ def _with_orientation(small: Image.Image, original: Image.Image) -> Image.Image:
 def _webp(image: Image.Image) -> bytes:
     image.info.clear()  # comments, profiles, EXIF, XMP: none of it goes out
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=80, exif=b"", xmp=b"", icc_profile=b"")
+    image.save(out, "WEBP", quality=80)
     return out.getvalue()
 
 

@@ -74,8 +74,6 @@ class Incoming:
         return found, self._inspector.picture
 
     def _check_limits(self) -> None:
-        if self.size > MAX_BYTES:
-            raise _too_large(MAX_BYTES, "bytes")
         width, height = self._inspector.size or (0, 0)
         if max(width, height) > MAX_SIDE:
             raise _too_large(MAX_SIDE, "pixels a side")

@@ -79,9 +79,7 @@ class Keep:
             if found is not None:
                 first = FileNote.unpack(found.note)
                 kept = Kept(first, deduplicated=True)
-                if (
-                    found.size != first.size_bytes
-                ):  # the disk was tampered with; these bytes heal it
+                if found.size != first.size_bytes:  # damaged from outside; these bytes heal it
                     await draft.keep(Shelf.FILES, note.link, found.note, replace=True)
                 await self._add_note(first, note)
             if not note.purchase_id:

@@ -5,12 +5,17 @@ placeholder, which is not kept: a later version may read it.
 
 from collections.abc import Iterable
 
+import prometheus_client
+
 from services.storage.child import Child, Unreadable
 from services.storage.notes import FileNote
 from services.storage.turns import Turns
 from services.storage.vault import Full, Shelf, Vault
 
 _REMEMBERED = 10_000  # links
+_MADE = prometheus_client.Counter(
+    "studio_thumbnails_made_total", "Thumbnails asked of the decoding child, by outcome.", ("made",)
+)
 
 
 class Thumbnails:
@@ -33,8 +38,10 @@ class Thumbnails:
             try:
                 made = await self._child.thumbnail(await self._content(note.link))
             except Unreadable:
+                _MADE.labels("no").inc()
                 self._remember(note.link)
                 return await self._stand_in()
+            _MADE.labels("yes").inc()
             await self._keep(note.link, made)
             return made
 

@@ -89,6 +89,11 @@ def test_without_keys_only_this_machine_is_served(
     assert load({"PUBLIC_URL": public, "AUTH": "keys"}, env_file).auth == "keys"
 
 
+def test_what_docker_compose_needs_may_stand_in_the_same_file(env_file: Path) -> None:
+    env_file.write_text("POSTGRES_PASSWORD=p\nNATS_PASSWORD=n\n")
+    assert load({}, env_file).edge == 8080
+
+
 def test_vendors_keys_are_known_and_said_to_be_unused(env_file: Path) -> None:
     env_file.write_text("OPENAI_API_KEY=sk-1\n")
     assert isinstance(load({}, env_file), StackSettings)

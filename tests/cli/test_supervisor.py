@@ -240,3 +240,20 @@ def is_running(pid: int | None) -> bool:
     with suppress(OSError):
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     return False
+
+
+async def test_a_running_stack_outlives_a_program_that_is_gone_for_a_while(
+    supervise: Any, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.symlink_to(sys.executable)
+    one = dataclasses.replace(process("one", FOREVER), command=[str(program), "-S", "-c", FOREVER])
+    async with supervise(one, process("other", FOREVER)) as running:
+        await running.until(lambda: any("ready" in told for told in running.told))
+        program.unlink()
+        killed = running.pid("one")
+        os.kill(killed, signal.SIGKILL)
+        said = "one cannot be started"
+        await running.until(lambda: any(said in told.get("say", "") for told in running.told))
+        program.symlink_to(sys.executable)
+        await running.until(lambda: running.pid("one") not in (None, killed))

@@ -18,7 +18,7 @@ REGISTRY = Registry((*models.EVERY, PLAIN), configured={"sketch"}, default="sket
 POSTER = preset_pb2.Preset(
     preset_key="poster", model_key="sketch-ink", batch_count=3, use_case="print",
     prompt_template="a poster of {prompt}, bold", negative_prompt="text",
-    parameters=json_format.Parse('{"format": "webp", "seconds": 2}', preset_pb2.Preset().parameters),
+    parameters={"format": "webp", "seconds": 2},
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from chassis.errors import Unavailable
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from imagestudio.type.v1 import purchase_pb2
-from services.generator import models
+from services.generator import models, moves
 from services.generator import provider as seam
 from services.generator.buy import FRESH, Errand
 from services.generator.deeds import Tools
@@ -34,8 +34,9 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
     """One purchase, by the ledger's rules for claims; loses its answers to the first *lost*."""
 
     def __init__(self) -> None:
-        self.lost = 0
+        self.lost, self.model = 0, "sketch"
         self.patience, self.alive = 3.0, True
+        self.claims, self.gives_away = 0, False
         self.owner, self.fence = "", 0
         self.workers: list[str] = []
         self.left = asyncio.Event()
@@ -60,11 +61,14 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
     def take(self, edge):
         kind = edge.WhichOneof("step")
         if kind == "claim":
+            self.claims += 1
             won = not self.owner
             if won:
                 self.owner, self.fence = edge.claim.worker_id, self.fence + 1
             outcome = CLAIMED if won else TAKEN
-            return ledger_service_pb2.EdgeResult(outcome=outcome, purchase=self.purchase())
+            found = ledger_service_pb2.EdgeResult(outcome=outcome, purchase=self.purchase())
+            self.fence += self.gives_away
+            return found
         self.written.put_nowait(kind)
         if edge.fence != self.fence:
             stale = errors.Stale("FENCE_STALE", "another has it")
@@ -76,7 +80,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
     def purchase(self):
         found = ledger_pb2.LedgerPurchase(owner=self.owner, fence=self.fence, user="users/1")
         found.purchase.purchase_id, found.purchase.job = ID, "jobs/1"
-        found.purchase.provider, found.purchase.model = "sketch", "sketch"
+        found.purchase.provider, found.purchase.model = "sketch", self.model
         found.purchase.state = SENDING
         found.spec.prompt, found.spec.count = "a lighthouse", 1
         return found
@@ -87,18 +91,28 @@ class Shop:
 
     def __init__(self) -> None:
         self.asked, self.came = 0, asyncio.Event()
+        self.answer: seam.Ticket | Exception | None = None
 
     async def buy(self, order, receipt, report, /):
         self.asked += 1
         self.came.set()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        if self.answer:
+            return self.answer
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             raise seam.Refused("stopped in time") from None
 
     async def follow(self, ticket, /):
-        raise seam.Unclear("nothing is sold here")
-        yield
+        yield seam.Working(0.5)
+        await asyncio.Event().wait()
+
+
+async def soon(waiting):
+    """Fail rather than hang."""
+    return await asyncio.wait_for(waiting, 15)
 
 
 class World:
@@ -123,7 +137,8 @@ async def world():
         vault = storage_service_pb2_grpc.StorageServiceStub(peer.channel)
         terms = Terms(askable=True, interruptible=True)
         tools = Tools(
-            ledger=ledger, storage=peer, vault=vault, receipts=Receipts(peer, vault), live=Live(bus),
+            ledger=ledger, storage=peer, vault=vault, receipts=Receipts(peer, vault),
+            live=Live(bus),
             registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
             vendors={"sketch": Vendor(name="sketch", provider=shop, terms=terms, time_limit=60)},
         )  # fmt: skip
@@ -140,7 +155,7 @@ async def world():
 async def test_a_claim_whose_answer_was_lost_is_given_back_and_never_sent(world):
     world.catalog.lost = 1
     world.worker.take(ID, "sketch")
-    assert await world.catalog.written.get() == "release"
+    assert await soon(world.catalog.written.get()) == "release"
     assert world.shop.asked == 0
     assert world.catalog.owner == ""
 
@@ -148,14 +163,13 @@ async def test_a_claim_whose_answer_was_lost_is_given_back_and_never_sent(world)
 async def test_the_same_work_twice_is_done_once(world):
     for _ in range(3):
         world.worker.take(ID, "sketch")
-    await world.shop.came.wait()
-    assert world.shop.asked == 1
-    assert world.worker.room <= 9
+    await soon(world.shop.came.wait())
+    assert (world.shop.asked, world.catalog.claims, world.worker.room) == (1, 1, 9)
 
 
 async def test_one_that_ends_gives_back_what_it_draws_and_says_goodbye(world):
     world.worker.take(ID, "sketch")
-    await world.shop.came.wait()
+    await soon(world.shop.came.wait())
     await world.worker.stop(5)
     assert world.catalog.written.get_nowait() == "release"
     assert world.catalog.left.is_set()
@@ -164,7 +178,7 @@ async def test_one_that_ends_gives_back_what_it_draws_and_says_goodbye(world):
 
 async def test_one_that_was_taken_for_dead_writes_nothing_more_and_is_somebody_new(world):
     world.worker.take(ID, "sketch")
-    await world.shop.came.wait()
+    await soon(world.shop.came.wait())
     first = world.catalog.workers[0]
     world.catalog.alive = False
     while world.catalog.workers[-1] == first:
@@ -172,18 +186,65 @@ async def test_one_that_was_taken_for_dead_writes_nothing_more_and_is_somebody_n
     assert world.catalog.written.empty()
 
 
-async def test_an_order_does_not_leave_once_the_ledger_may_take_us_for_dead(world):
-    claimed = ledger_pb2.LedgerPurchase()
-    claimed.CopyFrom(world.catalog.purchase())
+@pytest.mark.parametrize(
+    ("answer", "edge"),
+    [
+        (seam.Refused("no"), "end"),
+        (seam.ContentRefused("not this"), "end"),
+        (seam.Unavailable("no connection was made", retry_after=1), "release"),
+        (seam.Unclear("cut"), "unclear"),
+        (ConnectionResetError("what an adapter must not raise"), "unclear"),
+    ],
+    ids=repr,
+)
+async def test_what_a_failed_order_may_have_cost_decides_what_is_written(world, answer, edge):
+    world.shop.answer = answer
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == edge
+
+
+async def test_one_whose_purchase_is_anothers_by_now_writes_nothing_more(world):
+    world.catalog.gives_away, world.shop.answer = True, seam.Ticket("t1")
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == "ticket"
+    await soon(let_go(world.worker))
+    assert world.catalog.written.empty()
+
+
+async def let_go(worker: Worker) -> None:
+    while worker.room < 10:
+        await asyncio.sleep(0)
+
+
+async def test_work_that_breaks_off_leaves_its_evidence_and_does_not_hang(world):
+    world.catalog.model = "a model of another release"
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == "fail"
+    assert world.shop.asked == 0
+
+
+def errand(world, claimed_at: float, owned_until: float) -> Errand:
+    """The work on a claim that the ledger gave us, begun whenever the test says."""
     world.catalog.owner, world.catalog.fence = world.worker.worker_id, 1
-    claimed.fence, now = 1, asyncio.get_running_loop().time()
+    claim, tools = world.catalog.purchase(), world.worker.tools
+    return Errand(tools, claim, claimed_at=claimed_at, owned_until=lambda: owned_until)
+
+
+async def test_an_order_does_not_leave_once_the_ledger_may_take_us_for_dead(world):
+    now = asyncio.get_running_loop().time()
     for claimed_at, owned_until in ((now, now - 1), (now - FRESH - 1, now + 60)):
-        errand = Errand(
-            world.worker.tools,
-            claimed,
-            claimed_at=claimed_at,
-            owned_until=lambda at=owned_until: at,
-        )
-        await errand.run()
+        await soon(errand(world, claimed_at, owned_until).run())
         assert world.catalog.written.get_nowait() == "release"
+    assert world.shop.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "edge"), [(moves.StopAsked(), "release"), (moves.CancelAsked(), "end")], ids=repr
+)
+async def test_who_is_stopped_before_he_began_says_so(world, event, edge):
+    now = asyncio.get_running_loop().time()
+    work = errand(world, now, now + 60)
+    work.tell(event)
+    await soon(work.run())
+    assert world.catalog.written.get_nowait() == edge
     assert world.shop.asked == 0

@@ -4,6 +4,7 @@ The catalog's side of the wire, scripted: it records, forgets and resolves in me
 `test_catalog.py` asks the same of the real one.
 """
 
+import asyncio
 from contextlib import asynccontextmanager
 
 from chassis import identity
@@ -31,6 +32,8 @@ class ScriptedCatalog(pb_grpc.LedgerServiceServicer):
         self.files: dict[tuple[int, str], ledger_pb2.FileRecord] = {}
         self.used: set[str] = set()
         self.asked: list[str] = []
+        self.forgetting, self.may_forget = asyncio.Event(), asyncio.Event()
+        self.may_forget.set()
 
     @property
     def target(self) -> str:
@@ -43,6 +46,8 @@ class ScriptedCatalog(pb_grpc.LedgerServiceServicer):
         return pb.RecordFileResponse(file=self.files[key], deduplicated=known)
 
     async def ForgetFile(self, request, context):  # noqa: N802
+        self.forgetting.set()
+        await self.may_forget.wait()
         if request.image_hash in self.used:
             raise Precondition("ASSET_IN_USE", "A variant shows it.")
         self.files.pop((identity.current.get().require_user(), request.image_hash), None)

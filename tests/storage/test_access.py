@@ -1,5 +1,6 @@
 """Who may do what: a user, another user, a person without the scope, nobody, a service."""
 
+import asyncio
 import base64
 
 import pytest
@@ -124,6 +125,21 @@ async def test_what_was_bought_or_is_in_use_is_never_deleted(client, catalog):
             await client.delete(asset.name)
         assert refusal.value.reason == "ASSET_IN_USE"
         assert await client.get(link_of(asset)) == asset
+
+
+async def test_what_is_sent_again_while_it_is_deleted_is_there_afterwards(client, catalog):
+    """Else "you had these bytes before" would be said of bytes that are about to go."""
+    name = (await client.upload(picture())).asset.name
+    catalog.may_forget.clear()
+    deleting = asyncio.create_task(client.delete(name))
+    await catalog.forgetting.wait()
+    sending = asyncio.create_task(client.upload(picture()))
+    await asyncio.wait((sending,), timeout=0.3)  # it has had the time to be wrong
+    catalog.may_forget.set()
+    await deleting
+    asset = (await sending).asset
+    assert (await client.download(asset.name))[1] == picture()
+    assert len(catalog.files) == 1
 
 
 async def test_any_offset_reads_the_rest(client):

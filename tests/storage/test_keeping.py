@@ -196,6 +196,19 @@ async def test_a_stream_without_a_header_or_with_two_is_refused(client, folder):
     assert leftovers(folder) == []
 
 
+async def test_an_endless_upload_is_cut_where_it_passes_what_was_announced(client, folder):
+    def requests():
+        yield pb.UploadAssetRequest(header=pb.UploadHeader(size_bytes=100_000))
+        while True:
+            yield pb.UploadAssetRequest(chunk=b"x" * 65_536)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(Invalid) as refusal:
+            await client.ask(client.stub.UploadAsset, requests())
+    assert "more than" in refusal.value.message
+    assert leftovers(folder) == []
+
+
 async def test_an_upload_that_breaks_off_leaves_nothing(client, folder):
     at_half = asyncio.Event()
 

@@ -137,4 +137,3 @@ def prove_whole(job: Job, count: int) -> None:
         found = httpx.get(image["url"], timeout=10)
         assert found.status_code == 200
         assert hashlib.sha256(found.content).hexdigest() == image["image_hash"]
-

@@ -1,144 +1,112 @@
-"""The edge on the real stack: what passes Envoy, how, and what does not."""
+"""Envoy in front: REST, SSE, gRPC and gRPC-Web on one port, streams uncut and uncompressed."""
 
-import time
+import struct
 
 import grpc
 import httpx
 import pytest
 
-from chassis import identity
-from imagestudio.catalog.v1 import catalog_service_pb2 as catalog
-from imagestudio.catalog.v1 import ledger_service_pb2 as ledger
-from imagestudio.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
-from imagestudio.catalog.v1.ledger_service_pb2_grpc import LedgerServiceStub
-from imagestudio.generator.v1 import generator_service_pb2 as generator
-from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
-from tests.system.stack import Stack
+from imagestudio.generator.v1 import generator_service_pb2 as pb
+from imagestudio.generator.v1 import generator_service_pb2_grpc
+from imagestudio.type.v1 import job_pb2
+from tests.system.client import frames, generate, prove_whole, watch
 
-GREEDY = {"Accept-Encoding": "gzip, br, zstd, deflate"}
-SMALL = {"prompt": "a lighthouse", "models": ["sketch"], "size": "64x64"}
-LEDGER = "/imagestudio.catalog.v1.LedgerService/ReadEvents"
+SMALL = {"prompt": "a lighthouse at dawn", "models": ["sketch"], "size": "64x64"}
+EVERYTHING = {"Accept-Encoding": "gzip, br, zstd, deflate"}
 
 
-def events(answer: httpx.Response) -> list[tuple[str, float]]:
-    """Return each event with the seconds from the answer's start to its arrival."""
-    began = time.monotonic()
-    return [
-        (line.removeprefix("event: "), time.monotonic() - began)
-        for line in answer.iter_lines()
-        if line.startswith("event: ")
-    ]
+@pytest.fixture(params=["through Envoy", "without it"])
+def url(request, stack):
+    if request.param == "through Envoy":
+        return stack.url
+    return f"http://127.0.0.1:{stack.port('GATEWAY_PORT')}"
 
 
-def test_event_streams_come_through_uncompressed_and_at_once(stack: Stack) -> None:
-    slow = SMALL | {"parameters": {"sketch": {"seconds": 2}}}
-    with httpx.stream(
-        "POST", f"{stack.url}/images/generate/stream", json=slow, headers=GREEDY, timeout=60
-    ) as answer:
+def test_a_picture_comes_with_a_whole_log_and_a_link_that_works(url):
+    prove_whole(generate(url, SMALL | {"count": 2}), 2)
+
+
+def test_a_stream_is_never_compressed(url):
+    with httpx.stream("POST", f"{url}/images/generate/stream", json=SMALL, headers=EVERYTHING,
+                      timeout=30) as answer:  # fmt: skip
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers
+        assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-accel-buffering"] == "no"
-        found = events(answer)
-    assert (found[0][0], found[-1][0]) == ("accepted", "completed")
-    assert found[-1][1] - found[0][1] > 1  # not held back until the end
+        raw = b"".join(answer.iter_raw())
+    kinds = [kind for kind, _number, _data in frames(iter(raw.decode().split("\n")))]
+    assert kinds[0] == "accepted"
+    assert kinds[-1] == "completed"
 
 
-@pytest.mark.release
-def test_a_stream_of_twenty_seconds_is_not_cut(stack: Stack) -> None:
-    slow = SMALL | {"parameters": {"sketch": {"seconds": 20}}}
-    with httpx.stream(
-        "POST", f"{stack.url}/images/generate/stream", json=slow, timeout=60
-    ) as answer:
-        assert events(answer)[-1][0] == "completed"
-
-
-def test_json_is_compressed_and_pictures_are_not(stack: Stack) -> None:
-    presets = httpx.get(f"{stack.url}/images/presets", headers=GREEDY)
-    assert presets.headers["content-encoding"] == "gzip"
-    job = httpx.post(f"{stack.url}/images/generate", json=SMALL).json()["job_id"]
-    outcome = {}
-    stack.await_(lambda: "url" in outcome or bool(outcome.update(kept(stack, job))))
-    picture = httpx.get(outcome["url"], headers=GREEDY)
-    assert "content-encoding" not in picture.headers
-    assert picture.headers["content-type"] == "image/png"
-
-
-def kept(stack: Stack, job: str) -> dict[str, str]:
-    images = httpx.get(f"{stack.url}/images/jobs/{job}").json()["images"]
-    return images[0] if images else {}
-
-
-@pytest.mark.parametrize(
-    "path", ["/metrics", "//metrics", "/%6detrics", "/metrics/x", "/./metrics"]
-)
-def test_metrics_stay_inside(stack: Stack, path: str) -> None:
-    assert httpx.get(f"{stack.url}{path}").status_code == 404
-    assert httpx.get(f"http://127.0.0.1:{stack.port('GATEWAY_PORT')}/metrics").status_code == 200
-
-
-def service_token(stack: Stack) -> tuple[tuple[str, str]]:
-    secret = (stack.data / "secrets" / "service_secret").read_bytes().strip()
-    return ((identity.HEADER, identity.mint(secret, identity.Caller(0, service="generator"))),)
-
-
-def test_a_service_s_token_is_worth_nothing_from_outside(stack: Stack) -> None:
-    request, token = catalog.ListApiKeysRequest(all_users=True), service_token(stack)
-    inside = f"127.0.0.1:{stack.port('CATALOG_PORT')}"
-    with grpc.insecure_channel(inside) as channel:
-        CatalogServiceStub(channel).ListApiKeys(request, metadata=token, timeout=10)
-    outside = grpc.insecure_channel(stack.url.removeprefix("http://"))
-    with outside as channel, pytest.raises(grpc.RpcError) as refused:
-        CatalogServiceStub(channel).ListApiKeys(request, metadata=token, timeout=10)
-    assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
-
-
-def test_the_ledger_is_not_routed(stack: Stack) -> None:
-    request, token = ledger.ReadEventsRequest(), service_token(stack)
-    outside = grpc.insecure_channel(stack.url.removeprefix("http://"))
-    with outside as channel, pytest.raises(grpc.RpcError) as refused:
-        LedgerServiceStub(channel).ReadEvents(request, metadata=token, timeout=10)
-    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    framed = httpx.post(
-        f"{stack.url}{LEDGER}", headers={"content-type": "application/grpc-web+proto"},
-        content=b"\0\0\0\0\0",
-    )  # fmt: skip
-    assert framed.headers.get("grpc-status") == "12" or framed.status_code == 404
-
-
-def test_grpc_comes_through(stack: Stack) -> None:
-    with grpc.insecure_channel(stack.url.removeprefix("http://")) as channel:
-        answer = GeneratorServiceStub(channel).ListModels(generator.ListModelsRequest(), timeout=10)
-    assert "sketch" in [model.key for model in answer.models]
-
-
-def test_grpc_web_comes_through(stack: Stack) -> None:
-    answer = httpx.post(
-        f"{stack.url}/imagestudio.generator.v1.GeneratorService/ListModels",
-        headers={"content-type": "application/grpc-web+proto", "x-grpc-web": "1"},
-        content=b"\0\0\0\0\0",
+def test_a_stream_taken_up_at_every_event_is_the_same_stream(stack):
+    whole = generate(stack.url, SMALL)
+    for number in range(whole.last):
+        again = watch(stack.url, whole.url, after=number)
+        assert again.durable == whole.durable[number:]
+    finished = httpx.get(
+        f"{stack.url}{whole.url}/events", headers={"Last-Event-ID": str(whole.last)}
     )
-    length = int.from_bytes(answer.content[1:5])
-    models = generator.ListModelsResponse.FromString(answer.content[5 : 5 + length]).models
-    assert "sketch" in [model.key for model in models]
-    assert b"grpc-status:0" in answer.content[5 + length :]
+    assert finished.status_code == 204
 
 
-@pytest.mark.parametrize(
-    ("origin", "allowed"),
-    [("http://localhost:5173", True), ("http://127.0.0.1", True), ("https://evil.example", False),
-     ("http://localhost.evil.example", False), ("null", False)],
-)  # fmt: skip
-def test_pages_of_this_machine_may_ask_and_no_others(
-    stack: Stack, origin: str, allowed: bool
-) -> None:
-    answer = httpx.options(
-        f"{stack.url}/images/generate",
-        headers={"Origin": origin, "Access-Control-Request-Method": "POST",
-                 "Access-Control-Request-Headers": "content-type, idempotency-key"},
-    )  # fmt: skip
-    assert (answer.headers.get("access-control-allow-origin") == origin) is allowed
+@pytest.mark.parametrize("junk", ["-1", "x", "1.5", "9" * 30, "99", "１", "0x1"])
+def test_a_last_event_id_that_is_junk_is_refused_and_harms_nothing(stack, junk):
+    job = generate(stack.url, SMALL)
+    answer = httpx.get(f"{stack.url}{job.url}/events", params={"after": junk})
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert watch(stack.url, job.url).durable == job.durable
 
 
-def test_the_edge_survives_a_restart_of_the_gateway_without_an_error(stack: Stack) -> None:
-    stack.kill("gateway")
-    assert httpx.get(f"{stack.url}/images/models", timeout=30).status_code == 200
+async def test_grpc_goes_through_the_edge_with_its_deadline_and_errors(stack):
+    async with grpc.aio.insecure_channel(stack.url.removeprefix("http://")) as channel:
+        stub = generator_service_pb2_grpc.GeneratorServiceStub(channel)
+        spec = job_pb2.JobSpec(prompt="a lighthouse", size={"width": 64, "height": 64})
+        events = [
+            answer.event.WhichOneof("event")
+            async for answer in stub.GenerateImages(pb.GenerateImagesRequest(spec=spec), timeout=30)
+        ]
+        assert (events[0], events[-1]) == ("accepted", "completed")
+        spec.models.append("no-such-model")
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await stub.StartGeneration(pb.StartGenerationRequest(spec=spec), timeout=10)
+    assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
+    trailers = dict(refusal.value.trailing_metadata())
+    assert b"MODEL_UNKNOWN" in trailers["grpc-status-details-bin"]
+
+
+def test_grpc_web_goes_through_the_edge(stack):
+    method = "/imagestudio.generator.v1.GeneratorService/ListModels"
+    body = pb.ListModelsRequest().SerializeToString()
+    answer = httpx.post(
+        stack.url + method,
+        content=struct.pack(">BI", 0, len(body)) + body,
+        headers={"Content-Type": "application/grpc-web+proto", "X-Grpc-Web": "1"},
+    )
+    kind, length = struct.unpack(">BI", answer.content[:5])
+    assert kind == 0
+    models = pb.ListModelsResponse.FromString(answer.content[5 : 5 + length]).models
+    assert {"sketch", "sketch-ink", "sketch-mosaic"} <= {model.key for model in models}
+    assert b"grpc-status:0" in answer.content[5 + length :].replace(b" ", b"").lower()
+
+
+def test_a_strangers_page_may_not_call_us(stack):
+    asked = httpx.options(
+        f"{stack.url}/imagestudio.generator.v1.GeneratorService/StartGeneration",
+        headers={
+            "Origin": "https://evil.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type,x-grpc-web",
+        },
+    )
+    assert "access-control-allow-origin" not in asked.headers
+
+
+def test_what_is_for_us_alone_is_not_at_the_edge(stack):
+    assert httpx.get(f"{stack.url}/metrics").status_code == 404
+    inside = httpx.get(f"http://127.0.0.1:{stack.port('GATEWAY_PORT')}/metrics")
+    assert "studio_" in inside.text or "http" in inside.text
+    for name in ("CATALOG_PORT", "STORAGE_PORT", "GENERATOR_PORT"):
+        metrics = httpx.get(f"http://127.0.0.1:{stack.port(name) + 100}/metrics")
+        assert "studio_rpc_seconds" in metrics.text

@@ -1,0 +1,159 @@
+"""What goes away while jobs run, and comes back: NATS with its folder, PostgreSQL, the disk."""
+
+import os
+import shutil
+import subprocess
+import threading
+from typing import Self
+
+import httpx
+import pytest
+
+from tests.postgres import temporary_data
+from tests.system.client import Job, generate, prove_whole, watch
+from tests.system.stack import Stack, running_stack
+
+PICTURE = {"prompt": "a boat at night", "models": ["sketch"], "size": "64x64"}
+SLOW = PICTURE | {"count": 2, "parameters": {"sketch": {"seconds": 3}}}
+
+
+@pytest.fixture(scope="module")
+def troubled():
+    with running_stack("--generators", "2") as stack:
+        yield stack
+
+
+class Many:
+    """Some jobs that run at once, each watched on a thread of its own to its end."""
+
+    def __init__(self, url: str, body: dict[str, object], count: int) -> None:
+        self.jobs = [Job("") for _ in range(count)]
+        self._drawing = threading.Barrier(count + 1)
+        self._threads = [
+            threading.Thread(target=self._watch, args=(url, body, job)) for job in self.jobs
+        ]
+
+    def _watch(self, url: str, body: dict[str, object], job: Job) -> None:
+        waited = False
+
+        def heard() -> None:
+            nonlocal waited
+            if not waited and job.of("progress"):
+                waited = True
+                self._drawing.wait(60)
+
+        generate(url, body, job=job, heard=heard)
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        self._drawing.wait(60)  # all of them are being drawn
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        for thread in self._threads:
+            thread.join()
+
+
+def test_nats_is_killed_and_its_folder_deleted_and_no_job_is_lost(troubled):
+    with Many(troubled.url, SLOW, 4) as many:
+        store = troubled.data / "nats"
+        troubled.kill("nats")
+        shutil.rmtree(store, ignore_errors=True)
+    for job in many.jobs:
+        prove_whole(job, 2)
+    prove_whole(generate(troubled.url, PICTURE), 1)
+
+
+def test_postgres_is_killed_and_no_job_is_lost(troubled):
+    with Many(troubled.url, SLOW, 4) as many:
+        troubled.kill("postgres")
+    for job in many.jobs:
+        prove_whole(job, 2)
+
+
+@pytest.mark.parametrize("name", ["generator-1", "catalog", "storage", "gateway", "envoy"])
+def test_a_process_is_killed_and_no_job_is_lost(troubled, name):
+    with Many(troubled.url, SLOW, 3) as many:
+        troubled.kill(name)
+    for job in many.jobs:
+        prove_whole(job, 2)
+
+
+def test_everything_is_killed_at_once_and_no_job_is_lost():
+    """Supervisor and all: the next start finds what was begun."""
+    with temporary_data() as data:
+        stack = Stack(data).start()
+        started = httpx.post(f"{stack.url}/images/generate", json=SLOW)
+        location = started.headers["location"]
+        for pid in stack.all_pids():
+            os.kill(pid, 9)
+        stack.process.wait()
+        stack.process = None
+        stack.start()
+        try:
+            prove_whole(watch(stack.url, location), 2)
+        finally:
+            stack.stop()
+
+
+@pytest.fixture
+def small_disk():
+    """A real file system of 48 MiB, and a stack whose vault is on it."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tmpfs takes root")
+    with temporary_data() as data:
+        vault = data / "small"
+        vault.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=48m,mode=0777", "tmpfs", vault], check=False
+        )
+        if mounted.returncode:
+            pytest.skip("this machine mounts no tmpfs")
+        try:
+            with running_stack(VAULT_URL=vault.as_uri(), DISK_RESERVE_MB="16") as stack:
+                yield stack, vault
+        finally:
+            subprocess.run(["umount", "-l", vault], check=True)
+
+
+def test_a_full_disk_takes_no_new_job_and_loses_nothing(small_disk):
+    stack, vault = small_disk
+    before = generate(stack.url, PICTURE)
+    filler = vault / "filler"
+    free = shutil.disk_usage(vault).free
+    filler.write_bytes(b"x" * (free - 8 * 1024 * 1024))
+
+    def status() -> int:
+        return httpx.post(f"{stack.url}/images/generate", json=PICTURE).status_code
+
+    stack.await_(lambda: status() == 507)
+    refused = httpx.post(f"{stack.url}/images/generate", json=PICTURE)
+    assert refused.json()["code"] == "DISK_FULL"
+    assert "retry-after" in refused.headers
+    image = before.completed["images"][0]
+    assert httpx.get(image["url"]).status_code == 200
+
+    filler.unlink()
+    stack.await_(lambda: status() == 202)
+    prove_whole(generate(stack.url, PICTURE), 1)
+
+
+def test_a_disk_that_fills_up_under_a_job_makes_it_wait_and_loses_nothing(small_disk):
+    stack, vault = small_disk
+    filler = vault / "filler"
+    with Many(stack.url, PICTURE | {"parameters": {"sketch": {"seconds": 3}}}, 1) as many:
+        with filler.open("wb") as file:
+            try:
+                while True:
+                    file.write(b"x" * 65536)
+                    file.flush()
+            except OSError:
+                pass
+        stack.await_(lambda: "DISK_FULL" in stack.logs("generator-1") or _waits(stack))
+        filler.unlink()
+    prove_whole(many.jobs[0], 1)
+
+
+def _waits(stack: Stack) -> bool:
+    return "disk" in stack.logs("generator-1").lower() + stack.logs("storage").lower()
