@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 EX_CONFIG = 78
+_REMEDY = "Set AUTH=keys, or a PUBLIC_URL on 127.0.0.1."
 
 Settings = TypeVar("Settings")
 
@@ -41,7 +42,11 @@ class Secret(str):
 
 
 def setting(
-    name: str, parse: Callable[[str], Any] = str, *, default: str | None = None, help: str = ""
+    name: str,
+    parse: Callable[[str], Any] = str,
+    *,
+    default: str | None = None,
+    help: str = "",  # noqa: A002
 ) -> Any:
     """
     Declare a field read from the variable *name* by *parse*, which raises ValueError.
@@ -142,9 +147,4 @@ def forbid_strangers(auth: str, public_url: str) -> None:
     """Raise SettingsError where everybody may come in and others can reach us."""
     host = host_of(public_url)
     if auth == "none" and not is_loopback(host):
-        raise SettingsError(
-            [
-                f"AUTH is none, and others can reach {host} (PUBLIC_URL). "
-                "Set AUTH=keys, or a PUBLIC_URL on 127.0.0.1."
-            ]
-        )
+        raise SettingsError([f"AUTH is none, and others can reach {host} (PUBLIC_URL). {_REMEDY}"])

@@ -29,7 +29,7 @@ _on = False
 
 def configure(process: str, endpoint: str) -> None:
     """Export spans of *process* to the OTLP/HTTP *endpoint*; nothing where it is empty."""
-    global _on
+    global _on  # noqa: PLW0603  # decided once, before the loop begins
     if not endpoint:
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

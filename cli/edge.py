@@ -15,7 +15,7 @@ _GIVE_UP = 120.0  # seconds without a stack until a watch ends
 _PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 
-class Trouble(Exception):  # noqa: N818 – a sentence where it is raised
+class Trouble(Exception):
     """The stack said no, or nothing; *status* is HTTP's, 0 where it was not reached."""
 
     def __init__(self, message: str, status: int = 0) -> None:

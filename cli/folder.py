@@ -21,7 +21,7 @@ from chassis.settings import Secret
 FORMAT = 1  # of this folder; a release that cannot read what an older one wrote counts it up
 
 
-class CannotUse(Exception):  # noqa: N818 – a sentence where it is raised
+class CannotUse(Exception):
     """The data folder or the machine is not as needed; the message says what to do."""
 
 

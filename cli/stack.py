@@ -19,7 +19,7 @@ _END = 60.0
 Say = Callable[[str], None]
 
 
-class CannotStart(Exception):  # noqa: N818 – a sentence where it is raised
+class CannotStart(Exception):
     """No stack could be started; *status* is what to exit with."""
 
     def __init__(self, lines: list[str], status: int) -> None:

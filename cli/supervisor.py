@@ -35,7 +35,7 @@ _LOG_CHECK = 30.0  # seconds
 Report = Callable[[dict[str, Any]], None]
 
 
-class StartFailed(Exception):  # noqa: N818 – a sentence where it is raised
+class StartFailed(Exception):
     """A process cannot be started; *status* is what we exit with."""
 
     def __init__(self, message: str, status: int = 1) -> None:

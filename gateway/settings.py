@@ -27,7 +27,7 @@ class Settings:
         help="Set it to the URL that browsers use, such as http://127.0.0.1:8080.",
     )
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
-    service_secret: Secret = setting(  # noqa: RUF009
+    service_secret: Secret = setting(
         "SERVICE_SECRET",
         secret,
         help="Set it to one random text of 16 or more characters, the same for every service.",

@@ -48,4 +48,3 @@ def unknown_job(job_id: int) -> Missing:
     """Say that there is no such job, whoever else may have one."""
     name = f"jobs/{job_id}"
     return Missing("RESOURCE_UNKNOWN", f"There is no {name}.", metadata={"name": name})
-

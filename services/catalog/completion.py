@@ -32,7 +32,9 @@ async def complete(
         job.state = _end_of(job.state, made=job.last_version > 0, failed=failed)
         told = wholes[job.job_id]
         told.state, told.cost.usd_micros = JOB_STATES[job.state], job.cost
-        told.last_sequence, told.last_version = job.last_sequence + 1, job.last_version
+        before = sum(job_id == job.job_id for job_id, _event in batch.events)
+        told.last_sequence = job.last_sequence + before + 1
+        told.last_version = job.last_version
         told.cost.basis = cost_pb2.COST_BASIS_METERED
         told.end_time.FromDatetime(batch.now)
         told.update_time.FromDatetime(batch.now)

@@ -60,7 +60,7 @@ _TUNING = {
 }
 
 
-class CannotRun(Exception):  # noqa: N818 – a sentence where it is raised
+class CannotRun(Exception):
     """PostgreSQL cannot be started here; the message says what to do."""
 
 

@@ -24,7 +24,7 @@ _TRIES = 5
 _PATIENCE = 30.0  # seconds for a database that is just starting
 
 
-class CannotMigrate(Exception):  # noqa: N818 – a sentence where it is raised
+class CannotMigrate(Exception):
     """The database stays as it is; the message says what to do."""
 
 

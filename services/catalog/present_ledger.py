@@ -36,7 +36,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
     """Render all that a worker needs to go on with a purchase that it has just claimed."""
     job = batch.job_of(purchase)
     key = (purchase.job_id, purchase.ordinal)
-    found = ledger_pb2.LedgerPurchase(
+    return ledger_pb2.LedgerPurchase(
         purchase=_purchase(purchase),
         user=f"users/{purchase.user_id}",
         owner=purchase.owner or "",
@@ -48,7 +48,6 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         cancel_requested=job.state == "canceling",
         models_tried=batch.models.get(key, [purchase.model_key]),
     )
-    return found
 
 
 def _purchase(purchase: Purchase) -> purchase_pb2.Purchase:

@@ -65,9 +65,7 @@ async def save(
     touched = {p.job_id for p in (*changed, *batch.planned)} | {job_id for job_id, _e in events}
     await _write_jobs(connection, [batch.jobs[job_id] for job_id in sorted(touched)])
     planned = [p for p in batch.planned if p.state == "planned"]
-    planned += [
-        p for p in batch.let_go if p.is_open and (p.not_before or batch.now) <= batch.now
-    ]
+    planned += [p for p in batch.let_go if p.is_open and (p.not_before or batch.now) <= batch.now]
     return Told(numbered, planned, freed, batch.alarms)
 
 
@@ -227,7 +225,7 @@ async def _append(
     if not events:
         return []
     numbers = []
-    for job_id, _event_ in events:
+    for job_id, _ in events:
         batch.jobs[job_id].last_sequence += 1
         numbers.append(batch.jobs[job_id].last_sequence)
     rows = await connection.fetch(

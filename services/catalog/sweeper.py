@@ -52,8 +52,8 @@ class Sweeper:
             await asyncio.sleep(self.pause)
 
     async def _hold_and_sweep(self, connection: asyncpg.Connection) -> None:
-        while not await connection.fetchval(SQL.hold_sweep):
-            await asyncio.sleep(self.pause)
+        while not await connection.fetchval(SQL.hold_sweep):  # noqa: ASYNC110
+            await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
         await asyncio.sleep(self.patience)  # after an outage the living beat first
         while True:
             await self.sweep(connection)

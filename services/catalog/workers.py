@@ -24,9 +24,7 @@ async def beat(
     return response
 
 
-async def _live(
-    connection: Connection, request: ledger_service_pb2.HeartbeatRequest
-) -> bool:
+async def _live(connection: Connection, request: ledger_service_pb2.HeartbeatRequest) -> bool:
     if request.leaving:
         await connection.execute(SQL.end_worker, request.worker_id)
         return False

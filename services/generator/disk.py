@@ -9,7 +9,7 @@ from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
 
 _FRESH = 1.0  # seconds
 _TIMEOUT = 2.0  # seconds
-_AGAIN = 10.0  # seconds until it may be worth while to ask again
+_AGAIN = 5.0  # seconds until it may be worth while to ask again
 log = logs.get()
 
 

@@ -19,7 +19,7 @@ _MOST = 256 * 1024 * 1024  # bytes of a picture; beyond, nobody tries to decode 
 log = logs.get()
 
 
-class Unreadable(Exception):  # noqa: N818 – what it says of the bytes
+class Unreadable(Exception):
     """The child cannot make a picture of these bytes, or dies of them."""
 
 

@@ -12,7 +12,7 @@ _FREE = prometheus_client.Gauge("studio_vault_free_bytes", "Bytes that the vault
 _RESERVE = prometheus_client.Gauge(
     "studio_vault_reserve_bytes", "Below so many free bytes no new work is taken."
 )
-_AGAIN = 60.0  # seconds until it may be worth while to ask again
+_AGAIN = 5.0  # seconds until it may be worth while to ask again
 
 
 class Room:

@@ -29,11 +29,11 @@ class Found:
     size: int
 
 
-class Full(Exception):  # noqa: N818 – what it says of the bytes
+class Full(Exception):
     """There is no room. What was to be kept is not safe; it is not there, or whole, never half."""
 
 
-class Gone(Exception):  # noqa: N818 – what it says of the bytes
+class Gone(Exception):
     """No file has that name."""
 
 

@@ -1,6 +1,7 @@
 """A server and a peer of ours on a real port: identity, faults, deadlines, streams."""
 
 import asyncio
+import functools
 
 import grpc
 import pytest
@@ -39,6 +40,11 @@ class Echo(ledger_service_pb2_grpc.LedgerServiceServicer):
         return pb.RequestCancelResponse()
 
 
+def adding(echo):
+    add = ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server
+    return functools.partial(add, echo)
+
+
 @pytest.fixture
 async def studio():
     echo, port = Echo(), free_port()
@@ -48,8 +54,7 @@ async def studio():
             raise errors.Unauthenticated("CREDENTIAL_MISSING", "Send a key.")
         return identity.Caller(user_id=5)
 
-    add = lambda server: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(echo, server)
-    server = Server([(NAME, add)], secret=SECRET, resolve=resolve)
+    server = Server([(NAME, adding(echo))], secret=SECRET, resolve=resolve)
     await server.start("127.0.0.1", port, "PORT")
     yield echo, port, server
     await server.stop(lame=0, grace=0)
@@ -117,8 +122,7 @@ async def test_a_peer_that_just_starts_is_waited_for():
     peer = Peer(f"127.0.0.1:{port}", "echo", service="tests", secret=SECRET)
     call = asyncio.create_task(asking(peer, "who", timeout=20, user_id=1))
     await asyncio.sleep(0)
-    add = lambda server: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(Echo(), server)
-    server = Server([(NAME, add)], secret=SECRET, resolve=None)
+    server = Server([(NAME, adding(Echo()))], secret=SECRET, resolve=None)
     await server.start("127.0.0.1", port, "PORT")
     with pytest.raises(errors.Missing, match="tests/1"):
         await call

@@ -5,7 +5,6 @@ from google.rpc import status_pb2
 
 from chassis import errors
 
-
 KINDS = [kind for kind in errors.Fault.__subclasses__() if kind.__module__ == errors.__name__]
 
 

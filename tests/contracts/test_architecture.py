@@ -1,4 +1,4 @@
-"""The architecture, held by tests: who imports whom, how long things are, which words stand where."""
+"""The architecture, held by tests: who imports whom, how long things are, which words stand."""
 
 import ast
 import re
@@ -29,6 +29,20 @@ def test_the_import_contracts_are_kept():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["ruff", "check", "."], ["ruff", "format", "--check", "."],
+     ["mypy", "chassis", "services", "gateway", "cli"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_the_linters_have_nothing_to_say(command):
+    program = Path(sys.executable).parent / command[0]
+    done = subprocess.run(
+        [program, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("path", OURS, ids=named)
 def test_no_file_is_longer_than_400_lines(path):
     assert len(path.read_text().splitlines()) <= 400
@@ -36,7 +50,7 @@ def test_no_file_is_longer_than_400_lines(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_no_function_is_longer_than_40_lines(path):
-    """A drawing may have 65: it is one list of strokes, and a list does not get clearer in parts."""
+    """A drawing may have 65: a list of strokes does not get clearer in parts."""
     most = 65 if path.parent.name == "sketching" else 40
     long = [
         f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
@@ -68,7 +82,7 @@ def test_chassis_is_a_closed_list():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=named)
 def test_no_test_sleeps_or_patches(path):
-    """A test waits for events, or polls for one; it shortens a wait of ours, never replaces work."""
+    """A test waits for events or polls for one; it shortens waits, and replaces no work."""
     slept = re.compile(r"\b(time|asyncio)\.sleep\((?!0\)|0\.0)|unittest\.mock")
     patched = re.compile(r"monkeypatch\.setattr\((?!.*\b_[A-Z_]+\b)")
     found = [

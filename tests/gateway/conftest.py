@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from tests.gateway.scripted import Stage
-from tests.system.conftest import stack  # noqa: F401
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ async def stage():
 
 
 @pytest.fixture(scope="session")
-def http(stack) -> Iterator[httpx.Client]:  # noqa: F811
+def http(stack) -> Iterator[httpx.Client]:
     """A client of the stack's edge."""
     with httpx.Client(base_url=stack.url, timeout=30) as client:
         yield client

@@ -1,7 +1,5 @@
 """A generator that plays scripts over real gRPC, to see what the gateway makes of them."""
 
-# ruff: noqa: N802 - the names of methods are the contract's
-
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any

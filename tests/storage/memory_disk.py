@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self
 
 
-class PowerCut(Exception):  # noqa: N818 – what happened
+class PowerCut(Exception):
     """The process is no more."""
 
 

@@ -39,13 +39,13 @@ class ScriptedCatalog(pb_grpc.LedgerServiceServicer):
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def RecordFile(self, request, context):  # noqa: N802
+    async def RecordFile(self, request, context):
         key = identity.current.get().require_user(), request.file.image_hash
         known = key in self.files
         self.files.setdefault(key, request.file)
         return pb.RecordFileResponse(file=self.files[key], deduplicated=known)
 
-    async def ForgetFile(self, request, context):  # noqa: N802
+    async def ForgetFile(self, request, context):
         self.forgetting.set()
         await self.may_forget.wait()
         if request.image_hash in self.used:
@@ -53,7 +53,7 @@ class ScriptedCatalog(pb_grpc.LedgerServiceServicer):
         self.files.pop((identity.current.get().require_user(), request.image_hash), None)
         return pb.ForgetFileResponse()
 
-    async def ResolveCredential(self, request, context):  # noqa: N802
+    async def ResolveCredential(self, request, context):
         kind = request.WhichOneof("credential")
         self.asked.append(kind)
         if kind == "subject":

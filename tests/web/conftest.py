@@ -7,8 +7,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import async_playwright
 
-from tests.system.conftest import stack  # noqa: F401
-
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -26,7 +24,7 @@ async def browser():
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def open_page(browser, stack):  # noqa: F811
+async def open_page(browser, stack):
     """Open the studio in a window of its own; what the browser complains of fails the test."""
     windows, complaints = [], []
 

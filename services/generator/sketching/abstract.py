@@ -1,6 +1,6 @@
 """Pictures for words that nobody knows: paper-cut waves, discs and arcs, chosen by the words."""
 
-# ruff: noqa: PLR0917  # coordinates come in numbers
+# coordinates come in numbers
 
 from services.generator.sketching.colour import Colour, mix, shade
 from services.generator.sketching.dice import TURN, Dice, cosine, sine

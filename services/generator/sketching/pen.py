@@ -4,7 +4,7 @@ The display list: shapes in fine pixels (two to a pixel each way), and the pen t
 Every coordinate is whole, so that a shape moved up by a band's top covers the same pixels.
 """
 
-# ruff: noqa: PLR0917  # coordinates come in numbers
+# coordinates come in numbers
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

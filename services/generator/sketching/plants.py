@@ -1,6 +1,6 @@
 """What grows: each motif stands on its origin and is 1000 units high."""
 
-# ruff: noqa: ARG001, PLR0917  # all motifs have one signature, and coordinates come in numbers
+# ruff: noqa: ARG001  # all motifs have one signature, and coordinates come in numbers
 
 from itertools import pairwise
 

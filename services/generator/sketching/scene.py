@@ -5,7 +5,7 @@ The same words, seed and size make the same scene on every machine; the style ch
 drawn and not what is in it. Words that the painter does not know still steer the composition.
 """
 
-# ruff: noqa: PLR0917  # the arguments are those of the model
+# the arguments are those of the model
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """What hangs in the air: sun, moon, stars, clouds and weather."""
 
-# ruff: noqa: PLR0917  # coordinates come in numbers
+# coordinates come in numbers
 
 from services.generator.sketching.colour import WHITE, Colour, mix, parse, shade
 from services.generator.sketching.dice import TURN, Dice, cosine, sine

@@ -4,7 +4,7 @@ From a scene to a sheet: where the light stands, what lies behind, who stands wh
 The order of drawing is the order of distance: sky, far land, water, near land, subjects, weather.
 """
 
-# ruff: noqa: PLR0917  # coordinates come in numbers
+# coordinates come in numbers
 
 from services.generator.sketching import abstract, buildings, sky, terrain, water, winged
 from services.generator.sketching.colour import WHITE, mix, parse, shade

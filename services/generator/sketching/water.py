@@ -1,6 +1,6 @@
 """Water from the horizon down: its colour, the light on it, its waves."""
 
-# ruff: noqa: PLR0917  # coordinates come in numbers
+# coordinates come in numbers
 
 from services.generator.sketching.colour import WHITE, Colour, mix
 from services.generator.sketching.dice import Dice

@@ -6,6 +6,7 @@ whole before either has its name, and the note gets its name first: a file that 
 seen has its note, and a note without a file is nothing.
 """
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ class Shelves:
     def __init__(self, root: Path, disk: Disk) -> None:
         self.disk, self._root, self._tmp = disk, root, root / "tmp"
         self._durable: set[Path] = set()  # folders whose own names are on the medium
+        self._process, self._numbers = uuid.uuid4().hex, itertools.count()
 
     def prepare(self) -> None:
         """Make the folders, and clear tmp if no other process has the vault; raises OSError."""
@@ -51,7 +53,7 @@ class Shelves:
 
     def temporary(self) -> Path:
         """Return a name in tmp that nobody has."""
-        return self._tmp / uuid.uuid4().hex
+        return self._tmp / f"{self._process}.{next(self._numbers)}"
 
     def find(self, shelf: Shelf, name: str) -> Found | None:
         """Find a file with its note; a thumbnail has none."""
@@ -83,17 +85,20 @@ class Shelves:
         file = settle()
         beside = self._write(note)
         point("storage.shelves.after_note_sync")
+        named = False
         try:
             with self._alone_in(place.parent) as folder:
                 found = None if replace else self.find(shelf, name)
                 if found is None:
                     self._name(place, file, beside)
+                    named = True
                 # fsync: one for both names, so that neither is lost.
                 self.disk.sync(folder)
                 point("storage.shelves.after_folder_sync")
                 return found
         finally:
-            self.disk.remove(beside)
+            if not named:
+                self.disk.remove(beside)
 
     def annotate(self, shelf: Shelf, name: str, key: str, note: bytes) -> None:
         """Put one more note beside a file."""
