@@ -40,7 +40,7 @@ def run(
 
 
 def _collect_less_often() -> None:
-    """What is imported lives for ever; looking through it again cost a tenth of all CPU."""
+    """What is imported lives for ever: the collector need not look through it again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
