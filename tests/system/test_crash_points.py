@@ -5,6 +5,8 @@ The rows come from the source: a new point without a scenario that passes it fai
 """
 
 import hashlib
+import io
+import os
 import re
 import signal
 import threading
@@ -16,6 +18,7 @@ from typing import Self
 import grpc
 import httpx
 import pytest
+from PIL import Image
 
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
@@ -145,8 +148,9 @@ def same_again(stack, trap: Path) -> tuple[Job, int]:
 
 def reference(stack, trap: Path) -> tuple[Job, int]:
     """A user uploads a picture and deletes it, each until it is answered."""
-    job = generate(stack.url, PROMPT)
-    picture = httpx.get(job.completed["images"][0]["thumbnail_url"]).content
+    job, file = generate(stack.url, PROMPT), io.BytesIO()
+    Image.frombytes("RGB", (8, 8), os.urandom(192)).save(file, "PNG")
+    picture = file.getvalue()
     trap.touch(mode=0o666)
     name = f"assets/{hashlib.sha256(picture).hexdigest()}"
     with grpc.insecure_channel(f"127.0.0.1:{stack.port('STORAGE_PORT')}") as channel:
