@@ -13,9 +13,10 @@ import grpc
 
 from chassis import errors, identity, telemetry
 
-MAX_MESSAGE = 16 * 1024 * 1024  # bytes
+MAX_MESSAGE = 16 * 1024 * 1024  # bytes that are asked
+MAX_ANSWER = 64 * 1024 * 1024  # a page of the longest texts there are
 OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_ANSWER),
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -103,7 +103,7 @@ def hashed(credential: str) -> bytes:
 
 
 def _signature(secret: bytes, body: bytes) -> str:
-    return hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return hmac.digest(secret, body, "sha256").hex()
 
 
 LOCAL = "local"  # the subject of everybody under AUTH=none

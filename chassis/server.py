@@ -15,12 +15,12 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from chassis import errors, identity, logs, telemetry
-from chassis.channel import MAX_MESSAGE
+from chassis.channel import MAX_ANSWER, MAX_MESSAGE
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second copy on the port must fail, not share it
     ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_ANSWER),
     ("grpc.max_metadata_size", 8192),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),

@@ -6,6 +6,7 @@ Exit status: 0 well, 1 not, 2 misused, 78 wrong settings, 130 left by Ctrl-C.
 
 # ruff: noqa: FBT002  (an option of the command line is a parameter here)
 
+import math
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -47,6 +48,12 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _end([], 141)
     sys.exit(0)
+
+
+def _finite(number: float | None) -> float | None:
+    if number is not None and not math.isfinite(number):
+        raise typer.BadParameter("an amount in dollars is a number, such as 0.50")
+    return number
 
 
 def _end(lines: list[str], status: int) -> NoReturn:
@@ -135,7 +142,8 @@ def generate(
         list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(help="Refuse above this many US dollars.")
+        float | None,
+        typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
     ] = None,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,

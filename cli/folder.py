@@ -158,8 +158,8 @@ class Folder:
         _write(self.path / "stack.json", json.dumps(state) + "\n", 0o644, durable=False)
 
     def read_state(self) -> dict[str, Any] | None:
-        """Return what runs here; None where nothing does."""
-        if not self.is_locked():
+        """Return what runs here; None where nothing does, or where a killed stack still ends."""
+        if not self.is_locked() or self.holder() is None:
             return None
         try:
             found = json.loads((self.path / "stack.json").read_text())

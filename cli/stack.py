@@ -38,7 +38,7 @@ def ensure(settings: StackSettings, say: Say) -> None:
     folder = Folder(settings.data)
     if running(folder):
         return
-    if not folder.is_locked():
+    if folder.holder() is None:  # a new one waits for what is left of a killed one
         say("no stack runs here; starting one that stays (./studio down ends it)")
         if start_detached(settings, 1, say):
             return

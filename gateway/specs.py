@@ -120,7 +120,10 @@ def moment(found: datetime | None) -> Timestamp | None:
     if found is None:
         return None
     made = Timestamp()
-    made.FromDatetime(found)
+    try:
+        made.FromDatetime(found)
+    except (OverflowError, ValueError) as error:  # an offset can lead out of the calendar
+        raise Invalid("REQUEST_INVALID", "A time must lie in the years 1 to 9999, UTC.") from error
     return made
 
 

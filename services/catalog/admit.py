@@ -149,6 +149,7 @@ async def _replay_or_refuse(
 async def _over_cap(
     connection: Connection, request: Request, user_id: int, server_cap: int | None
 ) -> Exhausted:
+    await connection.execute(SQL.ensure_spending, user_id)  # a month may just have begun
     [row] = await connection.fetch(SQL.spending_of_user, user_id)
     caps = [cap for cap in (row["cap"], server_cap) if cap is not None]
     needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)

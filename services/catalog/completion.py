@@ -2,7 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
 
 import asyncpg
 from google.protobuf import json_format
@@ -10,37 +13,70 @@ from google.protobuf import json_format
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2, job_pb2
 from services.catalog.database import Connection
 from services.catalog.queries import SQL
-from services.catalog.rows import ENDED_JOB, Batch
+from services.catalog.rows import ENDED_JOB, FAILED, Batch, Job
 from services.catalog.words import CHARGED, JOB_STATES
+
+Images = Mapping[tuple[str, int], image_pb2.ImageOutput]  # by purchase and output
+
+
+def looks_back(batch: Batch) -> bool:
+    """Whether `complete` reads purchases, which must then be written as they are now."""
+    return bool(_troubled(batch, _through(batch)))
 
 
 async def complete(
-    connection: Connection, batch: Batch
+    connection: Connection, batch: Batch, kept: Images
 ) -> list[tuple[int, job_event_pb2.JobEvent]]:
-    """End the jobs in *batch* that have nothing open; return their last events."""
-    through = [
-        job for job in batch.jobs.values() if not job.open_purchases and job.state not in ENDED_JOB
-    ]
+    """
+    End the jobs in *batch* that have nothing open; return their last events.
+
+    *kept* is the images that are new in this batch. What it does not know it reads: the
+    failures of a job of which a purchase has failed, the images of one that has older ones.
+    """
+    through = _through(batch)
     if not through:
         return []
-    ids = [job.job_id for job in through]
-    failures = await failures_of(connection, ids)
-    wholes = await whole_jobs(connection, ids, [job.user_id for job in through], failures)
+    troubled = _troubled(batch, through)
+    failures = await failures_of(connection, troubled) if troubled else {}
+    images = await _images_of(connection, batch, through, kept)
     events = []
     for job in through:
-        failed = bool(failures.get(job.job_id))
-        job.state = _end_of(job.state, made=job.last_version > 0, failed=failed)
-        told = wholes[job.job_id]
-        told.state, told.cost.usd_micros = JOB_STATES[job.state], job.cost
-        before = sum(job_id == job.job_id for job_id, _event in batch.events)
-        told.last_sequence = job.last_sequence + before + 1
-        told.last_version = job.last_version
-        told.cost.basis = cost_pb2.COST_BASIS_METERED
+        failed = failures.get(job.job_id, [])
+        job.state = _end_of(job.state, made=job.last_version > 0, failed=bool(failed))
+        told = job_message(asdict(job))
+        told.last_sequence += 1  # this event's own
         told.end_time.FromDatetime(batch.now)
         told.update_time.FromDatetime(batch.now)
+        told.images.extend(images[job.job_id])
+        told.failures.extend(failed)
         completed = job_event_pb2.JobEvent.Completed(job=told)
         events.append((job.job_id, job_event_pb2.JobEvent(completed=completed)))
     return events
+
+
+def _through(batch: Batch) -> list[Job]:
+    jobs = batch.jobs.values()
+    return [job for job in jobs if not job.open_purchases and job.state not in ENDED_JOB]
+
+
+def _troubled(batch: Batch, through: Sequence[Job]) -> list[int]:
+    failed = batch.failed | {p.job_id for p in batch.purchases.values() if p.state in FAILED}
+    return [job.job_id for job in through if job.job_id in failed]
+
+
+async def _images_of(
+    connection: Connection, batch: Batch, through: Sequence[Job], kept: Images
+) -> dict[int, list[image_pb2.ImageOutput]]:
+    found: dict[int, list[image_pb2.ImageOutput]] = {job.job_id: [] for job in through}
+    for (purchase_id, _index), image in kept.items():
+        if (job_id := batch.purchases[purchase_id].job_id) in found:
+            found[job_id].append(image)
+    older = [job.job_id for job in through if len(found[job.job_id]) < job.last_version]
+    if older:
+        found |= {job_id: [] for job_id in older}
+        for row in await connection.fetch(SQL.images_of_jobs, older):
+            found[row["job_id"]].append(image_message(row))
+    return found
 
 
 def _end_of(state: str, *, made: bool, failed: bool) -> str:
@@ -89,7 +125,7 @@ async def whole_jobs(
     return jobs
 
 
-def job_message(row: asyncpg.Record) -> job_pb2.Job:
+def job_message(row: asyncpg.Record | Mapping[str, Any]) -> job_pb2.Job:
     """Render a row of job_whole, without images and failures."""
     job = job_pb2.Job(
         name=f"jobs/{row['job_id']}",
@@ -100,7 +136,7 @@ def job_message(row: asyncpg.Record) -> job_pb2.Job:
         preset_used=row["preset_used"],
         state=JOB_STATES[row["state"]],
         original_prompt=row["original_prompt"],
-        spec=json_format.Parse(row["spec"], job_pb2.JobSpec(), ignore_unknown_fields=True),
+        spec=spec_from(row["spec"]),
         request_id=row["request_id"],
         fingerprint=row["fingerprint"],
         last_sequence=row["last_sequence"],
@@ -113,6 +149,12 @@ def job_message(row: asyncpg.Record) -> job_pb2.Job:
     if row["ended_at"]:
         job.end_time.FromDatetime(row["ended_at"])
     return job
+
+
+@lru_cache(maxsize=64)
+def spec_from(text: str) -> job_pb2.JobSpec:
+    """Parse a job's spec, once for its claims and its end; not to be changed."""
+    return json_format.Parse(text, job_pb2.JobSpec(), ignore_unknown_fields=True)
 
 
 def image_message(row: asyncpg.Record) -> image_pb2.ImageOutput:

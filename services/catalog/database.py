@@ -90,10 +90,16 @@ async def connect(url: str, role: str) -> asyncpg.Connection:
         return connection
 
 
+# A user's filters are "$4 IS NULL OR …": a plan must see which are on. The ledger's statements
+# find rows by their keys: planned once, and for indexes even while the tables are still empty.
+_PLANS = {
+    "studio_user": {"plan_cache_mode": "force_custom_plan"},
+    "studio_ledger": {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"},
+}
+
+
 async def _open(url: str, role: str, most: int) -> Pool:
-    settings = _SETTINGS | {"role": role}
-    if role == "studio_user":  # its filters are "$4 IS NULL OR …": a plan must see which are on
-        settings["plan_cache_mode"] = "force_custom_plan"
+    settings = _SETTINGS | _PLANS[role] | {"role": role}
     return await asyncpg.create_pool(
         url,
         min_size=1,
@@ -131,24 +137,34 @@ async def as_user(pool: Pool, user_id: int) -> AsyncIterator[Connection]:
 
     Its begin and its user go in one message: a fourth of what a page waits for.
     """
+    async with _transaction(pool, f"BEGIN; SET LOCAL studio.user_id = {int(user_id)}") as lent:
+        yield lent
+
+
+@asynccontextmanager
+async def as_ledger(pool: Pool, *, holding: int | None = None) -> AsyncIterator[Connection]:
+    """
+    Lend a connection in a transaction that sees all rows; *pool* is the ledger's.
+
+    *holding* is an advisory lock of which it takes a share before anything else.
+    """
+    share = "" if holding is None else f"; SELECT pg_advisory_xact_lock_shared({int(holding)})"
+    async with _transaction(pool, f"BEGIN{share}") as lent:
+        yield lent
+
+
+@asynccontextmanager
+async def _transaction(pool: Pool, begin: str) -> AsyncIterator[Connection]:
     with translate():
         async with pool.acquire(timeout=_TIMEOUT) as connection:
-            await connection.execute(f"BEGIN; SET LOCAL studio.user_id = {int(user_id)}")
             try:
+                await connection.execute(begin)
                 yield connection
             except BaseException:
                 if not connection.is_closed():
                     await connection.execute("ROLLBACK")
                 raise
             await connection.execute("COMMIT")
-
-
-@asynccontextmanager
-async def as_ledger(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection in a transaction that sees all rows; *pool* is the ledger's."""
-    with translate():
-        async with pool.acquire(timeout=_TIMEOUT) as connection, connection.transaction():
-            yield connection
 
 
 @asynccontextmanager

@@ -64,12 +64,14 @@ def become_unclear(
 
 def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) -> None:
     purchase.state, purchase.ticket, purchase.not_before = "running", found.tickets[0], None
+    permits.count_permit(batch, purchase)
     tell_purchased(batch, purchase, found.typical_time, found=True)
     for ticket in list(found.tickets)[1:]:
         batch.alarms.append(("doubled", purchase.purchase_id))
         twin = _attempt(batch, purchase, _twin_id(purchase, ticket), purchase.model_key)
         twin.state, twin.ticket, twin.sent_at = "running", ticket, purchase.sent_at
         twin.deadline, twin.provider = purchase.deadline, purchase.provider
+        permits.count_permit(batch, twin)
         tell_purchased(batch, twin, found.typical_time, found=True)
 
 
@@ -109,6 +111,7 @@ def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
     if purchase.state in ("running", "drawn") and any(e > batch.now for e in expiries):
         purchase.not_before = batch.now + timedelta(seconds=15)
         return
+    permits.give_permit_back(batch, purchase)
     purchase.charged = {"planned": "no", "drawn": "yes"}.get(purchase.state, "unknown")
     held = {"no": 0, "yes": purchase.cost, "unknown": purchase.reserved}[purchase.charged]
     batch.settle(purchase, cost=held)

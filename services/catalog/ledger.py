@@ -9,7 +9,7 @@ raised is done again edge by edge, so that one bad edge hinders no other.
 import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 import asyncpg
@@ -17,7 +17,7 @@ import asyncpg
 from chassis import faults, telemetry
 from chassis.errors import Fault, Precondition
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2
-from services.catalog import edges, present_ledger, saving
+from services.catalog import edges, permits, present_ledger, saving
 from services.catalog.batch import Gathering
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.edges import Outcome
@@ -25,8 +25,12 @@ from services.catalog.news import News
 from services.catalog.queries import SQL
 from services.catalog.rows import Batch, Job, Output, Permits, Purchase
 
-MOST = 500  # edges in one transaction
+# What one edge may bring on: a constraint, or a value that no column takes.
+_REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+MOST = 500  # edges in one call; a transaction takes those of many calls
 _NEEDS_PERMITS = frozenset({"claim", "release", "drawn", "end", "unclear", "fail", "settle"})
+_PURCHASE = [each.name for each in fields(Purchase) if each.name != "outputs"]
+_OUTPUT = [each.name for each in fields(Output)]
 _NEEDS_ATTEMPTS = frozenset({"end", "settle"})
 
 
@@ -68,7 +72,7 @@ class Ledger:
         with telemetry.span("ledger.apply", edges=len(changes)):
             try:
                 results = await self._transaction(changes)
-            except asyncpg.IntegrityConstraintViolationError:
+            except _REFUSALS:
                 results = [await self._alone(change) for change in changes]
         split = iter(results)
         return [list(itertools.islice(split, len(part))) for part in asked]
@@ -76,8 +80,8 @@ class Ledger:
     async def _alone(self, change: Change) -> Result:
         try:
             return (await self._transaction([change]))[0]
-        except asyncpg.IntegrityConstraintViolationError as error:
-            name = error.constraint_name or "a constraint"
+        except _REFUSALS as error:
+            name = getattr(error, "constraint_name", None) or "a value in it"
             conflict = Precondition(
                 "STATE_CONFLICT",
                 f"Purchase {change.purchase_id}: {name} forbids this edge.",
@@ -87,10 +91,10 @@ class Ledger:
 
     async def _transaction(self, changes: Sequence[Change]) -> list[Result]:
         faults.point("ledger.before_commit")
-        async with as_ledger(self._pool) as connection:
+        async with as_ledger(self._pool, holding=permits.LIMITS) as connection:
             batch = await read(connection, changes)
             before = {key: saving.state_of(row) for key, row in batch.purchases.items()}
-            in_use = {key: permits.in_use for key, permits in batch.permits.items()}
+            in_use = {key: found.in_use for key, found in batch.permits.items()}
             results = [_result(batch, change) for change in changes]
             told = await saving.save(connection, batch, before, in_use)
         faults.point("ledger.after_commit")
@@ -127,31 +131,36 @@ async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
         now=rows[0]["now"] if rows else datetime.now(UTC),
         jobs={row["job_id"]: Job(**row) for row in jobs},
         purchases={row["purchase_id"]: purchase_from(row) for row in rows},
-        permits={},
+        permits={row["provider"]: limits for row in rows if (limits := _limits_from(row))},
+        failed={row["job_id"] for row in rows if row["others_failed"]},
     )
-    if any(purchase.state in ("drawn", "kept", "lost") for purchase in batch.purchases.values()):
-        await read_outputs(connection, batch)
     if kinds & _NEEDS_ATTEMPTS or any(found.attempt > 1 for found in batch.purchases.values()):
         for row in await connection.fetch(SQL.attempts_of_ordinals, list(batch.jobs)):
             batch.attempts[row["job_id"], row["ordinal"]] = row["attempt"]
             batch.models.setdefault((row["job_id"], row["ordinal"]), []).append(row["model_key"])
-    if kinds & _NEEDS_PERMITS:
-        providers = sorted({purchase.provider for purchase in batch.purchases.values()})
-        for row in await connection.fetch(SQL.lock_permits, providers):
-            lag = row["lookup_lag"].total_seconds()
-            batch.permits[row["provider"]] = Permits(**{**row, "lookup_lag": lag})
+    limited = sorted(provider for provider, found in batch.permits.items() if found.limited)
+    if limited and kinds & _NEEDS_PERMITS:
+        for row in await connection.fetch(SQL.lock_permits, limited):
+            found = batch.permits[row["provider"]]
+            found.in_use, found.tokens = row["in_use"], row["tokens"]
     return batch
-
-
-async def read_outputs(connection: Connection, batch: Batch) -> None:
-    """Read the outputs of the purchases in *batch*."""
-    for row in await connection.fetch(SQL.outputs_of_purchases, list(batch.purchases)):
-        found = dict(row)
-        batch.purchases[found.pop("purchase_id")].outputs.append(Output(**found))
 
 
 def purchase_from(row: asyncpg.Record) -> Purchase:
     """Make a `Purchase` of a row of purchases_by_id."""
-    found = {key: value for key, value in row.items() if key != "now"}
+    found = {name: row[name] for name in _PURCHASE}
     found["error"] = json.loads(found["error"]) if found["error"] else None
-    return Purchase(**found)
+    outputs = [Output(**{name: one[name] for name in _OUTPUT}) for one in row["outputs"] or ()]
+    return Purchase(**found, outputs=outputs)
+
+
+def _limits_from(row: asyncpg.Record) -> Permits | None:
+    if row["max_in_flight"] is None:  # no worker has said yet what this provider allows
+        return None
+    return Permits(
+        row["provider"],
+        row["max_in_flight"],
+        row["max_per_minute"],
+        row["lookup_possible"],
+        row["lookup_lag"].total_seconds(),
+    )

@@ -7,6 +7,7 @@ open work again.
 
 import asyncio
 import time
+import uuid
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,9 +49,14 @@ class News:
         if told.freed:
             self._spawn(self._offer(told.freed))
 
-    def announce(self, work: Iterable[tuple[str, str, int]]) -> None:
-        """Queue purchases, each as (purchase_id, provider, fence); returns at once."""
-        window, headers = int(time.time() // AGAIN), telemetry.carried()
+    def announce(self, work: Iterable[tuple[str, str, int]], *, anew: bool = False) -> None:
+        """
+        Queue purchases, each as (purchase_id, provider, fence); returns at once.
+
+        The same is said once in a while only, but *anew* where something has changed.
+        """
+        window = str(uuid.uuid4()) if anew else str(int(time.time() // AGAIN))
+        headers = telemetry.carried()
         for purchase_id, provider, fence in work:
             once = f"{purchase_id}:{fence}:{window}"
             self._spawn(self._announce(f"work.{provider}", purchase_id, once, headers))
@@ -71,7 +77,8 @@ class News:
         async with as_ledger(self.pool) as connection:
             for provider, count in freed.items():
                 rows = await connection.fetch(SQL.next_planned, provider, count)
-                self.announce((r["purchase_id"], r["provider"], r["fence"]) for r in rows)
+                work = [(r["purchase_id"], r["provider"], r["fence"]) for r in rows]
+                self.announce(work, anew=True)  # who was refused a permit has just been told
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._guarded(work))

@@ -16,10 +16,15 @@ def evidence(status: status_pb2.Status) -> Evidence | None:
     fault = errors.from_status(status)
     return {
         "code": status.code,
-        "reason": fault.reason,
-        "message": fault.message,
-        "metadata": fault.metadata,
+        "reason": _clean(fault.reason),
+        "message": _clean(fault.message),
+        "metadata": {_clean(key): _clean(text) for key, text in fault.metadata.items()},
     }
+
+
+def _clean(text: str) -> str:
+    """Take out NUL: a provider may say it, and PostgreSQL holds none."""
+    return text.replace("\x00", "")
 
 
 def status(found: Evidence | None) -> status_pb2.Status | None:

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from google.protobuf import json_format
-
 from chassis import errors
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
-from imagestudio.type.v1 import job_pb2, purchase_pb2
+from imagestudio.type.v1 import purchase_pb2
 from services.catalog import outcome
+from services.catalog.completion import spec_from
 from services.catalog.rows import Batch, Output, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, OUTPUT_STATES, STATES
 
@@ -44,7 +43,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         ticket=purchase.ticket or "",
         fingerprint=purchase.fingerprint,
         outputs=[_output(output, purchase) for output in purchase.outputs],
-        spec=json_format.Parse(job.spec, job_pb2.JobSpec(), ignore_unknown_fields=True),
+        spec=spec_from(job.spec),
         cancel_requested=job.state == "canceling",
         models_tried=batch.models.get(key, [purchase.model_key]),
     )

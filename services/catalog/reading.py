@@ -19,11 +19,13 @@ async def events(
 ) -> pb.ReadEventsResponse:
     """Read up to *most* events after number *after* of a job of *user_id*."""
     async with as_ledger(pool) as connection:
-        rows = await connection.fetch(SQL.events_after, job_id, after, most)
+        # The position first: what the events then show beyond it is no gap, but "ended"
+        # without the last event would end a watch too early.
         position = await connection.fetchrow(SQL.log_position, job_id, user_id)
+        rows = await connection.fetch(SQL.events_after, job_id, after, most)
     if position is None:
         raise unknown_job(job_id)
-    last = position["last_sequence"]
+    last = max([position["last_sequence"], *(row["sequence"] for row in rows[-1:])])
     if not 0 <= after <= last:
         raise Invalid(
             "REQUEST_INVALID",

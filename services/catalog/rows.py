@@ -12,6 +12,7 @@ from imagestudio.type.v1 import cost_pb2, job_event_pb2
 
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 PERMITTED = frozenset({"sending", "running"})  # states that hold a permit of the provider
+FAILED = frozenset({"ended", "void", "lost", "quarantined"})  # states that brought no picture
 ENDED_JOB = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
 
 
@@ -67,26 +68,42 @@ class Job:
 
     job_id: int
     user_id: int
+    title: str
+    project: str
+    use_case: str
+    preset_used: str
     state: str
-    spec: str  # JSON
     original_prompt: str
+    spec: str  # JSON
+    request_id: str
+    fingerprint: str
     last_sequence: int
     last_version: int
     open_purchases: int
     cost: int
+    retry_of: int | None
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(slots=True)
 class Permits:
-    """What a provider allows; 0 is no limit."""
+    """What a provider allows; 0 is no limit. Without any limit nothing is counted."""
 
     provider: str
-    in_use: int
     max_in_flight: int
-    tokens: float
     max_per_minute: int
     lookup_possible: bool
     lookup_lag: float  # seconds
+    in_use: int = 0
+    tokens: float = 0.0
+    tokens_taken: int = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether its permits are counted, under the lock of its row."""
+        return self.max_in_flight > 0 or self.max_per_minute > 0
 
 
 @dataclass(slots=True)
@@ -112,6 +129,7 @@ class Batch:
     permits: dict[str, Permits]
     attempts: dict[tuple[int, int], int] = field(default_factory=dict)  # by job and ordinal
     models: dict[tuple[int, int], list[str]] = field(default_factory=dict)  # tried, likewise
+    failed: set[int] = field(default_factory=set)  # jobs with FAILED purchases not read here
     # (job_id, event) in order; a Kept stands for the image_kept event of its variant.
     events: list[tuple[int, "job_event_pb2.JobEvent | Kept"]] = field(default_factory=list)
     planned: list[Purchase] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Writes a batch back: each kind of row in one statement, in an order that keys allow."""
+"""Writes a batch back: new rows first, then all that differs in one statement."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -48,45 +48,107 @@ def state_of(purchase: Purchase) -> State:
     )
 
 
+Numbered = tuple[int, int, job_event_pb2.JobEvent]  # job_id, sequence
+
+
 async def save(
     connection: Connection, batch: Batch, before: Mapping[str, State], in_use: Mapping[str, int]
 ) -> Told:
     """Write what differs from *before*; *in_use* is the permits as they were read."""
     changed = [p for key, p in batch.purchases.items() if state_of(p) != before[key]]
-    await _move(connection, changed, before)
     await _plan(connection, batch.planned)
-    variants = await _keep(connection, [e for _job, e in batch.events if isinstance(e, Kept)])
-    await _write_outputs(connection, changed, before)
+    images = await _keep(connection, [e for _job, e in batch.events if isinstance(e, Kept)])
     await _move_money(connection, batch)
-    freed = await _write_permits(connection, batch, in_use)
-    events = [(job_id, _event(event, variants)) for job_id, event in batch.events]
-    events += await completion.complete(connection, batch)
-    numbered = await _append(connection, batch, events)
-    touched = {p.job_id for p in (*changed, *batch.planned)} | {job_id for job_id, _e in events}
-    await _write_jobs(connection, [batch.jobs[job_id] for job_id in sorted(touched)])
-    planned = [p for p in batch.planned if p.state == "planned"]
-    planned += [p for p in batch.let_go if p.is_open and (p.not_before or batch.now) <= batch.now]
-    return Told(numbered, planned, freed, batch.alarms)
+    left = _Left(changed, _moved_permits(batch, in_use))
+    left.events = _numbered(batch, [(job_id, _event(e, images)) for job_id, e in batch.events])
+    told = Told(alarms=batch.alarms)
+    if completion.looks_back(batch):  # at rows as this batch leaves them
+        told.events += await _write(connection, batch, before, left)
+        left = _Left()
+    left.events += _numbered(batch, await completion.complete(connection, batch, images))
+    told.events += await _write(connection, batch, before, left)
+    told.freed = _freed(batch, in_use)
+    told.planned = [p for p in batch.planned if p.state == "planned"]
+    told.planned += [
+        p for p in batch.let_go if p.is_open and (p.not_before or batch.now) <= batch.now
+    ]
+    return told
 
 
-async def _move(
-    connection: Connection, changed: Sequence[Purchase], before: Mapping[str, State]
-) -> None:
-    if not changed:
-        return
-    ids = [purchase.purchase_id for purchase in changed]
-    was = [before[purchase_id] for purchase_id in ids]
-    columns = list(zip(*(state_of(purchase)[:-1] for purchase in changed), strict=True))
-    state, fence, ending, owner, *rest = columns
-    moved = await connection.execute(
+@dataclass(slots=True)
+class _Left:
+    """What is left to write."""
+
+    changed: Sequence[Purchase] = ()
+    permits: Sequence[tuple[str, int, float]] = ()  # provider, change of those in use, tokens
+    events: list[Numbered] = field(default_factory=list)
+
+
+async def _write(
+    connection: Connection, batch: Batch, before: Mapping[str, State], left: _Left
+) -> list[tuple[int, int, datetime, job_event_pb2.JobEvent]]:
+    touched = {p.job_id for p in left.changed} | {job_id for job_id, _n, _e in left.events}
+    if not touched:
+        return []
+    [row] = await connection.fetch(
         SQL.move_purchases_if_state_and_fence,
-        ids,
-        [old[0] for old in was],
-        [old[1] for old in was],
-        *(state, ending, owner, fence, *rest),
+        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 16),
+        *_columns(_changed_outputs(left.changed, before), 7),
+        *_columns(left.permits, 3),
+        *_columns([(j, n, log.kind_of(e), e.SerializeToString()) for j, n, e in left.events], 4),
+        *_columns([_job(batch.jobs[job_id]) for job_id in sorted(touched)], 7),
     )
-    if moved != f"UPDATE {len(ids)}":
-        raise RuntimeError(f"{moved} of {len(ids)}: somebody changed a purchase without its job")
+    if row["moved"] != len(left.changed):
+        what = f"{row['moved']} of {len(left.changed)} purchases moved"
+        raise RuntimeError(f"{what}: somebody changed one without its job")
+    return [(job_id, number, row["at"], event) for job_id, number, event in left.events]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _moved(purchase: Purchase, was: State) -> tuple[Any, ...]:
+    state, fence, ending, owner, *rest = state_of(purchase)[:-1]
+    return (purchase.purchase_id, was[0], was[1], state, ending, owner, fence, *rest)
+
+
+def _changed_outputs(
+    changed: Sequence[Purchase], before: Mapping[str, State]
+) -> list[tuple[Any, ...]]:
+    return [
+        (p.purchase_id, o.index, o.source, o.expires_at, o.state, o.image_hash, o.variant_id)
+        for p in changed
+        for o in p.outputs
+        if (o.index, o.state) not in before[p.purchase_id][-1]
+    ]
+
+
+def _job(job: Job) -> tuple[Any, ...]:
+    return (
+        *(job.job_id, job.state, job.last_sequence, job.last_version),
+        *(job.open_purchases, job.cost, job.state in ENDED_JOB),
+    )
+
+
+def _numbered(batch: Batch, events: Sequence[tuple[int, job_event_pb2.JobEvent]]) -> list[Numbered]:
+    numbered = []
+    for job_id, event in events:
+        batch.jobs[job_id].last_sequence += 1
+        numbered.append((job_id, batch.jobs[job_id].last_sequence, event))
+    return numbered
+
+
+def _moved_permits(batch: Batch, in_use: Mapping[str, int]) -> list[tuple[str, int, float]]:
+    deltas = [(key, found.in_use - in_use[key], found) for key, found in batch.permits.items()]
+    return [
+        (key, delta, found.tokens) for key, delta, found in deltas if delta or found.tokens_taken
+    ]
+
+
+def _freed(batch: Batch, in_use: Mapping[str, int]) -> dict[str, int]:
+    freed = {key: in_use[key] - found.in_use for key, found in batch.permits.items()}
+    return {key: n for key, n in freed.items() if n > 0 and batch.permits[key].max_in_flight}
 
 
 async def _plan(connection: Connection, planned: Sequence[Purchase]) -> None:
@@ -95,7 +157,7 @@ async def _plan(connection: Connection, planned: Sequence[Purchase]) -> None:
             (
                 *(p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal),
                 *(p.attempt, p.state, p.fingerprint, p.period, p.reserved, p.ticket),
-                *(p.charged, p.sent_at, p.fence),
+                *(p.charged, p.sent_at, p.deadline, p.fence),
             )
             for p in planned
         ]
@@ -107,14 +169,6 @@ async def _keep(
 ) -> dict[tuple[str, int], image_pb2.ImageOutput]:
     if not kept:
         return {}
-    files = [
-        (
-            *(k.purchase.user_id, k.file.image_hash, k.file.link, k.file.media_type),
-            *(k.file.size_bytes, k.file.size.width, k.file.size.height, k.file.readable),
-        )
-        for k in kept
-    ]
-    await connection.execute(SQL.record_files, *map(list, zip(*files, strict=True)))
     rows = await connection.fetch(
         SQL.insert_variants, *map(list, zip(*(_variant(k) for k in kept), strict=True))
     )
@@ -139,6 +193,7 @@ def _variant(kept: Kept) -> tuple[Any, ...]:
         time.ToMilliseconds() if image.HasField("generation_time") else None,
         *(kept.cost, image.replicate_prediction_id or None, image.image_hash),
         *(purchase.purchase_id, kept.output.index, file.media_type, file.size_bytes),
+        file.readable,
     )
 
 
@@ -174,26 +229,6 @@ def _event(
     return event
 
 
-async def _write_outputs(
-    connection: Connection,
-    changed: Sequence[Purchase],
-    before: Mapping[str, State],
-) -> None:
-    rows = []
-    for purchase in changed:
-        was = dict(before[purchase.purchase_id][-1])
-        rows += [
-            (
-                *(purchase.purchase_id, o.index, o.source, o.expires_at),
-                *(o.state, o.image_hash, o.variant_id),
-            )
-            for o in purchase.outputs
-            if was.get(o.index) != o.state
-        ]
-    if rows:
-        await connection.execute(SQL.write_outputs, *map(list, zip(*rows, strict=True)))
-
-
 async def _move_money(connection: Connection, batch: Batch) -> None:
     moved = sorted((key, sums) for key, sums in batch.spent.items() if any(sums))
     if not moved:
@@ -202,50 +237,3 @@ async def _move_money(connection: Connection, batch: Batch) -> None:
     await connection.fetch(SQL.lock_spending, users, periods)
     spent, reserved = [s[0] for _k, s in moved], [s[1] for _k, s in moved]
     await connection.execute(SQL.move_money, users, periods, spent, reserved)
-
-
-async def _write_permits(
-    connection: Connection, batch: Batch, in_use: Mapping[str, int]
-) -> dict[str, int]:
-    moved = [p for p in batch.permits.values() if p.in_use != in_use[p.provider]]
-    if not moved:
-        return {}
-    deltas = [permits.in_use - in_use[permits.provider] for permits in moved]
-    names, tokens = [permits.provider for permits in moved], [permits.tokens for permits in moved]
-    await connection.execute(SQL.write_permits, names, deltas, tokens)
-    limited = zip(moved, deltas, strict=True)
-    return {p.provider: -delta for p, delta in limited if delta < 0 and p.max_in_flight}
-
-
-async def _append(
-    connection: Connection,
-    batch: Batch,
-    events: Sequence[tuple[int, job_event_pb2.JobEvent]],
-) -> list[tuple[int, int, datetime, job_event_pb2.JobEvent]]:
-    if not events:
-        return []
-    numbers = []
-    for job_id, _ in events:
-        batch.jobs[job_id].last_sequence += 1
-        numbers.append(batch.jobs[job_id].last_sequence)
-    rows = await connection.fetch(
-        SQL.append_events,
-        [job_id for job_id, _e in events],
-        numbers,
-        [log.kind_of(event) for _j, event in events],
-        [event.SerializeToString() for _j, event in events],
-    )
-    at = rows[0]["created_at"]
-    return [(job_id, n, at, e) for (job_id, e), n in zip(events, numbers, strict=True)]
-
-
-async def _write_jobs(connection: Connection, jobs: Sequence[Job]) -> None:
-    if jobs:
-        rows = [
-            (
-                *(job.job_id, job.state, job.last_sequence, job.last_version),
-                *(job.open_purchases, job.cost, job.state in ENDED_JOB),
-            )
-            for job in jobs
-        ]
-        await connection.execute(SQL.write_jobs, *map(list, zip(*rows, strict=True)))

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog.database import Connection, Pool, as_ledger
+from services.catalog.permits import LIMITS
 from services.catalog.queries import SQL
 
 
@@ -29,6 +30,7 @@ async def _live(connection: Connection, request: ledger_service_pb2.HeartbeatReq
         await connection.execute(SQL.end_worker, request.worker_id)
         return False
     if request.limits:
+        await connection.execute(SQL.hold_limits, LIMITS)
         await connection.execute(SQL.set_limits, *_columns(request.limits))
         await connection.execute(SQL.begin_worker, request.worker_id)
     return await connection.fetchval(SQL.beat, request.worker_id) is not None

@@ -45,10 +45,13 @@ class Errand:
         self._events: asyncio.Queue[moves.Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._buying: asyncio.Task[None] | None = None
+        self._wishes: set[moves.CancelAsked | moves.StopAsked] = set()
 
     def tell(self, event: moves.CancelAsked | moves.StopAsked) -> None:
-        """Let it know what somebody wants."""
-        self._events.put_nowait(event)
+        """Let it know what somebody wants; said again, it is one wish still."""
+        if event not in self._wishes:
+            self._wishes.add(event)
+            self._events.put_nowait(event)
 
     async def run(self) -> None:
         """Work until it is not ours any more; canceled: let go of at once, nothing written."""

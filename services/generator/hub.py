@@ -17,7 +17,7 @@ from services.generator.sequence import Mailbox
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One watcher's mailbox; *connected* is False where no news can come."""
+    """One watcher's mailbox, and what wakes it."""
 
     mailbox: Mailbox = field(default_factory=Mailbox)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)

@@ -14,10 +14,12 @@ from chassis.channel import Peer
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 
 MOST = 500  # edges in one call
+MOST_CLAIMS = 50  # of them
 _TIMEOUT = 10.0  # seconds for one call
 _TURNS = 5  # of the loop, so that edges which follow each other without any wait go together
 _LONGEST_PAUSE = 1.0  # seconds
-_LOST = (errors.Unavailable, errors.Late)
+# Exhausted is the database's disk: it has room again when somebody has made some.
+_LOST = (errors.Unavailable, errors.Late, errors.Exhausted)
 log = logs.get()
 
 Result = ledger_service_pb2.EdgeResult
@@ -87,8 +89,9 @@ class Ledger:
             await self._wake.wait()
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
-            taken = [found for found in self._waiting[:MOST] if not found.future.done()]
-            self._waiting = self._waiting[MOST:]
+            most = self._fitting()
+            taken = [found for found in self._waiting[:most] if not found.future.done()]
+            self._waiting = self._waiting[most:]
             if await self._send(taken):
                 failures = 0
             else:
@@ -96,6 +99,15 @@ class Ledger:
                 await self.pause(min(0.05 * 2**failures, _LONGEST_PAUSE))
             if not self._waiting:
                 self._wake.clear()
+
+    def _fitting(self) -> int:
+        """How many of those that wait go into one call: each claim's answer brings a prompt."""
+        claims = 0
+        for index, found in enumerate(self._waiting[:MOST]):
+            claims += found.edge.HasField("claim")
+            if claims > MOST_CLAIMS:
+                return index
+        return MOST
 
     async def _send(self, taken: list[_Waiting]) -> bool:
         """Write *taken*; False where the answer was lost and they wait again."""
@@ -105,8 +117,11 @@ class Ledger:
             results = await self._ask(taken)
         except Exception as error:
             if isinstance(error, errors.Fault) and not isinstance(error, _LOST):
-                await self._one_by_one(taken, error)
-                return True
+                if len(taken) > 1:
+                    return await self._one_by_one(taken, error)
+                if type(error) is not errors.Fault:  # a refusal: said again, it were the same
+                    taken[0].answer(error)
+                    return True
             log.warning("an answer of the ledger was lost", edges=len(taken), error=repr(error))
             self._say_again(taken)
             return False
@@ -123,15 +138,10 @@ class Ledger:
                 again.append(found)
         self._waiting[:0] = again
 
-    async def _one_by_one(self, taken: list[_Waiting], fault: errors.Fault) -> None:
+    async def _one_by_one(self, taken: list[_Waiting], fault: errors.Fault) -> bool:
         """Find the edge that breaks the call, so that the others are written."""
         log.error("the ledger refused a call", edges=len(taken), error=str(fault))
-        if len(taken) == 1:
-            claim = taken[0].edge.HasField("claim")
-            taken[0].answer(AnswerLostError(str(fault)) if claim else fault)
-            return
-        for found in taken:
-            await self._send([found])
+        return all([await self._send([found]) for found in taken])
 
     async def _ask(self, taken: list[_Waiting]) -> Sequence[Result]:
         request = ledger_service_pb2.ApplyRequest(edges=[found.edge for found in taken])

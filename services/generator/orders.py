@@ -5,8 +5,10 @@ import json
 from typing import Any
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 
 from imagestudio.type.v1 import job_pb2
+from services.generator import words
 from services.generator.models import Model
 from services.generator.provider import Order
 
@@ -42,7 +44,15 @@ def size(model: Model, spec: job_pb2.JobSpec) -> tuple[int, int]:
 
 def parameters(spec: job_pb2.JobSpec, key: str) -> dict[str, Any]:
     """The parameters that *spec* has for the model of *key*."""
-    return json_format.MessageToDict(spec.parameters[key]) if key in spec.parameters else {}
+    return plainly(spec.parameters[key]) if key in spec.parameters else {}
+
+
+def plainly(message: Message) -> dict[str, Any]:
+    """Return *message* as JSON; Invalid where it holds a number that JSON has not."""
+    try:
+        return json_format.MessageToDict(message)
+    except (ValueError, json_format.SerializeToJsonError) as error:
+        raise words.invalid("parameters", "must hold numbers, not NaN or infinity") from error
 
 
 def fingerprint(found: Order) -> str:

@@ -6,8 +6,6 @@ it may cost. No I/O; what cannot be planned is refused with a `Fault` that says 
 import dataclasses
 from collections.abc import Iterator
 
-from google.protobuf import json_format
-
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import ledger_pb2, preset_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2
@@ -58,7 +56,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
 
 def request_fingerprint(asked: job_pb2.JobSpec) -> str:
     """Lower-case hex SHA-256 of a request in canonical form."""
-    return orders.hashed(json_format.MessageToDict(asked))
+    return orders.hashed(orders.plainly(asked))
 
 
 def planned(

@@ -17,7 +17,7 @@ from chassis.channel import Peer
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 
-_CHUNK = 64 * 1024
+_CHUNK = 256 * 1024  # bytes of a message; a smaller answer is one
 _HEAD = 4096  # bytes remembered of each receipt
 _REMEMBERED = 4096  # receipts
 _TIMEOUT = 30.0  # seconds to write a receipt once it is all there, or to read one
@@ -78,7 +78,10 @@ class Receipts:
 
 @dataclass(slots=True)
 class Sink:
-    """One receipt on its way; begins with the first byte, and leaves nothing unless closed."""
+    """One receipt on its way; what fits in one message waits there for the end.
+
+    It leaves nothing unless closed.
+    """
 
     receipts: Receipts
     header: pb.ReceiptHeader
@@ -87,28 +90,27 @@ class Sink:
     _sending: asyncio.Task[pb.PutReceiptResponse] | None = None
     _size: int = 0
     _head: bytes = b""
+    _held: bytes = b""
 
     async def write(self, chunk: bytes, /) -> None:
-        if self._sending is None:
-            self._queue.put_nowait(pb.PutReceiptRequest(header=self.header))
-            self._sending = asyncio.create_task(self._send())
-        elif self._sending.done():
+        if self._sending and self._sending.done():
             await self._sending  # it broke: say how
         self._size += len(chunk)
-        if len(self._head) < _HEAD:
-            self._head += chunk[: _HEAD - len(self._head)]
-        for start in range(0, len(chunk), _CHUNK):
-            part = chunk[start : start + _CHUNK]
-            self._queue.put_nowait(pb.PutReceiptRequest(chunk=part))
+        self._head += chunk[: _HEAD - len(self._head)]
+        held = self._held + chunk
+        full = (len(held) - 1) // _CHUNK * _CHUNK  # the last message is never empty
+        for start in range(0, full, _CHUNK):
+            self._put(pb.PutReceiptRequest(chunk=held[start : start + _CHUNK]))
+        self._held = held[full:]
 
     async def close(self) -> None:
-        if self._sending is None:
+        if not self._size:
             raise ValueError("an empty receipt proves nothing")
         end = pb.ReceiptEnd(size_bytes=self._size)
-        self._queue.put_nowait(pb.PutReceiptRequest(end=end))
+        sending = self._put(pb.PutReceiptRequest(chunk=self._held, end=end))
         self._queue.put_nowait(None)
         faults.point("receipt.before_close")
-        await self._sending
+        await sending
         faults.point("receipt.after_close")
         self.receipts.remember(self.header.purchase_id, self._head)
 
@@ -116,6 +118,14 @@ class Sink:
         """Stop; what was not closed is not kept."""
         if self._sending and not self._sending.done():
             self._sending.cancel()
+
+    def _put(self, message: pb.PutReceiptRequest) -> asyncio.Task[pb.PutReceiptResponse]:
+        """Send *message* after those before it; the first one brings the header."""
+        if self._sending is None:
+            message.header.CopyFrom(self.header)
+            self._sending = asyncio.create_task(self._send())
+        self._queue.put_nowait(message)
+        return self._sending
 
     async def _send(self) -> pb.PutReceiptResponse:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer

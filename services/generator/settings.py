@@ -40,7 +40,7 @@ class Settings:
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     settle: float = setting("SETTLE_SECONDS", positive, default="4")
-    drain: float = setting("DRAIN_SECONDS", positive, default="8")
+    drain: float = setting("DRAIN_SECONDS", positive, default="5")
 
     def __post_init__(self) -> None:
         forbid_strangers(self.auth, self.public_url)

@@ -104,8 +104,21 @@ class Worker:
         claimed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         nobody = contextvars.Context()  # not the caller's: its user and trace are not ours
         work = self._work(purchase_id, provider, trace, claimed)
-        self._works[purchase_id] = asyncio.create_task(work, context=nobody)
+        task = asyncio.create_task(work, context=nobody)
+        self._works[purchase_id] = task
+        task.add_done_callback(lambda done: self._finished(purchase_id, done, claimed))
         return claimed
+
+    def _finished(
+        self, purchase_id: str, task: asyncio.Task[None], claimed: asyncio.Future[None]
+    ) -> None:
+        """Clear up, also after a task that was dropped before its first step."""
+        _settle(claimed)
+        if self._works.get(purchase_id) is task:
+            del self._works[purchase_id]
+            self._open.pop(purchase_id, None)
+        OPEN.set(len(self._open))
+        self._freed.set()
 
     async def _work(
         self,
@@ -125,12 +138,6 @@ class Worker:
             log.warning("not claimed", purchase_id=purchase_id, error=str(fault))
         except Exception:
             log.exception("work broke off", purchase_id=purchase_id)
-        finally:
-            _settle(claimed)
-            self._open.pop(purchase_id, None)
-            self._works.pop(purchase_id, None)
-            OPEN.set(len(self._open))
-            self._freed.set()
 
     async def _claimed(self, purchase_id: str, provider: str) -> ledger_pb2.LedgerPurchase | None:
         """
@@ -140,18 +147,20 @@ class Worker:
         the ledger names us as owner of what we never began: that is given back.
         """
         time_limit = self.tools.vendors[provider].time_limit
+        lost = False
         while True:
             edge = edges.claim(purchase_id, self.worker_id, time_limit)
             faults.point("claim.before_commit")
             try:
                 result = await self.tools.ledger.apply(edge)
             except AnswerLostError:
+                lost = True
                 continue
             faults.point("claim.after_commit")
             found = result.purchase
             if result.outcome == CLAIMED:
                 return found
-            if found.owner == self.worker_id:
+            if lost and found.owner == self.worker_id:
                 await self._give_back(found)
             return None
 
@@ -198,8 +207,12 @@ class Worker:
             if self.room == 0:
                 await self._until_room()
                 continue
-            for message in await self.bus.pull(f"work.{name}", 1, wait=_PULL_WAIT):
-                self._heard(message, name)
+            try:
+                for message in await self.bus.pull(f"work.{name}", 1, wait=_PULL_WAIT):
+                    self._heard(message, name)
+            except Exception:
+                log.exception("no work pulled", provider=name)
+                await asyncio.sleep(BEAT)
 
     async def _until_room(self) -> None:
         self._freed.clear()
@@ -229,6 +242,8 @@ class Worker:
                 await self._beat(leaving=False)
             except errors.Fault as fault:
                 log.warning("no heartbeat", error=str(fault))
+            except Exception:
+                log.exception("no heartbeat")
             await asyncio.sleep(max(0.0, began + self._patience / 3 - loop.time()))
 
     async def _beat(self, *, leaving: bool) -> None:

@@ -84,6 +84,27 @@ async def test_a_purchase_goes_its_whole_way_and_ends_its_job(pools, user, ledge
     assert log[4].completed.job.images[0].variant == log[3].image_kept.variant
 
 
+async def test_a_completed_job_is_told_as_it_is_read(pools, user, ledger):
+    """What comes from memory (a lone image, nothing failed) and what is read look alike."""
+    [lone] = await admitted(pools.ledger, user)
+    first, second, refused_ = await admitted(pools.ledger, user, 3)
+    for purchase_id in (lone, first, second):
+        await taken(ledger, keep(purchase_id, await bought(ledger, purchase_id)))
+    await taken(ledger, claim(refused_), end(refused_, 1, "REFUSED"))
+    for purchase_id, failures in ((lone, 0), (first, 1)):
+        told = (await log_of(pools, purchase_id))[-1].completed.job
+        job_id = (await job_of(pools, purchase_id))["job_id"]
+        read = await cancel.cancel(pools.ledger, make_ledger(pools.ledger)[1], job_id, user)
+        for image in told.images:
+            image.url = image.url.removeprefix("https://studio.test")
+            image.thumbnail_url = image.thumbnail_url.removeprefix("https://studio.test")
+        for job in (told, read):
+            job.ClearField("update_time")
+            job.ClearField("end_time")  # the same moment by two clocks
+        assert told == read
+        assert len(told.failures) == failures
+
+
 async def test_all_edges_of_a_life_may_come_in_one_batch(pools, user, ledger):
     [purchase_id] = await admitted(pools.ledger, user)
     await taken(
@@ -315,3 +336,12 @@ async def test_the_sql_itself_refuses_a_change_from_another_fence(pools, user, l
         await connection.execute("UPDATE purchases SET fence = fence + 1")
         with pytest.raises(RuntimeError, match="without its job"):
             await saving.save(connection, batch, before, {})
+
+
+async def test_what_no_column_takes_hinders_no_other_edge_of_its_batch(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    strange = end(purchase_id, 1, "REFUSED")
+    strange.end.error.message = "a provider said \x00 here"
+    results = await ledger.apply([claim("no-uuid"), claim(purchase_id), strange])
+    assert [result.status.code for result in results][1:] == [0, 0]
+    assert results[0].status.code != 0

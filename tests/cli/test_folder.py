@@ -108,3 +108,15 @@ def test_the_state_of_a_dead_stack_is_not_believed(folder: Folder) -> None:
     held = folder.lock()
     assert folder.read_state() == {"pid": 1, "processes": []}
     os.close(held)
+
+
+def test_the_state_of_a_killed_stack_whose_rest_still_ends_is_not_believed(folder: Folder) -> None:
+    held = folder.lock()
+    folder.write_state({"state": "ready", "processes": []})
+    assert folder.read_state()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (folder.path / "stack.lock").write_text(f"{dead.pid}\n")
+    assert folder.is_locked()
+    assert folder.read_state() is None
+    os.close(held)

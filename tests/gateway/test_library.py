@@ -113,7 +113,8 @@ def test_a_variant_that_is_not_there_is_404(http, variant):
 @pytest.mark.parametrize(
     "query",
     ["colour=red", "page_size=-1", "page_size=x", "page_token=junk", "min_rating=9", "job=x",
-     "created_from=yesterday", "favorites_only=perhaps", "q=%00"],
+     "created_from=yesterday", "favorites_only=perhaps", "q=%00",
+     "created_from=0001-01-01T00:00:00%2B23:59", "created_before=9999-12-31T23:59:59-23:59"],
 )  # fmt: skip
 def test_a_filter_that_is_none_is_400(http, query):
     answer = http.get(f"/images/variants?{query}")

@@ -117,6 +117,22 @@ async def test_the_edge_that_breaks_a_call_is_found_and_the_others_are_written(w
     assert wire.script.calls == [["a", "b", "c"], ["a"], ["b"], ["c"]]
 
 
+@pytest.mark.parametrize(
+    "failure", [errors.Fault("INTERNAL", "a defect"), errors.Exhausted("DISK_FULL", "no room")]
+)
+async def test_what_is_no_word_about_an_edge_is_no_refusal_of_it(wire, failure):
+    wire.script.failures = [failure]
+    result = await wire.ledger.submit(park("a"))
+    assert type(result).__name__ == "EdgeResult"
+    assert wire.script.calls == [["a"], ["a"]]
+
+
+async def test_claims_go_in_calls_whose_answers_are_not_too_long(wire):
+    futures = [wire.ledger.submit(claim(f"c{number}")) for number in range(120)]
+    await asyncio.gather(*futures)
+    assert [len(call) for call in wire.script.calls] == [50, 50, 20]
+
+
 async def test_an_edge_that_nobody_waits_for_any_more_is_not_sent(wire):
     wire.script.go.clear()
     first = wire.ledger.submit(park("a"))

@@ -202,3 +202,12 @@ def test_the_fingerprint_tells_requests_apart_and_not_the_order_of_their_paramet
         spec(parameters=turned)
     )
     assert request_fingerprint(spec()) != request_fingerprint(spec(prompt="a harbour"))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_has_not_is_refused(number):
+    asked = spec()
+    asked.parameters["sketch"].update({"seconds": number})
+    with pytest.raises(Fault) as refused:
+        plan(asked, None, REGISTRY)
+    assert refused.value.fields == {"parameters": "must hold numbers, not NaN or infinity"}

@@ -160,6 +160,25 @@ async def test_a_claim_whose_answer_was_lost_is_given_back_and_never_sent(world)
     assert world.catalog.owner == ""
 
 
+async def test_what_is_ours_and_no_claim_of_it_was_lost_is_left_alone(world):
+    """A word that comes twice finds what this worker has: it may be bought already."""
+    world.catalog.owner = world.worker.worker_id
+    world.worker.take(ID, "sketch")
+    while world.worker.room < 10:
+        await asyncio.sleep(0)
+    assert world.catalog.written.empty()
+    assert world.worker.room == 10
+
+
+async def test_work_that_was_dropped_before_its_first_step_can_be_had_again(world):
+    world.worker.take(ID, "sketch")
+    await world.worker._abandon()
+    assert world.worker.room == 10
+    world.worker.take(ID, "sketch")
+    await soon(world.shop.came.wait())
+    assert world.shop.asked == 1
+
+
 async def test_the_same_work_twice_is_done_once(world):
     for _ in range(3):
         world.worker.take(ID, "sketch")

@@ -290,6 +290,23 @@ async def test_a_receipt_without_its_end_leaves_nothing(client, folder):
     assert leftovers(folder) == []
 
 
+async def test_a_small_receipt_fits_into_one_message(client):
+    header = pb.ReceiptHeader(purchase_id=PURCHASE, provider="openai")
+    whole = pb.PutReceiptRequest(header=header, chunk=b"{}", end=pb.ReceiptEnd(size_bytes=2))
+    kept = await client.ask(client.stub.PutReceipt, iter([whole]))
+    assert (kept.size_bytes, kept.sha256) == (2, hashlib.sha256(b"{}").hexdigest())
+    assert (await client.download(f"receipts/{PURCHASE}"))[1] == b"{}"
+
+
+async def test_the_header_of_a_receipt_comes_first_and_once(client, folder):
+    header = pb.PutReceiptRequest(header=pb.ReceiptHeader(purchase_id=PURCHASE), chunk=b"{}")
+    end = pb.PutReceiptRequest(chunk=b"{}", end=pb.ReceiptEnd(size_bytes=4))
+    for messages, problem in (([], "first"), ([end], "first"), ([header, header, end], "once")):
+        with pytest.raises(Invalid, match=f"send it {problem}"):
+            await client.ask(client.stub.PutReceipt, iter(messages))
+    assert leftovers(folder) == []
+
+
 async def test_below_the_reserve_only_what_was_paid_for_is_taken(tmp_path, catalog, clients):
     async with running(tmp_path / "low", catalog.target, DISK_RESERVE_MB="9999999999") as (
         _,

@@ -1,37 +1,41 @@
 -- The ledger's statements. A batch of edges locks its jobs first, then reads their purchases:
 -- whatever changes a purchase holds the lock of its job.
 
+-- fragment: job
+job_id, user_id, title, project, use_case, preset_used, state, original_prompt, spec::text AS spec,
+       request_id, fingerprint, last_sequence, last_version, open_purchases, cost, retry_of,
+       created_at, updated_at, ended_at
 -- name: lock_jobs_of_purchases
-SELECT job_id, user_id, state, spec::text AS spec, original_prompt,
-       last_sequence, last_version, open_purchases, cost
+SELECT /*job*/
 FROM image_jobs
 WHERE job_id = ANY (ARRAY(SELECT job_id FROM purchases WHERE purchase_id = ANY ($1::uuid[])))
 ORDER BY job_id
 FOR UPDATE;
 
 -- name: lock_job_of_user
-SELECT job_id, user_id, state, spec::text AS spec, original_prompt,
-       last_sequence, last_version, open_purchases, cost
+SELECT /*job*/
 FROM image_jobs
 WHERE job_id = $1 AND user_id = $2
 FOR UPDATE;
 
+-- What a batch reads unlocked of permits holds until it commits: see hold_limits.
 -- name: purchases_by_id
 SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
        p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error,
+       CASE WHEN p.state IN ('drawn', 'kept', 'lost')
+            THEN ARRAY(SELECT o FROM purchase_outputs o
+                       WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
+       (SELECT count(*) FROM purchases q
+        WHERE q.job_id = p.job_id AND q.purchase_id <> ALL ($1::uuid[])
+          AND q.state IN ('ended', 'void', 'lost', 'quarantined')) AS others_failed,
+       m.max_in_flight, m.max_per_minute, m.lookup_possible, m.lookup_lag,
        clock_timestamp() AS now
-FROM purchases p
+FROM purchases p LEFT JOIN permits m USING (provider)
 WHERE p.purchase_id = ANY ($1::uuid[]);
 
 -- name: planned_purchases_of_job
 SELECT purchase_id FROM purchases WHERE job_id = $1 AND state = 'planned' ORDER BY ordinal;
-
--- name: outputs_of_purchases
-SELECT purchase_id, index, source, expires_at, state, image_hash, variant_id
-FROM purchase_outputs
-WHERE purchase_id = ANY ($1::uuid[])
-ORDER BY purchase_id, index;
 
 -- name: attempts_of_ordinals
 SELECT job_id, ordinal, attempt, model_key
@@ -40,7 +44,7 @@ WHERE job_id = ANY ($1::bigint[])
 ORDER BY job_id, ordinal, attempt;
 
 -- name: lock_permits
-SELECT provider, in_use, max_in_flight, max_per_minute, lookup_possible, lookup_lag,
+SELECT provider, in_use,
        CASE WHEN max_per_minute = 0 THEN 0
             ELSE least(max_per_minute, tokens + max_per_minute / 60.0
                        * extract(epoch FROM clock_timestamp() - refilled_at)) END AS tokens
@@ -49,49 +53,31 @@ WHERE provider = ANY ($1::text[])
 ORDER BY provider
 FOR UPDATE;
 
--- name: write_permits
-UPDATE permits p
-SET in_use = greatest(0, p.in_use + asked.delta),
-    tokens = asked.tokens, refilled_at = clock_timestamp()
-FROM unnest($1::text[], $2::integer[], $3::double precision[]) AS asked (provider, delta, tokens)
-WHERE p.provider = asked.provider;
-
--- name: move_purchases_if_state_and_fence
-UPDATE purchases p
-SET state = asked.state, ending = asked.ending, owner = asked.owner, fence = asked.fence,
-    tries = asked.tries, not_before = asked.not_before, ticket = asked.ticket,
-    reserved = asked.reserved, cost = asked.cost, charged = asked.charged,
-    sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb
-FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
-            $7::bigint[], $8::integer[], $9::timestamptz[], $10::text[], $11::bigint[],
-            $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[])
-     AS asked (purchase_id, from_state, from_fence, state, ending, owner, fence, tries, not_before,
-               ticket, reserved, cost, charged, sent_at, deadline, error)
-WHERE p.purchase_id = asked.purchase_id
-  AND p.state = asked.from_state
-  AND p.fence = asked.from_fence;
-
 -- name: insert_purchases
 INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt, state,
-                       fingerprint, period, reserved, ticket, charged, sent_at, fence)
+                       fingerprint, period, reserved, ticket, charged, sent_at, deadline, fence)
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[],
                      $7::integer[], $8::text[], $9::text[], $10::date[], $11::bigint[],
-                     $12::text[], $13::text[], $14::timestamptz[], $15::bigint[]);
-
--- name: write_outputs
-INSERT INTO purchase_outputs (purchase_id, index, source, expires_at, state, image_hash, variant_id)
-SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::text[],
-                     $6::text[], $7::bigint[])
-ON CONFLICT (purchase_id, index) DO UPDATE
-SET state = excluded.state, image_hash = excluded.image_hash, variant_id = excluded.variant_id;
-
--- name: record_files
-INSERT INTO image_files (user_id, image_hash, link, media_type, bytes, width, height, readable)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[],
-                     $7::integer[], $8::boolean[])
-ON CONFLICT (user_id, image_hash) DO NOTHING;
+                     $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[],
+                     $16::bigint[]);
 
 -- name: insert_variants
+WITH asked AS (
+    SELECT * FROM unnest(
+        $1::bigint[], $2::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[],
+        $14::bigint[], $15::integer[], $16::bigint[], $17::text[], $18::text[], $19::uuid[],
+        $20::integer[], $21::text[], $22::bigint[], $23::boolean[])
+         AS asked (job_id, user_id, version_number, model_key, model_version, original_prompt,
+                   enhanced_prompt, enhanced_by, negative_prompt, parameters, link, width, height,
+                   seed, generation_time_ms, cost, replicate_prediction_id, image_hash,
+                   purchase_id, output_index, media_type, bytes, readable)
+), files AS (
+    INSERT INTO image_files (user_id, image_hash, link, media_type, bytes, width, height, readable)
+    SELECT user_id, image_hash, link, media_type, bytes, width, height, readable FROM asked
+    ORDER BY user_id, image_hash
+    ON CONFLICT (user_id, image_hash) DO NOTHING
+)
 INSERT INTO image_variants (job_id, user_id, version_number, model_key, model_version,
     original_prompt, enhanced_prompt, enhanced_by, negative_prompt, parameters, cdn_url,
     thumbnail_url, width, height, seed, generation_time_ms, cost, replicate_prediction_id,
@@ -100,30 +86,55 @@ SELECT job_id, user_id, version_number, model_key, model_version, original_promp
        enhanced_prompt, enhanced_by, negative_prompt, parameters::jsonb, '/i/' || link,
        '/i/' || link || '/thumbnail', width, height, seed, generation_time_ms, cost,
        replicate_prediction_id, image_hash, purchase_id, output_index, media_type, bytes
-FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[],
-            $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[],
-            $13::integer[], $14::bigint[], $15::integer[], $16::bigint[], $17::text[],
-            $18::text[], $19::uuid[], $20::integer[], $21::text[], $22::bigint[])
-     AS asked (job_id, user_id, version_number, model_key, model_version, original_prompt,
-               enhanced_prompt, enhanced_by, negative_prompt, parameters, link, width, height,
-               seed, generation_time_ms, cost, replicate_prediction_id, image_hash, purchase_id,
-               output_index, media_type, bytes)
+FROM asked
 RETURNING variant_id, purchase_id, output_index;
 
--- name: write_jobs
-UPDATE image_jobs j
-SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
-    open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
-    ended_at = CASE WHEN asked.ended THEN now() END
-FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::integer[], $5::integer[], $6::bigint[],
-            $7::boolean[])
-     AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended)
-WHERE j.job_id = asked.job_id;
-
--- name: append_events
-INSERT INTO job_events (job_id, sequence, kind, payload)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])
-RETURNING created_at;
+-- All that a batch leaves behind. A row that changed without its job's lock is not moved: the
+-- answer's count of moved rows is then too low, and the transaction is given up.
+-- name: move_purchases_if_state_and_fence
+WITH moved AS (
+    UPDATE purchases p
+    SET state = asked.state, ending = asked.ending, owner = asked.owner, fence = asked.fence,
+        tries = asked.tries, not_before = asked.not_before, ticket = asked.ticket,
+        reserved = asked.reserved, cost = asked.cost, charged = asked.charged,
+        sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+                $7::bigint[], $8::integer[], $9::timestamptz[], $10::text[], $11::bigint[],
+                $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[])
+         AS asked (purchase_id, from_state, from_fence, state, ending, owner, fence, tries,
+                   not_before, ticket, reserved, cost, charged, sent_at, deadline, error)
+    WHERE p.purchase_id = asked.purchase_id
+      AND p.state = asked.from_state
+      AND p.fence = asked.from_fence
+    RETURNING p.purchase_id
+), outputs AS (
+    INSERT INTO purchase_outputs
+        (purchase_id, index, source, expires_at, state, image_hash, variant_id)
+    SELECT * FROM unnest($17::uuid[], $18::integer[], $19::text[], $20::timestamptz[],
+                         $21::text[], $22::text[], $23::bigint[])
+    ON CONFLICT (purchase_id, index) DO UPDATE
+    SET state = excluded.state, image_hash = excluded.image_hash, variant_id = excluded.variant_id
+), freed AS (
+    UPDATE permits m
+    SET in_use = greatest(0, m.in_use + asked.delta),
+        tokens = asked.tokens, refilled_at = clock_timestamp()
+    FROM unnest($24::text[], $25::integer[], $26::double precision[])
+         AS asked (provider, delta, tokens)
+    WHERE m.provider = asked.provider
+), logged AS (
+    INSERT INTO job_events (job_id, sequence, kind, payload)
+    SELECT * FROM unnest($27::bigint[], $28::bigint[], $29::text[], $30::bytea[])
+), jobs AS (
+    UPDATE image_jobs j
+    SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
+        open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
+        ended_at = CASE WHEN asked.ended THEN now() END
+    FROM unnest($31::bigint[], $32::text[], $33::bigint[], $34::integer[], $35::integer[],
+                $36::bigint[], $37::boolean[])
+         AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended)
+    WHERE j.job_id = asked.job_id
+)
+SELECT now() AS at, (SELECT count(*) FROM moved) AS moved;
 
 -- name: lock_spending
 SELECT FROM spending s
@@ -211,14 +222,26 @@ ON CONFLICT (worker_id) DO NOTHING;
 -- name: end_worker
 DELETE FROM workers WHERE worker_id = $1;
 
+-- Limits change alone: every batch holds a share of this lock from its first word on, so none
+-- counts its permits by limits of before, unseen by set_limits.
+-- name: hold_limits
+SELECT pg_advisory_xact_lock($1);
+
+-- A provider without limits is not counted; what is under way is when its first limit comes.
 -- name: set_limits
-INSERT INTO permits (provider, max_in_flight, max_per_minute, tokens, lookup_possible, lookup_lag)
-SELECT provider, in_flight, per_minute, per_minute, possible, lag
+INSERT INTO permits (provider, in_use, max_in_flight, max_per_minute, tokens, lookup_possible,
+                     lookup_lag)
+SELECT provider, CASE WHEN in_flight > 0 OR per_minute > 0 THEN
+           (SELECT count(*) FROM purchases p
+            WHERE p.provider = asked.provider AND p.state IN ('sending', 'running')) ELSE 0 END,
+       in_flight, per_minute, per_minute, possible, lag
 FROM unnest($1::text[], $2::integer[], $3::integer[], $4::boolean[], $5::interval[])
      AS asked (provider, in_flight, per_minute, possible, lag)
 ORDER BY provider
 ON CONFLICT (provider) DO UPDATE
-SET max_in_flight = excluded.max_in_flight, max_per_minute = excluded.max_per_minute,
+SET in_use = CASE WHEN permits.max_in_flight = 0 AND permits.max_per_minute = 0
+                  THEN excluded.in_use ELSE permits.in_use END,
+    max_in_flight = excluded.max_in_flight, max_per_minute = excluded.max_per_minute,
     lookup_possible = excluded.lookup_possible, lookup_lag = excluded.lookup_lag
 WHERE (permits.max_in_flight, permits.max_per_minute, permits.lookup_possible, permits.lookup_lag)
    IS DISTINCT FROM (excluded.max_in_flight, excluded.max_per_minute, excluded.lookup_possible,
@@ -285,9 +308,7 @@ WHERE p.job_id = ANY ($1::bigint[])
 ORDER BY p.job_id, p.ordinal, p.attempt DESC;
 
 -- name: job_whole
-SELECT job_id, user_id, title, project, use_case, preset_used, state, original_prompt,
-       spec::text AS spec, request_id, fingerprint, last_sequence, last_version, cost, retry_of,
-       created_at, updated_at, ended_at
+SELECT /*job*/
 FROM image_jobs
 WHERE job_id = ANY ($1::bigint[]) AND user_id = ANY ($2::bigint[]);
 

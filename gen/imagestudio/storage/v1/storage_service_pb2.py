@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from imagestudio.type.v1 import image_pb2 as imagestudio_dot_type_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,imagestudio/storage/v1/storage_service.proto\x12\x16imagestudio.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fimagestudio/type/v1/image.proto\"\xf8\x02\n\x05\x41sset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".imagestudio.storage.v1.AssetState\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x16\n\x0ethumbnail_path\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x05 \x01(\t\x12\x19\n\x11\x63\x64n_thumbnail_url\x18\x06 \x01(\t\x12\x12\n\nmedia_type\x18\x07 \x01(\t\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12,\n\x04size\x18\t \x01(\x0b\x32\x1e.imagestudio.type.v1.PixelSize\x12\x10\n\x08readable\x18\n \x01(\x08\x12\x11\n\tthumbhash\x18\x0b \x01(\x0c\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd0\x01\n\x12ImportAssetRequest\x12\x12\n\nsource_uri\x18\x01 \x01(\t\x12\x36\n\x12source_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpurchase_id\x18\x03 \x01(\t\x12\x14\n\x0coutput_index\x18\x04 \x01(\x05\x12\x17\n\x0f\x65xpected_sha256\x18\x05 \x01(\t\x12\x0b\n\x03job\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0e\n\x06prompt\x18\x08 \x01(\t\"Y\n\x13ImportAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"h\n\x12UploadAssetRequest\x12\x36\n\x06header\x18\x01 \x01(\x0b\x32$.imagestudio.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"q\n\x0cUploadHeader\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x12\x14\n\x0coutput_index\x18\x05 \x01(\x05\"Y\n\x13UploadAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"\x9b\x01\n\x11PutReceiptRequest\x12\x37\n\x06header\x18\x01 \x01(\x0b\x32%.imagestudio.storage.v1.ReceiptHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12\x31\n\x03\x65nd\x18\x03 \x01(\x0b\x32\".imagestudio.storage.v1.ReceiptEndH\x00\x42\t\n\x07payload\"J\n\rReceiptHeader\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\" \n\nReceiptEnd\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"H\n\x12PutReceiptResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"G\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\tthumbnail\x18\x03 \x01(\x08\"m\n\x15\x44ownloadAssetResponse\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.imagestudio.storage.v1.DownloadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"H\n\x0e\x44ownloadHeader\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x10GetAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"9\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"\x15\n\x13\x44\x65leteAssetResponse\"\x10\n\x0eGetRoomRequest\"<\n\x0fGetRoomResponse\x12\x12\n\nfree_bytes\x18\x01 \x01(\x03\x12\x15\n\rreserve_bytes\x18\x02 \x01(\x03*Z\n\nAssetState\x12\x1b\n\x17\x41SSET_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41SSET_STATE_KEPT\x10\x01\x12\x19\n\x15\x41SSET_STATE_PUBLISHED\x10\x02\x32\xff\x05\n\x0eStorageService\x12k\n\x0bImportAsset\x12*.imagestudio.storage.v1.ImportAssetRequest\x1a+.imagestudio.storage.v1.ImportAssetResponse\"\x03\x90\x02\x02\x12m\n\x0bUploadAsset\x12*.imagestudio.storage.v1.UploadAssetRequest\x1a+.imagestudio.storage.v1.UploadAssetResponse\"\x03\x90\x02\x02(\x01\x12j\n\nPutReceipt\x12).imagestudio.storage.v1.PutReceiptRequest\x1a*.imagestudio.storage.v1.PutReceiptResponse\"\x03\x90\x02\x02(\x01\x12s\n\rDownloadAsset\x12,.imagestudio.storage.v1.DownloadAssetRequest\x1a-.imagestudio.storage.v1.DownloadAssetResponse\"\x03\x90\x02\x01\x30\x01\x12\x62\n\x08GetAsset\x12\'.imagestudio.storage.v1.GetAssetRequest\x1a(.imagestudio.storage.v1.GetAssetResponse\"\x03\x90\x02\x01\x12_\n\x07GetRoom\x12&.imagestudio.storage.v1.GetRoomRequest\x1a\'.imagestudio.storage.v1.GetRoomResponse\"\x03\x90\x02\x01\x12k\n\x0b\x44\x65leteAsset\x12*.imagestudio.storage.v1.DeleteAssetRequest\x1a+.imagestudio.storage.v1.DeleteAssetResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,imagestudio/storage/v1/storage_service.proto\x12\x16imagestudio.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fimagestudio/type/v1/image.proto\"\xf8\x02\n\x05\x41sset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".imagestudio.storage.v1.AssetState\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x16\n\x0ethumbnail_path\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x05 \x01(\t\x12\x19\n\x11\x63\x64n_thumbnail_url\x18\x06 \x01(\t\x12\x12\n\nmedia_type\x18\x07 \x01(\t\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12,\n\x04size\x18\t \x01(\x0b\x32\x1e.imagestudio.type.v1.PixelSize\x12\x10\n\x08readable\x18\n \x01(\x08\x12\x11\n\tthumbhash\x18\x0b \x01(\x0c\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd0\x01\n\x12ImportAssetRequest\x12\x12\n\nsource_uri\x18\x01 \x01(\t\x12\x36\n\x12source_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpurchase_id\x18\x03 \x01(\t\x12\x14\n\x0coutput_index\x18\x04 \x01(\x05\x12\x17\n\x0f\x65xpected_sha256\x18\x05 \x01(\t\x12\x0b\n\x03job\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0e\n\x06prompt\x18\x08 \x01(\t\"Y\n\x13ImportAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"h\n\x12UploadAssetRequest\x12\x36\n\x06header\x18\x01 \x01(\x0b\x32$.imagestudio.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"q\n\x0cUploadHeader\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x12\x14\n\x0coutput_index\x18\x05 \x01(\x05\"Y\n\x13UploadAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"\x8a\x01\n\x11PutReceiptRequest\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32%.imagestudio.storage.v1.ReceiptHeader\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\x12/\n\x03\x65nd\x18\x03 \x01(\x0b\x32\".imagestudio.storage.v1.ReceiptEnd\"J\n\rReceiptHeader\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\" \n\nReceiptEnd\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"H\n\x12PutReceiptResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"G\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\tthumbnail\x18\x03 \x01(\x08\"m\n\x15\x44ownloadAssetResponse\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.imagestudio.storage.v1.DownloadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"H\n\x0e\x44ownloadHeader\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x10GetAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"9\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"\x15\n\x13\x44\x65leteAssetResponse\"\x10\n\x0eGetRoomRequest\"<\n\x0fGetRoomResponse\x12\x12\n\nfree_bytes\x18\x01 \x01(\x03\x12\x15\n\rreserve_bytes\x18\x02 \x01(\x03*Z\n\nAssetState\x12\x1b\n\x17\x41SSET_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41SSET_STATE_KEPT\x10\x01\x12\x19\n\x15\x41SSET_STATE_PUBLISHED\x10\x02\x32\xff\x05\n\x0eStorageService\x12k\n\x0bImportAsset\x12*.imagestudio.storage.v1.ImportAssetRequest\x1a+.imagestudio.storage.v1.ImportAssetResponse\"\x03\x90\x02\x02\x12m\n\x0bUploadAsset\x12*.imagestudio.storage.v1.UploadAssetRequest\x1a+.imagestudio.storage.v1.UploadAssetResponse\"\x03\x90\x02\x02(\x01\x12j\n\nPutReceipt\x12).imagestudio.storage.v1.PutReceiptRequest\x1a*.imagestudio.storage.v1.PutReceiptResponse\"\x03\x90\x02\x02(\x01\x12s\n\rDownloadAsset\x12,.imagestudio.storage.v1.DownloadAssetRequest\x1a-.imagestudio.storage.v1.DownloadAssetResponse\"\x03\x90\x02\x01\x30\x01\x12\x62\n\x08GetAsset\x12\'.imagestudio.storage.v1.GetAssetRequest\x1a(.imagestudio.storage.v1.GetAssetResponse\"\x03\x90\x02\x01\x12_\n\x07GetRoom\x12&.imagestudio.storage.v1.GetRoomRequest\x1a\'.imagestudio.storage.v1.GetRoomResponse\"\x03\x90\x02\x01\x12k\n\x0b\x44\x65leteAsset\x12*.imagestudio.storage.v1.DeleteAssetRequest\x1a+.imagestudio.storage.v1.DeleteAssetResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,8 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STORAGESERVICE'].methods_by_name['GetRoom']._serialized_options = b'\220\002\001'
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._loaded_options = None
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._serialized_options = b'\220\002\002'
-  _globals['_ASSETSTATE']._serialized_start=1992
-  _globals['_ASSETSTATE']._serialized_end=2082
+  _globals['_ASSETSTATE']._serialized_start=1975
+  _globals['_ASSETSTATE']._serialized_end=2065
   _globals['_ASSET']._serialized_start=139
   _globals['_ASSET']._serialized_end=515
   _globals['_IMPORTASSETREQUEST']._serialized_start=518
@@ -62,31 +62,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADASSETRESPONSE']._serialized_start=1040
   _globals['_UPLOADASSETRESPONSE']._serialized_end=1129
   _globals['_PUTRECEIPTREQUEST']._serialized_start=1132
-  _globals['_PUTRECEIPTREQUEST']._serialized_end=1287
-  _globals['_RECEIPTHEADER']._serialized_start=1289
-  _globals['_RECEIPTHEADER']._serialized_end=1363
-  _globals['_RECEIPTEND']._serialized_start=1365
-  _globals['_RECEIPTEND']._serialized_end=1397
-  _globals['_PUTRECEIPTRESPONSE']._serialized_start=1399
-  _globals['_PUTRECEIPTRESPONSE']._serialized_end=1471
-  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1473
-  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1544
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1546
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1655
-  _globals['_DOWNLOADHEADER']._serialized_start=1657
-  _globals['_DOWNLOADHEADER']._serialized_end=1729
-  _globals['_GETASSETREQUEST']._serialized_start=1731
-  _globals['_GETASSETREQUEST']._serialized_end=1762
-  _globals['_GETASSETRESPONSE']._serialized_start=1764
-  _globals['_GETASSETRESPONSE']._serialized_end=1828
-  _globals['_DELETEASSETREQUEST']._serialized_start=1830
-  _globals['_DELETEASSETREQUEST']._serialized_end=1887
-  _globals['_DELETEASSETRESPONSE']._serialized_start=1889
-  _globals['_DELETEASSETRESPONSE']._serialized_end=1910
-  _globals['_GETROOMREQUEST']._serialized_start=1912
-  _globals['_GETROOMREQUEST']._serialized_end=1928
-  _globals['_GETROOMRESPONSE']._serialized_start=1930
-  _globals['_GETROOMRESPONSE']._serialized_end=1990
-  _globals['_STORAGESERVICE']._serialized_start=2085
-  _globals['_STORAGESERVICE']._serialized_end=2852
+  _globals['_PUTRECEIPTREQUEST']._serialized_end=1270
+  _globals['_RECEIPTHEADER']._serialized_start=1272
+  _globals['_RECEIPTHEADER']._serialized_end=1346
+  _globals['_RECEIPTEND']._serialized_start=1348
+  _globals['_RECEIPTEND']._serialized_end=1380
+  _globals['_PUTRECEIPTRESPONSE']._serialized_start=1382
+  _globals['_PUTRECEIPTRESPONSE']._serialized_end=1454
+  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1456
+  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1527
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1529
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1638
+  _globals['_DOWNLOADHEADER']._serialized_start=1640
+  _globals['_DOWNLOADHEADER']._serialized_end=1712
+  _globals['_GETASSETREQUEST']._serialized_start=1714
+  _globals['_GETASSETREQUEST']._serialized_end=1745
+  _globals['_GETASSETRESPONSE']._serialized_start=1747
+  _globals['_GETASSETRESPONSE']._serialized_end=1811
+  _globals['_DELETEASSETREQUEST']._serialized_start=1813
+  _globals['_DELETEASSETREQUEST']._serialized_end=1870
+  _globals['_DELETEASSETRESPONSE']._serialized_start=1872
+  _globals['_DELETEASSETRESPONSE']._serialized_end=1893
+  _globals['_GETROOMREQUEST']._serialized_start=1895
+  _globals['_GETROOMREQUEST']._serialized_end=1911
+  _globals['_GETROOMRESPONSE']._serialized_start=1913
+  _globals['_GETROOMRESPONSE']._serialized_end=1973
+  _globals['_STORAGESERVICE']._serialized_start=2068
+  _globals['_STORAGESERVICE']._serialized_end=2835
 # @@protoc_insertion_point(module_scope)

@@ -307,7 +307,10 @@ Global___UploadAssetResponse: _TypeAlias = UploadAssetResponse  # noqa: Y015
 
 @_typing.final
 class PutReceiptRequest(_message.Message):
-    """PutReceiptRequest is the header, a chunk or the end."""
+    """PutReceiptRequest is the next part of a receipt. The header comes first, the
+    end last, each once, and the chunks in this order; one message may carry any
+    of them, so that a small answer is a single one with all three.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -315,14 +318,16 @@ class PutReceiptRequest(_message.Message):
     CHUNK_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """64 KiB of it."""
+    """The next bytes of the answer, 256 KiB at most."""
     @_builtins.property
     def header(self) -> Global___ReceiptHeader:
-        """Whose receipt it is."""
+        """Whose receipt it is; in the first message."""
 
     @_builtins.property
     def end(self) -> Global___ReceiptEnd:
-        """The provider's answer was read to its end."""
+        """The provider's answer was read to its end, this chunk included; in the last
+        message.
+        """
 
     def __init__(
         self,
@@ -331,13 +336,11 @@ class PutReceiptRequest(_message.Message):
         chunk: _builtins.bytes = ...,
         end: Global___ReceiptEnd | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "end", b"end", "header", b"header", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "end", b"end", "header", b"header", "payload", b"payload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "end", b"end", "header", b"header"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["header", "chunk", "end"]  # noqa: Y015
-    _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PutReceiptRequest: _TypeAlias = PutReceiptRequest  # noqa: Y015
 

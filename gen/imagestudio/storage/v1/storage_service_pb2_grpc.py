@@ -112,10 +112,11 @@ class StorageServiceServicer:
 
     def PutReceipt(self, request_iterator, context):
         """Keeps a synchronous provider's raw answer before anyone parses it: header,
-        chunks, end. For an answer of HTTP 2xx only: any other leads to no ticket,
-        and the purchase may be sent again under the same id. A stream that breaks
-        before its end leaves nothing. The same bytes again are OK; others for the
-        same purchase are FAILED_PRECONDITION with STATE_CONFLICT. Services only.
+        chunks, end, in as few messages as they fit in. For an answer of HTTP 2xx
+        only: any other leads to no ticket, and the purchase may be sent again under
+        the same id. A stream that breaks before its end leaves nothing. The same
+        bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
+        STATE_CONFLICT. Services only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

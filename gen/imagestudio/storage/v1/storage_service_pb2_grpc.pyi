@@ -53,10 +53,11 @@ class StorageServiceStub:
     """
     PutReceipt: _grpc.StreamUnaryMultiCallable[_storage_service_pb2.PutReceiptRequest, _storage_service_pb2.PutReceiptResponse]
     """Keeps a synchronous provider's raw answer before anyone parses it: header,
-    chunks, end. For an answer of HTTP 2xx only: any other leads to no ticket,
-    and the purchase may be sent again under the same id. A stream that breaks
-    before its end leaves nothing. The same bytes again are OK; others for the
-    same purchase are FAILED_PRECONDITION with STATE_CONFLICT. Services only.
+    chunks, end, in as few messages as they fit in. For an answer of HTTP 2xx
+    only: any other leads to no ticket, and the purchase may be sent again under
+    the same id. A stream that breaks before its end leaves nothing. The same
+    bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
+    STATE_CONFLICT. Services only.
     """
     DownloadAsset: _grpc.UnaryStreamMultiCallable[_storage_service_pb2.DownloadAssetRequest, _storage_service_pb2.DownloadAssetResponse]
     """Reads bytes back from any offset: first the header, then chunks of 64 KiB.
@@ -97,10 +98,11 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """
     PutReceipt: _aio.StreamUnaryMultiCallable[_storage_service_pb2.PutReceiptRequest, _storage_service_pb2.PutReceiptResponse]  # type: ignore[assignment]
     """Keeps a synchronous provider's raw answer before anyone parses it: header,
-    chunks, end. For an answer of HTTP 2xx only: any other leads to no ticket,
-    and the purchase may be sent again under the same id. A stream that breaks
-    before its end leaves nothing. The same bytes again are OK; others for the
-    same purchase are FAILED_PRECONDITION with STATE_CONFLICT. Services only.
+    chunks, end, in as few messages as they fit in. For an answer of HTTP 2xx
+    only: any other leads to no ticket, and the purchase may be sent again under
+    the same id. A stream that breaks before its end leaves nothing. The same
+    bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
+    STATE_CONFLICT. Services only.
     """
     DownloadAsset: _aio.UnaryStreamMultiCallable[_storage_service_pb2.DownloadAssetRequest, _storage_service_pb2.DownloadAssetResponse]  # type: ignore[assignment]
     """Reads bytes back from any offset: first the header, then chunks of 64 KiB.
@@ -156,10 +158,11 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.PutReceiptResponse, _abc.Awaitable[_storage_service_pb2.PutReceiptResponse]]:
         """Keeps a synchronous provider's raw answer before anyone parses it: header,
-        chunks, end. For an answer of HTTP 2xx only: any other leads to no ticket,
-        and the purchase may be sent again under the same id. A stream that breaks
-        before its end leaves nothing. The same bytes again are OK; others for the
-        same purchase are FAILED_PRECONDITION with STATE_CONFLICT. Services only.
+        chunks, end, in as few messages as they fit in. For an answer of HTTP 2xx
+        only: any other leads to no ticket, and the purchase may be sent again under
+        the same id. A stream that breaks before its end leaves nothing. The same
+        bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
+        STATE_CONFLICT. Services only.
         """
 
     @_abc_1.abstractmethod
