@@ -72,6 +72,13 @@ def _number(text: str) -> str:
 _FREE = "Choose a free port."
 
 
+def _key(text: str) -> Secret:
+    """Parse an API key, and do not repeat it where it is none."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("a key is printable ASCII without spaces")
+    return Secret(text)
+
+
 @dataclass(frozen=True, slots=True)
 class StackSettings:
     """All that a stack on one machine can be told; empty text means: as embedded."""
@@ -96,7 +103,7 @@ class StackSettings:
     auth: str = setting("AUTH", chassis_settings.one_of("none", "keys"), default="none")
     service_secret: Secret = setting("SERVICE_SECRET", _optional_secret, default="")
     link_key: Secret = setting("LINK_KEY", _optional_secret, default="")
-    api_key: Secret = setting("STUDIO_API_KEY", Secret, default="")
+    api_key: Secret = setting("STUDIO_API_KEY", _key, default="")
     spend_cap: str = setting("SPEND_CAP_USD", _money, default="")
     disk_reserve: int = setting("DISK_RESERVE_MB", _whole, default="256")
     default_model: str = setting("DEFAULT_MODEL", default="")

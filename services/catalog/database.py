@@ -186,7 +186,12 @@ def translate() -> Iterator[None]:
             "The database's disk is full; free space on it, then try again.",
             retry_after=10.0,
         ) from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (
+        OSError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ) as error:
         if not is_gone(error):
             raise
         log.warning("the database does not answer", error=repr(error))
@@ -208,6 +213,7 @@ def is_gone(error: BaseException) -> bool:
 _GONE = (
     OSError,  # TimeoutError is one
     asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,  # the connection was cut in the middle of an answer
     asyncpg.TooManyConnectionsError,
     asyncpg.exceptions.OperatorInterventionError,  # shutting down, starting up, timed out
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
