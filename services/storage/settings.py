@@ -17,8 +17,8 @@ _SAME = "Give every service the same random text of at least 16 characters."
 
 
 def _megabytes(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise ValueError(f"{text!r} is no whole number of megabytes below a billion")
+    if not text.isdecimal() or len(text) > 12:
+        raise ValueError(f"{text!r} is no whole number of megabytes of 12 digits at most")
     return int(text) * 1024 * 1024
 
 
