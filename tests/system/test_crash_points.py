@@ -165,14 +165,21 @@ def reference(stack, trap: Path) -> tuple[Job, int]:
     return job, 1
 
 
+_NOT_THERE = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.INTERNAL,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
+
+
 def insist(method, request):
-    """Call until the service is there to answer."""
-    give_up = time.monotonic() + 30
+    """Call until the service is there to answer; a killed one is back after some seconds."""
+    give_up = time.monotonic() + 60
     while True:
         try:
             return method(request(), timeout=10, wait_for_ready=True)
         except grpc.RpcError as error:
-            ends = error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL)
+            ends = error.code() not in _NOT_THERE
             if ends or time.monotonic() > give_up:
                 raise
 
