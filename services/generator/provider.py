@@ -80,10 +80,25 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """Bought, and no picture will come. *charged* is None where nobody can tell."""
+    """
+    Bought, and no picture will come. *charged* is None where nobody can tell.
+
+    *stopped*: it was canceled, at our word or because its time was over. *content*: what
+    was asked for is what it would not draw.
+    """
 
     charged: bool | None
     reason: str
+    stopped: bool = False
+    content: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """What a provider tells by itself: a hint to look, never the truth."""
+
+    webhook_id: str  # the same where it is told again
+    reference: str  # the ticket's
 
 
 class ProviderError(Exception):
@@ -108,6 +123,10 @@ class Unavailable(ProviderError):
 
 class Unclear(ProviderError):
     """It may have been bought: the answer to everything that proves nothing."""
+
+
+class Forged(ProviderError):
+    """A webhook that the provider did not sign, or not just now."""
 
 
 class ReceiptSink(Protocol):
@@ -161,3 +180,11 @@ class CanCancel(Protocol):
 
     async def cancel(self, ticket: Ticket, /) -> None:
         """Ask for the end of what *ticket* names; no answer is no error."""
+
+
+@runtime_checkable
+class SendsWebhooks(Protocol):
+    """A provider that tells by itself when something has changed."""
+
+    async def open_webhook(self, headers: Mapping[str, str], body: bytes, /) -> Webhook:
+        """Verify the raw *body* by its *headers* (names in lower case); Forged where it fails."""

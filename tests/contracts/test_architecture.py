@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("chassis", "services", "gateway", "cli")
+FOLDERS = ("chassis", "services", "gateway", "cli", "lab")
 SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 OURS = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
 DOMAIN = re.compile(r"\b(image|prompt|model|variant|job|preset)s?\b", re.IGNORECASE)
@@ -32,7 +32,7 @@ def test_the_import_contracts_are_kept():
 @pytest.mark.parametrize(
     "command",
     [["ruff", "check", "."], ["ruff", "format", "--check", "."],
-     ["mypy", "chassis", "services", "gateway", "cli"]],
+     ["mypy", "chassis", "services", "gateway", "cli", "lab"]],
     ids=" ".join,
 )  # fmt: skip
 def test_the_linters_have_nothing_to_say(command):
