@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-PLACES = ("create", "get", "list", "cancel", "file", "upload", "delivery", "webhook", "chat")
+PLACES = (
+    "create", "get", "list", "cancel", "file", "upload", "delivery", "delete", "webhook", "chat",
+)  # fmt: skip
 _PLAIN = {"drop_before", "drop_after", "truncate", "html", "duplicate"}
 _MEASURED = {"hang": "seconds", "delay": "milliseconds", "status": "code", "lag": "seconds"}
 _OF_WEBHOOKS = {"drop_before", "drop_after", "duplicate", "delay"}
