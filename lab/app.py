@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from lab.cloudinary.vendor import Cloudinary
 from lab.control import Control
 from lab.settings import Settings
 from lab.world import Pace, Vendor, World
@@ -21,9 +22,9 @@ def world(settings: Settings) -> World:
     )
 
 
-def vendors(_shared: World) -> list[Vendor]:
+def vendors(shared: World) -> list[Vendor]:
     """Every vendor that the lab imitates."""
-    return []
+    return [Cloudinary(shared)]
 
 
 def application(shared: World, known: Sequence[Vendor]) -> web.Application:
