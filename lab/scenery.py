@@ -67,7 +67,8 @@ class Scene:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}"><defs><linearGradient id="sky" x2="0" y2="1">'
-            f'<stop stop-color="{_hex(self.top)}"/><stop offset="1" stop-color="{_hex(self.foot)}"/>'
+            f'<stop stop-color="{_hex(self.top)}"/>'
+            f'<stop offset="1" stop-color="{_hex(self.foot)}"/>'
             f'</linearGradient></defs><rect width="{width}" height="{height}" fill="url(#sky)"/>'
             f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{radius:.0f}" fill="{_hex(self.sun)}"/>'
             f"{hills}</svg>"

@@ -79,7 +79,7 @@ class Lab:
 
 @contextmanager
 def running_lab(**settings: str) -> Iterator[Lab]:
-    """Runs `python -m lab` on a free port, with *settings* in its environment; instant by default."""
+    """Runs `python -m lab` on a free port with *settings* around it; drawings take no time."""
     port = free_port()
     plain = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     started = subprocess.Popen(
