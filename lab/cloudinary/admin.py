@@ -13,7 +13,7 @@ from aiohttp import web
 
 from lab.cloudinary import answers
 from lab.cloudinary.assets import Asset, Key
-from lab.cloudinary.cloud import KEY, SECRET, Cloud, Hour, said
+from lab.cloudinary.cloud import KEY, SECRET, Cloud, Hour, check_cloud, said
 from lab.cloudinary.fields import Form, read_options
 from lab.cloudinary.refusals import Refusal, missing, not_found
 from lab.door import LAG
@@ -37,6 +37,7 @@ class Admin:
         """*handler* behind key and secret and the hour's limit, whose state every answer tells."""
 
         async def answer(request: web.Request) -> web.Response:
+            check_cloud(request)
             _check_key(request)
             hour = self.cloud.count_admin_call()
             limit = self.cloud.plan.admin_limit

@@ -10,9 +10,9 @@ from aiohttp import web
 from lab.cloudinary.refusals import Refusal
 
 _REQUEST_MOST = 100 * 1024 * 1024  # bytes; more goes in chunks
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_PAIRS = re.compile(r"(?:\\.|[^|\\])+", re.DOTALL)  # an escaped | does not end a pair
-_PAIR = re.compile(r"((?:\\.|[^=\\])*)=(.*)", re.DOTALL)
+_ESCAPED = re.compile(r"\\([|=])")
+_PAIRS = re.compile(r"(?:\\[|=]|[^|])+")  # an escaped | does not end a pair
+_PAIR = re.compile(r"((?:\\[|=]|[^=])*)=(.*)", re.DOTALL)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def listed(text: str) -> list[str]:
 
 
 def pairs(text: str) -> dict[str, str]:
-    r"""Context: ``k=v|hash=a\|b``; a backslash takes the next character as it stands."""
+    r"""Context: ``k=v|hash=a\|b``; a backslash before | or = is none of the text."""
     found = {}
     for pair in _PAIRS.findall(text):
         if not (split := _PAIR.fullmatch(pair)):

@@ -55,9 +55,9 @@ def _cropped(
             return ImageOps.fit(image, size, _FINE, centering=centering)
         case "limit" if image.width <= size[0] and image.height <= size[1]:
             return image
-        case "limit" | "fit":
+        case "limit" | "fit" if "w" in step and "h" in step:
             return ImageOps.contain(image, size, _FINE)
-        case "pad":
+        case "pad" if "w" in step and "h" in step:
             return ImageOps.pad(image, size, _FINE, color=_ground(image, step), centering=centering)
         case "crop":
             left = round((image.width - size[0]) * centering[0])

@@ -34,7 +34,8 @@ class Derived:
 
 def is_component(segment: str) -> bool:
     """Whether a segment of a URL can be carried out as part of a transformation."""
-    return all(part.partition("_")[0] in _MAKES_SENSE for part in segment.split(","))
+    names = {part.partition("_")[0] for part in segment.split(",")}
+    return looks_meant(segment) and names <= _MAKES_SENSE.keys()
 
 
 def looks_meant(segment: str) -> bool:

@@ -17,7 +17,7 @@ from lab.cloudinary.assets import Asset, Key, random_id
 from lab.cloudinary.cloud import KEY, SECRET, Cloud, check_cloud, said
 from lab.cloudinary.fields import Form, listed, read_form
 from lab.cloudinary.pictures import Shape
-from lab.cloudinary.refusals import Refusal
+from lab.cloudinary.refusals import Refusal, missing
 from lab.cloudinary.transformations import derive
 
 _KINDS = frozenset({"image", "raw", "video", "auto"})
@@ -32,7 +32,9 @@ def check_signed(form: Form, *, left_out: frozenset[str] = frozenset()) -> None:
         if form.text("upload_preset"):
             raise Refusal(400, "Upload preset not found")  # the lab has none
         raise Refusal(400, "Upload preset must be specified when using unsigned upload")
-    if (key := form.text("api_key")) != KEY:
+    if not (key := form.text("api_key")):
+        raise missing("api_key")
+    if key != KEY:
         raise Refusal(401, f"Unknown API key {key}")
     fields = {name: value for name, value in form.fields.items() if name not in left_out}
     # On the real clock: a client does not follow the lab's when that is put forward.

@@ -42,7 +42,7 @@ class Cloudinary:
         return [
             *self._upload_api(),
             *self._admin_api(),
-            *(self._cdn.route(method, _DELIVERY, "delivery", serve) for method in ("GET", "HEAD")),
+            self._cdn.route("GET", _DELIVERY, "delivery", serve),  # and HEAD, as aiohttp has it
         ]
 
     def settings(self) -> dict[str, object]:
