@@ -63,7 +63,10 @@ class Clock:
         if wake.alarm:
             wake.alarm.cancel()
         seconds = (wake.moment - self.now()).total_seconds()
-        wake.alarm = asyncio.get_running_loop().call_later(max(0.0, seconds), _ring, wake)
+        if seconds > 0:
+            wake.alarm = asyncio.get_running_loop().call_later(seconds, _ring, wake)
+        else:
+            _ring(wake)
 
 
 def _ring(wake: _Wake) -> None:

@@ -17,7 +17,8 @@ class Bucket:
         """Take one call; seconds to wait where there is none left."""
         if self.a_minute is None:
             return None
-        gained = (now - self.at).total_seconds() * self.a_minute / 60
+        passed = max(0.0, (now - self.at).total_seconds())  # a reset turns the clock back
+        gained = passed * self.a_minute / 60
         self.tokens, self.at = min(float(self.a_minute), self.tokens + gained), now
         if self.tokens < 1:
             return math.ceil((1 - self.tokens) * 60 / self.a_minute)

@@ -29,7 +29,11 @@ class Lab:
     """A running lab; every method is one call of its control."""
 
     url: str
-    pid: int
+    process: subprocess.Popen[str]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     def ledger(self) -> list[dict[str, Any]]:
         """Every charge."""
@@ -90,7 +94,7 @@ def running_lab(**settings: str) -> Iterator[Lab]:
         text=True,
     )
     try:
-        yield Lab(_await_ready(started), started.pid)
+        yield Lab(_await_ready(started), started)
     finally:
         started.terminate()
         started.wait()
