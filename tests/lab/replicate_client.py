@@ -58,6 +58,6 @@ class Replicate:
 
 @contextmanager
 def replicate(lab: Lab, token: str = "r8_good") -> Iterator[Replicate]:
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(base_url=f"{lab.url}/replicate", headers=headers, timeout=20) as http:
         yield Replicate(http)
