@@ -54,7 +54,7 @@ def listed(cloud: Cloud, asset: Asset, extras: Iterable[str] = ()) -> Answer:
         "display_name": asset.display_name,
         **_places(cloud, asset),
     }
-    if "tags" in extras:
+    if "tags" in extras and asset.tags:
         told["tags"] = list(asset.tags)
     return told | (_context(asset) if "context" in extras else {})
 

@@ -92,5 +92,5 @@ def random_id(length: int) -> str:
 
 
 def unique(names: Iterable[str]) -> tuple[str, ...]:
-    """*names* once each, in their order."""
-    return tuple(dict.fromkeys(names))
+    """*names* once each, sorted, as Cloudinary tells tags."""
+    return tuple(sorted(set(names)))

@@ -105,7 +105,7 @@ def _read(form: Form, kind: str, content: bytes) -> tuple[bytes, Shape | None]:
             return content, None
         raise
     allowed = listed(form.text("allowed_formats"))
-    if allowed and shape.format not in allowed:
+    if allowed and (form.text("format") or shape.format) not in allowed:
         raise Refusal(400, f"Image file format {shape.format} not allowed")
     if transformation := "/".join(_incoming(form)):
         content = derive(content, transformation).content

@@ -108,7 +108,7 @@ def test_a_url_that_leads_nowhere(lab):
 
 def test_tags_and_context_travel_escaped():
     context = {"caption": "a|b=c", "hash": "1", "ü": "\\"}
-    told = uploader.upload(picture(), tags=["one", "two", "one"], context=context)
+    told = uploader.upload(picture(), tags=["two", "one", "two"], context=context)
     assert told["tags"] == ["one", "two"]
     assert told["context"] == {"custom": {"caption": "a|b=c", "hash": "1", "ü": "\\"}}
 
@@ -228,6 +228,8 @@ def test_videos_are_not_read():
 def test_only_allowed_formats():
     with pytest.raises(exceptions.BadRequest, match="format png not allowed"):
         uploader.upload(picture(), allowed_formats=["jpg", "gif"])
+    told = uploader.upload(picture(), allowed_formats=["jpg"], format="jpg")
+    assert told["format"] == "jpg"
 
 
 def test_the_plan_has_a_maximum(lab):

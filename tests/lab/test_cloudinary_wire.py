@@ -3,7 +3,9 @@
 import base64
 import io
 import socket
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 from lab.cloudinary import signing
 from lab.cloudinary.cloud import SECRET
 from tests.lab.cloudinary_client import picture, size_of
+from tests.ports import free_port
 
 FIVE_MB = 5 * 1024 * 1024
 
@@ -89,6 +92,31 @@ def test_an_urlencoded_form_carries_a_data_uri(cloud):
 def test_a_broken_data_uri(cloud, uri):
     answer = cloud.post("/v1_1/lab/image/upload", data=stamped() | {"file": uri})
     assert reason(answer) == (400, "Invalid data URI")
+
+
+def test_a_redirection_does_not_lead_away_from_loopback(cloud, lab):
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", f"{lab.url}/_lab/clock")
+            self.end_headers()
+
+        def log_message(self, *args):
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", free_port()), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a.png"
+        answer = cloud.post("/v1_1/lab/raw/upload", data=stamped() | {"file": url})
+        server.shutdown()
+    assert reason(answer) == (400, f"Error in loading {url} - 302 Found")
+
+
+def test_a_refusal_cannot_write_headers_of_its_own(cloud):
+    answer = uploaded(cloud, picture(), public_id="a?\r\nX-Evil: 1\n\u2028ü")
+    assert answer.status_code == 400
+    assert "x-evil" not in answer.headers
+    assert answer.headers["x-cld-error"] == r"public_id (a?  X-Evil: 1 \u2028\xfc) is invalid"
 
 
 def test_a_broken_form(cloud):
