@@ -142,7 +142,7 @@ def test_after_about_a_minute_nobody_tells_the_end_any_more(lab, api, listener):
     lab.advance(86_400)
 
     assert ended["status"] == "succeeded"
-    assert 60 <= passed < 120
+    assert passed >= 60
     assert attempts(lab) == 7
     assert listener.is_quiet()
 
