@@ -24,7 +24,6 @@ def test_the_first_answer_has_the_keys_and_values_of_a_recorded_one(lab, api):
     assert {name: made[name] for name in made if name not in ("id", "created_at", "urls")} == {
         "model": RECRAFT, "version": "hidden", "input": {"prompt": "a lighthouse"}, "logs": "",
         "output": None, "data_removed": False, "error": None, "status": "starting",
-        "source": "api",
     }  # fmt: skip
     assert made["created_at"].endswith("Z")
     assert len(made["created_at"]) == len("2025-07-30T01:45:30.496Z")
@@ -33,35 +32,37 @@ def test_the_first_answer_has_the_keys_and_values_of_a_recorded_one(lab, api):
 
 
 def test_it_starts_works_and_succeeds_in_its_time(lab, api):
-    lab.pace(10, queue_seconds=5)
+    lab.pace(100, queue_seconds=50)
     made = api.made()
-    lab.advance(4)
+    lab.advance(20)
     assert api.get(made)["status"] == "starting"
-    lab.advance(2)
+    lab.advance(50)
     found = api.get(made)
     assert (found["status"], found["output"]) == ("processing", None)
     assert "completed_at" not in found
     assert "metrics" not in found
-    lab.advance(10)
+    lab.advance(100)
     found = api.get(made)
 
     assert found["status"] == "succeeded"
-    assert found["metrics"] == {"predict_time": 10.0, "total_time": 15.0, "image_count": 1}
-    assert moment(found["completed_at"]) - moment(found["started_at"]) == timedelta(seconds=10)
+    assert found["metrics"] == {"predict_time": 100.0, "total_time": 150.0, "image_count": 1}
+    assert moment(found["completed_at"]) - moment(found["started_at"]) == timedelta(seconds=100)
 
 
 def test_steps_are_told_by_a_progress_bar_in_the_logs(lab, api):
-    lab.pace(8)
+    lab.pace(1600)
     made = api.made("black-forest-labs/flux-dev", num_inference_steps=16, seed=5)
-    lab.advance(4.2)
+    lab.advance(820)
     logs = api.get(made)["logs"].splitlines()
 
     assert logs[0] == "Using seed: 5"
     assert logs[1] == "  0%|          | 0/16 [00:00<?, ?it/s]"
-    assert logs[-1].startswith(" 50%|█████     | 8/16 [00:04<00:04,  ")
+    assert logs[-1].startswith(" 50%|█████     | 8/16 [13:")
     assert logs[-1].endswith("it/s]")
-    lab.advance(4)
-    assert "100%|██████████| 16/16 [" in api.get(made)["logs"]
+    lab.advance(800)
+    logs = api.get(made)["logs"]
+    assert " 12%|█▎        | 2/16 [" in logs  # rounded as Python rounds
+    assert "100%|██████████| 16/16 [" in logs
 
 
 def test_a_proxied_model_logs_prose_and_no_progress(lab, api):
@@ -82,7 +83,7 @@ def test_who_waits_is_answered_as_processing_with_the_output(lab, api, prefer):
     assert answer.headers["preference-applied"] == prefer
     assert found["status"] == "processing"
     assert len(found["output"]) == 1
-    assert "completed_at" not in found
+    assert not found.keys() & {"started_at", "completed_at", "metrics"}
     assert api.get(found)["status"] == "succeeded"
 
 
@@ -117,7 +118,7 @@ def test_one_canceled_while_it_runs_costs_its_full_price(lab, api):
     found = api.cancel(made)
 
     assert (found["status"], found["output"]) == ("canceled", None)
-    assert 10 <= found["metrics"]["predict_time"] < 12
+    assert 10 <= found["metrics"]["predict_time"] < 60
     lab.advance(60)
     assert api.get(made)["status"] == "canceled"
     (charge,) = lab.ledger()
@@ -195,10 +196,10 @@ def test_a_run_that_nobody_stops_ends_after_half_an_hour(lab, api):
 def test_after_an_hour_nothing_is_left_of_it_but_its_record(lab, api, slug):
     made = api.drawn(slug)
     picture = made["output"] if slug == PRO else made["output"][0]
-    lab.advance(HOUR - 5)
+    lab.advance(HOUR - 60)
     assert httpx.get(picture).status_code == 200
     assert api.get(made)["data_removed"] is False
-    lab.advance(10)
+    lab.advance(61)
     found = api.get(made)
 
     assert found["data_removed"] is True
@@ -358,21 +359,19 @@ def test_a_poor_token_may_look_and_not_buy(lab):
 # Rates
 
 
-def test_creates_are_throttled_after_600_a_minute_and_come_back_in_time(lab, api):
-    lab.pace(10_000)
-    codes = [api.create().status_code for _ in range(600)]
+def test_creates_are_throttled_beyond_their_rate_and_come_back_in_time(lab, api):
+    lab.vendor("replicate", creates_per_minute=6)
+    codes = [api.create().status_code for _ in range(6)]
     refused = api.create()
 
-    assert set(codes) == {201}
-    assert refused.status_code in (201, 429)  # 10 a second come back while we count
-    while refused.status_code == 201:
-        refused = api.create()
-    assert refused.json()["retry_after"] == 1
+    assert codes == [201] * 6
+    assert refused.status_code == 429
+    assert 1 <= refused.json()["retry_after"] <= 10
     assert refused.json()["detail"].startswith("Request was throttled.")
     assert "retry-after" not in refused.headers
-    lab.advance(2)
+    assert len(api.listed()) == 6  # reading has a bucket of its own
+    lab.advance(10)
     assert api.create().status_code == 201
-    assert api.listed()  # reading has a bucket of its own
 
 
 def test_rates_are_told_and_can_be_changed(lab, api):
@@ -385,7 +384,7 @@ def test_rates_are_told_and_can_be_changed(lab, api):
     assert api.create().status_code == 201
     refused = api.create()
     assert refused.status_code == 429
-    assert 58 <= refused.json()["retry_after"] <= 60
+    assert 1 <= refused.json()["retry_after"] <= 60
     assert refused.headers["retry-after"] == str(refused.json()["retry_after"])
 
 
@@ -447,6 +446,7 @@ def test_a_prediction_tells_its_webhook_unless_that_is_switched_off(lab, api):
     made = api.made(body={"webhook": hook})
     assert made["webhook"] == hook
     assert api.page()["results"][0]["webhook"] == hook
+    assert api.page()["results"][0]["source"] == "api"
 
     lab.vendor("replicate", shows_webhook=False)
     assert "webhook" not in api.get(made)

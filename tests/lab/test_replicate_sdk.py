@@ -83,9 +83,9 @@ def test_create_drops_its_wait_where_it_is_called_by_model(lab, client):
 
 
 def test_progress_is_read_from_the_logs(lab, client):
-    lab.pace(10)
+    lab.pace(1000)
     made = client.predictions.create(model=SCHNELL, input=INPUT)
-    lab.advance(5.1)
+    lab.advance(510)
     made.reload()
 
     assert (made.progress.percentage, made.progress.current, made.progress.total) == (0.5, 2, 4)
