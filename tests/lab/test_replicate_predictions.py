@@ -265,6 +265,7 @@ def test_a_retired_model_fails_and_costs_nothing(lab, api):
         ({"body": {"webhook": "http://example.com/"}}, "webhook", "loopback"),
         ({"body": {"webhook": "ftp://127.0.0.1/"}}, "webhook", "loopback"),
         ({"body": {"webhook": "http://127.0.0.1@example.com/"}}, "webhook", "loopback"),
+        ({"body": {"webhook": "http://example.com\\@127.0.0.1/"}}, "webhook", "loopback"),
         ({"body": {"webhook": "http://127.0.0.1:x/"}}, "webhook", "loopback"),
         (
             {"body": {"webhook": "http://127.0.0.1/", "webhook_events_filter": ["done"]}},
