@@ -16,6 +16,7 @@ import typer
 from chassis.settings import EX_CONFIG, SettingsError
 from cli.folder import CannotUse, Folder
 from cli.settings import CHECKOUT, StackSettings, load
+from cli.shape import Shape
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +32,9 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
+Lab = Annotated[
+    bool, typer.Option("--lab", help="With the provider lab in every vendor's place: all is free.")
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")]
 
 
@@ -64,21 +68,19 @@ def _end(lines: list[str], status: int) -> NoReturn:
 
 @app.command()
 def up(
-    generators: Annotated[int, typer.Option(min=1, max=16, help="Generators side by side.")] = 1,
+    generators: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Generators side by side; one by default.")
+    ] = None,
+    lab: Lab = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready.")] = False,
 ) -> None:
     """Start the stack here and keep it running until Ctrl-C."""
+    shape = Shape(generators, lab)
     if not detach:
-        command = [sys.executable, "-P", "-m", "cli.supervisor", "--generators", str(generators)]
+        command = [sys.executable, "-P", "-m", "cli.supervisor", *shape.to_arguments()]
         sys.stdout.flush()
         os.execv(sys.executable, command)  # noqa: S606
-    from cli import stack
-
-    settings = load()
-    if not stack.running(Folder(settings.data)):
-        _started(lambda: stack.start_detached(settings, generators, _say))
-        _started(lambda: stack.ensure(settings, _say))
-    print(settings.public)
+    print(_ensure(load(), shape)["url"])
 
 
 @app.command()
@@ -145,6 +147,7 @@ def generate(
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
     ] = None,
+    lab: Lab = False,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
 ) -> None:
@@ -157,7 +160,7 @@ def generate(
         negative_prompt=negative, preset=preset, project=project, title=title,
         parameters=param or [], max_cost_usd=max_cost,
     )  # fmt: skip
-    _started(lambda: _ensure(settings))
+    _ensure(settings, Shape(lab=lab))
     status = _troubled(lambda: run(_edge(settings), order, as_json=as_json, open_=open_))
     raise typer.Exit(status)
 
@@ -247,10 +250,14 @@ def test(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *marks, *arguments])  # noqa: S606
 
 
-def _ensure(settings: StackSettings) -> None:
+def _ensure(settings: StackSettings, shape: Shape) -> Any:
+    """Return the state of a stack that runs, as it was asked for."""
     from cli import stack
 
-    stack.ensure(settings, _say)
+    try:
+        return stack.ensure(settings, shape, _say)
+    except stack.CannotStart as error:
+        _end(str(error).splitlines(), error.status)
 
 
 def _edge(settings: StackSettings) -> Any:
@@ -262,15 +269,6 @@ def _edge(settings: StackSettings) -> Any:
         )
     state = Folder(settings.data).read_state()
     return Edge(state["address"] if state else settings.address, settings.api_key)
-
-
-def _started(start: Any) -> None:
-    from cli.stack import CannotStart
-
-    try:
-        start()
-    except CannotStart as error:
-        _end(str(error).splitlines(), error.status)
 
 
 def _troubled(work: Any) -> Any:
