@@ -6,8 +6,10 @@ Exit status: 0 well, 1 not, 2 misused, 78 wrong settings, 130 left by Ctrl-C.
 
 # ruff: noqa: FBT002  (an option of the command line is a parameter here)
 
+import errno
 import math
 import os
+import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -41,17 +43,33 @@ Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How 
 def main() -> NoReturn:
     """Run a command; what is known to go wrong ends in a line that says what to do."""
     try:
-        app(prog_name="studio")
+        _run()
     except SettingsError as error:
         _end([f"settings: {problem}" for problem in error.problems], EX_CONFIG)
     except CannotUse as error:
         _end([str(error)], 1)
     except KeyboardInterrupt:
-        _end([], 130)
+        _end(["stopped"], 130)
     except BrokenPipeError:  # `studio logs | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         _end([], 141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _forget_output()
+        _end(["there is no space left for what is written here; free some, and try again"], 1)
     sys.exit(0)
+
+
+def _run() -> None:
+    try:
+        app(prog_name="studio")
+    finally:
+        sys.stdout.flush()  # here, where a disk that is full can still be told of
+
+
+def _forget_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _finite(number: float | None) -> float | None:
@@ -78,7 +96,7 @@ def up(
     shape = Shape(generators, lab)
     if not detach:
         command = [sys.executable, "-P", "-m", "cli.supervisor", *shape.to_arguments()]
-        sys.stdout.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # kept for it until it has loaded
         os.execv(sys.executable, command)  # noqa: S606
     print(_ensure(load(), shape)["url"])
 
@@ -180,9 +198,15 @@ def watch(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson 
     """Watch a job from its first event to its end."""
     from cli.job import follow
 
-    edge = _edge(load())
-    status = _troubled(lambda: follow(edge.watch(job_id, _say), as_json=as_json))
-    raise typer.Exit(status)
+    settings = load()
+    edge = _edge(settings)
+
+    def shown() -> int:
+        if Folder(settings.data).read_state() is None:  # in containers, or nowhere at all
+            edge.get("/healthz")
+        return follow(edge.watch(job_id, _say), as_json=as_json)
+
+    raise typer.Exit(_troubled(shown))
 
 
 @app.command()

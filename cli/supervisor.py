@@ -219,16 +219,23 @@ def main() -> None:
     arguments = _arguments()
     report = _reporter(arguments.report)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # `up` kept it for us
         settings = load()
         _supervise(settings, Shape(arguments.generators, arguments.lab), report)
+    except KeyboardInterrupt:
+        report({"failed": ["stopped before anything was started"], "status": 130})
+        sys.exit(130)
     except SettingsError as error:
         report({"failed": [f"settings: {line}" for line in error.problems], "status": EX_CONFIG})
         sys.exit(EX_CONFIG)
     except Busy as error:
         report({"failed": [str(error)], "status": 1, "busy": True})
         sys.exit(1)
-    except (CannotUse, OSError) as error:
+    except CannotUse as error:
         report({"failed": str(error).splitlines(), "status": 1})
+        sys.exit(1)
+    except OSError as error:
+        report({"failed": [f"{error}; ./studio doctor tells more"], "status": 1})
         sys.exit(1)
     except StartFailed as error:
         report({"failed": str(error).splitlines(), "status": error.status})
