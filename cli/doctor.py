@@ -136,14 +136,20 @@ def _engines(settings: StackSettings) -> Iterator[Finding]:
         good = vault.is_dir() and os.access(vault, os.W_OK)
         words = f"{vault} {'can' if good else 'cannot'} be written"
         yield Finding("vault", _GOOD if good else _BAD, words, "" if good else "see VAULT_URL")
-    if envoy.installed():
-        yield Finding("Envoy", _GOOD, f"in front, on {settings.address}")
-    else:
-        words = (
-            f"has no package for this platform: the gateway itself takes port {settings.edge}, "
-            f"and gRPC stays on {settings.generator}, {settings.catalog} and {settings.storage}"
-        )
-        yield Finding("Envoy", _NOTE, words, "nothing to do; gRPC-Web is what is missing")
+    yield _envoy(settings)
+
+
+def _envoy(settings: StackSettings) -> Finding:
+    if envoy.chosen(settings):
+        return Finding("Envoy", _GOOD, f"in front, on {settings.address}")
+    why = "is left out (EMBED_ENVOY=off)"
+    if not envoy.installed():
+        why = "has no package for this platform"
+    words = (
+        f"{why}: the gateway itself takes port {settings.edge}, and gRPC stays on "
+        f"{settings.generator}, {settings.catalog} and {settings.storage}"
+    )
+    return Finding("Envoy", _NOTE, words, "nothing to do; gRPC-Web is what is missing")
 
 
 def _engine(name: str, url: Secret, port: int, setting: str) -> Finding:

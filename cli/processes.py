@@ -39,7 +39,7 @@ class Process:
 def ports(settings: StackSettings, shape: Shape) -> list[tuple[int, str, str]]:
     """Return each port that a stack needs, with the process and the setting that moves it."""
     wanted = [(settings.edge, "the edge", "EDGE_PORT")]
-    if envoy.installed():
+    if envoy.chosen(settings):
         wanted.append((settings.gateway, "the gateway", "GATEWAY_PORT"))
     if not settings.database_url:
         wanted.append((settings.postgres, "PostgreSQL", "POSTGRES_PORT"))
@@ -69,7 +69,7 @@ class _Plan:
     """The settings of one stack, turned into environments."""
 
     def __init__(self, settings: StackSettings, folder: Folder, shape: Shape) -> None:
-        self.settings, self.folder, self.envoy = settings, folder, envoy.installed()
+        self.settings, self.folder, self.envoy = settings, folder, envoy.chosen(settings)
         self.generator_ports = [settings.generator + n for n in range(shape.count)]
         self.vendors = {"LAB_URL": vendors.lab_url(settings)} if shape.lab else {}
         self.service_secret = folder.secret("service_secret", settings.service_secret)

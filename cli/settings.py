@@ -115,6 +115,7 @@ class StackSettings:
     postgres: int = setting("POSTGRES_PORT", chassis_settings.port, default="7432", help=_FREE)
     nats: int = setting("NATS_PORT", chassis_settings.port, default="7422", help=_FREE)
     lab: int = setting("LAB_PORT", chassis_settings.port, default="7900", help=_FREE)
+    envoy: str = setting("EMBED_ENVOY", chassis_settings.one_of("on", "off"), default="on")
     public_url: str = setting("PUBLIC_URL", _url("http", "https"), default="")
     database_url: Secret = setting(
         "DATABASE_URL", _secret_url("postgresql", "postgres"), default="",
