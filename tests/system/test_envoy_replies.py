@@ -15,6 +15,7 @@ import pytest
 from cli import envoy
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from tests.leash import leashed
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.skipif(
@@ -45,7 +46,8 @@ def started(folder: Path, gateway: int) -> tuple[subprocess.Popen[bytes], int]:
     configuration = folder / "envoy.yaml"
     configuration.write_text(text)
     command = [str(envoy.installed()), "-c", str(configuration), "--concurrency", "1", "-l", "off"]
-    process = subprocess.Popen([*command, "--disable-hot-restart"], stdout=subprocess.DEVNULL)
+    command = leashed([*command, "--disable-hot-restart"])
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     while True:
         try:
             httpx.get(f"http://127.0.0.1:{edge}/metrics")
