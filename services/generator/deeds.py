@@ -78,6 +78,7 @@ class Deeds:
 
     async def follow(self, ticket: str) -> moves.Event:
         """Ask until it is drawn or has ended."""
+        self.known.ticket = ticket
         faults.point("follow.before")
         try:
             with telemetry.span("follow", provider=self.vendor.name):
