@@ -15,9 +15,7 @@ from services.generator.models.entry import Size
 from services.generator.provider import Order
 
 
-def order(
-    model: Model, spec: job_pb2.JobSpec, place: int, images: int, purchase_id: str
-) -> Order:
+def order(model: Model, spec: job_pb2.JobSpec, place: int, images: int, purchase_id: str) -> Order:
     """
     Say what to buy from *model* in one call: so many *images*, from the *place*-th on.
 
@@ -57,8 +55,20 @@ def _shape(model: Model, size: Size) -> dict[str, object]:
 
 
 def parameters(spec: job_pb2.JobSpec, key: str) -> dict[str, Any]:
-    """The parameters that *spec* has for the model of *key*."""
-    return plainly(spec.parameters[key]) if key in spec.parameters else {}
+    """The parameters that *spec* has for the model of *key*, 4.0 as the 4 that was said."""
+    return _whole(plainly(spec.parameters[key])) if key in spec.parameters else {}
+
+
+def _whole(value: Any) -> Any:
+    """A Struct has floats alone, and a provider that asks for an integer may refuse them."""
+    match value:
+        case dict():
+            return {name: _whole(each) for name, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def plainly(message: Message) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from services.generator.models import files
 from services.generator.models.entry import Model, Wire
 from services.generator.models.sketch import MODELS as SKETCHES
 
-__all__ = ["EVERY", "Model", "Registry", "Wire"]
+__all__ = ["EVERY", "KEYS", "Model", "Registry", "Wire"]
 
 EVERY = (*SKETCHES, *files.models("replicate"))
-_KEYS = {"replicate": "REPLICATE_API_TOKEN"}  # what to set for a provider's models
+KEYS = {"replicate": "REPLICATE_API_TOKEN"}  # what to set for a provider's models
 
 
 class Registry:
@@ -48,7 +48,7 @@ class Registry:
             raise Precondition(
                 "PROVIDER_NOT_CONFIGURED",
                 f"The model {key!r} needs credentials of {model.provider!r}: set "
-                f"{_KEYS.get(model.provider, 'them')}, or choose another model.",
+                f"{KEYS.get(model.provider, 'them')}, or choose another model.",
                 metadata={"provider": model.provider},
             )
         return model
