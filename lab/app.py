@@ -1,0 +1,37 @@
+"""The lab put together: one world, its vendors, their routes."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from lab.cloudinary.vendor import Cloudinary
+from lab.control import Control
+from lab.replicate.vendor import Replicate
+from lab.settings import Settings
+from lab.world import Pace, Vendor, World
+
+_MOST = 128 << 20  # bytes of a request's body; an upload may have 100 MB
+
+
+def world(settings: Settings) -> World:
+    """A new world as *settings* say."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return World(
+        base=f"http://{host}:{settings.port}",
+        hosts=settings.webhook_hosts,
+        usual_pace=Pace(seconds=settings.pace),
+    )
+
+
+def vendors(shared: World) -> list[Vendor]:
+    """Every vendor that the lab imitates."""
+    return [Replicate(shared), Cloudinary(shared)]
+
+
+def application(shared: World, known: Sequence[Vendor]) -> web.Application:
+    """The routes of all *known* vendors, and the control's."""
+    found = web.Application(client_max_size=_MOST)
+    found.add_routes(Control(shared, known).routes())
+    for vendor in known:
+        found.add_routes(vendor.routes())
+    return found

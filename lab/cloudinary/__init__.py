@@ -1,0 +1,1 @@
+"""Cloudinary as its official clients find it: signed uploads, transformations, delivery, admin."""

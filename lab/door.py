@@ -1,0 +1,88 @@
+"""A vendor's door: counts every call, and lets the faults strike at the socket."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from lab.faults import CALM, Strike
+from lab.world import World
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LAG = web.RequestKey("lag", float)  # seconds by which a listing is late; absent: none
+_PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Wraps *vendor*'s handlers; *refuse* says "status N" in the vendor's own words."""
+
+    world: World
+    vendor: str
+    refuse: Callable[[int], web.Response]
+
+    def route(self, method: str, path: str, where: str, handler: Handler) -> web.RouteDef:
+        """A route whose calls are counted as *where*, and go wrong where a fault says so."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await self._answer(request, where, handler)
+
+        return web.route(method, path, answer)
+
+    async def _answer(
+        self, request: web.Request, where: str, handler: Handler
+    ) -> web.StreamResponse:
+        self.world.calls[self.vendor, where] += 1
+        strike = self.world.faults.strike(self.vendor, where)
+        if strike is CALM:
+            return await handler(request)
+        await self.world.clock.sleep(strike.delay)
+        if strike.kind == "drop_before":
+            return cut(request)
+        if strike.kind == "status":
+            return self.refuse(int(strike.amount))
+        request[LAG] = strike.lag
+        if strike.kind == "duplicate":
+            await handler(request)  # it read the whole body, and reads it again from memory
+        return await self._spoil(request, await handler(request), strike)
+
+    async def _spoil(
+        self, request: web.Request, made: web.StreamResponse, strike: Strike
+    ) -> web.StreamResponse:
+        """What the caller gets of *made*, which is done and charged."""
+        match strike.kind:
+            case "hang":
+                await self.world.clock.sleep(strike.amount)
+            case "drop_after":
+                return cut(request)
+            case "truncate":
+                return await half(request, made)
+            case "html":
+                return page(int(strike.amount) or 200)
+        return made
+
+
+def cut(request: web.Request) -> web.Response:
+    """Drop the connection as it is; the answer returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def half(request: web.Request, whole: web.StreamResponse) -> web.StreamResponse:
+    """Promise all of *whole*, send half of its body, and hang up."""
+    body = whole.body if isinstance(whole, web.Response) else None
+    if not isinstance(body, bytes | bytearray) or request.transport is None:
+        return cut(request)
+    short = web.StreamResponse(status=whole.status, headers=whole.headers)
+    short.content_length = len(body)
+    await short.prepare(request)
+    await short.write(bytes(body[: len(body) // 2]))
+    request.transport.close()  # sends what is written first, unlike abort
+    return short
+
+
+def page(status: int) -> web.Response:
+    """What a gateway in front of the vendor says: a page where data were expected."""
+    title = "Welcome" if status < 400 else f"{status} Bad Gateway"
+    return web.Response(status=status, text=_PAGE.format(title), content_type="text/html")

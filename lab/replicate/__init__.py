@@ -1,0 +1,1 @@
+"""Replicate: predictions, their files and webhooks, and what they cost."""
