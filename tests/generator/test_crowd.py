@@ -119,11 +119,14 @@ class Desk(Script):
     def __init__(self, *, until_done: int, by: str) -> None:
         super().__init__()
         self.left, self.by, self.asked_for = until_done, by, {"look": 0, "list": 0}
+        self.has_list = True
 
     async def handle_async_request(self, request):
         what = "list" if request.url.path.endswith("/predictions") else "look"
         self.asked_for[what] += 1
         self.left -= what == self.by
+        if what == "list" and not self.has_list:
+            return says(404)
         status = "processing" if self.left > 0 else "succeeded"
         if what == "list":
             return says(results=[drawing(each, status) for each in "abc"], next=None)
@@ -146,10 +149,18 @@ async def test_many_that_are_followed_cost_a_look_at_each_end_and_listings_betwe
     monkeypatch.setattr(adapter, "_RARER", (0.001,) * 1000)
     desk = Desk(until_done=3, by="list")
     await followed(desk, pause=adapter._sleep)
-    assert desk.asked_for["look"] == 5  # two began while there were few
+    assert desk.asked_for["look"] == 6  # each one's first and last
 
 
 async def test_who_was_hinted_looks_for_himself_at_once():
     desk = Desk(until_done=10, by="look")
     await followed(desk)  # every pause ends at once, as by a hint
-    assert desk.asked_for["list"] <= 1  # the third's first look
+    assert desk.asked_for["list"] == 0
+
+
+async def test_where_there_is_no_list_each_is_looked_at(monkeypatch):
+    monkeypatch.setattr(adapter, "_RARER", (0.001,) * 1000)
+    desk = Desk(until_done=20, by="look")
+    desk.has_list = False
+    await followed(desk, pause=adapter._sleep)
+    assert desk.asked_for["list"] > 0

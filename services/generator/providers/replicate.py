@@ -7,6 +7,7 @@ take the check of a webhook's signature, with the time window that it leaves off
 """
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -83,10 +84,10 @@ class Replicate:
     ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
         delays: Iterator[float] | None = None
         most: float | None = None
-        hinted = False
+        alone = True  # the first look, and one after a hint, wait for no listing
         with self._crowd.with_one_more(ticket.reference):
             while True:
-                found = await self._seen(ticket.reference, alone=hinted)
+                found = await self._seen(ticket.reference, alone=alone)
                 event = predictions.event(found, self.prices)
                 if not isinstance(event, seam.Working):
                     break
@@ -95,7 +96,7 @@ class Replicate:
                 yield seam.Working(most)
                 usual = self.usual.get(str(found.get("model")), 2.0)
                 delays = delays or chain([usual], _RARER, repeat(5.0))
-                hinted = await self._paused(ticket.reference, next(delays))
+                alone = await self._paused(ticket.reference, next(delays))
         yield event
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
@@ -162,7 +163,10 @@ class Replicate:
 
     async def _look(self, reference: str, *, alone: bool) -> Prediction:
         """Believe the shared listing where it is still drawn; the end is asked for itself."""
-        told = None if alone else await self._crowd.told_of(reference, self._pages)
+        told = None
+        if not alone:
+            with contextlib.suppress(seam.Unclear):  # then its own look tells what is wrong
+                told = await self._crowd.told_of(reference, self._pages)
         return told or await self._get(_path(reference))
 
     async def _get(self, path: str) -> dict[str, Any]:
