@@ -39,8 +39,8 @@ class World:
 
 @pytest.fixture
 async def world(monkeypatch):
-    for name in ("_INTERVAL", "_GUESS_INTERVAL"):
-        monkeypatch.setattr(module, name, 0.001)
+    monkeypatch.setattr(module, "_INTERVAL", 0.001)
+    monkeypatch.setattr(module, "_GUESS_INTERVAL", 0.001)
     monkeypatch.setattr(module, "_MOST_GUESSES", 10**6)
     world = World()
     world.live.start()
@@ -59,7 +59,7 @@ async def test_what_it_does_not_say_is_estimated_until_it_is_over(world):
     world.guess()
     told = await world.bus.until(3)
     for _ in range(20):
-        world.now += 3.0
+        world.now += 30.0
         told = await world.bus.until(len(world.bus.told) + 2)
     fractions = [each.fraction for each in told]
     assert all(each.estimated for each in told)

@@ -110,8 +110,9 @@ async def test_an_answer_that_never_comes_is_unclear(monkeypatch):
             await asyncio.Event().wait()
 
     monkeypatch.setattr(adapter, "_BUY", 0.01)
-    with pytest.raises(Unclear):
-        await replicate(Silent()).buy(ORDER, None, None)
+    async with asyncio.timeout(15):
+        with pytest.raises(Unclear):
+            await replicate(Silent()).buy(ORDER, None, None)
 
 
 @pytest.mark.parametrize(

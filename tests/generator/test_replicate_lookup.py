@@ -131,9 +131,6 @@ async def test_a_page_that_is_older_than_the_order_is_the_last_to_be_read():
         [says(next=None)],
         [says(results=["p1"], next=None)],
         [page(next="https://r.test/2"), says(502)],
-        [page(next="https://elsewhere.test/v1/predictions")],
-        [page(next="http://r.test/v1/predictions")],
-        [page(next="https://r.test:444/v1/predictions")],
         [httpx.Response(200, text="<html>")],
         [page(listed(None, **hooked(ID)))],
     ],
@@ -144,6 +141,16 @@ async def test_a_listing_that_is_not_whole_is_unclear(answers):
     with pytest.raises(Unclear):
         await replicate(script).look_up(ORDER)
     assert not script.lines
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://elsewhere.test/x", "http://r.test/x", "https://r.test:444/x"]
+)
+async def test_the_token_follows_no_page_to_another_place(elsewhere):
+    script = Script(page(next=elsewhere), page())
+    with pytest.raises(Unclear):
+        await replicate(script).look_up(ORDER)
+    assert len(script.asked) == 1
 
 
 async def test_a_listing_without_an_end_is_unclear(monkeypatch):
