@@ -25,6 +25,14 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    """Parse seconds, from 0 to a day."""
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise ValueError(f"{text!r} is not from 0 to 86400")
+    return value
+
+
 def _limit(text: str) -> int:
     """Parse a whole number; 0 is no limit."""
     return 0 if text == "0" else _whole(text)
@@ -73,7 +81,7 @@ class Settings:
     )
     replicate_in_flight: int = setting("REPLICATE_MAX_IN_FLIGHT", _limit, default="0")
     replicate_per_minute: int = setting("REPLICATE_MAX_PER_MINUTE", _limit, default="600")
-    lookup_lag: float = setting("LOOKUP_LAG", positive, default="120")
+    lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     settle: float = setting("SETTLE_SECONDS", positive, default="4")

@@ -53,6 +53,7 @@ async def test_replicate_is_all_that_a_provider_may_be():
     assert isinstance(provider, CanCancel)
     assert isinstance(provider, SendsWebhooks)
     assert (made.terms.askable, made.terms.lag, made.terms.cancelable) == (True, 7.0, True)
+    assert (await vendor(LOOKUP_LAG="0")).terms.lag == 0
     assert (made.most_in_flight, made.most_per_minute, made.time_limit) == (3, 600, 600.0)
 
 
@@ -89,7 +90,8 @@ async def test_a_webhook_is_asked_for_where_it_can_come_in(environment, hook):
         ("REPLICATE_API_TOKEN", "r8_a\nb"),
         ("REPLICATE_MAX_IN_FLIGHT", "-1"),
         ("REPLICATE_MAX_PER_MINUTE", "many"),
-        ("LOOKUP_LAG", "0"),
+        ("LOOKUP_LAG", "-1"),
+        ("LOOKUP_LAG", "nan"),
     ],
 )
 def test_a_malformed_setting_is_named_and_a_token_is_not_repeated(name, value):
