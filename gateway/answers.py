@@ -214,6 +214,7 @@ class Capabilities(Answer):
     cancelable: bool
     resumable: bool
     media_types: list[str]
+    max_prompt_characters: int
 
 
 class Model(Answer):
@@ -229,6 +230,8 @@ class Model(Answer):
     typical_time: float | None
     retire_time: datetime | None
     successor: str
+    price_source: str
+    price_date: str
 
 
 class Models(Answer):

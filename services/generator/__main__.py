@@ -28,6 +28,8 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
     await generator.live.close()
     await generator.ledger.close()
     await generator.bus.close()
+    for http in generator.outgoing:
+        await http.aclose()
     await generator.easel.close()
     await generator.storage.close()
     await generator.catalog.close()

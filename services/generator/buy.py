@@ -76,18 +76,21 @@ class Errand:
         shown, spec = self._claim.purchase, self._claim.spec
         model = self._tools.registry.known(shown.model)
         place = orders.place_of(shown.ordinal, spec)
+        images = orders.images_of(shown.ordinal, spec, self._tools.registry)
         return edges.Known(
             purchase_id=shown.purchase_id,
             fence=self._claim.fence,
             model=model,
             terms=terms,
-            order=orders.order(model, spec, place, shown.purchase_id),
+            order=orders.order(model, spec, place, images, shown.purchase_id),
+            images=images,
             next=self._next,
+            ticket=self._claim.ticket,
         )
 
     def _next(self, other: bool) -> ledger_pb2.PlannedPurchase | None:  # noqa: FBT001
         """Plan a new attempt: with the next model that was not tried yet, or with the same."""
-        claim, model = self._claim, self._known.model
+        claim, model, images = self._claim, self._known.model, self._known.images
         if other:
             tried = {*claim.models_tried, model.key}
             untried = [key for key in claim.spec.fallback_models if key not in tried]
@@ -95,7 +98,7 @@ class Errand:
                 return None
             model = self._tools.registry.known(untried[0])
         shown = claim.purchase
-        return plan.planned(model, claim.spec, shown.ordinal, shown.reserved_usd_micros)
+        return plan.planned(model, claim.spec, shown.ordinal, images, shown.reserved_usd_micros)
 
     def _may_send(self) -> bool:
         now = asyncio.get_running_loop().time()

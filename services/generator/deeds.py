@@ -4,6 +4,7 @@ for. Nothing is decided here.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -78,11 +79,13 @@ class Deeds:
 
     async def follow(self, ticket: str) -> moves.Event:
         """Ask until it is drawn or has ended."""
+        self.known.ticket = ticket
         faults.point("follow.before")
         try:
             with telemetry.span("follow", provider=self.vendor.name):
                 async for seen in self.vendor.provider.follow(seam.Ticket(ticket)):
                     if isinstance(seen, seam.Drawn):
+                        self._count(seen)
                         self.known.drawn = seen
                         faults.point("follow.after")
                         return moves.Finished(len(seen.images))
@@ -91,6 +94,8 @@ class Deeds:
                     self._report(seen)
         except seam.Unclear as error:
             return moves.OutOfSight(str(error), error.retry_after or _RETRY_PROVIDER)
+        finally:
+            self.tools.live.over(self.known.purchase_id)
         raise RuntimeError(f"{self.vendor.name} stopped telling before the end")
 
     async def cancel(self, ticket: str) -> None:
@@ -123,10 +128,25 @@ class Deeds:
         """Ask the provider what became of the order."""
         return await reconcile.look_up(self.vendor.provider, self.known.order)
 
+    def _count(self, drawn: seam.Drawn) -> None:
+        """All that came is kept, however many were ordered; that it differs is told here."""
+        ordered, came = self.known.images, len(drawn.images)
+        if came != ordered:
+            log.warning("not as many images as were ordered", ordered=ordered, came=came)
+
     def _report(self, seen: seam.Working | seam.Preview) -> None:
-        if isinstance(seen, seam.Working):
-            known, job = self.known, self.claim.purchase.job
-            self.tools.live.progress(job, known.purchase_id, known.model.key, seen.fraction)
+        if not isinstance(seen, seam.Working):
+            return
+        shown, model = self.claim.purchase, self.known.model
+        if seen.fraction is not None:
+            self.tools.live.progress(shown.job, shown.purchase_id, model.key, seen.fraction)
+            return
+        sent = shown.send_time.ToMicroseconds() / 1e6 or time.time()
+        self.tools.live.guess(
+            *(shown.job, shown.purchase_id, model.key),
+            typical=model.typical,
+            elapsed=time.time() - sent,
+        )
 
     def _import(self, index: int) -> storage_service_pb2.ImportAssetRequest:
         request = storage_service_pb2.ImportAssetRequest(

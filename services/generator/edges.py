@@ -46,7 +46,9 @@ class Known:
     model: Model
     terms: Terms
     order: Order
+    images: int  # that were ordered
     next: Callable[[bool], ledger_pb2.PlannedPurchase | None]  # another model's, or the same's
+    ticket: str = ""
     drawn: Drawn | None = None
 
 
@@ -128,7 +130,7 @@ def _drawn(known: Known) -> edge_pb2.DrawnEdge:
     if drawn is None:
         raise ValueError("nothing is drawn")
     if drawn.cost is not None:
-        cost = cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_BILLED)
+        cost = cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_METERED)
     else:
         micros = known.model.price * len(drawn.images)
         cost = cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
@@ -145,6 +147,8 @@ def _keep(known: Known, index: int, asset: storage_service_pb2.Asset) -> edge_pb
         negative_prompt=str(inputs.pop("negative_prompt", "")),
         parameters=json_format.ParseDict(inputs, struct_pb2.Struct()),
     )
+    if known.model.provider == "replicate":
+        image.replicate_prediction_id = known.ticket
     if drawn and drawn.seed is not None:
         image.seed = drawn.seed
     elif isinstance(seed, int):
@@ -169,7 +173,7 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
         error=_status(step.reason, step.why, known),
     )
     if step.charged is True:
-        ended.cost.usd_micros = known.model.price
+        ended.cost.usd_micros = known.model.price * known.images
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):
         ended.next.CopyFrom(following)

@@ -15,6 +15,7 @@ def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> No
         if key not in everyone:
             raise words.invalid(f"parameters.{key[:80]}", "is for a model that is not asked")
     for model in everyone.values():
+        _prompt(spec, model)
         _shape(spec, model)
         _references(spec, model)
         _parameters(spec, model)
@@ -29,6 +30,12 @@ def has_shape(spec: job_pb2.JobSpec, model: Model) -> bool:
     return True
 
 
+def _prompt(spec: job_pb2.JobSpec, model: Model) -> None:
+    has, most = len(spec.prompt), model.longest_prompt
+    if has > most:
+        raise _lacks(model, "prompt", f"a prompt of {has} characters; it takes {most}")
+
+
 def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     if spec.HasField("aspect") and spec.aspect not in model.shapes:
         shapes = ", ".join(model.shapes)
@@ -36,17 +43,23 @@ def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     if not spec.HasField("size"):
         return
     width, height = spec.size.width, spec.size.height
-    if (width, height) in model.shapes.values():
+    if (width, height) in (*model.shapes.values(), *model.sizes):
         return
-    least, most = model.sides or (0, -1)
-    if not (least <= width <= most and least <= height <= most):
+    if not all(_is_side(pixels, model) for pixels in (width, height)):
         raise _lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
+
+
+def _is_side(pixels: int, model: Model) -> bool:
+    least, most = model.sides or (0, -1)
+    return least <= pixels <= most and pixels % model.step == 0
 
 
 def _sizes(model: Model) -> str:
     if model.sides:
-        return f"sides from {model.sides[0]} to {model.sides[1]} pixels"
-    return ", ".join(f"{width}x{height}" for width, height in model.shapes.values())
+        steps = f" in multiples of {model.step}" if model.step > 1 else ""
+        return f"sides from {model.sides[0]} to {model.sides[1]} pixels{steps}"
+    sizes = (*model.shapes.values(), *model.sizes)
+    return ", ".join(f"{width}x{height}" for width, height in sizes)
 
 
 def _references(spec: job_pb2.JobSpec, model: Model) -> None:

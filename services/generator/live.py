@@ -2,11 +2,14 @@
 Live progress: told to whoever watches, stored by nobody, lost where nobody listens.
 
 The newest of each purchase is told ten times a second at most, and less often where very
-many are under way, so that watching never costs more than drawing.
+many are under way, so that watching never costs more than drawing. Where a provider does
+not say how far it is, the model's usual time does, and is named an estimate.
 """
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,6 +18,10 @@ from imagestudio.type.v1 import job_event_pb2
 
 _INTERVAL = 0.1  # seconds between two of the same purchase
 _MOST = 400  # messages a second, of all purchases together
+_GUESS_INTERVAL = 0.4  # seconds between two estimates of the same purchase
+_MOST_GUESSES = 100  # a second, of all purchases together
+_AT_USUAL = 1.8  # how steep an estimate is: 0.83 when the usual time is over
+_NEARLY = 0.99  # no estimate says that it is done
 
 
 class _Seen(NamedTuple):
@@ -22,33 +29,79 @@ class _Seen(NamedTuple):
 
     job: str
     model: str
-    fraction: float | None
+    fraction: float
     at: int  # nanoseconds
+    estimated: bool = False
+
+
+class _Guess(NamedTuple):
+    """A purchase whose provider says nothing; *began* by our monotonic clock."""
+
+    job: str
+    model: str
+    typical: float
+    began: float
 
 
 @dataclass(slots=True)
 class Live:
-    """Publishes on `live.job.{job}`."""
+    """Publishes on `live.job.{job}`; *clock* counts seconds and never goes back."""
 
     bus: Bus
+    clock: Callable[[], float] = time.monotonic
     _newest: dict[str, _Seen] = field(default_factory=dict)
+    _guesses: dict[str, _Guess] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _teller: asyncio.Task[None] | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _guessing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def start(self) -> None:
         """Begin to tell."""
-        self._teller = asyncio.create_task(self._run())
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._guess_all())]
 
     async def close(self) -> None:
         """End."""
-        if self._teller:
-            self._teller.cancel()
-            await asyncio.gather(self._teller, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def progress(self, job: str, purchase_id: str, model: str, fraction: float | None) -> None:
+    def progress(self, job: str, purchase_id: str, model: str, fraction: float) -> None:
         """Tell how far a purchase is, 0 to 1; returns at once."""
-        self._newest[purchase_id] = _Seen(job, model, fraction, time.time_ns())
+        self._guesses.pop(purchase_id, None)
+        self._tell(purchase_id, _Seen(job, model, fraction, time.time_ns()))
+
+    def guess(
+        self, job: str, purchase_id: str, model: str, *, typical: float, elapsed: float
+    ) -> None:
+        """Estimate from now on how far one is that began *elapsed* seconds ago; returns at once."""
+        if purchase_id not in self._guesses:
+            began = self.clock() - max(0.0, elapsed)
+            self._guesses[purchase_id] = _Guess(job, model, typical, began)
+            self._estimate(purchase_id)
+            self._guessing.set()
+
+    def over(self, purchase_id: str) -> None:
+        """Tell no more of a purchase; returns at once."""
+        self._guesses.pop(purchase_id, None)
+
+    def _tell(self, purchase_id: str, seen: _Seen) -> None:
+        self._newest[purchase_id] = seen
         self._wake.set()
+
+    def _estimate(self, purchase_id: str) -> None:
+        job, model, typical, began = self._guesses[purchase_id]
+        share = 1 - math.exp(-_AT_USUAL * (self.clock() - began) / max(typical, 0.1))
+        seen = _Seen(job, model, min(share, _NEARLY), time.time_ns(), estimated=True)
+        self._tell(purchase_id, seen)
+
+    async def _guess_all(self) -> None:
+        while True:
+            if not self._guesses:
+                self._guessing.clear()
+            await self._guessing.wait()
+            await asyncio.sleep(max(_GUESS_INTERVAL, len(self._guesses) / _MOST_GUESSES))
+            for purchase_id in [*self._guesses]:
+                self._estimate(purchase_id)
 
     async def _run(self) -> None:
         while True:
@@ -62,9 +115,12 @@ class Live:
 
 
 def _event(purchase_id: str, seen: _Seen) -> job_event_pb2.JobEvent:
-    progress = job_event_pb2.JobEvent.Progress(purchase_id=purchase_id, model=seen.model)
-    if seen.fraction is not None:
-        progress.fraction = seen.fraction
+    progress = job_event_pb2.JobEvent.Progress(
+        purchase_id=purchase_id,
+        model=seen.model,
+        fraction=seen.fraction,
+        estimated=seen.estimated,
+    )
     event = job_event_pb2.JobEvent(job=seen.job, progress=progress)
     event.event_time.FromNanoseconds(seen.at)
     return event

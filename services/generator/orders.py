@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf import json_format
@@ -9,24 +10,26 @@ from google.protobuf.message import Message
 
 from imagestudio.type.v1 import job_pb2
 from services.generator import words
-from services.generator.models import Model
+from services.generator.models import Model, Registry
+from services.generator.models.entry import Size
 from services.generator.provider import Order
 
 
-def order(model: Model, spec: job_pb2.JobSpec, place: int, purchase_id: str) -> Order:
+def order(model: Model, spec: job_pb2.JobSpec, place: int, images: int, purchase_id: str) -> Order:
     """
-    Say what to buy from *model* for the call at *place*, from 0, among the model's own.
+    Say what to buy from *model* in one call: so many *images*, from the *place*-th on.
 
     Each call has a seed of its own: the job's and *place*, or one made of *purchase_id*.
     """
-    inputs: dict[str, object] = {"prompt": spec.prompt}
-    inputs["width"], inputs["height"] = size(model, spec)
+    inputs: dict[str, object] = {"prompt": spec.prompt, **_shape(model, size(model, spec))}
+    if model.wire.count:
+        inputs[model.wire.count] = images
     if model.seed:
         given = spec.seed + place if spec.HasField("seed") else None
         inputs["seed"] = _seed(purchase_id) if given is None else _wrapped(given)
     if model.negative_prompt and spec.negative_prompt:
         inputs["negative_prompt"] = spec.negative_prompt
-    inputs |= parameters(spec, model.key)
+    inputs |= parameters(spec, model.key) | dict(model.wire.fixed)
     return Order(
         purchase_id=purchase_id,
         slug=model.slug,
@@ -35,16 +38,37 @@ def order(model: Model, spec: job_pb2.JobSpec, place: int, purchase_id: str) -> 
     )
 
 
-def size(model: Model, spec: job_pb2.JobSpec) -> tuple[int, int]:
+def size(model: Model, spec: job_pb2.JobSpec) -> Size:
     """Width and height in pixels that *spec* asks of *model*."""
     if spec.HasField("size"):
         return spec.size.width, spec.size.height
     return model.size(spec.aspect)
 
 
+def _shape(model: Model, size: Size) -> dict[str, object]:
+    wire, (width, height), aspect = model.wire, size, model.aspect(size)
+    if wire.size:
+        return {wire.size: f"{width}x{height}"}
+    if wire.aspect and aspect:
+        return {wire.aspect: aspect}
+    return {"width": width, "height": height, **wire.custom}
+
+
 def parameters(spec: job_pb2.JobSpec, key: str) -> dict[str, Any]:
-    """The parameters that *spec* has for the model of *key*."""
-    return plainly(spec.parameters[key]) if key in spec.parameters else {}
+    """The parameters that *spec* has for the model of *key*, 4.0 as the 4 that was said."""
+    return _whole(plainly(spec.parameters[key])) if key in spec.parameters else {}
+
+
+def _whole(value: Any) -> Any:
+    """A Struct has floats alone, and a provider that asks for an integer may refuse them."""
+    match value:
+        case dict():
+            return {name: _whole(each) for name, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def plainly(message: Message) -> dict[str, Any]:
@@ -67,8 +91,20 @@ def hashed(value: object) -> str:
 
 
 def place_of(ordinal: int, spec: job_pb2.JobSpec) -> int:
-    """Which of its model's calls the job's call *ordinal* is: models in turn, `count` each."""
+    """Which of its model's images is the first of the call *ordinal*: `count` for each model."""
     return ordinal % spec.count
+
+
+def most_of(models: Iterable[Model]) -> int:
+    """How many images a call brings that each of *models* may be asked for: the least's most."""
+    return min(model.most_per_call for model in models)
+
+
+def images_of(ordinal: int, spec: job_pb2.JobSpec, registry: Registry) -> int:
+    """How many images the job's call *ordinal* brings, whichever of its models draws them."""
+    keys = (spec.models[ordinal // spec.count], *spec.fallback_models)
+    most = most_of(registry.known(key) for key in keys)
+    return min(most, spec.count - place_of(ordinal, spec))
 
 
 def _seed(purchase_id: str) -> int:

@@ -4,6 +4,7 @@ it may cost. No I/O; what cannot be planned is refused with a `Fault` that says 
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 from chassis.errors import Precondition
@@ -41,7 +42,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
     return Plan(
         spec=spec,
         original_prompt=asked.prompt,
-        purchases=list(_purchases(spec, models, spares)),
+        purchases=list(_purchases(spec, models, spares, registry)),
         warnings=[
             *_not_rewritten(asked, preset),
             *_not_shaped(spec, preset),
@@ -60,11 +61,11 @@ def request_fingerprint(asked: job_pb2.JobSpec) -> str:
 
 
 def planned(
-    model: Model, spec: job_pb2.JobSpec, ordinal: int, reserved: int
+    model: Model, spec: job_pb2.JobSpec, ordinal: int, images: int, reserved: int
 ) -> ledger_pb2.PlannedPurchase:
-    """One call of *model*, under a new id; *reserved* is in micro-USD."""
+    """One call of *model* for *images*, under a new id; *reserved* is in micro-USD."""
     purchase_id = identifiers.uuid7()
-    order = orders.order(model, spec, orders.place_of(ordinal, spec), purchase_id)
+    order = orders.order(model, spec, orders.place_of(ordinal, spec), images, purchase_id)
     return ledger_pb2.PlannedPurchase(
         purchase_id=purchase_id,
         provider=model.provider,
@@ -139,16 +140,17 @@ def _wished_shape(preset: preset_pb2.Preset) -> job_pb2.JobSpec:
 
 
 def _purchases(
-    spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]
+    spec: job_pb2.JobSpec, models: list[Model], spares: list[Model], registry: Registry
 ) -> Iterator[ledger_pb2.PlannedPurchase]:
     for number, model in enumerate(models):
-        for place in range(spec.count):
+        for place in range(0, spec.count, orders.most_of((model, *spares))):
             ordinal = number * spec.count + place
-            yield planned(model, spec, ordinal, dearest(model, spares))
+            images = orders.images_of(ordinal, spec, registry)
+            yield planned(model, spec, ordinal, images, images * dearest(model, spares))
 
 
 def dearest(model: Model, spares: list[Model]) -> int:
-    """The most that a call of *model* or of one of its *spares* costs, in micro-USD."""
+    """The most that an image of *model* or of one of its *spares* costs, in micro-USD."""
     return max(each.price for each in (model, *spares))
 
 
@@ -160,7 +162,7 @@ def _estimate(
         job_pb2.ModelEstimate(
             model=model.key,
             image_count=count,
-            purchase_count=count,
+            purchase_count=math.ceil(count / orders.most_of((model, *spares))),
             cost=_estimated(model.price * count),
         )
         for model in models

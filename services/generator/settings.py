@@ -1,11 +1,14 @@
 """What the generator is told by its environment."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from chassis.settings import (
     Secret,
     address,
     forbid_strangers,
+    host_of,
+    is_loopback,
     one_of,
     port,
     positive,
@@ -22,9 +25,44 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    """Parse seconds, from 0 to a day."""
+    value = float(text)
+    if not 0 <= value <= 86_400:
+        raise ValueError(f"{text!r} is not from 0 to 86400")
+    return value
+
+
+def _limit(text: str) -> int:
+    """Parse a whole number; 0 is no limit."""
+    return 0 if text == "0" else _whole(text)
+
+
+def _token(text: str) -> Secret:
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("it has characters that no token has")
+    return Secret(text)
+
+
+def _base(text: str) -> str:
+    """Parse where a provider is: its token goes there, so in the clear to this machine only."""
+    found = urlsplit(text)
+    if found.scheme != "https" and not (found.scheme == "http" and is_loopback(host_of(text))):
+        raise ValueError(f"{text!r} is no https URL, nor one of this machine")
+    if not found.hostname or found.query or found.fragment or found.username:
+        raise ValueError(f"{text!r} has more than a host, a port and a path")
+    _ = found.port  # raises where it is none
+    return text.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The generator's settings; *lame*, *drain* and *settle* are seconds of its end."""
+    """
+    The generator's settings.
+
+    *lame*, *drain* and *settle* are seconds of its end, *lookup_lag* those until a provider's
+    list must show what was bought. Without its token a provider is not there.
+    """
 
     host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("GENERATOR_PORT", port, default="7003")
@@ -37,6 +75,13 @@ class Settings:
     default_model: str = setting(
         "DEFAULT_MODEL", default="sketch", help="Name a model of ListModels."
     )
+    replicate_api_token: Secret = setting("REPLICATE_API_TOKEN", _token, default="")
+    replicate_base_url: str = setting(
+        "REPLICATE_BASE_URL", _base, default="https://api.replicate.com"
+    )
+    replicate_in_flight: int = setting("REPLICATE_MAX_IN_FLIGHT", _limit, default="0")
+    replicate_per_minute: int = setting("REPLICATE_MAX_PER_MINUTE", _limit, default="600")
+    lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     settle: float = setting("SETTLE_SECONDS", positive, default="4")

@@ -45,18 +45,20 @@ def _model(model: Model, registry: Registry, terms: dict[str, Terms]) -> model_p
         price_per_image=cost_pb2.Cost(usd_micros=model.price, basis=cost_pb2.COST_BASIS_ESTIMATED),
         state=model_pb2.MODEL_STATE_ACTIVE if ready else model_pb2.MODEL_STATE_DISABLED,
     )
+    shown.price_source, shown.price_date = model.price_source, model.price_date
     json_format.ParseDict(dict(model.parameters), shown.parameters_schema)
     shown.typical_time.FromMilliseconds(round(model.typical * 1000))
     return shown
 
 
 def _capabilities(model: Model, terms: Terms | None) -> model_pb2.ModelCapabilities:
-    sizes = [image_pb2.PixelSize(width=w, height=h) for w, h in model.shapes.values()]
+    drawn = (*model.shapes.values(), *model.sizes)
+    sizes = [image_pb2.PixelSize(width=width, height=height) for width, height in drawn]
     return model_pb2.ModelCapabilities(
         aspect_ratios=model.shapes,
         sizes=sizes,
         flexible_size=model.sides is not None,
-        max_images_per_purchase=1,
+        max_images_per_purchase=model.most_per_call,
         max_references=model.max_references,
         negative_prompt=model.negative_prompt,
         seed=model.seed,
@@ -64,4 +66,5 @@ def _capabilities(model: Model, terms: Terms | None) -> model_pb2.ModelCapabilit
         cancelable=bool(terms and (terms.cancelable or terms.interruptible)),
         resumable=bool(terms and terms.askable),
         media_types=model.media_types,
+        max_prompt_characters=model.longest_prompt,
     )

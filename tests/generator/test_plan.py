@@ -66,7 +66,7 @@ def test_each_call_has_a_place_a_seed_and_an_id_of_its_own():
     seeds = [
         orders.order(
             REGISTRY.known(each.model_key), found.spec, orders.place_of(each.ordinal, found.spec),
-            each.purchase_id,
+            1, each.purchase_id,
         ).inputs["seed"]
         for each in found.purchases
     ]  # fmt: skip
@@ -76,14 +76,14 @@ def test_each_call_has_a_place_a_seed_and_an_id_of_its_own():
 def test_without_a_seed_the_purchase_chooses_one_that_it_can_say_again():
     found = plan(spec(), None, REGISTRY)
     model, purchase_id = REGISTRY.known("sketch"), found.purchases[0].purchase_id
-    first, again = (orders.order(model, found.spec, 0, purchase_id) for _ in range(2))
+    first, again = (orders.order(model, found.spec, 0, 1, purchase_id) for _ in range(2))
     assert first.inputs["seed"] == again.inputs["seed"]
     assert 0 <= first.inputs["seed"] < 2**31
 
 
 def test_the_greatest_seed_does_not_overflow():
     found = plan(spec(seed=str(2**63 - 1), count=2), None, REGISTRY)
-    order = orders.order(REGISTRY.known("sketch"), found.spec, 1, "x")
+    order = orders.order(REGISTRY.known("sketch"), found.spec, 1, 1, "x")
     assert order.inputs["seed"] == -(2**63)
 
 

@@ -83,6 +83,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.purchase.provider, found.purchase.model = "sketch", self.model
         found.purchase.state = SENDING
         found.spec.prompt, found.spec.count = "a lighthouse", 1
+        found.spec.models.append("sketch")
         return found
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from chassis.errors import Missing, Precondition
-from services.generator.models.entry import Model
+from services.generator.models import files
+from services.generator.models.entry import Model, Wire
 from services.generator.models.sketch import MODELS as SKETCHES
 
-__all__ = ["EVERY", "Model", "Registry"]
+__all__ = ["EVERY", "KEYS", "Model", "Registry", "Wire"]
 
-EVERY = SKETCHES
+EVERY = (*SKETCHES, *files.models("replicate"))
+KEYS = {"replicate": "REPLICATE_API_TOKEN"}  # what to set for a provider's models
 
 
 class Registry:
@@ -45,8 +47,8 @@ class Registry:
         if not self.ready(model):
             raise Precondition(
                 "PROVIDER_NOT_CONFIGURED",
-                f"The model {key!r} needs credentials of {model.provider!r}; set them, or choose "
-                "another model.",
+                f"The model {key!r} needs credentials of {model.provider!r}: set "
+                f"{KEYS.get(model.provider, 'them')}, or choose another model.",
                 metadata={"provider": model.provider},
             )
         return model

@@ -4,33 +4,64 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+Size = tuple[int, int]  # width and height in pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """
+    A provider's words for what a request of ours says; empty where it has none.
+
+    *size* takes "WxH", and *aspect* takes "W:H" for a shape of the model's. What neither
+    says goes as width and height, and *custom* goes with them. *count* takes the number of
+    images. *fixed* goes with every order: what a request must not decide.
+    """
+
+    size: str = ""
+    aspect: str = ""
+    custom: Mapping[str, object] = field(default_factory=dict)
+    count: str = ""
+    fixed: Mapping[str, object] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """
     An entry of the registry.
 
-    *shapes* maps "W:H" to width and height in pixels; the first is the default. *sides* is
-    the least and the most of a side where any size is drawn. *price* is one image's in
-    micro-USD. *typical* and *time_limit* are seconds.
+    *shapes* maps "W:H" to a size; the first is the default. *sizes* are drawn beside the
+    shapes', and *sides* are the least and the most of a side, in multiples of *step*, where
+    any size is drawn. *price* is one image's in micro-USD. *typical* and *time_limit* are
+    seconds.
     """
 
     key: str
     display_name: str
     provider: str
     slug: str  # the provider's own word for it
-    shapes: Mapping[str, tuple[int, int]]
-    sides: tuple[int, int] | None = None
+    shapes: Mapping[str, Size]
+    sizes: tuple[Size, ...] = ()
+    sides: Size | None = None
+    step: int = 1
+    most_per_call: int = 1  # images
+    longest_prompt: int = 32_000  # characters
     max_references: int = 0
     negative_prompt: bool = False
     seed: bool = False
     previews: bool = False
     media_types: tuple[str, ...] = ("image/png",)
     parameters: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema
+    wire: Wire = Wire()
     price: int = 0
+    price_source: str = ""
+    price_date: str = ""
     typical: float = 1.0
     time_limit: float = 600.0
 
-    def size(self, aspect: str) -> tuple[int, int]:
+    def size(self, aspect: str) -> Size:
         """The size of an *aspect* that it has; of its default where it is empty."""
         return self.shapes[aspect] if aspect else next(iter(self.shapes.values()))
+
+    def aspect(self, size: Size) -> str:
+        """The aspect that comes out in *size*; empty for none."""
+        return next((aspect for aspect, each in self.shapes.items() if each == size), "")

@@ -73,6 +73,8 @@ class Model(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     RETIRE_TIME_FIELD_NUMBER: _builtins.int
     SUCCESSOR_FIELD_NUMBER: _builtins.int
+    PRICE_SOURCE_FIELD_NUMBER: _builtins.int
+    PRICE_DATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"models/{model}"; {model} is the key."""
     key: _builtins.str
@@ -85,6 +87,10 @@ class Model(_message.Message):
     """Whether it can be used now."""
     successor: _builtins.str
     """Key of the model to use in its place; empty for none."""
+    price_source: _builtins.str
+    """Where price_per_image was read, for people; empty for what is free."""
+    price_date: _builtins.str
+    """When it was read, or as much of the date as is known: "2026-10-07", "2026"."""
     @_builtins.property
     def capabilities(self) -> Global___ModelCapabilities:
         """What it can do."""
@@ -121,10 +127,12 @@ class Model(_message.Message):
         state: Global___ModelState.ValueType = ...,
         retire_time: _timestamp_pb2.Timestamp | None = ...,
         successor: _builtins.str = ...,
+        price_source: _builtins.str = ...,
+        price_date: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "parameters_schema", b"parameters_schema", "price_per_image", b"price_per_image", "retire_time", b"retire_time", "typical_time", b"typical_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "display_name", b"display_name", "key", b"key", "name", b"name", "parameters_schema", b"parameters_schema", "price_per_image", b"price_per_image", "provider", b"provider", "retire_time", b"retire_time", "state", b"state", "successor", b"successor", "typical_time", b"typical_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "display_name", b"display_name", "key", b"key", "name", b"name", "parameters_schema", b"parameters_schema", "price_date", b"price_date", "price_per_image", b"price_per_image", "price_source", b"price_source", "provider", b"provider", "retire_time", b"retire_time", "state", b"state", "successor", b"successor", "typical_time", b"typical_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -148,8 +156,9 @@ class ModelCapabilities(_message.Message):
     CANCELABLE_FIELD_NUMBER: _builtins.int
     RESUMABLE_FIELD_NUMBER: _builtins.int
     MEDIA_TYPES_FIELD_NUMBER: _builtins.int
+    MAX_PROMPT_CHARACTERS_FIELD_NUMBER: _builtins.int
     flexible_size: _builtins.bool
-    """Takes sizes that are not listed, within its parameters_schema."""
+    """Takes sizes that are not listed, too."""
     max_images_per_purchase: _builtins.int
     """Most images in one paid call. A larger count becomes several purchases."""
     max_references: _builtins.int
@@ -166,6 +175,8 @@ class ModelCapabilities(_message.Message):
     """Its provider can be asked what became of a purchase, so that a lost answer
     is looked up. Where false a lost answer is unclear.
     """
+    max_prompt_characters: _builtins.int
+    """Most characters of a prompt."""
     @_builtins.property
     def aspect_ratios(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ratios such as "16:9"."""
@@ -197,10 +208,11 @@ class ModelCapabilities(_message.Message):
         cancelable: _builtins.bool = ...,
         resumable: _builtins.bool = ...,
         media_types: _abc.Iterable[_builtins.str] | None = ...,
+        max_prompt_characters: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "cancelable", b"cancelable", "flexible_size", b"flexible_size", "max_images_per_purchase", b"max_images_per_purchase", "max_references", b"max_references", "media_types", b"media_types", "negative_prompt", b"negative_prompt", "previews", b"previews", "reference_roles", b"reference_roles", "resumable", b"resumable", "seed", b"seed", "sizes", b"sizes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect_ratios", b"aspect_ratios", "cancelable", b"cancelable", "flexible_size", b"flexible_size", "max_images_per_purchase", b"max_images_per_purchase", "max_prompt_characters", b"max_prompt_characters", "max_references", b"max_references", "media_types", b"media_types", "negative_prompt", b"negative_prompt", "previews", b"previews", "reference_roles", b"reference_roles", "resumable", b"resumable", "seed", b"seed", "sizes", b"sizes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

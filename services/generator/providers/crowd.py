@@ -1,0 +1,61 @@
+"""
+Looking at many predictions at once: above a number of them, one listing a moment tells of
+all that are still being drawn, in place of a look at each.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from services.generator.providers.predictions import Prediction, is_working
+
+_ALONE = 32  # so many are looked at one by one
+_PAGE = 100  # predictions
+_GATHER = 0.5  # seconds in which those come together that one listing serves
+_PER_PAGE = 0.1  # seconds more for each page that will have to be read
+
+Pages: TypeAlias = Callable[[], AsyncIterator[list[Prediction]]]
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Who is followed in this process, and the listing that is under way for them."""
+
+    _followed: set[str] = field(default_factory=set)
+    _wanted: set[str] = field(default_factory=set)
+    _gathering: asyncio.Task[dict[str, Prediction]] | None = None
+
+    @contextmanager
+    def with_one_more(self, reference: str) -> Iterator[None]:
+        """Count *reference* among the followed."""
+        self._followed.add(reference)
+        try:
+            yield
+        finally:
+            self._followed.discard(reference)
+
+    async def told_of(self, reference: str, pages: Pages) -> Prediction | None:
+        """What a listing that begins now tells of one that is still drawn; None: ask for it."""
+        if len(self._followed) <= _ALONE:
+            return None
+        self._wanted.add(reference)
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._list(pages))
+            self._gathering.add_done_callback(lambda done: done.cancelled() or done.exception())
+        found = (await asyncio.shield(self._gathering)).get(reference)
+        return found if found and is_working(found) else None
+
+    async def _list(self, pages: Pages) -> dict[str, Prediction]:
+        most = math.ceil(len(self._followed) / _PAGE) + 1
+        await asyncio.sleep(_GATHER + _PER_PAGE * most)
+        wanted, self._wanted, self._gathering = self._wanted, set(), None
+        found: dict[str, Prediction] = {}
+        async for page in pages():
+            found |= {str(each.get("id")): each for each in page}
+            most -= 1
+            if most == 0 or wanted <= found.keys():
+                break
+        return found

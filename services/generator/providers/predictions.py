@@ -1,0 +1,149 @@
+"""
+What Replicate tells of a prediction, in the words of the seam. Nothing here asks anybody.
+
+What it tells is not trusted to have a shape: every key may be absent, null or something
+else, and what cannot be read is Unclear.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias, TypeGuard
+from urllib.parse import parse_qs, urlsplit
+
+from services.generator import provider as seam
+
+Prediction: TypeAlias = Mapping[str, Any]
+Event: TypeAlias = seam.Working | seam.Drawn | seam.Ended
+
+_LINKS_LIVE = timedelta(hours=1)  # from the end; then input, output and files are removed
+_PERCENT = re.compile(r"(\d{1,3})%\|")  # tqdm in the logs is the only progress there is
+_SEED = re.compile(r"^\s*(?:using )?seed:\s*(\d{1,18})\b", re.IGNORECASE | re.MULTILINE)
+_CONTENT = re.compile(
+    r"nsfw|flagged as sensitive|\bE005\b|content (?:policy|moderation)|safety (?:filter|system)"
+    r"|prohibited content|moderated",
+    re.IGNORECASE,
+)
+_WORKING = ("starting", "processing")
+
+
+def is_working(found: Prediction) -> bool:
+    """Whether it is still being drawn."""
+    return found.get("status") in _WORKING
+
+
+def is_of_content(why: str) -> bool:
+    """Whether *why* is a refusal of what was asked for: it is text, and nothing else tells."""
+    return bool(_CONTENT.search(why))
+
+
+def event(found: Prediction, prices: Mapping[str, int]) -> Event:
+    """Where it stands; *prices* are an image's in micro-USD, by model."""
+    why, billed = str(found.get("error") or found.get("status")), _billed(found)
+    match found.get("status"):
+        case "starting" | "processing":
+            return seam.Working(_fraction(found))
+        case "succeeded" if found.get("data_removed") or not found.get("output"):
+            return seam.Ended(charged=True, reason="succeeded, and its output is gone")
+        case "succeeded":
+            return _drawn(found, billed, prices)
+        case "aborted" | "canceled" as stopped:  # before it started, or later and paid for
+            return seam.Ended(charged=stopped == "canceled", reason=why, stopped=True)
+        case "failed":
+            charged = True if billed else None
+            return seam.Ended(charged=charged, reason=why, content=is_of_content(why))
+    raise seam.Unclear(f"status {found.get('status')!r}")
+
+
+def belongs(found: Prediction, order: seam.Order) -> bool | None:
+    """
+    Whether it is what *order* bought; None where nobody can tell.
+
+    The purchase in its webhook's address decides. Without one the model and the inputs do;
+    the provider may have added inputs of its own, and after an hour it shows none.
+    """
+    if named := _purchase(found):
+        return named == order.purchase_id
+    model, told = found.get("model"), _part(found, "input")
+    if isinstance(model, str) and model != order.slug:
+        return False
+    if not model or not told or found.get("data_removed"):
+        return None
+    if any(name in told and told[name] != value for name, value in order.inputs.items()):
+        return False
+    return True if order.inputs.keys() <= told.keys() else None
+
+
+def time(found: Prediction, *names: str) -> datetime | None:
+    """The first of its times *names* that it tells."""
+    for name in names:
+        try:
+            moment = datetime.fromisoformat(found[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if moment.year < 9999:  # else what is added to it overflows
+            return moment.replace(tzinfo=moment.tzinfo or UTC)
+    return None
+
+
+def _fraction(found: Prediction) -> float | None:
+    percents = _PERCENT.findall(_logs(found))
+    return min(int(percents[-1]), 100) / 100 if percents else None
+
+
+def _drawn(found: Prediction, billed: int | None, prices: Mapping[str, int]) -> seam.Drawn:
+    links, price = _links(found), prices.get(str(found.get("model")))
+    version, seconds = found.get("version"), _part(found, "metrics").get("predict_time")
+    return seam.Drawn(
+        images=links,
+        seconds=float(seconds) if _is_number(seconds) else None,
+        cost=None if price is None else price * (len(links) if billed is None else billed),
+        version=version if isinstance(version, str) and version != "hidden" else "",
+        seed=_seed(found),
+    )
+
+
+def _links(found: Prediction) -> tuple[seam.Link, ...]:
+    output = found["output"]
+    urls = [output] if isinstance(output, str) else output
+    if not isinstance(urls, list) or not all(isinstance(url, str) and url for url in urls):
+        raise seam.Unclear(f"output {str(output)[:500]!r}")
+    end = time(found, "completed_at", "created_at")
+    return tuple(seam.Link(url, end and end + _LINKS_LIVE) for url in urls)
+
+
+def _billed(found: Prediction) -> int | None:
+    """The images that it says to charge for."""
+    count = _part(found, "metrics").get("image_count")
+    return int(count) if _is_number(count) else None
+
+
+def _seed(found: Prediction) -> int | None:
+    if said := _SEED.search(_logs(found)):
+        return int(said[1])
+    seed = _part(found, "input").get("seed")
+    fits = isinstance(seed, int) and not isinstance(seed, bool) and -(2**63) <= seed < 2**63
+    return seed if fits else None
+
+
+def _purchase(found: Prediction) -> str:
+    """The purchase that its webhook's address names; empty for none."""
+    try:
+        named: Iterable[str] = parse_qs(urlsplit(found["webhook"]).query)["purchase_id"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""
+    return next(iter(named))
+
+
+def _logs(found: Prediction) -> str:
+    logs = found.get("logs")
+    return logs if isinstance(logs, str) else ""
+
+
+def _part(found: Prediction, name: str) -> Mapping[str, Any]:
+    part = found.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9

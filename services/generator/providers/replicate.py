@@ -1,0 +1,268 @@
+"""
+Replicate: FLUX, Recraft, Ideogram and Seedream behind one predictions API.
+
+We speak HTTP rather than use their client: 1.0.7 has no timeout on a purchase, drops
+retry_after, and cannot read a prediction whose status is "aborted". Of their package we
+take the check of a webhook's signature, with the time window that it leaves off.
+"""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import chain, repeat
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+import httpx
+
+from chassis import logs
+from services.generator import provider as seam
+from services.generator.providers import predictions, transport
+from services.generator.providers.crowd import Crowd
+from services.generator.providers.predictions import Prediction
+
+Pause: TypeAlias = Callable[[str, float], Awaitable[None]]
+
+_REFUSALS = frozenset({400, 401, 402, 403, 404, 413, 422})
+_BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is free
+_AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
+_BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
+_RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
+_SLACK = timedelta(minutes=5)  # between our clock and theirs
+_MOST_PAGES = 200
+_WINDOW = 300  # seconds in which a webhook must come
+log = logs.get()
+
+
+async def _sleep(_reference: str, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicate:
+    """
+    Draws through Replicate's predictions API.
+
+    *http* must stand on `transport.client`. *usual* and *prices* are by the provider's word
+    for a model. *pause* is told whose next look it holds up; it may end early.
+    """
+
+    http: httpx.AsyncClient
+    hook: httpx.URL | None  # where webhooks come in; None: polling alone
+    usual: Mapping[str, float]  # seconds that a model usually takes
+    prices: Mapping[str, int] = field(default_factory=dict)  # micro-USD an image
+    pause: Pause = _sleep
+    _crowd: Crowd = field(default_factory=Crowd, repr=False)
+    _secrets: list[str] = field(default_factory=list, repr=False)  # the webhooks', once known
+    _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    async def buy(
+        self, order: seam.Order, _receipt: seam.ReceiptSink, _report: seam.Report, /
+    ) -> seam.Ticket:
+        body: dict[str, object] = {"input": dict(order.inputs)}
+        if self.hook:
+            hook = self.hook.copy_set_param("purchase_id", order.purchase_id)
+            body |= {"webhook": str(hook), "webhook_events_filter": ["logs", "completed"]}
+        path, stop = f"/v1/models/{order.slug}/predictions", f"{order.give_up_after}s"
+        asking = self.http.post(path, json=body, headers={"Cancel-After": stop})
+        answer = await transport.answer(asking, _BUY, never_sent=seam.Unavailable)
+        if answer.status_code == 429:
+            raise transport.error(seam.Unavailable, answer)
+        if answer.status_code in _REFUSALS:
+            raise _refusal(answer)
+        reference = transport.plainly(answer).get("id")
+        if answer.is_success and reference and isinstance(reference, str):
+            return seam.Ticket(reference)
+        raise transport.error(seam.Unclear, answer)  # 5xx, or bought and the answer is illegible
+
+    async def follow(
+        self, ticket: seam.Ticket, /
+    ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
+        delays: Iterator[float] | None = None
+        most: float | None = None
+        alone = True  # the first look, and one after a hint, wait for no listing
+        with self._crowd.with_one_more(ticket.reference):
+            while True:
+                found = await self._seen(ticket.reference, alone=alone)
+                event = predictions.event(found, self.prices)
+                if not isinstance(event, seam.Working):
+                    break
+                if event.fraction is not None:  # a second bar in the logs begins anew
+                    most = max(most or 0.0, event.fraction)
+                yield seam.Working(most)
+                usual = self.usual.get(str(found.get("model")), 2.0)
+                delays = delays or chain([usual], _RARER, repeat(5.0))
+                alone = await self._paused(ticket.reference, next(delays))
+        yield event
+
+    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+        found, unsure = [], 0
+        async for each in self._listed(_planned(order.purchase_id) - _SLACK):
+            match predictions.belongs(each, order):
+                case True:
+                    found.append(seam.Ticket(_reference(each)))
+                case None:
+                    unsure += 1
+        if unsure and not found:
+            raise seam.Unclear(f"{unsure} listed predictions show no more whose they are")
+        return found
+
+    async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
+        """Look at *ticket*; False where it is not *order*'s, or there is none."""
+        answer = await transport.answer(self.http.get(_path(ticket.reference)), _ASK)
+        if answer.status_code == 404:
+            return False
+        owned = predictions.belongs(_legible(answer), order)
+        if owned is None:
+            raise seam.Unclear(f"{ticket.reference} shows no more whose it is")
+        return owned
+
+    async def cancel(self, ticket: seam.Ticket, /) -> None:
+        asking = self.http.post(f"{_path(ticket.reference)}/cancel")
+        try:
+            answer = await transport.answer(asking, _ASK)
+            if not answer.is_success:
+                raise transport.error(seam.Unclear, answer)
+        except seam.ProviderError as error:
+            log.warning("not canceled at the provider", ticket=ticket.reference, error=str(error))
+
+    async def open_webhook(self, headers: Mapping[str, str], body: bytes, /) -> seam.Webhook:
+        if self.hook is None:
+            raise seam.Forged("no webhook was asked for")
+        secret = await self._secret()
+        try:
+            told = _verified(headers, body.decode(), secret)
+            return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(told))
+        except Exception as error:  # their check raises what it likes, and may name the secret
+            raise seam.Forged(f"not signed as it should be: {type(error).__name__}") from None
+
+    # -- looking
+
+    async def _paused(self, reference: str, seconds: float) -> bool:
+        """Wait until the next look; True where a hint cut the wait short."""
+        now = asyncio.get_running_loop().time
+        began = now()
+        await self.pause(reference, seconds)
+        return now() - began < 0.9 * seconds
+
+    async def _seen(self, reference: str, *, alone: bool) -> Prediction:
+        """Look; what may be gone at the next look does not end the follow."""
+        for wait in _AGAIN:
+            try:
+                return await self._look(reference, alone=alone)
+            except seam.Unclear as error:
+                if error.retry_after is not None:
+                    raise
+                log.info("looking again", ticket=reference, error=str(error))
+            await self.pause(reference, wait)
+        return await self._look(reference, alone=alone)
+
+    async def _look(self, reference: str, *, alone: bool) -> Prediction:
+        """Believe the shared listing where it is still drawn; the end is asked for itself."""
+        told = None
+        if not alone:
+            with contextlib.suppress(seam.Unclear):  # then its own look tells what is wrong
+                told = await self._crowd.told_of(reference, self._pages)
+        return told or await self._get(_path(reference))
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        return _legible(await transport.answer(self.http.get(path), _ASK))
+
+    async def _listed(self, since: datetime) -> AsyncIterator[Prediction]:
+        """All that was created after *since*, to the very end; Unclear short of that."""
+        async for page in self._pages(since):
+            for each in page:
+                yield each
+            ages = [predictions.time(each, "created_at") for each in page]
+            if page and all(age and age < since for age in ages):
+                return
+
+    async def _pages(self, since: datetime | None = None) -> AsyncIterator[list[Prediction]]:
+        """The list, newest first."""
+        path = "/v1/predictions"
+        if since:
+            path += f"?created_after={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        for _ in range(_MOST_PAGES):
+            told = await self._get(path)
+            page, following = told.get("results"), _next(told, self.http.base_url)
+            if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
+                raise seam.Unclear("a listing without results")
+            yield page
+            if following is None:
+                return
+            path = following
+        raise seam.Unclear(f"a listing of more than {_MOST_PAGES} pages")
+
+    async def _secret(self) -> str:
+        async with self._one_asks:
+            if not self._secrets:
+                key = (await self._get("/v1/webhooks/default/secret")).get("key")
+                if not key or not isinstance(key, str):
+                    raise seam.Unclear("no secret was told")
+                self._secrets.append(key)
+        return self._secrets[0]
+
+
+def can_check_webhooks() -> bool:
+    """Whether their package loads here: its models stand on pydantic.v1."""
+    try:
+        from replicate import webhook  # noqa: F401
+    except Exception:
+        return False
+    return True
+
+
+def _verified(headers: Mapping[str, str], body: str, secret: str) -> dict[str, Any]:
+    from replicate.webhook import Webhooks, WebhookSigningSecret
+
+    known = WebhookSigningSecret(key=secret)
+    Webhooks.validate(headers=dict(headers), body=body, secret=known, tolerance=_WINDOW)
+    found = json.loads(body)
+    return found if isinstance(found, dict) else {}
+
+
+def _legible(answer: httpx.Response) -> dict[str, Any]:
+    """What a good answer holds; else Unclear, with a wait where the next one will be no better."""
+    if answer.is_success and (found := transport.plainly(answer)):
+        return found
+    error = transport.error(seam.Unclear, answer)
+    if error.retry_after is None and answer.is_client_error:
+        error.retry_after = _BLIND
+    raise error
+
+
+def _refusal(answer: httpx.Response) -> seam.ProviderError:
+    error = transport.error(seam.Refused, answer)
+    return seam.ContentRefused(str(error)) if predictions.is_of_content(str(error)) else error
+
+
+def _reference(found: Prediction) -> str:
+    reference = found.get("id")
+    if not reference or not isinstance(reference, str):
+        raise seam.Unclear("a prediction without an id")
+    return reference
+
+
+def _path(reference: str) -> str:
+    return f"/v1/predictions/{quote(reference, safe='')}"
+
+
+def _planned(purchase_id: str) -> datetime:
+    """When a purchase was planned: its id, a UUIDv7, begins with the milliseconds."""
+    return datetime.fromtimestamp((uuid.UUID(purchase_id).int >> 80) / 1000, UTC)
+
+
+def _next(told: Mapping[str, Any], base: httpx.URL) -> str | None:
+    """The address of the next page; the token goes to nobody but Replicate."""
+    if "next" not in told:
+        raise seam.Unclear("a listing that does not say whether it goes on")
+    if told["next"] is None:
+        return None
+    found = base.join(str(told["next"]))
+    if (found.scheme, found.host, found.port) != (base.scheme, base.host, base.port):
+        raise seam.Unclear(f"a listing that goes on at {found.host}")
+    return str(found)

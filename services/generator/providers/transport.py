@@ -1,0 +1,74 @@
+"""
+HTTP to the companies that draw, and what its failures prove.
+
+httpx's own class proves nothing: httpx-aiohttp 0.2 reports a server that read the whole
+order and hung up as httpx.ConnectTimeout. Only the cause tells, and only on this transport.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from services.generator import provider as seam
+
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_CONNECT = 10.0  # seconds until a connection is had
+_CONNECTIONS = 128
+_KEPT = 15.0  # seconds an idle connection is kept: less than any server does
+_LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
+
+
+def client(base_url: str, headers: dict[str, str]) -> httpx.AsyncClient:
+    """A client that repeats and follows nothing; call it inside the running loop."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEPT),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers=headers,
+        transport=AiohttpTransport(client=session),
+        timeout=httpx.Timeout(None, connect=_CONNECT, pool=_CONNECT),
+    )
+
+
+async def answer(
+    asking: Awaitable[httpx.Response],
+    seconds: float,
+    *,
+    never_sent: type[seam.ProviderError] = seam.Unclear,
+) -> httpx.Response:
+    """
+    Wait for an answer, *seconds* in all; Unclear where none came.
+
+    Raises *never_sent* where it is proven that nothing left.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await asking
+    except Exception as error:  # whatever its class: aiohttp's own come through, too
+        if isinstance(error, httpx.PoolTimeout) or isinstance(error.__cause__, _NEVER_SENT):
+            raise never_sent(repr(error)) from error
+        raise seam.Unclear(repr(error)) from error
+
+
+def plainly(found: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer; empty where it holds none."""
+    try:
+        told = found.json()
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def error(kind: type[seam.ProviderError], found: httpx.Response) -> seam.ProviderError:
+    """What an answer says went wrong; the wait in its body goes before the header's."""
+    told = plainly(found)
+    wait = str(told.get("retry_after") or found.headers.get("retry-after"))
+    seconds = float(wait) if wait.isascii() and wait.replace(".", "", 1).isdecimal() else None
+    why = f"{found.status_code} {told.get('detail') or found.text[:500]}"
+    return kind(why[:2000], retry_after=seconds and min(seconds, _LONGEST_WAIT))

@@ -1,0 +1,179 @@
+"""Replicate is a provider like any other, on the shipped transport against the lab."""
+
+import asyncio
+import io
+import urllib.request
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from PIL import Image
+
+from services.generator import models, orders
+from services.generator import provider as seam
+from services.generator.identifiers import uuid7
+from services.generator.providers import transport
+from services.generator.providers.replicate import Replicate
+from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite
+from tests.lab.process import Lab, running_lab
+
+FIVE = [model for model in models.EVERY if model.provider == "replicate"]
+SCHNELL = next(model for model in FIVE if model.key == "flux-schnell")
+HOOK = httpx.URL("http://127.0.0.1:9/webhooks/replicate")  # nobody listens: a hint is lost
+
+
+class ReplicateShop:
+    def __init__(self, lab: Lab, http: httpx.AsyncClient, hook: httpx.URL | None = None) -> None:
+        self.lab, self.pauses = lab, 0
+        self.provider = Replicate(
+            http=http, hook=hook, pause=self.pause,
+            usual={model.slug: model.typical for model in FIVE},
+            prices={model.slug: model.price for model in FIVE},
+        )  # fmt: skip
+
+    async def pause(self, _reference: str, seconds: float) -> None:
+        """The lab's time passes, and ours does not."""
+        self.pauses += 1
+        await asyncio.to_thread(self.lab.advance, seconds)
+
+    def order(self, purchase_id: str, model=SCHNELL, images=1, prompt=PROMPT) -> seam.Order:
+        spec = orders.job_pb2.JobSpec(prompt=prompt, models=[model.key], count=images)
+        return orders.order(model, spec, 0, images, purchase_id)
+
+    async def buy(self, order: seam.Order, report: seam.Report = lambda _s: None) -> seam.Ticket:
+        return await self.provider.buy(order, None, report)
+
+    async def told(self, ticket: seam.Ticket) -> seam.Working | seam.Drawn | seam.Ended:
+        return [seen async for seen in self.provider.follow(ticket)][-1]
+
+    def bytes_of(self, _purchase_id: str, image: seam.Inline | seam.Link) -> bytes:
+        assert isinstance(image, seam.Link)
+        with urllib.request.urlopen(image.url, timeout=30) as answer:
+            return answer.read()
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with running_lab() as found:
+        yield found
+
+
+@pytest.fixture
+async def http(lab):
+    lab.reset()
+    async with transport.client(f"{lab.url}/replicate", {"Authorization": "Bearer r8_x"}) as found:
+        yield found
+
+
+@pytest.fixture
+def shop(lab, http):
+    return ReplicateShop(lab, http, HOOK)
+
+
+@pytest.fixture
+def hookless(lab, http):
+    """As where PUBLIC_URL is not https: a purchase is known by its inputs alone."""
+    return ReplicateShop(lab, http)
+
+
+class TestReplicate(ProviderSuite):
+    @pytest.mark.parametrize("model", FIVE, ids=lambda model: model.key)
+    async def test_each_model_draws_and_costs_what_the_lab_charges(self, shop, model):
+        images = model.most_per_call
+        ticket = await shop.buy(shop.order(uuid7(), model, images))
+        drawn = await shop.told(ticket)
+        (charge,) = shop.lab.ledger()
+        assert (charge["ticket"], charge["images"]) == (ticket.reference, images)
+        assert drawn.cost == round(charge["usd"] * 1e6) == images * model.price
+        assert len(drawn.images) == images
+        assert all(link.expires_at > datetime.now(UTC) for link in drawn.images)
+
+    @pytest.mark.parametrize("model", FIVE, ids=lambda model: model.key)
+    async def test_a_picture_has_the_size_that_the_model_tells(self, shop, model):
+        ticket = await shop.buy(shop.order(uuid7(), model))
+        drawn = await shop.told(ticket)
+        picture = await asyncio.to_thread(shop.bytes_of, "", drawn.images[0])
+        assert Image.open(io.BytesIO(picture)).size == model.size("")
+
+    async def test_a_slow_one_is_followed_with_its_own_progress(self, shop, lab):
+        lab.pace(20.0)
+        ticket = await shop.buy(shop.order(uuid7()))
+        *working, drawn = [seen async for seen in shop.provider.follow(ticket)]
+        fractions = [seen.fraction for seen in working if seen.fraction is not None]
+        assert isinstance(drawn, seam.Drawn)
+        assert fractions == sorted(fractions)
+        assert fractions
+
+    async def test_canceled_before_its_end_it_is_stopped_and_charged(self, shop, lab):
+        lab.pace(60.0)
+        ticket = await shop.buy(shop.order(uuid7()))
+        await shop.pause("", 1.0)
+        await shop.provider.cancel(ticket)
+        ended = await shop.told(ticket)
+        assert (ended.stopped, ended.charged) == (True, bool(lab.ledger()))
+
+    async def test_what_takes_too_long_stops_by_itself(self, shop, lab):
+        lab.pace(1000.0)
+        ticket = await shop.buy(shop.order(uuid7()))
+        ended = await shop.told(ticket)
+        assert (ended.stopped, ended.charged) == (True, True)
+
+    async def test_a_refusal_of_the_content_is_told_from_a_failure(self, shop, lab):
+        for prompt, content in (("refuse-me", True), ("fail-me", False)):
+            ended = await shop.told(await shop.buy(shop.order(uuid7(), prompt=prompt)))
+            assert (ended.content, ended.charged, ended.stopped) == (content, None, False)
+
+    async def test_after_an_hour_the_pictures_are_gone_and_were_paid_for(self, shop, lab):
+        ticket = await shop.buy(shop.order(uuid7()))
+        await shop.told(ticket)
+        lab.advance(3601)
+        assert await shop.told(ticket) == seam.Ended(
+            charged=True, reason="succeeded, and its output is gone"
+        )
+
+    @pytest.mark.parametrize("hook", [HOOK, None], ids=["by its hook", "by its inputs"])
+    async def test_one_whose_answer_was_lost_is_found_among_many(self, hook, http, lab):
+        shop = ReplicateShop(lab, http, hook)
+        lab.vendor("replicate", fills_in_defaults=True)
+        for _ in range(105):
+            await shop.buy(shop.order(uuid7()))
+        order = shop.order(uuid7())
+        lab.faults([{"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}])
+        with pytest.raises(seam.Unclear):
+            await shop.buy(order)
+        for _ in range(105):
+            await shop.buy(shop.order(uuid7()))
+        (found,) = await shop.provider.look_up(order)
+        assert await shop.provider.recognize(order, found)
+        drawn = await shop.told(found)
+        assert isinstance(drawn, seam.Drawn)
+        assert len(lab.ledger()) == 211
+
+    async def test_without_a_hook_what_is_blanked_cannot_be_excluded(self, hookless, lab):
+        order = hookless.order(uuid7())
+        await hookless.told(await hookless.buy(hookless.order(uuid7())))
+        assert await hookless.provider.look_up(order) == []
+        lab.advance(3601)
+        with pytest.raises(seam.Unclear):
+            await hookless.provider.look_up(order)
+
+    @pytest.mark.parametrize(
+        ("kind", "expected"),
+        [
+            ("drop_before", seam.Unclear), ("drop_after", seam.Unclear),
+            ("status:500", seam.Unclear), ("status:503", seam.Unclear),
+            ("status:429", seam.Unavailable), ("status:402", seam.Refused),
+            ("truncate", seam.Unclear), ("html", seam.Unclear),
+        ],
+    )  # fmt: skip
+    async def test_a_bad_answer_to_an_order_is_never_tried_again(self, shop, lab, kind, expected):
+        lab.faults([{"vendor": "replicate", "where": "create", "kind": kind, "times": 1}])
+        with pytest.raises(expected):
+            await shop.buy(shop.order(uuid7()))
+        assert lab.requests()["replicate"]["create"] == 1
+
+    @pytest.mark.parametrize("kind", ["drop_before", "status:500", "truncate", "html"])
+    async def test_a_bad_answer_to_a_look_ends_nothing(self, shop, lab, kind):
+        ticket = await shop.buy(shop.order(uuid7()))
+        lab.faults([{"vendor": "replicate", "where": "get", "kind": kind, "times": 2}])
+        assert isinstance(await shop.told(ticket), seam.Drawn)

@@ -1,0 +1,42 @@
+"""A wire that answers by a script, and Replicate on it."""
+
+import httpx
+
+from services.generator.provider import Order
+from services.generator.providers.replicate import Replicate
+
+SLUG = "black-forest-labs/flux-schnell"
+ID = "01890000-0000-7000-8000-000000000001"  # of 28 June 2023, 03:15:47 UTC
+INPUTS = {"prompt": "a lighthouse", "seed": 7}
+ORDER = Order(purchase_id=ID, slug=SLUG, inputs=INPUTS, give_up_after=300)
+
+
+class Script(httpx.AsyncBaseTransport):
+    """Answers each request with the next line, and remembers what was asked."""
+
+    def __init__(self, *lines: httpx.Response | Exception) -> None:
+        self.lines, self.asked, self.pauses = list(lines), [], []
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        self.asked.append(f"{request.method} {request.url.path}")
+        line = self.lines.pop(0)
+        if isinstance(line, Exception):
+            raise line
+        return line
+
+    async def pause(self, reference: str, seconds: float) -> None:
+        self.pauses.append((reference, seconds))
+
+
+def replicate(transport: httpx.AsyncBaseTransport, **extra) -> Replicate:
+    http = httpx.AsyncClient(transport=transport, base_url=extra.pop("url", "https://r.test"))
+    if isinstance(transport, Script):
+        extra.setdefault("pause", transport.pause)
+    settings = {"hook": None, "usual": {SLUG: 8.0}, "prices": {SLUG: 3_000}} | extra
+    return Replicate(http=http, **settings)
+
+
+def says(code: int = 200, **body: object) -> httpx.Response:
+    return httpx.Response(code, json=body)

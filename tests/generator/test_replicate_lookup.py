@@ -1,0 +1,182 @@
+"""Whether Replicate took an order whose answer was lost: never "no" on a guess."""
+
+import httpx
+import pytest
+
+from services.generator.provider import Ticket, Unclear
+from services.generator.providers import replicate as adapter
+from tests.generator.scripted_wire import ID, INPUTS, ORDER, SLUG, Script, replicate, says
+
+OTHER = ID.replace("1", "2")
+
+
+def hooked(purchase_id):
+    return {"webhook": f"https://s.test/webhooks/replicate?purchase_id={purchase_id}"}
+
+
+def listed(reference="p1", **changed):
+    found = {"id": reference, "model": SLUG, "input": dict(INPUTS), "status": "succeeded",
+             "created_at": "2026-11-22T07:00:00Z"}  # fmt: skip
+    return found | changed
+
+
+def page(*found, next=None):  # noqa: A002
+    return says(results=list(found), next=next, previous=None)
+
+
+async def looked_up(*answers):
+    script = Script(*answers)
+    return await replicate(script).look_up(ORDER), script
+
+
+async def test_it_asks_for_all_since_a_while_before_it_was_planned():
+    found, script = await looked_up(page())
+    assert found == []
+    assert str(script.requests[0].url) == (
+        "https://r.test/v1/predictions?created_after=2023-06-28T03:10:47Z"
+    )
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        listed(**hooked(ID)),
+        listed(**hooked(ID), input={}, data_removed=True),  # the hook says it still
+        listed(**hooked(ID), model="who/else"),
+        listed(),
+        listed(input=INPUTS | {"output_quality": 80}),  # what the provider filled in
+        listed(input=INPUTS | {"seed": 7.0}),
+        listed(webhook="https://elsewhere.test/hook"),
+        listed(webhook=7),
+    ],
+    ids=repr,
+)
+async def test_what_was_bought_is_found(one):
+    found, _ = await looked_up(page(listed("p0", input=INPUTS | {"seed": 8}), one))
+    assert found == [Ticket("p1")]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        listed(**hooked(OTHER)),  # the same picture, another's purchase
+        listed(**hooked(OTHER), input={}, data_removed=True),
+        listed(model="who/else"),
+        listed(model="who/else", input={}, data_removed=True),
+        listed(input=INPUTS | {"seed": 8}),
+        listed(input=INPUTS | {"prompt": "a harbour"}),
+    ],
+    ids=repr,
+)
+async def test_what_is_anothers_is_not_taken(one):
+    found, _ = await looked_up(page(one))
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        listed(input={}, data_removed=True),
+        listed(input={}),
+        listed(input=None),
+        listed(data_removed=True),
+        listed(model=None),
+        listed(input={"prompt": INPUTS["prompt"]}),  # where is the seed?
+    ],
+    ids=repr,
+)
+async def test_what_cannot_be_excluded_is_unclear_and_never_absent(one):
+    with pytest.raises(Unclear):
+        await looked_up(page(one))
+
+
+async def test_what_is_found_counts_whatever_else_cannot_be_told():
+    found, _ = await looked_up(page(listed("p0", input={}, data_removed=True), listed()))
+    assert found == [Ticket("p1")]
+
+
+async def test_all_that_match_are_told():
+    found, _ = await looked_up(page(listed("p2"), listed("p1", **hooked(ID))))
+    assert found == [Ticket("p2"), Ticket("p1")]
+
+
+async def test_every_page_is_read():
+    more = "https://r.test/v1/predictions?cursor=c1"
+    found, script = await looked_up(
+        page(listed("p3", **hooked(OTHER)), next=more), page(listed("p1", **hooked(ID)))
+    )
+    assert found == [Ticket("p1")]
+    assert str(script.requests[1].url) == more
+
+
+async def test_a_page_that_is_older_than_the_order_is_the_last_to_be_read():
+    old = listed("p0", input={}, data_removed=True, created_at="2023-06-28T03:00:00Z")
+    young = old | {"id": "p1", "model": "who/else", "created_at": "2026-11-22T07:00:00Z"}
+    with pytest.raises(Unclear):  # its own page still counts
+        await looked_up(page(young, old, next="https://r.test/2"), page(old, next=None))
+    _, script = await looked_up(
+        page(old | {"model": "who/else"}, next="https://r.test/v1/predictions?cursor=2")
+    )
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [says(500)],
+        [says(429, retry_after=3)],
+        [httpx.ReadError("cut")],
+        [httpx.ConnectError("refused")],
+        [says(results=[])],  # does it go on?
+        [says(next=None)],
+        [says(results=["p1"], next=None)],
+        [page(next="https://r.test/2"), says(502)],
+        [httpx.Response(200, text="<html>")],
+        [page(listed(None, **hooked(ID)))],
+    ],
+    ids=repr,
+)
+async def test_a_listing_that_is_not_whole_is_unclear(answers):
+    script = Script(*answers)
+    with pytest.raises(Unclear):
+        await replicate(script).look_up(ORDER)
+    assert not script.lines
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://elsewhere.test/x", "http://r.test/x", "https://r.test:444/x"]
+)
+async def test_the_token_follows_no_page_to_another_place(elsewhere):
+    script = Script(page(next=elsewhere), page())
+    with pytest.raises(Unclear):
+        await replicate(script).look_up(ORDER)
+    assert len(script.asked) == 1
+
+
+async def test_a_listing_without_an_end_is_unclear(monkeypatch):
+    monkeypatch.setattr(adapter, "_MOST_PAGES", 3)
+    again = "https://r.test/v1/predictions?cursor=same"
+    with pytest.raises(Unclear):
+        await looked_up(*[page(next=again) for _ in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (says(**listed(**hooked(ID))), True),
+        (says(**listed(**hooked(OTHER))), False),
+        (says(**listed()), True),
+        (says(404), False),
+    ],
+    ids=repr,
+)
+async def test_a_ticket_is_recognized_by_what_replicate_says_of_it(answer, expected):
+    assert await replicate(Script(answer)).recognize(ORDER, Ticket("p1")) is expected
+
+
+@pytest.mark.parametrize(
+    "answer", [says(500), says(**listed(input={}, data_removed=True)), says(401)], ids=repr
+)
+async def test_a_ticket_that_tells_nothing_is_unclear(answer):
+    with pytest.raises(Unclear):
+        await replicate(Script(answer)).recognize(ORDER, Ticket("p1"))

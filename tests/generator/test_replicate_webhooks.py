@@ -1,0 +1,121 @@
+"""Webhooks of Replicate: only what it signed, just now, is believed to be its."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import time
+
+import httpx
+import pytest
+
+from services.generator.provider import Forged, Unclear, Webhook
+from tests.generator.scripted_wire import Script, replicate, says
+
+KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+HOOK = httpx.URL("https://studio.test/webhooks/replicate")
+BODY = json.dumps({"id": "p1", "status": "succeeded", "input": {"prompt": "🌊"}}).encode()
+needs_package = pytest.mark.skipif(
+    sys.version_info >= (3, 14), reason="the package that checks signatures does not load here"
+)
+
+
+def signed(body=BODY, at=None, key=KEY, **changed):
+    """The headers of a webhook; *changed* replaces, or with None removes, one of them."""
+    stamp = str(int(time.time() if at is None else at))
+    secret = base64.b64decode(key.removeprefix("whsec_"))
+    text = b".".join([b"msg_1", stamp.encode(), body])
+    signature = base64.b64encode(hmac.new(secret, text, hashlib.sha256).digest()).decode()
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": stamp,
+               "webhook-signature": f"v1,{signature}"}  # fmt: skip
+    headers |= {name.replace("_", "-"): value for name, value in changed.items()}
+    return {name: value for name, value in headers.items() if value is not None}
+
+
+@pytest.fixture
+def script():
+    return Script(says(key=KEY))
+
+
+@pytest.fixture
+def provider(script):
+    return replicate(script, hook=HOOK)
+
+
+@needs_package
+async def test_what_was_signed_just_now_is_opened_and_the_secret_asked_for_once(provider, script):
+    opened = await asyncio.gather(*(provider.open_webhook(signed(), BODY) for _ in range(5)))
+    assert opened == [Webhook(webhook_id="msg_1", reference="p1")] * 5
+    assert script.asked == ["GET /v1/webhooks/default/secret"]
+    assert KEY not in repr(provider)
+
+
+@needs_package
+async def test_one_of_several_signatures_is_enough(provider):
+    several = signed()
+    several["webhook-signature"] = f"v1,AAAA {several['webhook-signature']}"
+    assert (await provider.open_webhook(several, BODY)).reference == "p1"
+
+
+@needs_package
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (signed(), BODY + b" "),
+        (signed(), BODY.replace(b"p1", b"p2")),
+        (signed(), b""),
+        (signed(b"\xff"), b"\xff"),
+        (signed(b"{"), b"{"),
+        (signed(b"[]"), b"[]"),
+        (signed(b'{"id": 7}'), b'{"id": 7}'),
+        (signed(b'{"id": ""}'), b'{"id": ""}'),
+        (signed(at=time.time() - 400), BODY),
+        (signed(at=time.time() + 400), BODY),
+        (signed(at=0), BODY),
+        (signed(key="whsec_" + "A" * 32), BODY),
+        (signed(webhook_id="msg_2"), BODY),
+        (signed(webhook_id=None), BODY),
+        (signed(webhook_timestamp=None), BODY),
+        (signed(webhook_timestamp="soon"), BODY),
+        (signed(webhook_timestamp="9" * 5000), BODY),
+        (signed(webhook_signature=None), BODY),
+        (signed(webhook_signature=""), BODY),
+        (signed(webhook_signature="v1"), BODY),
+        (signed(webhook_signature="v1,é"), BODY),
+        (signed(webhook_signature="v1,="), BODY),
+        ({}, BODY),
+    ],
+)
+async def test_what_it_did_not_sign_just_now_is_forged(provider, headers, body):
+    with pytest.raises(Forged):
+        await provider.open_webhook(headers, body)
+
+
+@needs_package
+async def test_a_key_of_another_form_is_in_no_word_of_the_error():
+    provider = replicate(Script(says(key="whsec_not_of_this_form")), hook=HOOK)
+    with pytest.raises(Forged) as refused:
+        await provider.open_webhook(signed(), BODY)
+    assert "not_of_this_form" not in repr(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@needs_package
+@pytest.mark.parametrize(
+    "answer", [says(500), says(401), says(key=""), says(key=7), httpx.ReadError("cut")], ids=repr
+)
+async def test_without_the_secret_nobody_can_tell_and_it_is_asked_for_again(answer):
+    script = Script(answer, says(key=KEY))
+    provider = replicate(script, hook=HOOK)
+    with pytest.raises(Unclear):
+        await provider.open_webhook(signed(), BODY)
+    assert (await provider.open_webhook(signed(), BODY)).reference == "p1"
+
+
+async def test_who_asked_for_no_webhooks_takes_none():
+    script = Script()
+    with pytest.raises(Forged):
+        await replicate(script).open_webhook(signed(), BODY)
+    assert script.asked == []

@@ -1,0 +1,101 @@
+"""What the environment makes of the generator: who is bought from, and where webhooks go."""
+
+import pytest
+
+from chassis.settings import SettingsError, read
+from services.generator import compose
+from services.generator.provider import CanBeAsked, CanCancel, Provider, SendsWebhooks
+from services.generator.settings import Settings
+
+TOKEN = "r8_a_token_of_the_tests"
+PLAIN = {"SERVICE_SECRET": "a secret of the tests"}
+PUBLIC = {"PUBLIC_URL": "https://studio.test", "AUTH": "keys"}
+LAB = {"REPLICATE_BASE_URL": "http://127.0.0.1:7900/replicate"}
+
+
+def settings(**environment) -> Settings:
+    return read(Settings, PLAIN | environment)
+
+
+async def vendor(**environment):
+    outgoing = []
+    made = compose._replicate(settings(REPLICATE_API_TOKEN=TOKEN, **environment), outgoing)
+    for http in outgoing:
+        await http.aclose()
+    return made
+
+
+def test_without_a_token_nobody_but_sketch_is_there():
+    registry = compose.registry(settings())
+    assert {model.provider for model in registry if registry.ready(model)} == {"sketch"}
+    assert registry.default == "sketch"
+
+
+def test_a_token_lights_its_models_up_and_leaves_the_default_free():
+    registry = compose.registry(settings(REPLICATE_API_TOKEN=TOKEN))
+    assert registry.usable("flux-schnell").price == 3_000
+    assert registry.default == "sketch"
+
+
+def test_a_default_that_cannot_be_bought_ends_the_start():
+    with pytest.raises(SettingsError, match="REPLICATE_API_TOKEN"):
+        compose.registry(settings(DEFAULT_MODEL="flux-schnell"))
+    with pytest.raises(SettingsError, match="There are sketch"):
+        compose.registry(settings(DEFAULT_MODEL="nobody"))
+    chosen = settings(DEFAULT_MODEL="flux-schnell", REPLICATE_API_TOKEN=TOKEN)
+    assert compose.registry(chosen).default == "flux-schnell"
+
+
+async def test_replicate_is_all_that_a_provider_may_be():
+    made = await vendor(LOOKUP_LAG="7", REPLICATE_MAX_IN_FLIGHT="3")
+    provider: Provider = made.provider
+    assert isinstance(provider, CanBeAsked)
+    assert isinstance(provider, CanCancel)
+    assert isinstance(provider, SendsWebhooks)
+    assert (made.terms.askable, made.terms.lag, made.terms.cancelable) == (True, 7.0, True)
+    assert (await vendor(LOOKUP_LAG="0")).terms.lag == 0
+    assert (made.most_in_flight, made.most_per_minute, made.time_limit) == (3, 600, 600.0)
+
+
+async def test_the_token_is_sent_and_never_shown():
+    made = await vendor()
+    assert made.provider.http.headers["authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in f"{made!r} {settings(REPLICATE_API_TOKEN=TOKEN)!r}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "hook"),
+    [
+        ({}, None),  # people reach us on this machine alone, and so would Replicate
+        (PUBLIC, "https://studio.test/webhooks/replicate"),
+        (LAB, "http://127.0.0.1:8080/webhooks/replicate"),
+    ],
+)
+async def test_a_webhook_is_asked_for_where_it_can_come_in(environment, hook):
+    found = (await vendor(**environment)).provider.hook
+    usable = compose.can_check_webhooks()
+    assert str(found) == str(hook if usable else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REPLICATE_BASE_URL", "http://api.replicate.com"),  # the token in the clear
+        ("REPLICATE_BASE_URL", "ftp://127.0.0.1"),
+        ("REPLICATE_BASE_URL", "https://"),
+        ("REPLICATE_BASE_URL", "https://r8_x@api.replicate.com"),
+        ("REPLICATE_BASE_URL", "https://api.replicate.com/?a=b"),
+        ("REPLICATE_BASE_URL", "https://api.replicate.com:x"),
+        ("REPLICATE_API_TOKEN", "r8_a b"),
+        ("REPLICATE_API_TOKEN", "r8_a\nb"),
+        ("REPLICATE_MAX_IN_FLIGHT", "-1"),
+        ("REPLICATE_MAX_PER_MINUTE", "many"),
+        ("LOOKUP_LAG", "-1"),
+        ("LOOKUP_LAG", "nan"),
+    ],
+)
+def test_a_malformed_setting_is_named_and_a_token_is_not_repeated(name, value):
+    with pytest.raises(SettingsError) as failure:
+        settings(**{name: value})
+    assert name in str(failure.value)
+    assert "r8_a" not in str(failure.value)

@@ -1,0 +1,106 @@
+"""The shipped transport against real sockets: what proves that nothing was sent."""
+
+import asyncio
+import socket
+import struct
+
+import pytest
+
+from services.generator.provider import Order, ProviderError, Unavailable, Unclear
+from services.generator.providers import transport
+from services.generator.providers.replicate import Replicate
+from tests.generator.scripted_wire import ID, SLUG
+
+WORDS = {"prompt": "a lighthouse " * 50_000}  # long enough to hang up in the middle
+ORDER = Order(purchase_id=ID, slug=SLUG, inputs=WORDS, give_up_after=300)
+
+
+def provider(http):
+    return Replicate(http=http, hook=None, usual={})
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
+@pytest.mark.parametrize("share", [None, 0, 0.5, 1])  # of the body, read before hanging up
+async def test_only_a_connection_never_made_proves_that_nothing_was_bought(share, reset):
+    asked = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        length = int(asked[-1].lower().split(b"content-length: ")[1].split()[0])
+        await reader.readexactly(int(length * share))
+        if reset:
+            now = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        if share is None:
+            server.close()  # refuses
+        async with transport.client(url, {}) as http:
+            with pytest.raises(ProviderError) as failure:
+                await provider(http).buy(ORDER, None, None)
+
+    assert type(failure.value) is (Unavailable if share is None else Unclear)
+    assert len(asked) == (0 if share is None else 1)
+
+
+async def test_a_connection_that_is_never_made_in_time_proves_it_too(monkeypatch):
+    monkeypatch.setattr(transport, "_CONNECT", 0.05)
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        crowd = [socket.socket() for _ in range(4)]
+        for each in crowd:  # they fill the queue of those who wait to be let in
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        async with transport.client(url, {}) as http:
+            with pytest.raises(Unavailable):
+                await provider(http).buy(ORDER, None, None)
+        for each in crowd:
+            each.close()
+
+
+async def test_a_kept_connection_that_dies_under_the_order_is_unclear_and_never_tried_again():
+    """The server answers once, keeps the connection, and hangs up on what comes next."""
+    orders = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                break
+            orders.append(head.split()[0])
+            if orders[-1] == b"POST":
+                break
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with transport.client(url, {}) as http:
+            await http.get("/")
+            with pytest.raises(Unclear):
+                await provider(http).buy(ORDER, None, None)
+    assert orders == [b"GET", b"POST"]
+
+
+async def test_the_token_does_not_go_where_a_redirect_points():
+    asked = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 307 OK\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/base"
+        async with transport.client(url, {"Authorization": "Bearer r8_x"}) as http:
+            with pytest.raises(Unclear):
+                await provider(http).buy(ORDER, None, None)
+    (head,) = asked
+    assert head.startswith(f"POST /base/v1/models/{SLUG}/predictions ".encode())
+    assert b"Bearer r8_x" in head
