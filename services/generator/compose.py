@@ -19,6 +19,7 @@ from services.generator.deeds import Tools
 from services.generator.disk import Disk
 from services.generator.generations import Generations
 from services.generator.handler import NAME, Handler
+from services.generator.hints import Hints
 from services.generator.hub import Hub
 from services.generator.ledger import Ledger
 from services.generator.live import Live
@@ -29,6 +30,7 @@ from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.vendor import Vendor
 from services.generator.watch import Watch
+from services.generator.webhooks import Webhooks
 from services.generator.worker import Worker
 
 _PATIENCE = 5.0  # seconds for a look at a credential
@@ -44,6 +46,7 @@ class Generator:
     bus: Bus
     ledger: Ledger
     live: Live
+    hints: Hints
     worker: Worker
     hub: Hub
     server: Server
@@ -67,7 +70,8 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     bus, easel = Bus(settings.nats_url.reveal(), "generator"), easel or Easel()
     tools = _tools(catalog, storage, bus, easel, registry(settings))
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
-    handler = _handler(tools, catalog, worker, hub)
+    hints = Hints(bus)
+    handler = _handler(tools, catalog, worker, hub, hints)
     server = Server(
         [
             (
@@ -80,7 +84,9 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         secret=secret,
         resolve=_resolver(catalog, tools.ledger.stub, settings.auth),
     )
-    return Generator(catalog, storage, easel, bus, tools.ledger, tools.live, worker, hub, server)
+    return Generator(
+        *(catalog, storage, easel, bus, tools.ledger, tools.live, hints, worker, hub, server)
+    )
 
 
 def _tools(
@@ -99,7 +105,7 @@ def _tools(
     )
 
 
-def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub) -> Handler:
+def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints) -> Handler:
     generations = Generations(
         catalog=catalog,
         library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
@@ -109,7 +115,11 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub) -> Handler:
         watch=Watch(hub, catalog, tools.ledger.stub),
         disk=Disk(tools.storage, tools.vault),
     )
-    return Handler(generations, {name: each.terms for name, each in tools.vendors.items()})
+    webhooks = Webhooks(
+        vendors=tools.vendors, hints=hints, catalog=catalog, ledger=tools.ledger.stub
+    )
+    terms = {name: each.terms for name, each in tools.vendors.items()}
+    return Handler(generations, webhooks, terms)
 
 
 def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
