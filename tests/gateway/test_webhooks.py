@@ -1,10 +1,12 @@
 """Webhooks at the gateway: raw bytes and three headers go on, and what is refused is said."""
 
+import asyncio
+
 import httpx
 import pytest
 
 from chassis.errors import Missing, Unauthenticated
-from chassis.identity import current
+from chassis.identity import Caller, current
 from gateway.app import build
 from gateway.edge import LARGEST_BODY
 from gateway.sse import Streams
@@ -41,6 +43,7 @@ def sending(stage):
 
 async def test_it_is_passed_on_as_it_came_and_nothing_else_of_it(sending):
     script = Generator([])
+    current.set(Caller(7))  # whoever was asking before
     more = {"Authorization": "Bearer isk_of_somebody", "Cookie": "c=1"}
     answer = await sending(script, f"/webhooks/replicate?purchase_id={ID}", headers=more)
     assert (answer.status_code, answer.content) == (204, b"")
@@ -77,7 +80,8 @@ async def test_a_generator_that_goes_away_is_asked_again(sending):
 
 async def test_a_generator_that_is_silent_does_not_hold_the_provider_up(sending, monkeypatch):
     monkeypatch.setattr("gateway.routes.webhooks._PATIENCE", 0.05)
-    answer = await sending(Generator(["hang"]))
+    async with asyncio.timeout(5):
+        answer = await sending(Generator(["hang"]))
     assert answer.status_code == 503
     assert "retry-after" in answer.headers
 

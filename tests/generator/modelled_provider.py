@@ -30,6 +30,7 @@ class Provider(Rows):
         self.listed_at: dict[str, float] = {}
         self.drawn_at: dict[str, float] = {}  # when the picture is there; never, where it hangs
         self.stops_at: dict[str, float] = {}  # when it gives up by itself, if it hangs then
+        self.deaf: set[str] = set()  # tickets that cannot be canceled, whatever is said
         self.died: dict[str, float] = {}  # when a ticket's links die
         # Tickets without a picture: charged? stopped? refused for its content?
         self.closed: dict[str, tuple[bool | None, bool, bool]] = {}
@@ -44,6 +45,8 @@ class Provider(Rows):
         hangs = listed and dice.random() < 0.25
         self.drawn_at[ticket] = self.now + dice.choice((90.0, 170.0, never)) if hangs else self.now
         self.stops_at[ticket] = self.now + 100.0 if dice.random() < 0.3 else never
+        if dice.random() < 0.4:
+            self.deaf.add(ticket)
         self.died[ticket] = self.now + TTL if listed else never
         if listed and dice.random() < 0.05:
             self.closed[ticket] = (dice.choice((True, False, None)), False, dice.random() < 0.2)
@@ -57,7 +60,7 @@ class Provider(Rows):
 
     def cancel_there(self, ticket: str) -> None:
         """It is asked to end it, and may be deaf to that."""
-        if self.now < self.drawn_at[ticket] and self.dice.random() < 0.6:
+        if self.now < self.drawn_at[ticket] and ticket not in self.deaf:
             self.closed.setdefault(ticket, (self.dice.choice((True, False)), True, False))
 
     def look_up(self, number: int, hinted: tuple[str, ...]) -> tuple[str, ...]:
@@ -68,8 +71,8 @@ class Provider(Rows):
         return tuple(t for t in found if t in hinted or self.listed_at[t] <= self.now)
 
     def send_webhooks(self) -> None:
-        """Tell of what was bought, again and again, now and then under a URL that is not its."""
+        """Tell of what was bought, again and again, and of another job's under our URL."""
         if self.kind == "listed":
             for ticket, number in self.charges.items():
-                if self.dice.random() < 0.1:
-                    self.hear(number if self.dice.random() < 0.7 else 1, ticket)
+                if (throw := self.dice.random()) < 0.2:
+                    self.hear(number, ticket if throw < 0.1 else "another's")

@@ -48,7 +48,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.due: list[str] = []
         self.beats: list[ledger_service_pb2.HeartbeatRequest] = []
         self.edges: list[edge_pb2.Edge] = []
-        self.patience, self.alive = 3.0, True
+        self.patience, self.alive, self.now = 3.0, True, NOW
         self.claims, self.gives_away = 0, False
         self.owner, self.fence = "", 0
         self.workers: list[str] = []
@@ -62,7 +62,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         alive, self.alive = self.alive, True
         answer = ledger_service_pb2.HeartbeatResponse(alive=alive)
         answer.patience.FromMilliseconds(round(self.patience * 1000))
-        answer.now.FromMicroseconds(int(NOW * 1e6))
+        answer.now.FromMicroseconds(int(self.now * 1e6))
         self.beats.append(request)
         for purchase_id in self.due if request.room else ():
             answer.due_purchases.add(purchase_id=purchase_id, provider="sketch")
@@ -330,6 +330,17 @@ async def test_an_order_that_is_overdue_is_given_up_with_its_charge_unknown(worl
     assert edge.end.charged == cost_pb2.CHARGED_UNKNOWN
     assert not edge.end.HasField("cost")
     assert not edge.end.HasField("next")
+
+
+@pytest.mark.parametrize(("ahead", "edge"), [(0, "park"), (61, "end")])
+async def test_it_is_the_databases_clock_that_tells_what_is_overdue(world, ahead, edge):
+    world.catalog.state, world.catalog.ticket, world.catalog.now = RUNNING, "t1", NOW + ahead
+    world.shop.sights = [seam.Working(0.5), seam.Unclear("no answer")]
+    heard = len(world.catalog.beats)
+    while len(world.catalog.beats) < heard + 2:  # the first answer may have left before
+        await asyncio.sleep(0)
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == edge
 
 
 @pytest.mark.parametrize("late", [-1, 3599, 3600])
