@@ -12,7 +12,7 @@ from gateway.access import identified, resolver
 from gateway.describe import describe
 from gateway.edge import Edge
 from gateway.render import Renderer
-from gateway.routes import files, health, jobs, models, pages, presets, variants
+from gateway.routes import files, health, jobs, models, pages, presets, variants, webhooks
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sse import Streams
@@ -35,7 +35,7 @@ def routes() -> FastAPI:
     )
     for router in (jobs.router, variants.router, presets.router, models.router):
         app.include_router(router, dependencies=[Depends(identified)])
-    for router in (files.router, health.router, pages.router):
+    for router in (files.router, health.router, pages.router, webhooks.router):
         app.include_router(router)
     app.add_exception_handler(Fault, problem.on_fault)
     app.add_exception_handler(HTTPException, problem.on_http)

@@ -89,14 +89,14 @@ def page_size(wanted: int) -> int:
     return min(wanted or 50, _MOST)
 
 
-def request_id(value: str) -> str | None:
+def request_id(value: str, field: str = "request_id") -> str | None:
     """Take a UUID in any of its spellings; None where it is empty."""
     if not value:
         return None
     try:
         return str(UUID(value))
     except ValueError:
-        raise invalid("request_id", "must be a UUID") from None
+        raise invalid(field, "must be a UUID") from None
 
 
 def time_of(message: Any, field: str, path: str = "") -> datetime | None:

@@ -78,6 +78,8 @@ def _ticket(batch: Batch, purchase: Purchase, step: edge_pb2.TicketEdge) -> None
     if not step.ticket:
         raise Invalid("REQUEST_INVALID", "A ticket must not be empty.")
     purchase.state, purchase.ticket = "running", step.ticket
+    if any(found.ticket != step.ticket for found in purchase.webhooks):
+        batch.alarms.append(("doubled", purchase.purchase_id))
     endings.tell_purchased(batch, purchase, step.typical_time, found=False)
 
 
@@ -192,6 +194,8 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
     guards.require(purchase, "unclear")
     if kind == "found" and step.found.tickets:
         endings.adopt(batch, purchase, step.found)
+    elif kind == "absent" and purchase.unheard:
+        batch.let_go_of(purchase, batch.now)  # who looked did not know of it: look again
     elif kind == "absent":
         next_ = step.absent.next if step.absent.HasField("next") else None
         endings.void(batch, purchase, next_)
@@ -225,7 +229,8 @@ def _park(batch: Batch, purchase: Purchase, step: edge_pb2.ParkEdge) -> None:
     not_before = batch.now + step.delay.ToTimedelta()
     if step.HasField("until"):
         not_before = max(not_before, guards.moment(step.until))
-    batch.let_go_of(purchase, not_before)
+    unheard = purchase.state == "unclear" and purchase.unheard
+    batch.let_go_of(purchase, batch.now if unheard else not_before)
 
 
 _STEPS: dict[str, Callable[[Batch, Purchase, Any], None]] = {

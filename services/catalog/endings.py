@@ -49,6 +49,8 @@ def become_unclear(
         lag = limits.lookup_lag if limits else 120.0
     purchase.state, purchase.error = "unclear", error
     when = (purchase.sent_at or batch.now) + timedelta(seconds=lag)
+    if purchase.webhooks:  # the provider has it, whatever its listing shows
+        when = batch.now
     purchase.not_before = when if possible else None
     event = job_event_pb2.JobEvent.Unclear(
         purchase_id=purchase.purchase_id,

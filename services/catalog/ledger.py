@@ -23,13 +23,13 @@ from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.edges import Outcome
 from services.catalog.news import News
 from services.catalog.queries import SQL
-from services.catalog.rows import Batch, Job, Output, Permits, Purchase
+from services.catalog.rows import Batch, Job, Output, Permits, Purchase, Webhook
 
 # What one edge may bring on: a constraint, or a value that no column takes.
 _REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 MOST = 500  # edges in one call; a transaction takes those of many calls
 _NEEDS_PERMITS = frozenset({"claim", "release", "drawn", "end", "unclear", "fail", "settle"})
-_PURCHASE = [each.name for each in fields(Purchase) if each.name != "outputs"]
+_PURCHASE = [each.name for each in fields(Purchase) if each.name not in ("outputs", "webhooks")]
 _OUTPUT = [each.name for each in fields(Output)]
 _NEEDS_ATTEMPTS = frozenset({"end", "settle"})
 
@@ -151,7 +151,8 @@ def purchase_from(row: asyncpg.Record) -> Purchase:
     found = {name: row[name] for name in _PURCHASE}
     found["error"] = json.loads(found["error"]) if found["error"] else None
     outputs = [Output(**{name: one[name] for name in _OUTPUT}) for one in row["outputs"] or ()]
-    return Purchase(**found, outputs=outputs)
+    webhooks = [Webhook(one["ticket"], one["fence"]) for one in row["webhooks"] or ()]
+    return Purchase(**found, outputs=outputs, webhooks=webhooks)
 
 
 def _limits_from(row: asyncpg.Record) -> Permits | None:

@@ -9,7 +9,7 @@ from chassis.errors import Invalid
 from chassis.server import Context
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
-from services.catalog import admit, cancel, files, reading, workers
+from services.catalog import admit, cancel, files, reading, webhooks, workers
 from services.catalog.database import Pool
 from services.catalog.ledger import Ledger
 from services.catalog.news import News
@@ -60,6 +60,13 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> pb.HeartbeatResponse:
         _service("Heartbeat")
         return await workers.beat(self.pool, request, self.patience)
+
+    async def StoreWebhook(
+        self, request: pb.StoreWebhookRequest, context: Context
+    ) -> pb.StoreWebhookResponse:
+        _service("StoreWebhook")
+        stored = await webhooks.store(self.pool, self.news, request)
+        return pb.StoreWebhookResponse(duplicate=not stored)
 
     async def RecordFile(
         self, request: pb.RecordFileRequest, context: Context

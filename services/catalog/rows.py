@@ -28,6 +28,14 @@ class Output:
     variant_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A ticket that a webhook named; *fence* is the purchase's when it came."""
+
+    ticket: str
+    fence: int
+
+
 @dataclass(slots=True)
 class Purchase:
     """One paid call. Money in micro-USD."""
@@ -55,11 +63,17 @@ class Purchase:
     deadline: datetime | None
     error: dict[str, Any] | None
     outputs: list[Output] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
 
     @property
     def is_open(self) -> bool:
         """Whether work is left to do."""
         return self.state in OPEN
+
+    @property
+    def unheard(self) -> bool:
+        """Whether a webhook came of which the owner's claim could not tell."""
+        return any(found.fence >= self.fence for found in self.webhooks)
 
 
 @dataclass(slots=True)

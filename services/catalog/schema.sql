@@ -423,10 +423,12 @@ CREATE TABLE webhook_inbox (
     provider text NOT NULL,
     purchase_id uuid,
     ticket text NOT NULL,
-    body bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    fence bigint DEFAULT 0 NOT NULL,
     CONSTRAINT webhook_inbox_pkey PRIMARY KEY (webhook_id)
 );
+CREATE INDEX webhook_inbox_by_age ON public.webhook_inbox USING btree (created_at);
+CREATE INDEX webhook_inbox_of_purchase ON public.webhook_inbox USING btree (purchase_id);
 GRANT DELETE, INSERT, SELECT, UPDATE ON webhook_inbox TO studio_ledger;
 
 CREATE TABLE workers (

@@ -21,6 +21,7 @@ from services.catalog.queries import SQL
 from services.catalog.rows import Batch
 
 LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
+INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be unclear
 MOST = 200  # purchases announced at once for one provider
 log = logs.get()
 
@@ -68,6 +69,7 @@ class Sweeper:
         faults.point("sweep.before_announce")
         due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST)
         self.news.announce((row["purchase_id"], row["provider"], row["fence"]) for row in due)
+        await connection.execute(SQL.forget_webhooks, INBOX)
 
 
 def _orphan(row: asyncpg.Record) -> Change:

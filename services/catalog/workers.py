@@ -7,6 +7,7 @@ from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.permits import LIMITS
 from services.catalog.queries import SQL
+from services.catalog.sweeper import LEFT_ALONE, MOST
 
 
 async def beat(
@@ -17,12 +18,27 @@ async def beat(
         alive = await _live(connection, request)
         canceling = await connection.fetch(SQL.canceling_purchases, request.worker_id)
         now = await connection.fetchval(SQL.clock)
+        due = await _due(connection, request) if alive and request.room > 0 else []
     response = ledger_service_pb2.HeartbeatResponse(
-        alive=alive, canceling_purchase_ids=[row["purchase_id"] for row in canceling]
+        alive=alive,
+        canceling_purchase_ids=[row["purchase_id"] for row in canceling],
+        due_purchases=due,
     )
     response.now.FromDatetime(now)
     response.patience.FromMilliseconds(round(patience * 1000))
     return response
+
+
+async def _due(
+    connection: Connection, request: ledger_service_pb2.HeartbeatRequest
+) -> list[ledger_service_pb2.DuePurchase]:
+    """What waits for a worker that hears of no work, as much as it takes."""
+    rows = await connection.fetch(SQL.due_purchases, LEFT_ALONE, min(request.room, MOST))
+    found = [row for row in rows if row["provider"] in request.providers]
+    return [
+        ledger_service_pb2.DuePurchase(purchase_id=row["purchase_id"], provider=row["provider"])
+        for row in found[: request.room]
+    ]
 
 
 async def _live(connection: Connection, request: ledger_service_pb2.HeartbeatRequest) -> bool:

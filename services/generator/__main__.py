@@ -15,6 +15,7 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
         generator = compose.generator(settings, easel)
     except SettingsError as error:
         give_up(error)
+    generator.hints.start()
     await generator.bus.start()
     generator.ledger.start()
     generator.live.start()

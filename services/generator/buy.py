@@ -4,6 +4,7 @@ One purchase from its claim to kept pictures. Resuming is the same function: the
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,7 +26,8 @@ class Errand:
     The work on one claimed purchase.
 
     *claimed_at* is when the claim was sent, and *owned_until* says until when the ledger
-    surely takes us for alive, both by the loop's clock: later no order leaves.
+    surely takes us for alive, both by the loop's clock: later no order leaves. *now* is the
+    database's clock, by which deadlines are written, in seconds since 1970.
     """
 
     def __init__(
@@ -35,14 +37,18 @@ class Errand:
         *,
         claimed_at: float,
         owned_until: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
-        self._tools, self._claim = tools, claim
+        self._tools, self._claim, self._now = tools, claim, now
         self._claimed_at, self._owned_until = claimed_at, owned_until
         self.job, self.purchase_id = claim.purchase.job, claim.purchase.purchase_id
         vendor = tools.vendors[claim.purchase.provider]
         self._known = self._look_at(vendor.terms)
-        self._deeds = Deeds(tools, claim, vendor, self._known, self._may_send)
         self._events: asyncio.Queue[moves.Event] = asyncio.Queue()
+        self._deeds = Deeds(
+            *(tools, claim, vendor, self._known, self._may_send, self._late),
+            self._events.put_nowait,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._buying: asyncio.Task[None] | None = None
         self._wishes: set[moves.CancelAsked | moves.StopAsked] = set()
@@ -93,7 +99,8 @@ class Errand:
         claim, model, images = self._claim, self._known.model, self._known.images
         if other:
             tried = {*claim.models_tried, model.key}
-            untried = [key for key in claim.spec.fallback_models if key not in tried]
+            here = {each.key for each in self._tools.registry}
+            untried = [key for key in claim.spec.fallback_models if key in here - tried]
             if not untried:
                 return None
             model = self._tools.registry.known(untried[0])
@@ -103,6 +110,11 @@ class Errand:
     def _may_send(self) -> bool:
         now = asyncio.get_running_loop().time()
         return now <= min(self._claimed_at + FRESH, self._owned_until())
+
+    def _late(self) -> float:
+        shown = self._claim.purchase
+        deadline = shown.deadline.ToMicroseconds() / 1e6 if shown.HasField("deadline") else math.inf
+        return self._now() - deadline
 
     def _begin(self) -> purchase.Next:
         claim, terms, canceling = self._claim, self._known.terms, self._claim.cancel_requested
@@ -115,8 +127,9 @@ class Errand:
                 drawn = ledger_pb2.OUTPUT_STATE_DRAWN
                 missing = frozenset(each.index for each in claim.outputs if each.state == drawn)
                 return purchase.resume_drawn(terms, missing, canceling=canceling)
-        wait = reconcile.wait(claim.purchase.send_time, terms)
-        return purchase.resume_unclear(terms, wait=wait, canceling=canceling)
+        wait = reconcile.wait(claim.purchase.send_time, terms, self._now())
+        hinted = bool(claim.webhook_tickets)
+        return purchase.resume_unclear(terms, wait=wait, canceling=canceling, hinted=hinted)
 
     def _start(self, effect: moves.Effect) -> None:
         deeds = self._deeds

@@ -9,7 +9,7 @@ from chassis.bus import Bus
 from chassis.channel import Peer
 from chassis.errors import Fault
 from chassis.server import Server
-from chassis.settings import SettingsError, host_of, is_loopback
+from chassis.settings import SettingsError
 from imagestudio.catalog.v1 import (
     catalog_service_pb2_grpc,
     ledger_service_pb2,
@@ -22,18 +22,16 @@ from services.generator.deeds import Tools
 from services.generator.disk import Disk
 from services.generator.generations import Generations
 from services.generator.handler import NAME, Handler
+from services.generator.hints import Hints
 from services.generator.hub import Hub
 from services.generator.ledger import Ledger
 from services.generator.live import Live
-from services.generator.providers import transport
-from services.generator.providers.replicate import Replicate, can_check_webhooks
-from services.generator.providers.sketch import Sketch
-from services.generator.purchase import Terms
 from services.generator.receipts import Receipts
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
-from services.generator.vendor import Vendor
+from services.generator.vendors import sold_here
 from services.generator.watch import Watch
+from services.generator.webhooks import Webhooks
 from services.generator.worker import Worker
 
 _PATIENCE = 5.0  # seconds for a look at a credential
@@ -50,6 +48,7 @@ class Generator:
     bus: Bus
     ledger: Ledger
     live: Live
+    hints: Hints
     worker: Worker
     hub: Hub
     server: Server
@@ -73,10 +72,21 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     catalog = Peer(settings.catalog_target, "catalog", service="generator", secret=secret)
     storage = Peer(settings.storage_target, "storage", service="generator", secret=secret)
     bus, easel = Bus(settings.nats_url.reveal(), "generator"), easel or Easel()
+    vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
+    receipts, hints = Receipts(storage, vault), Hints(bus)
     outgoing: list[httpx.AsyncClient] = []
-    tools = _tools(settings, catalog, storage, bus, easel, outgoing)
+    vendors = sold_here(settings, easel, receipts, hints, outgoing)
+    tools = Tools(
+        ledger=Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)),
+        storage=storage,
+        vault=vault,
+        receipts=receipts,
+        registry=registry(settings),
+        vendors=vendors,
+        live=Live(bus),
+    )
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
-    handler = _handler(tools, catalog, worker, hub)
+    handler = _handler(tools, catalog, worker, hub, hints)
     server = Server(
         [
             (
@@ -90,36 +100,12 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         resolve=_resolver(catalog, tools.ledger.stub, settings.auth),
     )
     return Generator(
-        *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, worker, hub, server)
+        *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live),
+        *(hints, worker, hub, server),
     )
 
 
-def _tools(
-    settings: Settings,
-    catalog: Peer,
-    storage: Peer,
-    bus: Bus,
-    easel: Easel,
-    outgoing: list[httpx.AsyncClient],
-) -> Tools:
-    known = registry(settings)
-    vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
-    receipts = Receipts(storage, vault)
-    vendors = {"sketch": _sketch(easel, receipts)}
-    if settings.replicate_api_token:
-        vendors["replicate"] = _replicate(settings, outgoing)
-    return Tools(
-        ledger=Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)),
-        storage=storage,
-        vault=vault,
-        receipts=receipts,
-        registry=known,
-        vendors=vendors,
-        live=Live(bus),
-    )
-
-
-def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub) -> Handler:
+def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints) -> Handler:
     generations = Generations(
         catalog=catalog,
         library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
@@ -129,49 +115,11 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub) -> Handler:
         watch=Watch(hub, catalog, tools.ledger.stub),
         disk=Disk(tools.storage, tools.vault),
     )
-    return Handler(generations, {name: each.terms for name, each in tools.vendors.items()})
-
-
-def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
-    return Vendor(
-        name="sketch",
-        provider=Sketch(easel, receipts),
-        terms=Terms(askable=True, lag=0.0, interruptible=True),
-        time_limit=max(model.time_limit for model in _of("sketch")),
+    webhooks = Webhooks(
+        vendors=tools.vendors, hints=hints, catalog=catalog, ledger=tools.ledger.stub
     )
-
-
-def _replicate(settings: Settings, outgoing: list[httpx.AsyncClient]) -> Vendor:
-    token = settings.replicate_api_token.reveal()
-    http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
-    outgoing.append(http)
-    sold = _of("replicate")
-    return Vendor(
-        name="replicate",
-        provider=Replicate(
-            http=http,
-            hook=_replicates_hook(settings),
-            usual={model.slug: model.typical for model in sold},
-            prices={model.slug: model.price for model in sold},
-        ),
-        terms=Terms(askable=True, lag=settings.lookup_lag, cancelable=True),
-        time_limit=max(model.time_limit for model in sold),
-        most_in_flight=settings.replicate_in_flight,
-        most_per_minute=settings.replicate_per_minute,
-    )
-
-
-def _replicates_hook(settings: Settings) -> httpx.URL | None:
-    """Where its webhooks come in: it takes https alone, and the lab what this machine has."""
-    lab = is_loopback(host_of(settings.replicate_base_url))
-    reachable = lab or settings.public_url.startswith("https:")
-    if not (reachable and can_check_webhooks()):
-        return None
-    return httpx.URL(f"{settings.public_url}/webhooks/replicate")
-
-
-def _of(provider: str) -> list[models.Model]:
-    return [model for model in models.EVERY if model.provider == provider]
+    terms = {name: each.terms for name, each in tools.vendors.items()}
+    return Handler(generations, webhooks, terms)
 
 
 def _resolver(

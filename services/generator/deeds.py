@@ -42,13 +42,20 @@ class Tools:
 
 @dataclass(slots=True)
 class Deeds:
-    """The deeds for one claimed purchase; *may_send* tells whether an order may still leave."""
+    """
+    The deeds for one claimed purchase.
+
+    *may_send* tells whether an order may still leave, *late* the seconds since the deadline
+    (negative before it); what is seen on the way, and ends no deed, goes to *tell*.
+    """
 
     tools: Tools
     claim: ledger_pb2.LedgerPurchase
     vendor: Vendor
     known: edges.Known
     may_send: Callable[[], bool]
+    late: Callable[[], float]
+    tell: Callable[[moves.Event], None]
     interrupted: bool = False
     sending: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
@@ -90,10 +97,13 @@ class Deeds:
                         faults.point("follow.after")
                         return moves.Finished(len(seen.images))
                     if isinstance(seen, seam.Ended):
-                        return moves.Closed(seen.charged, seen.reason)
+                        return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content)
                     self._report(seen)
+                    if (late := self.late()) >= 0:
+                        self.tell(moves.Overdue(late))
         except seam.Unclear as error:
-            return moves.OutOfSight(str(error), error.retry_after or _RETRY_PROVIDER)
+            wait = error.retry_after or _RETRY_PROVIDER
+            return moves.OutOfSight(str(error), wait, self.late())
         finally:
             self.tools.live.over(self.known.purchase_id)
         raise RuntimeError(f"{self.vendor.name} stopped telling before the end")
@@ -126,7 +136,8 @@ class Deeds:
 
     async def look_up(self) -> moves.Event:
         """Ask the provider what became of the order."""
-        return await reconcile.look_up(self.vendor.provider, self.known.order)
+        hinted = self.claim.webhook_tickets
+        return await reconcile.look_up(self.vendor.provider, self.known.order, hinted)
 
     def _count(self, drawn: seam.Drawn) -> None:
         """All that came is kept, however many were ordered; that it differs is told here."""

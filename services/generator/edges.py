@@ -20,6 +20,7 @@ _ENDINGS = {
     "REFUSED": purchase_pb2.PURCHASE_ENDING_REFUSED,
     "FAILED": purchase_pb2.PURCHASE_ENDING_FAILED,
     "CANCELED": purchase_pb2.PURCHASE_ENDING_CANCELED,
+    "EXPIRED": purchase_pb2.PURCHASE_ENDING_EXPIRED,
 }
 _CHARGED = {
     True: cost_pb2.CHARGED_YES,
@@ -56,6 +57,17 @@ def claim(purchase_id: str, worker_id: str, time_limit: float) -> edge_pb2.Edge:
     """The edge that takes a purchase; *time_limit* in seconds is the provider's."""
     step = edge_pb2.ClaimEdge(worker_id=worker_id, time_limit=_seconds(time_limit))
     return edge_pb2.Edge(purchase_id=purchase_id, claim=step)
+
+
+def given_back(purchase_id: str, fence: int, step: moves.Step) -> edge_pb2.Edge:
+    """The edge that sets down what nobody here has begun: Released or Parked."""
+    made = edge_pb2.Edge(purchase_id=purchase_id, fence=fence)
+    match step:
+        case moves.Released(delay):
+            made.release.delay.CopyFrom(_seconds(delay))
+        case moves.Parked(delay):
+            made.park.delay.CopyFrom(_seconds(delay))
+    return made
 
 
 def edge(

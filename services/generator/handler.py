@@ -11,6 +11,7 @@ from imagestudio.generator.v1 import generator_service_pb2_grpc
 from services.generator import showing
 from services.generator.generations import Generations
 from services.generator.purchase import Terms
+from services.generator.webhooks import Webhooks
 
 NAME = "imagestudio.generator.v1.GeneratorService"
 
@@ -20,6 +21,7 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
     """GeneratorService; *terms* are the providers' by name."""
 
     generations: Generations
+    webhooks: Webhooks
     terms: dict[str, Terms]
 
     async def StartGeneration(
@@ -73,6 +75,12 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
     ) -> pb.ListModelsResponse:
         _require("read")
         return showing.listed(request, self.generations.registry, self.terms)
+
+    async def ReceiveWebhook(
+        self, request: pb.ReceiveWebhookRequest, context: Context
+    ) -> pb.ReceiveWebhookResponse:
+        identity.current.get().require_service("GeneratorService/ReceiveWebhook")
+        return pb.ReceiveWebhookResponse(duplicate=not await self.webhooks.receive(request))
 
 
 def _require(scope: str) -> None:

@@ -39,7 +39,7 @@ class Lost:
 class Ended:
     """It brings nothing. *charged* None is unknown; *retry* asks for another model's try."""
 
-    ending: str  # REFUSED, FAILED or CANCELED
+    ending: str  # REFUSED, FAILED, CANCELED or EXPIRED
     charged: bool | None
     reason: str
     why: str
@@ -197,6 +197,15 @@ class Closed:
 
     charged: bool | None
     why: str
+    stopped: bool = False  # it was canceled, at our word or because its time was over
+    content: bool = False  # because of what was asked for: no other model is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The provider says that it still draws, *late* seconds after the deadline."""
+
+    late: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,7 @@ class OutOfSight:
 
     why: str
     delay: float
+    late: float = 0.0  # seconds since the deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +277,6 @@ class StopAsked:
 
 
 Event = (
-    Bought | NeverSent | Declined | Doubtful | Finished | Closed | OutOfSight | Stored | Vanished
-    | LookedUp | Committed | Rejected | Raised | Superseded | CancelAsked | StopAsked
+    Bought | NeverSent | Declined | Doubtful | Finished | Closed | Overdue | OutOfSight | Stored
+    | Vanished | LookedUp | Committed | Rejected | Raised | Superseded | CancelAsked | StopAsked
 )  # fmt: skip

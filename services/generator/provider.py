@@ -163,7 +163,11 @@ class Provider(Protocol):
         """
 
     def follow(self, ticket: Ticket, /) -> AsyncIterator[Working | Drawn | Ended]:
-        """Tell of a purchase until Drawn or Ended; any process, any number of times."""
+        """
+        Tell of a purchase until Drawn or Ended; any process, any number of times.
+
+        Each look that finds it still being drawn is a Working: its time limit hangs on them.
+        """
 
 
 @runtime_checkable
@@ -172,6 +176,14 @@ class CanBeAsked(Protocol):
 
     async def look_up(self, order: Order, /) -> list[Ticket]:
         """Find all that may be *order*'s; none found may mean: not listed yet."""
+
+
+@runtime_checkable
+class CanRecognize(Protocol):
+    """A provider that tells whose a ticket is: what a webhook's URL says is no proof."""
+
+    async def recognize(self, order: Order, ticket: Ticket, /) -> bool:
+        """Look at *ticket*; False where it is not *order*'s, or there is none."""
 
 
 @runtime_checkable
@@ -187,4 +199,8 @@ class SendsWebhooks(Protocol):
     """A provider that tells by itself when something has changed."""
 
     async def open_webhook(self, headers: Mapping[str, str], body: bytes, /) -> Webhook:
-        """Verify the raw *body* by its *headers* (names in lower case); Forged where it fails."""
+        """
+        Verify the raw *body* by its *headers* (names in lower case).
+
+        Forged where that fails, malformed ones too; any other error: it could not be tried.
+        """

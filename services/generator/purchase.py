@@ -38,6 +38,7 @@ from services.generator.moves import (
     Lost,
     NeverSent,
     OutOfSight,
+    Overdue,
     Parked,
     Raised,
     Rejected,
@@ -51,6 +52,9 @@ from services.generator.moves import (
     Unknowable,
     Vanished,
 )
+
+GRACE = 60.0  # seconds that an order has to end once it was canceled for its lateness
+OUT_OF_REACH = 3600.0  # seconds after the deadline; what was drawn is gone from the provider, too
 
 
 class Stage(Enum):
@@ -82,6 +86,8 @@ class Purchase:
     terms: Terms
     ticket: str = ""
     canceling: bool = False  # the user wants it no more
+    overdue: float | None = None  # so late was it when it was canceled there for that
+    unlisted: float = 0.0  # seconds until the provider's list must show it
     stopping: bool = False  # this worker ends
     settled: bool = False  # the outputs' edge is committed
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost
@@ -112,17 +118,22 @@ def resume_drawn(terms: Terms, missing: frozenset[int], *, canceling: bool) -> N
     return purchase, tuple(Store(index) for index in sorted(missing))
 
 
-def resume_unclear(terms: Terms, *, wait: float, canceling: bool) -> Next:
-    """Begin with one whose answer was lost; it is looked up in *wait* seconds."""
-    return _settle(Purchase(Stage.UNCLEAR, terms, canceling=canceling), wait)
+def resume_unclear(terms: Terms, *, wait: float, canceling: bool, hinted: bool = False) -> Next:
+    """
+    Begin with one whose answer was lost; the list must show it in *wait* seconds.
+
+    It is looked up then, at once where a webhook has *hinted* at it.
+    """
+    purchase = Purchase(Stage.UNCLEAR, terms, canceling=canceling, unlisted=max(0.0, wait))
+    return _settle(purchase, 0 if hinted else wait)
 
 
-def orphaned(*, sending: bool) -> Step:
-    """What to write for one that we own and do not work on: its claim's answer was lost.
+def orphaned(why: str, *, sending: bool, delay: float = 0.0) -> Step:
+    """What to write for one that we own and do not work on.
 
     We are its only owner and never sent it, so that it may go back.
     """
-    return Released(0, "the claim's answer was lost") if sending else Parked(0)
+    return Released(delay, why) if sending else Parked(delay)
 
 
 # -- The machine ---------------------------------------------------------------------------
@@ -217,11 +228,35 @@ def _finished(purchase: Purchase, event: Finished) -> Next:
 
 
 def _closed(purchase: Purchase, event: Closed) -> Next:
-    ending, reason = "FAILED", "PROVIDER_FAILED"
+    ending, reason = "EXPIRED" if event.stopped else "FAILED", "PROVIDER_FAILED"
     if purchase.canceling:
         ending, reason = "CANCELED", "JOB_CANCELED"
-    retry = event.charged is False and not purchase.canceling
+    elif event.content:
+        ending, reason = "FAILED", "CONTENT_REFUSED"
+    retry = event.charged is False and reason == "PROVIDER_FAILED"
     return _leave(purchase, Ended(ending, event.charged, reason, event.why, retry=retry))
+
+
+def _late(purchase: Purchase, event: Overdue) -> Next:
+    """Cancel it there, and give it up where that cannot be done or has brought nothing."""
+    if not purchase.terms.cancelable:
+        return _expired(purchase, "it took longer than it may, and cannot be canceled")
+    if purchase.overdue is None:
+        return replace(purchase, overdue=event.late), (CancelThere(purchase.ticket),)
+    if event.late - purchase.overdue < GRACE:
+        return purchase, ()
+    return _expired(purchase, "it took longer than it may, and went on when it was canceled")
+
+
+def _expired(purchase: Purchase, why: str) -> Next:
+    """Give up what may still be drawn: nobody can tell what it costs."""
+    return _leave(purchase, Ended("EXPIRED", None, "PROVIDER_FAILED", why))
+
+
+def _unseen(purchase: Purchase, event: OutOfSight) -> Next:
+    if event.late >= OUT_OF_REACH:
+        return _expired(purchase, f"nobody could tell in time what became of it: {event.why}")
+    return _out_of_sight(purchase, event)
 
 
 def _out_of_sight(purchase: Purchase, event: OutOfSight) -> Next:
@@ -270,6 +305,8 @@ def _settle(purchase: Purchase, wait: float) -> Next:
 
 
 def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
+    if not event.tickets and purchase.unlisted > 0:
+        return _leave(purchase, Parked(purchase.unlisted))
     if not event.tickets:
         return _leave(purchase, Absent(again=not purchase.canceling))
     if purchase.stopping:
@@ -287,7 +324,8 @@ _HANDLERS: dict[tuple[Stage, type[object]], Callable[..., Next]] = {
     (Stage.SENDING, StopAsked): _interrupt,
     (Stage.RUNNING, Finished): _finished,
     (Stage.RUNNING, Closed): _closed,
-    (Stage.RUNNING, OutOfSight): _out_of_sight,
+    (Stage.RUNNING, Overdue): _late,
+    (Stage.RUNNING, OutOfSight): _unseen,
     (Stage.RUNNING, CancelAsked): _cancel_running,
     (Stage.RUNNING, StopAsked): _let_go,
     (Stage.DRAWN, Stored): _stored,

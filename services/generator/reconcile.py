@@ -1,6 +1,6 @@
 """Settles a purchase whose answer was lost: waits out the provider's lag, then asks."""
 
-import time
+from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -13,23 +13,39 @@ _RETRY = 5.0  # seconds until a provider that did not answer is asked again
 log = logs.get()
 
 
-def wait(sent: Timestamp, terms: Terms, now: float | None = None) -> float:
+def wait(sent: Timestamp, terms: Terms, now: float) -> float:
     """Seconds until a call of *sent* must show in the provider's list, 0 at the least."""
-    passed = (time.time() if now is None else now) - sent.ToMicroseconds() / 1e6
-    return max(0.0, terms.lag - passed)
+    return max(0.0, terms.lag - (now - sent.ToMicroseconds() / 1e6))
 
 
-async def look_up(provider: seam.Provider, order: seam.Order) -> moves.Event:
-    """Ask what became of *order*; only a provider's own word counts as an absence."""
+async def look_up(
+    provider: seam.Provider, order: seam.Order, hinted: Iterable[str] = ()
+) -> moves.Event:
+    """
+    Ask what became of *order*; only a provider's own word counts, also for an absence.
+
+    *hinted* are tickets that webhooks named, which need not show in the list yet.
+    """
     if not isinstance(provider, seam.CanBeAsked):
         raise TypeError("only a provider that can be asked is asked")
     faults.point("lookup.before")
     try:
         with telemetry.span("look up"):
-            tickets = await provider.look_up(order)
+            tickets = await _recognized(provider, order, hinted)
+            tickets = tickets or await provider.look_up(order)
     except seam.ProviderError as error:
         return moves.OutOfSight(str(error), error.retry_after or _RETRY)
     faults.point("lookup.after")
     if len(tickets) > 1:
         log.error("bought more than once", purchase_id=order.purchase_id, found=len(tickets))
     return moves.LookedUp(tuple(ticket.reference for ticket in tickets))
+
+
+async def _recognized(
+    provider: seam.Provider, order: seam.Order, hinted: Iterable[str]
+) -> list[seam.Ticket]:
+    """Those that the provider itself says are *order*'s: a URL may have been tampered with."""
+    if not isinstance(provider, seam.CanRecognize):
+        return []
+    tickets = [seam.Ticket(reference) for reference in hinted]
+    return [ticket for ticket in tickets if await provider.recognize(order, ticket)]

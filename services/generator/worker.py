@@ -1,8 +1,9 @@
 """
 A worker: takes purchases where it has room, shows that it lives, and lets go politely.
 
-Work comes by hand, from the process that admitted it, and from the queue. One purchase is
-never claimed twice at once in one process: the second is dropped, since the first has it.
+Work comes by hand, from the process that admitted it, and from the queue; where NATS is
+gone, with the heartbeat's answer. One purchase is never claimed twice at once in one
+process: the second is dropped, since the first has it.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from services.generator.ledger import AnswerLostError
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _PULL_WAIT = 5.0  # seconds
+_ELSEWHERE = 5.0  # seconds until others are asked who may know what we do not
 OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
 log = logs.get()
@@ -45,6 +47,7 @@ class Worker:
     _works: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _owned_until: float = 0.0  # by the loop's clock
     _patience: float = 3 * BEAT
+    _ahead: float = 0.0  # seconds from the loop's clock to the database's
     _introduced: bool = False
     _stopping: bool = False
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -161,32 +164,41 @@ class Worker:
             if result.outcome == CLAIMED:
                 return found
             if lost and found.owner == self.worker_id:
-                await self._give_back(found)
+                await self._give_back(found, "the claim's answer was lost")
             return None
 
-    async def _give_back(self, found: ledger_pb2.LedgerPurchase) -> None:
-        shown = found.purchase
+    async def _give_back(
+        self, found: ledger_pb2.LedgerPurchase, why: str, delay: float = 0.0
+    ) -> None:
+        shown, fence = found.purchase, found.fence
         sending = shown.state == purchase_pb2.PURCHASE_STATE_SENDING
-        edge = edge_pb2.Edge(purchase_id=shown.purchase_id, fence=found.fence)
-        match purchase.orphaned(sending=sending):
-            case moves.Released():
-                edge.release.SetInParent()
-            case _:
-                edge.park.SetInParent()
-        log.warning("a claim's answer was lost; given back", purchase_id=shown.purchase_id)
-        await self.tools.ledger.apply(edge)
+        step = purchase.orphaned(why, sending=sending, delay=delay)
+        log.warning("given back", purchase_id=shown.purchase_id, model=shown.model, why=why)
+        await self.tools.ledger.apply(edges.given_back(shown.purchase_id, fence, step))
+
+    def _knows(self, shown: purchase_pb2.Purchase) -> bool:
+        """Whether model and provider are known here: another replica may be of a newer release."""
+        known = {each.key for each in self.tools.registry}
+        return shown.model in known and shown.provider in self.tools.vendors
 
     async def _run(self, claim: ledger_pb2.LedgerPurchase, began: float) -> None:
         purchase_id = claim.purchase.purchase_id
+        if not self._knows(claim.purchase):
+            await self._give_back(claim, "this replica does not know the model", _ELSEWHERE)
+            return
         try:
             errand = Errand(
-                self.tools, claim, claimed_at=began, owned_until=lambda: self._owned_until
+                self.tools,
+                claim,
+                claimed_at=began,
+                owned_until=lambda: self._owned_until,
+                now=self._now,
             )
             self._open[purchase_id] = errand
             if self._stopping:
                 errand.tell(moves.StopAsked())
             await errand.run()
-        except Exception as error:  # a defect, or a model that is not here: leave the evidence
+        except Exception as error:  # a defect: leave the evidence
             log.exception("work on a purchase broke off", purchase_id=purchase_id)
             edge = edge_pb2.Edge(purchase_id=purchase_id, fence=claim.fence)
             edge.fail.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", repr(error))))
@@ -260,15 +272,25 @@ class Worker:
         self._introduced = True
         self._patience = answer.patience.ToMilliseconds() / 1000
         self._owned_until = began + self._patience
+        self._ahead = answer.now.ToMicroseconds() / 1e6 - loop.time()
         self._freed.set()
         for purchase_id in answer.canceling_purchase_ids:
             if errand := self._open.get(purchase_id):
                 errand.tell(moves.CancelAsked())
+        for due in answer.due_purchases:
+            self.take(due.purchase_id, due.provider)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time() + self._ahead
 
     def _heartbeat(self, *, leaving: bool) -> ledger_service_pb2.HeartbeatRequest:
         limits = [] if self._introduced else [v.limit() for v in self.tools.vendors.values()]
         return ledger_service_pb2.HeartbeatRequest(
-            worker_id=self.worker_id, limits=limits, leaving=leaving
+            worker_id=self.worker_id,
+            limits=limits,
+            leaving=leaving,
+            room=0 if self.bus.connected else self.room,  # else the queue tells of all work
+            providers=self.tools.vendors,
         )
 
     async def _begin_anew(self) -> None:

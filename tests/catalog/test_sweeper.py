@@ -248,3 +248,23 @@ async def test_an_order_that_begins_and_ends_in_one_batch_takes_its_token(pools,
     for purchase_id in ids[:2]:
         await taken(ledger, claim(purchase_id), end(purchase_id, 1, "REFUSED"))
     assert (await ledger.apply([claim(ids[2])]))[0].outcome == 3  # no permit
+
+
+async def test_a_worker_that_hears_of_no_work_is_told_with_its_heartbeat(pools, user, studio):
+    ledger, _sweep, connection = studio
+    ids = await admitted(pools.ledger, user, 3)
+    await admitted(pools.ledger, user, provider="another")
+
+    async def due(**asked):
+        request = ledger_service_pb2.HeartbeatRequest(worker_id="w1", **asked)
+        answer = await workers.beat(pools.ledger, request, PATIENCE)
+        return [(each.purchase_id, each.provider) for each in answer.due_purchases]
+
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    assert await due(room=9, providers=["sketch"]) == []  # their first moment is their admitter's
+    await left_alone(connection)
+    assert await due(room=9, providers=["sketch"]) == [(each, "sketch") for each in sorted(ids)]
+    assert len(await due(room=2, providers=["sketch"])) == 2
+    assert await due(providers=["sketch"]) == []
+    await taken(ledger, *(claim(each) for each in ids))
+    assert await due(room=9, providers=["sketch"]) == []

@@ -5,20 +5,31 @@ The ledger of the simulation: purchases as rows, guarded by state and fence as i
 from services.generator import moves
 from services.generator.purchase import Terms
 
+LIMIT = 100.0  # seconds that a provider's work may take
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 
 
 class Row:
     """One row of purchases."""
 
-    __slots__ = ("attempt", "charged", "ending", "fence", "missing", "not_before", "outputs",
-                 "owner", "sent_at", "state", "ticket", "tries")  # fmt: skip
+    __slots__ = ("attempt", "charged", "ended_at", "ending", "fence", "missing", "not_before",
+                 "outputs", "owner", "sent_at", "state", "ticket", "tries", "webhooks")  # fmt: skip
 
     def __init__(self, attempt: int) -> None:
         self.attempt, self.state, self.owner, self.fence = attempt, "planned", 0, 0
         self.ticket, self.charged, self.ending = "", "", ""
         self.outputs: dict[int, str] = {}
         self.missing, self.not_before, self.sent_at, self.tries = 0, 0.0, 0.0, 0
+        self.ended_at = 0.0
+        self.webhooks: dict[str, int] = {}  # tickets, with the fence at which they came
+
+    @property
+    def deadline(self) -> float:
+        return self.sent_at + LIMIT
+
+    @property
+    def unheard(self) -> bool:
+        return any(fence >= self.fence for fence in self.webhooks.values())
 
 
 class Rows:
@@ -41,9 +52,16 @@ class Rows:
         row.owner, row.fence = 0, row.fence + 1
         if row.state == "sending":
             if self.terms.askable:
-                row.state, row.not_before = "unclear", row.sent_at + self.terms.lag
+                _become_unclear(self, row)
             else:
                 row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
+
+    def hear(self, number: int, ticket: str) -> None:
+        """A webhook comes: what is unclear is looked up at once."""
+        row = self.rows[number]
+        row.webhooks[ticket] = row.fence
+        if row.state == "unclear":
+            row.not_before = self.now
 
     def claim(self, worker: int, number: int) -> bool:
         """ClaimEdge: one winner."""
@@ -86,14 +104,22 @@ class Rows:
         return False
 
 
+def _become_unclear(rows: Rows, row: Row) -> None:
+    row.state = "unclear"
+    row.not_before = rows.now if row.webhooks else row.sent_at + rows.terms.lag
+
+
 def _ended(rows: Rows, row: Row, _number: int, step: moves.Ended) -> None:
-    row.state, row.ending = "ended", step.ending
+    row.state, row.ending, row.ended_at = "ended", step.ending, rows.now
     row.charged = {True: "yes", False: "no", None: "unknown"}[step.charged]
     if step.retry and step.charged is False and not rows.canceling and row.attempt < 3:
         rows.rows[len(rows.rows) + 1] = Row(row.attempt + 1)
 
 
 def _absent(rows: Rows, row: Row, _number: int, step: moves.Absent) -> None:
+    if row.unheard:
+        row.not_before = rows.now
+        return
     row.state = "void"
     if step.again and not rows.canceling:
         rows.rows[len(rows.rows) + 1] = Row(row.attempt + 1)
@@ -121,7 +147,7 @@ def _out(rows: Rows, row: Row, number: int, step: moves.Kept | moves.Lost) -> No
 
 
 def _doubted(rows: Rows, row: Row, _number: int, _step: moves.Doubted) -> None:
-    row.state, row.not_before = "unclear", row.sent_at + rows.terms.lag
+    _become_unclear(rows, row)
 
 
 def _unknowable(_rows: Rows, row: Row, _number: int, _step: moves.Unknowable) -> None:
@@ -141,7 +167,8 @@ def _failed(rows: Rows, row: Row, _number: int, _step: moves.Failed) -> None:
 
 
 def _parked(rows: Rows, row: Row, _number: int, step: moves.Parked) -> None:
-    row.not_before = max(row.not_before, rows.now + step.delay)
+    unheard = row.state == "unclear" and row.unheard
+    row.not_before = rows.now if unheard else rows.now + step.delay
 
 
 _HELD = frozenset({"running", "drawn", "unclear"})

@@ -10,41 +10,26 @@ import random
 from collections.abc import Iterator
 
 from services.generator import moves, purchase
-from services.generator.purchase import Stage, Terms
-from tests.generator.modelled_ledger import OPEN, Row, Rows
+from services.generator.purchase import GRACE, OUT_OF_REACH, Stage
+from tests.generator.modelled_ledger import OPEN, Row
+from tests.generator.modelled_provider import LAG, TTL, Provider
 
 PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
-LAG = 120.0  # seconds from the sending until a provider is asked
-LISTED = 30.0  # seconds after which a provider's list really shows a call
-TTL = 3600.0  # seconds that a provider's own links live
-
-TERMS = {
-    "listed": Terms(askable=True, lag=LAG, cancelable=True),  # answers with an id; has a list
-    "receipt": Terms(askable=True, interruptible=True),  # answers with the picture: sketch
-    "blind": Terms(askable=False),  # answers with the picture, and cannot be asked
-}
 
 
 class Violated(AssertionError):
     """A promise was broken."""
 
 
-class World(Rows):
+class World(Provider):
     """One history. `run` plays it and raises Violated where a promise was broken."""
 
     def __init__(self, seed: int) -> None:
-        self.dice = dice = random.Random(seed)
-        self.kind = dice.choice(("listed", "receipt", "blind"))
+        super().__init__(dice := random.Random(seed))
         self.trouble = dice.choice((0.02, 0.1, 0.3, 0.5))
         self.poisoned = dice.random() < 0.02  # whoever follows it, raises
-        super().__init__(TERMS[self.kind], dice.choice((1, 1, 2)))
         self.calm = False
-        self.charges: dict[str, int] = {}  # ticket -> purchase
-        self.listed_at: dict[str, float] = {}
-        self.died: dict[str, float] = {}  # when a ticket's links die
-        self.closed: dict[str, bool | None] = {}  # tickets without a picture: charged?
-        self.receipts: dict[int, bool] = {}  # purchase -> a picture (True) or a seal (False)
         self.vault: set[tuple[int, int]] = set()
         self.workers: list[Worker] = [Worker(self, 1), Worker(self, 2)]
         self.hired = 2
@@ -57,7 +42,7 @@ class World(Rows):
         for _ in range(self.dice.choice((20, 30, 50, 90))):
             self.act()
         self.calm = True
-        for _ in range(400):
+        for _ in range(600):
             if not any(row.state in OPEN for row in self.rows.values()):
                 break
             self.act()
@@ -110,6 +95,7 @@ class World(Rows):
         for worker in awake:  # one that wakes up just now acts before it knows of its death
             worker.beat()
         self.sweep()
+        self.send_webhooks()
         able = [worker for worker in self.workers if worker.able() and not worker.stopping]
         if not able:
             return
@@ -131,25 +117,6 @@ class World(Rows):
                 worker.condemned = True
             self.take_away(row)
 
-    # -- the provider
-
-    def taken(self, number: int) -> str:
-        """A call is taken, and paid for."""
-        ticket = f"t{number}.{len(self.charges)}" if self.kind == "listed" else f"r{number}"
-        self.charges[ticket] = number
-        self.listed_at[ticket] = self.now + self.dice.random() * LISTED
-        self.died[ticket] = self.now + TTL if self.kind == "listed" else float("inf")
-        if self.kind == "listed" and self.dice.random() < 0.05:
-            self.closed[ticket] = self.dice.choice((True, False, None))
-        return ticket
-
-    def look_up(self, number: int) -> tuple[str, ...]:
-        """The list; or the receipt, whose absence is sealed so that it stays absent."""
-        if self.kind == "receipt":
-            return (f"r{number}",) if self.receipts.setdefault(number, False) else ()
-        found = [ticket for ticket, bought in self.charges.items() if bought == number]
-        return tuple(ticket for ticket in found if self.listed_at[ticket] <= self.now)
-
     # -- the promises
 
     def check(self) -> None:
@@ -159,7 +126,7 @@ class World(Rows):
             _promise(row.state not in OPEN, "nothing stays open", number, row)
             _promise(len(paid) <= 1, "one row is charged once", number, row)
             self.check_row(number, row, paid)
-        pictures = [ticket for ticket in self.charges if ticket not in self.closed]
+        pictures = [ticket for ticket in self.charges if self.ended(ticket) is None]
         if self.kind != "blind":
             _promise(len(pictures) <= 1, "one picture is bought once", 0, self.rows[1])
         _promise(len(set(self.variants)) == len(self.variants), "no doubles", 0, self.rows[1])
@@ -175,8 +142,12 @@ class World(Rows):
             _promise(paid and "lost" in row.outputs.values(), "the alarm", number, row)
             _promise(self.now > self.died[paid[0]], "lost only where it died", number, row)
         elif row.state == "void" or row.charged == "no":
-            free = all(self.closed.get(ticket, True) is False for ticket in paid)
+            free = all(self.closed.get(ticket, (True,))[0] is False for ticket in paid)
             _promise(free, "what is free was not paid for", number, row)
+        elif row.ending == "EXPIRED" and row.charged == "unknown":
+            late, drawn = row.ended_at - row.deadline, self.drawn_at[paid[0]] - row.deadline
+            gone = min(late, drawn) >= GRACE or late >= OUT_OF_REACH
+            _promise(gone, "a picture is waited for until its time is over", number, row)
         elif row.charged == "unknown" and self.kind != "blind":
             free = all(ticket in self.closed for ticket in paid)
             _promise(free, "only a blind provider hides a picture", number, row)
@@ -241,7 +212,7 @@ class Worker:
             held.begin(row)
         else:
             held.state = purchase.Purchase(Stage.LEAVING, world.terms)
-            held.commit(purchase.orphaned(sending=row.state == "sending"))
+            held.commit(purchase.orphaned("lost", sending=row.state == "sending"))
 
     def commit(self, held: "Held", step: moves.Step) -> None:
         self.waiting.append((held, step))
@@ -271,6 +242,7 @@ class Held:
         self.worker, self.world, self.number = worker, worker.world, number
         self.fence, self.claimed, self.interrupted = fence, claimed, False
         self.acts: list[Iterator[None]] = []
+        self.hinted = tuple(self.world.rows[number].webhooks)
         worker.held[number] = self
 
     def begin(self, row: Row) -> None:
@@ -284,7 +256,8 @@ class Held:
             first = purchase.resume_drawn(terms, missing, canceling=canceling)
         else:
             wait = row.sent_at + terms.lag - self.world.now
-            first = purchase.resume_unclear(terms, wait=wait, canceling=canceling)
+            first = purchase.resume_unclear(terms, wait=wait, canceling=canceling,
+                                            hinted=bool(self.hinted))  # fmt: skip
         self.move(first)
         if self.worker.stopping:
             self.happen(moves.StopAsked())
@@ -307,7 +280,7 @@ class Held:
                 self.commit(effect.step)
             elif isinstance(effect, moves.Interrupt):
                 self.interrupted = True
-            elif not isinstance(effect, moves.CancelThere):
+            else:
                 act = _ACTS[type(effect)](self, effect)
                 self.acts.append(act)
                 self.worker.acts.append(act)
@@ -353,15 +326,26 @@ class Held:
         self.happen(event)
 
     def follow(self, effect: moves.Follow) -> Iterator[None]:
+        world, ticket = self.world, effect.ticket
+        while True:
+            yield
+            late = world.now - world.rows[self.number].deadline
+            if self.bad():
+                return self.happen(moves.OutOfSight("no answer", 1.0, late))
+            if self.bad() or world.poisoned:
+                return self.happen(moves.Raised("a defect"))
+            if ended := world.ended(ticket):
+                charged, stopped, content = ended
+                return self.happen(moves.Closed(charged, "there", stopped, content))
+            if world.now >= world.drawn_at[ticket]:
+                return self.happen(moves.Finished(world.width))
+            if late >= 0:
+                self.happen(moves.Overdue(late))
+
+    def cancel(self, effect: moves.CancelThere) -> Iterator[None]:
+        if not self.bad():
+            self.world.cancel_there(effect.ticket)
         yield
-        if self.bad():
-            self.happen(moves.OutOfSight("no answer", 1.0))
-        elif self.bad() or self.world.poisoned:
-            self.happen(moves.Raised("a defect"))
-        elif effect.ticket in self.world.closed:
-            self.happen(moves.Closed(self.world.closed[effect.ticket], "failed there"))
-        else:
-            self.happen(moves.Finished(self.world.width))
 
     def store(self, effect: moves.Store) -> Iterator[None]:
         ticket = self.world.rows[self.number].ticket or next(
@@ -378,7 +362,7 @@ class Held:
         self.happen(lost)
 
     def look_up(self, _effect: moves.LookUp) -> Iterator[None]:
-        found = self.world.look_up(self.number)
+        found = self.world.look_up(self.number, self.hinted)
         yield
         self.happen(moves.OutOfSight("none", 5.0) if self.bad() else moves.LookedUp(found))
 
@@ -392,6 +376,7 @@ def _promise(held: object, words: str, number: int, row: Row) -> None:
 _ACTS = {
     moves.Buy: Held.buy,
     moves.Follow: Held.follow,
+    moves.CancelThere: Held.cancel,
     moves.Store: Held.store,
     moves.LookUp: Held.look_up,
 }

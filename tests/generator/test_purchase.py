@@ -24,6 +24,10 @@ def steps(done):
     return [type(each.step).__name__ for each in done if isinstance(each, moves.Commit)]
 
 
+def ended(done):
+    return done[-1].step.ending, done[-1].step.charged
+
+
 def test_a_canceled_job_is_not_sent_at_all():
     stage, done = after(LISTED, canceling=True)
     assert moves.Buy() not in done
@@ -104,5 +108,65 @@ def test_an_absence_is_tried_again_unless_nobody_wants_it_any_more():
 
 
 def test_a_claim_whose_answer_was_lost_is_given_back():
-    assert isinstance(purchase.orphaned(sending=True), moves.Released)
-    assert purchase.orphaned(sending=False) == moves.Parked(0)
+    assert purchase.orphaned("lost", sending=True) == moves.Released(0, "lost")
+    assert purchase.orphaned("lost", sending=False, delay=5) == moves.Parked(5)
+
+
+def test_a_hint_has_it_looked_up_at_once_and_is_no_proof_of_an_absence():
+    state, effects = purchase.resume_unclear(LISTED, wait=90, canceling=False)
+    assert effects == (moves.Commit(moves.Parked(90)),)
+    state, effects = purchase.resume_unclear(LISTED, wait=90, canceling=False, hinted=True)
+    assert effects == (moves.LookUp(),)
+    assert steps(purchase.step(state, moves.LookedUp(()))[1]) == ["Parked"]
+    _, effects = purchase.step(state, moves.LookedUp(("p1",)))
+    assert effects[:2] == (moves.Commit(moves.Found(("p1",))), moves.Follow("p1"))
+
+
+EXPIRED = ("EXPIRED", None)
+
+
+def test_what_is_overdue_is_canceled_there_once_and_given_up_a_minute_later():
+    _stage, done = after(LISTED, moves.Bought("p1"), moves.Overdue(700), moves.Overdue(759.9))
+    assert done.count(moves.CancelThere("p1")) == 1
+    assert steps(done) == ["Ticketed"]
+    stage, done = after(LISTED, moves.Bought("p1"), moves.Overdue(700), moves.Overdue(760))
+    assert (stage, ended(done)) == (Stage.LEAVING, EXPIRED)
+    _stage, done = after(LISTED, moves.Bought("p1"), moves.Overdue(0), moves.Finished(1))
+    assert steps(done) == ["Ticketed", "Brought"]  # it was paid for
+
+
+def test_what_cannot_be_canceled_there_is_given_up_at_its_deadline():
+    stage, done = after(BLIND, moves.Bought("r1"), moves.Overdue(0))
+    assert (stage, ended(done)) == (Stage.LEAVING, EXPIRED)
+
+
+def test_what_nobody_can_see_is_given_up_an_hour_after_its_deadline():
+    for late, step in ((-5, "Parked"), (3599, "Parked"), (3600, "Ended")):
+        _stage, done = after(LISTED, moves.Bought("p1"), moves.OutOfSight("down", 2, late))
+        assert steps(done) == ["Ticketed", step]
+    assert ended(done) == EXPIRED
+    state, _ = purchase.resume_drawn(LISTED, frozenset({0}), canceling=False)
+    _, effects = purchase.step(state, moves.OutOfSight("storage is down", 1, 9999))
+    assert steps(effects) == ["Parked"]  # what is drawn waits for its own expiry
+
+
+@pytest.mark.parametrize(
+    ("closed", "canceling", "ending", "reason", "retry"),
+    [
+        (moves.Closed(True, "", stopped=True), False, "EXPIRED", "PROVIDER_FAILED", False),
+        (moves.Closed(False, "", stopped=True), False, "EXPIRED", "PROVIDER_FAILED", True),
+        (moves.Closed(True, "", stopped=True), True, "CANCELED", "JOB_CANCELED", False),
+        (moves.Closed(False, "", content=True), False, "FAILED", "CONTENT_REFUSED", False),
+        (moves.Closed(False, ""), False, "FAILED", "PROVIDER_FAILED", True),
+        (moves.Closed(False, ""), True, "CANCELED", "JOB_CANCELED", False),
+    ],
+    ids=repr,
+)
+def test_how_it_ended_there_says_what_is_written_and_tried(
+    closed, canceling, ending, reason, retry
+):
+    asked = (moves.CancelAsked(),) if canceling else ()
+    _stage, done = after(LISTED, moves.Bought("p1"), *asked, closed)
+    found = done[-1].step
+    assert (found.ending, found.charged, found.reason) == (ending, closed.charged, reason)
+    assert found.retry == retry

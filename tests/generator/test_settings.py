@@ -2,10 +2,20 @@
 
 import pytest
 
+from chassis.bus import Bus
 from chassis.settings import SettingsError, read
 from services.generator import compose
-from services.generator.provider import CanBeAsked, CanCancel, Provider, SendsWebhooks
+from services.generator.hints import Hints
+from services.generator.provider import (
+    CanBeAsked,
+    CanCancel,
+    CanRecognize,
+    Provider,
+    SendsWebhooks,
+)
+from services.generator.providers.replicate import can_check_webhooks
 from services.generator.settings import Settings
+from services.generator.vendors import sold_here
 
 TOKEN = "r8_a_token_of_the_tests"
 PLAIN = {"SERVICE_SECRET": "a secret of the tests"}
@@ -18,11 +28,12 @@ def settings(**environment) -> Settings:
 
 
 async def vendor(**environment):
-    outgoing = []
-    made = compose._replicate(settings(REPLICATE_API_TOKEN=TOKEN, **environment), outgoing)
+    chosen, outgoing = settings(REPLICATE_API_TOKEN=TOKEN, **environment), []
+    hints = Hints(Bus(chosen.nats_url.reveal(), "nobody is there"))
+    sold = sold_here(chosen, easel=None, receipts=None, hints=hints, outgoing=outgoing)
     for http in outgoing:
         await http.aclose()
-    return made
+    return sold["replicate"]
 
 
 def test_without_a_token_nobody_but_sketch_is_there():
@@ -52,6 +63,7 @@ async def test_replicate_is_all_that_a_provider_may_be():
     assert isinstance(provider, CanBeAsked)
     assert isinstance(provider, CanCancel)
     assert isinstance(provider, SendsWebhooks)
+    assert isinstance(provider, CanRecognize)
     assert (made.terms.askable, made.terms.lag, made.terms.cancelable) == (True, 7.0, True)
     assert (await vendor(LOOKUP_LAG="0")).terms.lag == 0
     assert (made.most_in_flight, made.most_per_minute, made.time_limit) == (3, 600, 600.0)
@@ -73,7 +85,7 @@ async def test_the_token_is_sent_and_never_shown():
 )
 async def test_a_webhook_is_asked_for_where_it_can_come_in(environment, hook):
     found = (await vendor(**environment)).provider.hook
-    usable = compose.can_check_webhooks()
+    usable = can_check_webhooks()
     assert str(found) == str(hook if usable else None)
 
 

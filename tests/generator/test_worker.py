@@ -7,9 +7,14 @@ import pytest
 from chassis import errors
 from chassis.bus import Bus
 from chassis.errors import Unavailable
-from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
+from imagestudio.catalog.v1 import (
+    edge_pb2,
+    ledger_pb2,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+)
 from imagestudio.storage.v1 import storage_service_pb2_grpc
-from imagestudio.type.v1 import purchase_pb2
+from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.generator import models, moves
 from services.generator import provider as seam
 from services.generator.buy import FRESH, Errand
@@ -28,14 +33,22 @@ ID = "01890000-0000-7000-8000-000000000001"
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
 TAKEN = ledger_service_pb2.CLAIM_OUTCOME_TAKEN
 SENDING = purchase_pb2.PURCHASE_STATE_SENDING
+RUNNING = purchase_pb2.PURCHASE_STATE_RUNNING
+UNCLEAR = purchase_pb2.PURCHASE_STATE_UNCLEAR
+NOW = 1_800_000_000.0  # the database's clock when a test begins, in seconds since 1970
 
 
 class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
     """One purchase, by the ledger's rules for claims; loses its answers to the first *lost*."""
 
     def __init__(self) -> None:
-        self.lost, self.model = 0, "sketch"
-        self.patience, self.alive = 3.0, True
+        self.lost, self.model, self.count = 0, "sketch", 1
+        self.state, self.ticket, self.sent, self.limit = SENDING, "", 0.0, 60.0
+        self.hinted: list[str] = []
+        self.due: list[str] = []
+        self.beats: list[ledger_service_pb2.HeartbeatRequest] = []
+        self.edges: list[edge_pb2.Edge] = []
+        self.patience, self.alive, self.now = 3.0, True, NOW
         self.claims, self.gives_away = 0, False
         self.owner, self.fence = "", 0
         self.workers: list[str] = []
@@ -49,6 +62,10 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         alive, self.alive = self.alive, True
         answer = ledger_service_pb2.HeartbeatResponse(alive=alive)
         answer.patience.FromMilliseconds(round(self.patience * 1000))
+        answer.now.FromMicroseconds(int(self.now * 1e6))
+        self.beats.append(request)
+        for purchase_id in self.due if request.room else ():
+            answer.due_purchases.add(purchase_id=purchase_id, provider="sketch")
         return answer
 
     async def Apply(self, request, context):
@@ -70,6 +87,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
             self.fence += self.gives_away
             return found
         self.written.put_nowait(kind)
+        self.edges.append(edge)
         if edge.fence != self.fence:
             stale = errors.Stale("FENCE_STALE", "another has it")
             return ledger_service_pb2.EdgeResult(status=errors.to_status(stale))
@@ -81,8 +99,11 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found = ledger_pb2.LedgerPurchase(owner=self.owner, fence=self.fence, user="users/1")
         found.purchase.purchase_id, found.purchase.job = ID, "jobs/1"
         found.purchase.provider, found.purchase.model = "sketch", self.model
-        found.purchase.state = SENDING
-        found.spec.prompt, found.spec.count = "a lighthouse", 1
+        found.purchase.state, found.ticket = self.state, self.ticket
+        found.purchase.send_time.FromMicroseconds(int((NOW - self.sent) * 1e6))
+        found.purchase.deadline.FromMicroseconds(int((NOW - self.sent + self.limit) * 1e6))
+        found.webhook_tickets.extend(self.hinted)
+        found.spec.prompt, found.spec.count = "a lighthouse", self.count
         found.spec.models.append("sketch")
         return found
 
@@ -93,6 +114,7 @@ class Shop:
     def __init__(self) -> None:
         self.asked, self.came = 0, asyncio.Event()
         self.answer: seam.Ticket | Exception | None = None
+        self.sights: list[seam.Working | seam.Ended | Exception] = [seam.Working(0.5)]
 
     async def buy(self, order, receipt, report, /):
         self.asked += 1
@@ -107,7 +129,10 @@ class Shop:
             raise seam.Refused("stopped in time") from None
 
     async def follow(self, ticket, /):
-        yield seam.Working(0.5)
+        for seen in self.sights:
+            if isinstance(seen, Exception):
+                raise seen
+            yield seen
         await asyncio.Event().wait()
 
 
@@ -237,17 +262,38 @@ async def let_go(worker: Worker) -> None:
 
 
 async def test_work_that_breaks_off_leaves_its_evidence_and_does_not_hang(world):
-    world.catalog.model = "a model of another release"
+    world.catalog.count = 0  # of nothing: no order can be made of it
     world.worker.take(ID, "sketch")
     assert await soon(world.catalog.written.get()) == "fail"
     assert world.shop.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "edge"), [(SENDING, "release"), (RUNNING, "park"), (UNCLEAR, "park")], ids=str
+)
+async def test_what_only_another_release_knows_is_left_to_it_and_counts_no_try(world, state, edge):
+    world.catalog.model, world.catalog.state = "a model of another release", state
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == edge
+    assert getattr(world.catalog.edges[0], edge).delay.seconds > 0
+    assert world.shop.asked == 0
+    await soon(let_go(world.worker))
+    assert world.catalog.written.empty()
+
+
+async def test_without_nats_the_heartbeat_brings_the_work(world):
+    world.catalog.due = [ID]
+    await soon(world.shop.came.wait())
+    assert world.catalog.beats[-1].room == 10
+    assert list(world.catalog.beats[-1].providers) == ["sketch"]
 
 
 def errand(world, claimed_at: float, owned_until: float) -> Errand:
     """The work on a claim that the ledger gave us, begun whenever the test says."""
     world.catalog.owner, world.catalog.fence = world.worker.worker_id, 1
     claim, tools = world.catalog.purchase(), world.worker.tools
-    return Errand(tools, claim, claimed_at=claimed_at, owned_until=lambda: owned_until)
+    until = {"owned_until": lambda: owned_until, "now": lambda: NOW}
+    return Errand(tools, claim, claimed_at=claimed_at, **until)
 
 
 async def test_an_order_does_not_leave_once_the_ledger_may_take_us_for_dead(world):
@@ -268,3 +314,86 @@ async def test_who_is_stopped_before_he_began_says_so(world, event, edge):
     await soon(work.run())
     assert world.catalog.written.get_nowait() == edge
     assert world.shop.asked == 0
+
+
+def under_way(world, state, late: float) -> Errand:
+    """The work on what was sent by another, *late* seconds after its deadline."""
+    world.catalog.state, world.catalog.ticket = state, "t1"
+    world.catalog.sent = world.catalog.limit + late
+    now = asyncio.get_running_loop().time()
+    return errand(world, now, now + 60)
+
+
+async def test_an_order_that_is_overdue_is_given_up_with_its_charge_unknown(world):
+    await soon(under_way(world, RUNNING, late=1).run())
+    [edge] = world.catalog.edges
+    assert edge.end.ending == purchase_pb2.PURCHASE_ENDING_EXPIRED
+    assert edge.end.charged == cost_pb2.CHARGED_UNKNOWN
+    assert not edge.end.HasField("cost")
+    assert not edge.end.HasField("next")
+
+
+@pytest.mark.parametrize(("ahead", "edge"), [(0, "park"), (61, "end")])
+async def test_it_is_the_databases_clock_that_tells_what_is_overdue(world, ahead, edge):
+    world.catalog.state, world.catalog.ticket, world.catalog.now = RUNNING, "t1", NOW + ahead
+    world.shop.sights = [seam.Working(0.5), seam.Unclear("no answer")]
+    heard = len(world.catalog.beats)
+    while len(world.catalog.beats) < heard + 2:  # the first answer may have left before
+        await asyncio.sleep(0)
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == edge
+
+
+@pytest.mark.parametrize("late", [-1, 3599, 3600])
+async def test_what_is_out_of_sight_is_asked_for_again_for_an_hour(world, late):
+    world.shop.sights = [seam.Unclear("no answer")]
+    await soon(under_way(world, RUNNING, late).run())
+    assert await soon(world.catalog.written.get()) == ("park" if late < 3600 else "end")
+
+
+async def test_an_order_in_time_is_followed_to_its_end(world):
+    refused = seam.Ended(charged=True, reason="nudity", content=True)
+    world.shop.sights = [seam.Working(0.1), seam.Working(0.9), refused]
+    await soon(under_way(world, RUNNING, late=-1).run())
+    [edge] = world.catalog.edges
+    assert edge.end.ending == purchase_pb2.PURCHASE_ENDING_FAILED
+    assert errors.from_status(edge.end.error).reason == "CONTENT_REFUSED"
+
+
+async def test_a_ticket_from_a_webhook_settles_before_the_list_shows_it(world):
+    vendors, listing = world.worker.tools.vendors, Listing(owns={"t1"})
+    vendors["sketch"] = Vendor(
+        name="sketch", provider=listing, terms=Terms(askable=True, lag=120.0), time_limit=60
+    )
+    world.catalog.hinted = ["t0", "t1"]
+    work = asyncio.create_task(under_way(world, UNCLEAR, late=-1).run())
+    assert await soon(world.catalog.written.get()) == "settle"
+    assert list(world.catalog.edges[0].settle.found.tickets) == ["t1"]
+    work.cancel()
+
+
+async def test_a_webhook_that_was_sent_under_anothers_url_settles_nothing(world):
+    vendors, listing = world.worker.tools.vendors, Listing(owns=set())
+    vendors["sketch"] = Vendor(
+        name="sketch", provider=listing, terms=Terms(askable=True, lag=120.0), time_limit=60
+    )
+    world.catalog.hinted = ["t0"]
+    await soon(under_way(world, UNCLEAR, late=-1).run())
+    [edge] = world.catalog.edges
+    assert 0 < edge.park.delay.seconds <= 120
+    assert listing.listed == 1  # its list may have it already
+
+
+class Listing(Shop):
+    """One that knows what it sold, and whose list does not show it yet."""
+
+    def __init__(self, owns: set[str]) -> None:
+        super().__init__()
+        self.owns, self.listed = owns, 0
+
+    async def recognize(self, order, ticket, /):
+        return ticket.reference in self.owns
+
+    async def look_up(self, order, /):
+        self.listed += 1
+        return []

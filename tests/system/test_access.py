@@ -108,6 +108,7 @@ ROUTES = {
     ("GET", "/images/usage"): ("/images/usage", None, 200, 200, 401),
     ("GET", "/i/{link}"): ("/i/{link}", None, 200, 200, 200),
     ("GET", "/i/{link}/thumbnail"): ("/i/{link}/thumbnail", None, 200, 200, 200),
+    ("POST", "/webhooks/{provider}"): ("/webhooks/replicate", {}, 404, 404, 404),
     ("GET", "/healthz"): ("/healthz", None, 200, 200, 200),
     ("GET", "/readyz"): ("/readyz", None, 200, 200, 200),
 }  # fmt: skip
@@ -131,6 +132,7 @@ RPCS = {
     "GeneratorService/CancelGeneration": (JOB, OWN),
     "GeneratorService/EstimateCost": (SPEC, ALL),
     "GeneratorService/ListModels": ({}, ALL),
+    "GeneratorService/ReceiveWebhook": ({"provider": "replicate"}, SERVICE),
     "StorageService/ImportAsset": ({"source_uri": "receipt:x#0-1"}, SERVICE),
     "StorageService/UploadAsset": ({"header": {"size_bytes": 3}},
                                    ("INVALID_ARGUMENT", "INVALID_ARGUMENT", UNKNOWN)),
@@ -165,6 +167,7 @@ RPCS = {
     "LedgerService/Apply": ({}, SERVICE),
     "LedgerService/RequestCancel": (JOB, SERVICE),
     "LedgerService/ReadEvents": ({"job": "jobs/{job}"}, SERVICE),
+    "LedgerService/StoreWebhook": ({"webhook_id": "m", "ticket": "t"}, SERVICE),
     "LedgerService/Heartbeat": ({"worker_id": "w"}, SERVICE),
     "LedgerService/RecordFile": ({}, SERVICE),
     "LedgerService/ForgetFile": ({"image_hash": "{hash}"}, SERVICE),

@@ -67,6 +67,12 @@ def test_nats_is_killed_and_its_folder_deleted_and_no_job_is_lost(troubled):
     prove_whole(generate(troubled.url, PICTURE), 1)
 
 
+def test_all_work_is_found_where_nats_never_was():
+    """One is drawn at once, and the others wait for no announcement."""
+    with running_stack(NATS_URL="nats://127.0.0.1:1", MAX_PURCHASES="1") as stack:
+        prove_whole(generate(stack.url, PICTURE | {"count": 3}), 3)
+
+
 def test_postgres_is_killed_and_no_job_is_lost(troubled):
     with Many(troubled.url, SLOW, 4) as many:
         troubled.kill("postgres")

@@ -4,6 +4,7 @@ Kill -9 at every named point of the code, then look: one variant each, no gap, l
 The rows come from the source: a new point without a scenario that passes it fails here.
 """
 
+import functools
 import hashlib
 import io
 import os
@@ -20,6 +21,9 @@ import httpx
 import pytest
 from PIL import Image
 
+from chassis import identity
+from imagestudio.catalog.v1 import ledger_service_pb2
+from imagestudio.catalog.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from tests.system.client import Job, generate, prove_whole, watch
@@ -165,6 +169,21 @@ def reference(stack, trap: Path) -> tuple[Job, int]:
     return job, 1
 
 
+def webhook(stack, trap: Path) -> tuple[Job, int]:
+    """A webhook is delivered until it is answered, and once more."""
+    job, request = generate(stack.url, PROMPT), ledger_service_pb2.StoreWebhookRequest()
+    request.webhook_id, request.provider, request.ticket = trap.name, "replicate", "p1"
+    secret = (stack.data / "secrets" / "service_secret").read_text().strip().encode()
+    trap.touch(mode=0o666)
+    with grpc.insecure_channel(f"127.0.0.1:{stack.port('CATALOG_PORT')}") as channel:
+        store = LedgerServiceStub(channel).StoreWebhook
+        token = ((identity.HEADER, identity.mint(secret, identity.Caller(0, service="test"))),)
+        for _ in range(2):
+            answer = insist(functools.partial(store, metadata=token), lambda: request)
+    assert answer.duplicate
+    return job, 1
+
+
 _NOT_THERE = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.INTERNAL,
@@ -214,6 +233,7 @@ SCENARIOS = {
     "heartbeat": while_drawing,
     "lookup": unclear,
     "settle": unclear,
+    "webhook": webhook,
     "cancel": canceled,
     "end": canceled,
     "release": stopped,

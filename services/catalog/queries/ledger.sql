@@ -26,6 +26,9 @@ SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p
        CASE WHEN p.state IN ('drawn', 'kept', 'lost')
             THEN ARRAY(SELECT o FROM purchase_outputs o
                        WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
+       CASE WHEN p.state IN ('sending', 'unclear')
+            THEN ARRAY(SELECT w FROM webhook_inbox w
+                       WHERE w.purchase_id = p.purchase_id ORDER BY w.created_at) END AS webhooks,
        (SELECT count(*) FROM purchases q
         WHERE q.job_id = p.job_id AND q.purchase_id <> ALL ($1::uuid[])
           AND q.state IN ('ended', 'void', 'lost', 'quarantined')) AS others_failed,
@@ -327,6 +330,17 @@ WHERE f.user_id = $1 AND f.image_hash = $2
   AND NOT EXISTS (SELECT FROM image_variants v
                   WHERE v.user_id = f.user_id AND v.image_hash = f.image_hash)
 RETURNING f.image_hash;
+
+-- A row only where it is new; its holder is the purchase that has this ticket.
+-- name: store_webhook
+INSERT INTO webhook_inbox (webhook_id, provider, purchase_id, ticket, fence)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (webhook_id) DO NOTHING
+RETURNING (SELECT p.purchase_id FROM purchases p
+           WHERE p.provider = $2 AND p.ticket = $4) AS holder;
+
+-- name: forget_webhooks
+DELETE FROM webhook_inbox WHERE created_at < now() - $1::interval;
 
 -- name: clock
 SELECT clock_timestamp();

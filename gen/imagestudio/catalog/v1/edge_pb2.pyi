@@ -441,7 +441,9 @@ class SettleEdge(_message.Message):
 
     @_typing.final
     class Absent(_message.Message):
-        """Absent is the proof that nothing was bought. Event `purchase_ended`."""
+        """Absent is the proof that nothing was bought. Event `purchase_ended`. Where a
+        webhook has come since the claim it is no proof: the purchase is let go of, due now.
+        """
 
         DESCRIPTOR: _descriptor.Descriptor
 

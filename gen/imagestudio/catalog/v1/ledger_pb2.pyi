@@ -118,6 +118,7 @@ class LedgerPurchase(_message.Message):
     ENHANCED_BY_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     MODELS_TRIED_FIELD_NUMBER: _builtins.int
+    WEBHOOK_TICKETS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -150,6 +151,12 @@ class LedgerPurchase(_message.Message):
     def models_tried(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The attempts at this ordinal so far, this one too: models that were tried."""
 
+    @_builtins.property
+    def webhook_tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tickets that webhooks have named for it while it is UNCLEAR. The webhook's URL
+        says so, which the provider does not sign: ask the provider whose they are.
+        """
+
     def __init__(
         self,
         *,
@@ -165,10 +172,11 @@ class LedgerPurchase(_message.Message):
         enhanced_by: _builtins.str = ...,
         cancel_requested: _builtins.bool = ...,
         models_tried: _abc.Iterable[_builtins.str] | None = ...,
+        webhook_tickets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "spec", b"spec", "ticket", b"ticket", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "spec", b"spec", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,7 +31,7 @@ from imagestudio.type.v1 import job_pb2 as imagestudio_dot_type_dot_v1_dot_job__
 from imagestudio.type.v1 import job_event_pb2 as imagestudio_dot_type_dot_v1_dot_job__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+imagestudio/catalog/v1/ledger_service.proto\x12\x16imagestudio.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!imagestudio/catalog/v1/edge.proto\x1a#imagestudio/catalog/v1/ledger.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a#imagestudio/type/v1/job_event.proto\"\xce\x02\n\x0c\x41\x64mitRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x13\n\x0bpreset_used\x18\x04 \x01(\t\x12:\n\tpurchases\x18\x05 \x03(\x0b\x32\'.imagestudio.catalog.v1.PlannedPurchase\x12\x32\n\x08\x65stimate\x18\x06 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x12\x37\n\x08warnings\x18\x07 \x03(\x0b\x32%.imagestudio.type.v1.JobEvent.Warning\x12\x12\n\nhanded_off\x18\x08 \x01(\x05\x12\x17\n\x0foriginal_prompt\x18\t \x01(\t\"\xab\x01\n\rAdmitResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x32\n\x08\x65stimate\x18\x03 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x12-\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\";\n\x0c\x41pplyRequest\x12+\n\x05\x65\x64ges\x18\x01 \x03(\x0b\x32\x1c.imagestudio.catalog.v1.Edge\"D\n\rApplyResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".imagestudio.catalog.v1.EdgeResult\"\xa1\x01\n\nEdgeResult\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x35\n\x07outcome\x18\x02 \x01(\x0e\x32$.imagestudio.catalog.v1.ClaimOutcome\x12\x38\n\x08purchase\x18\x03 \x01(\x0b\x32&.imagestudio.catalog.v1.LedgerPurchase\"$\n\x14RequestCancelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x15RequestCancelResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\"K\n\x11ReadEventsRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"i\n\x12ReadEventsResponse\x12-\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x12\r\n\x05\x65nded\x18\x03 \x01(\x08\"m\n\x10HeartbeatRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x35\n\x06limits\x18\x02 \x03(\x0b\x32%.imagestudio.catalog.v1.ProviderLimit\x12\x0f\n\x07leaving\x18\x03 \x01(\x08\"\x98\x01\n\x11HeartbeatResponse\x12\r\n\x05\x61live\x18\x01 \x01(\x08\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16\x63\x61nceling_purchase_ids\x18\x03 \x03(\t\x12+\n\x08patience\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"E\n\x11RecordFileRequest\x12\x30\n\x04\x66ile\x18\x01 \x01(\x0b\x32\".imagestudio.catalog.v1.FileRecord\"\\\n\x12RecordFileResponse\x12\x30\n\x04\x66ile\x18\x01 \x01(\x0b\x32\".imagestudio.catalog.v1.FileRecord\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"\'\n\x11\x46orgetFileRequest\x12\x12\n\nimage_hash\x18\x01 \x01(\t\"\x14\n\x12\x46orgetFileResponse\"S\n\x18ResolveCredentialRequest\x12\x16\n\x0c\x61pi_key_hash\x18\x01 \x01(\x0cH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x42\x0c\n\ncredential\"9\n\x19ResolveCredentialResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t*\x99\x01\n\x0c\x43laimOutcome\x12\x1d\n\x19\x43LAIM_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43LAIM_OUTCOME_CLAIMED\x10\x01\x12\x17\n\x13\x43LAIM_OUTCOME_TAKEN\x10\x02\x12\x1b\n\x17\x43LAIM_OUTCOME_NO_PERMIT\x10\x03\x12\x19\n\x15\x43LAIM_OUTCOME_NOT_DUE\x10\x04\x32\xd7\x06\n\rLedgerService\x12Y\n\x05\x41\x64mit\x12$.imagestudio.catalog.v1.AdmitRequest\x1a%.imagestudio.catalog.v1.AdmitResponse\"\x03\x90\x02\x02\x12T\n\x05\x41pply\x12$.imagestudio.catalog.v1.ApplyRequest\x1a%.imagestudio.catalog.v1.ApplyResponse\x12q\n\rRequestCancel\x12,.imagestudio.catalog.v1.RequestCancelRequest\x1a-.imagestudio.catalog.v1.RequestCancelResponse\"\x03\x90\x02\x02\x12h\n\nReadEvents\x12).imagestudio.catalog.v1.ReadEventsRequest\x1a*.imagestudio.catalog.v1.ReadEventsResponse\"\x03\x90\x02\x01\x12\x65\n\tHeartbeat\x12(.imagestudio.catalog.v1.HeartbeatRequest\x1a).imagestudio.catalog.v1.HeartbeatResponse\"\x03\x90\x02\x02\x12h\n\nRecordFile\x12).imagestudio.catalog.v1.RecordFileRequest\x1a*.imagestudio.catalog.v1.RecordFileResponse\"\x03\x90\x02\x02\x12h\n\nForgetFile\x12).imagestudio.catalog.v1.ForgetFileRequest\x1a*.imagestudio.catalog.v1.ForgetFileResponse\"\x03\x90\x02\x02\x12}\n\x11ResolveCredential\x12\x30.imagestudio.catalog.v1.ResolveCredentialRequest\x1a\x31.imagestudio.catalog.v1.ResolveCredentialResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+imagestudio/catalog/v1/ledger_service.proto\x12\x16imagestudio.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!imagestudio/catalog/v1/edge.proto\x1a#imagestudio/catalog/v1/ledger.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a#imagestudio/type/v1/job_event.proto\"\xce\x02\n\x0c\x41\x64mitRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x03 \x01(\t\x12\x13\n\x0bpreset_used\x18\x04 \x01(\t\x12:\n\tpurchases\x18\x05 \x03(\x0b\x32\'.imagestudio.catalog.v1.PlannedPurchase\x12\x32\n\x08\x65stimate\x18\x06 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x12\x37\n\x08warnings\x18\x07 \x03(\x0b\x32%.imagestudio.type.v1.JobEvent.Warning\x12\x12\n\nhanded_off\x18\x08 \x01(\x05\x12\x17\n\x0foriginal_prompt\x18\t \x01(\t\"\xab\x01\n\rAdmitResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x32\n\x08\x65stimate\x18\x03 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x12-\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\";\n\x0c\x41pplyRequest\x12+\n\x05\x65\x64ges\x18\x01 \x03(\x0b\x32\x1c.imagestudio.catalog.v1.Edge\"D\n\rApplyResponse\x12\x33\n\x07results\x18\x01 \x03(\x0b\x32\".imagestudio.catalog.v1.EdgeResult\"\xa1\x01\n\nEdgeResult\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x35\n\x07outcome\x18\x02 \x01(\x0e\x32$.imagestudio.catalog.v1.ClaimOutcome\x12\x38\n\x08purchase\x18\x03 \x01(\x0b\x32&.imagestudio.catalog.v1.LedgerPurchase\"$\n\x14RequestCancelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\">\n\x15RequestCancelResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\"K\n\x11ReadEventsRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"i\n\x12ReadEventsResponse\x12-\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x12\r\n\x05\x65nded\x18\x03 \x01(\x08\"`\n\x13StoreWebhookRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x03 \x01(\t\x12\x0e\n\x06ticket\x18\x04 \x01(\t\")\n\x14StoreWebhookResponse\x12\x11\n\tduplicate\x18\x01 \x01(\x08\"\x8e\x01\n\x10HeartbeatRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x35\n\x06limits\x18\x02 \x03(\x0b\x32%.imagestudio.catalog.v1.ProviderLimit\x12\x0f\n\x07leaving\x18\x03 \x01(\x08\x12\x0c\n\x04room\x18\x04 \x01(\x05\x12\x11\n\tproviders\x18\x05 \x03(\t\"\xd4\x01\n\x11HeartbeatResponse\x12\r\n\x05\x61live\x18\x01 \x01(\x08\x12\'\n\x03now\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16\x63\x61nceling_purchase_ids\x18\x03 \x03(\t\x12+\n\x08patience\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\rdue_purchases\x18\x05 \x03(\x0b\x32#.imagestudio.catalog.v1.DuePurchase\"4\n\x0b\x44uePurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\"E\n\x11RecordFileRequest\x12\x30\n\x04\x66ile\x18\x01 \x01(\x0b\x32\".imagestudio.catalog.v1.FileRecord\"\\\n\x12RecordFileResponse\x12\x30\n\x04\x66ile\x18\x01 \x01(\x0b\x32\".imagestudio.catalog.v1.FileRecord\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"\'\n\x11\x46orgetFileRequest\x12\x12\n\nimage_hash\x18\x01 \x01(\t\"\x14\n\x12\x46orgetFileResponse\"S\n\x18ResolveCredentialRequest\x12\x16\n\x0c\x61pi_key_hash\x18\x01 \x01(\x0cH\x00\x12\x11\n\x07subject\x18\x02 \x01(\tH\x00\x42\x0c\n\ncredential\"9\n\x19ResolveCredentialResponse\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t*\x99\x01\n\x0c\x43laimOutcome\x12\x1d\n\x19\x43LAIM_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43LAIM_OUTCOME_CLAIMED\x10\x01\x12\x17\n\x13\x43LAIM_OUTCOME_TAKEN\x10\x02\x12\x1b\n\x17\x43LAIM_OUTCOME_NO_PERMIT\x10\x03\x12\x19\n\x15\x43LAIM_OUTCOME_NOT_DUE\x10\x04\x32\xc7\x07\n\rLedgerService\x12Y\n\x05\x41\x64mit\x12$.imagestudio.catalog.v1.AdmitRequest\x1a%.imagestudio.catalog.v1.AdmitResponse\"\x03\x90\x02\x02\x12T\n\x05\x41pply\x12$.imagestudio.catalog.v1.ApplyRequest\x1a%.imagestudio.catalog.v1.ApplyResponse\x12q\n\rRequestCancel\x12,.imagestudio.catalog.v1.RequestCancelRequest\x1a-.imagestudio.catalog.v1.RequestCancelResponse\"\x03\x90\x02\x02\x12h\n\nReadEvents\x12).imagestudio.catalog.v1.ReadEventsRequest\x1a*.imagestudio.catalog.v1.ReadEventsResponse\"\x03\x90\x02\x01\x12n\n\x0cStoreWebhook\x12+.imagestudio.catalog.v1.StoreWebhookRequest\x1a,.imagestudio.catalog.v1.StoreWebhookResponse\"\x03\x90\x02\x02\x12\x65\n\tHeartbeat\x12(.imagestudio.catalog.v1.HeartbeatRequest\x1a).imagestudio.catalog.v1.HeartbeatResponse\"\x03\x90\x02\x02\x12h\n\nRecordFile\x12).imagestudio.catalog.v1.RecordFileRequest\x1a*.imagestudio.catalog.v1.RecordFileResponse\"\x03\x90\x02\x02\x12h\n\nForgetFile\x12).imagestudio.catalog.v1.ForgetFileRequest\x1a*.imagestudio.catalog.v1.ForgetFileResponse\"\x03\x90\x02\x02\x12}\n\x11ResolveCredential\x12\x30.imagestudio.catalog.v1.ResolveCredentialRequest\x1a\x31.imagestudio.catalog.v1.ResolveCredentialResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEDGERSERVICE'].methods_by_name['RequestCancel']._serialized_options = b'\220\002\002'
   _globals['_LEDGERSERVICE'].methods_by_name['ReadEvents']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['ReadEvents']._serialized_options = b'\220\002\001'
+  _globals['_LEDGERSERVICE'].methods_by_name['StoreWebhook']._loaded_options = None
+  _globals['_LEDGERSERVICE'].methods_by_name['StoreWebhook']._serialized_options = b'\220\002\002'
   _globals['_LEDGERSERVICE'].methods_by_name['Heartbeat']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['Heartbeat']._serialized_options = b'\220\002\002'
   _globals['_LEDGERSERVICE'].methods_by_name['RecordFile']._loaded_options = None
@@ -52,8 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEDGERSERVICE'].methods_by_name['ForgetFile']._serialized_options = b'\220\002\002'
   _globals['_LEDGERSERVICE'].methods_by_name['ResolveCredential']._loaded_options = None
   _globals['_LEDGERSERVICE'].methods_by_name['ResolveCredential']._serialized_options = b'\220\002\002'
-  _globals['_CLAIMOUTCOME']._serialized_start=2032
-  _globals['_CLAIMOUTCOME']._serialized_end=2185
+  _globals['_CLAIMOUTCOME']._serialized_start=2321
+  _globals['_CLAIMOUTCOME']._serialized_end=2474
   _globals['_ADMITREQUEST']._serialized_start=302
   _globals['_ADMITREQUEST']._serialized_end=636
   _globals['_ADMITRESPONSE']._serialized_start=639
@@ -72,22 +74,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READEVENTSREQUEST']._serialized_end=1284
   _globals['_READEVENTSRESPONSE']._serialized_start=1286
   _globals['_READEVENTSRESPONSE']._serialized_end=1391
-  _globals['_HEARTBEATREQUEST']._serialized_start=1393
-  _globals['_HEARTBEATREQUEST']._serialized_end=1502
-  _globals['_HEARTBEATRESPONSE']._serialized_start=1505
-  _globals['_HEARTBEATRESPONSE']._serialized_end=1657
-  _globals['_RECORDFILEREQUEST']._serialized_start=1659
-  _globals['_RECORDFILEREQUEST']._serialized_end=1728
-  _globals['_RECORDFILERESPONSE']._serialized_start=1730
-  _globals['_RECORDFILERESPONSE']._serialized_end=1822
-  _globals['_FORGETFILEREQUEST']._serialized_start=1824
-  _globals['_FORGETFILEREQUEST']._serialized_end=1863
-  _globals['_FORGETFILERESPONSE']._serialized_start=1865
-  _globals['_FORGETFILERESPONSE']._serialized_end=1885
-  _globals['_RESOLVECREDENTIALREQUEST']._serialized_start=1887
-  _globals['_RESOLVECREDENTIALREQUEST']._serialized_end=1970
-  _globals['_RESOLVECREDENTIALRESPONSE']._serialized_start=1972
-  _globals['_RESOLVECREDENTIALRESPONSE']._serialized_end=2029
-  _globals['_LEDGERSERVICE']._serialized_start=2188
-  _globals['_LEDGERSERVICE']._serialized_end=3043
+  _globals['_STOREWEBHOOKREQUEST']._serialized_start=1393
+  _globals['_STOREWEBHOOKREQUEST']._serialized_end=1489
+  _globals['_STOREWEBHOOKRESPONSE']._serialized_start=1491
+  _globals['_STOREWEBHOOKRESPONSE']._serialized_end=1532
+  _globals['_HEARTBEATREQUEST']._serialized_start=1535
+  _globals['_HEARTBEATREQUEST']._serialized_end=1677
+  _globals['_HEARTBEATRESPONSE']._serialized_start=1680
+  _globals['_HEARTBEATRESPONSE']._serialized_end=1892
+  _globals['_DUEPURCHASE']._serialized_start=1894
+  _globals['_DUEPURCHASE']._serialized_end=1946
+  _globals['_RECORDFILEREQUEST']._serialized_start=1948
+  _globals['_RECORDFILEREQUEST']._serialized_end=2017
+  _globals['_RECORDFILERESPONSE']._serialized_start=2019
+  _globals['_RECORDFILERESPONSE']._serialized_end=2111
+  _globals['_FORGETFILEREQUEST']._serialized_start=2113
+  _globals['_FORGETFILEREQUEST']._serialized_end=2152
+  _globals['_FORGETFILERESPONSE']._serialized_start=2154
+  _globals['_FORGETFILERESPONSE']._serialized_end=2174
+  _globals['_RESOLVECREDENTIALREQUEST']._serialized_start=2176
+  _globals['_RESOLVECREDENTIALREQUEST']._serialized_end=2259
+  _globals['_RESOLVECREDENTIALRESPONSE']._serialized_start=2261
+  _globals['_RESOLVECREDENTIALRESPONSE']._serialized_end=2318
+  _globals['_LEDGERSERVICE']._serialized_start=2477
+  _globals['_LEDGERSERVICE']._serialized_end=3444
 # @@protoc_insertion_point(module_scope)

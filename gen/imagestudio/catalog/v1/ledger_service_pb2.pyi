@@ -357,6 +357,62 @@ class ReadEventsResponse(_message.Message):
 Global___ReadEventsResponse: _TypeAlias = ReadEventsResponse  # noqa: Y015
 
 @_typing.final
+class StoreWebhookRequest(_message.Message):
+    """StoreWebhookRequest is a webhook whose signature verified."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    """The provider's id of it, the same where it is delivered again."""
+    provider: _builtins.str
+    """"replicate"."""
+    purchase_id: _builtins.str
+    """From the webhook's URL, which is ours; empty where it had none."""
+    ticket: _builtins.str
+    """The provider's id of what it tells of."""
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        ticket: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "purchase_id", b"purchase_id", "ticket", b"ticket", "webhook_id", b"webhook_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoreWebhookRequest: _TypeAlias = StoreWebhookRequest  # noqa: Y015
+
+@_typing.final
+class StoreWebhookResponse(_message.Message):
+    """StoreWebhookResponse tells whether it was new."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    """True where it was stored before; then nothing was changed."""
+    def __init__(
+        self,
+        *,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoreWebhookResponse: _TypeAlias = StoreWebhookResponse  # noqa: Y015
+
+@_typing.final
 class HeartbeatRequest(_message.Message):
     """HeartbeatRequest tells that a worker lives."""
 
@@ -365,17 +421,25 @@ class HeartbeatRequest(_message.Message):
     WORKER_ID_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     LEAVING_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
+    PROVIDERS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Unique for each start of a process."""
     leaving: _builtins.bool
     """The worker stops and has let go of all that it had: what it still owns is
     announced now, without waiting for its silence.
     """
+    room: _builtins.int
+    """How many more purchases it takes, where it hears of none: NATS is gone."""
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.ProviderLimit]:
         """Limits of the providers it buys from, as its settings have them. Needed on the
         first beat only.
         """
+
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The providers that it buys from, with room."""
 
     def __init__(
         self,
@@ -383,10 +447,12 @@ class HeartbeatRequest(_message.Message):
         worker_id: _builtins.str = ...,
         limits: _abc.Iterable[_ledger_pb2.ProviderLimit] | None = ...,
         leaving: _builtins.bool = ...,
+        room: _builtins.int = ...,
+        providers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaving", b"leaving", "limits", b"limits", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaving", b"leaving", "limits", b"limits", "providers", b"providers", "room", b"room", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -402,6 +468,7 @@ class HeartbeatResponse(_message.Message):
     NOW_FIELD_NUMBER: _builtins.int
     CANCELING_PURCHASE_IDS_FIELD_NUMBER: _builtins.int
     PATIENCE_FIELD_NUMBER: _builtins.int
+    DUE_PURCHASES_FIELD_NUMBER: _builtins.int
     alive: _builtins.bool
     """False where its silence was too long and its purchases went to others: it
     stops all work on them and starts anew under another worker_id.
@@ -418,6 +485,10 @@ class HeartbeatResponse(_message.Message):
     def patience(self) -> _duration_pb2.Duration:
         """How long a silence is taken for death."""
 
+    @_builtins.property
+    def due_purchases(self) -> _containers.RepeatedCompositeFieldContainer[Global___DuePurchase]:
+        """Purchases that wait for somebody, at most room; another may claim them first."""
+
     def __init__(
         self,
         *,
@@ -425,14 +496,41 @@ class HeartbeatResponse(_message.Message):
         now: _timestamp_pb2.Timestamp | None = ...,
         canceling_purchase_ids: _abc.Iterable[_builtins.str] | None = ...,
         patience: _duration_pb2.Duration | None = ...,
+        due_purchases: _abc.Iterable[Global___DuePurchase] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "patience", b"patience"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "canceling_purchase_ids", b"canceling_purchase_ids", "now", b"now", "patience", b"patience"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "canceling_purchase_ids", b"canceling_purchase_ids", "due_purchases", b"due_purchases", "now", b"now", "patience", b"patience"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeartbeatResponse: _TypeAlias = HeartbeatResponse  # noqa: Y015
+
+@_typing.final
+class DuePurchase(_message.Message):
+    """DuePurchase is a purchase without an owner that may be claimed now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    """A UUIDv7."""
+    provider: _builtins.str
+    """Where it buys."""
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+        provider: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DuePurchase: _TypeAlias = DuePurchase  # noqa: Y015
 
 @_typing.final
 class RecordFileRequest(_message.Message):

@@ -60,6 +60,11 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsResponse.FromString,
                 _registered_method=True)
+        self.StoreWebhook = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/StoreWebhook',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.StoreWebhookRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.StoreWebhookResponse.FromString,
+                _registered_method=True)
         self.Heartbeat = channel.unary_unary(
                 '/imagestudio.catalog.v1.LedgerService/Heartbeat',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.HeartbeatRequest.SerializeToString,
@@ -127,6 +132,15 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StoreWebhook(self, request, context):
+        """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
+        hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
+        ticket that nobody expected raises an alarm.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Heartbeat(self, request, context):
         """A worker lives. After 3 s without one, the sweeper bumps the fence of all that
         it owned and announces it.
@@ -181,6 +195,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ReadEvents,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsResponse.SerializeToString,
+            ),
+            'StoreWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.StoreWebhook,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.StoreWebhookRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.StoreWebhookResponse.SerializeToString,
             ),
             'Heartbeat': grpc.unary_unary_rpc_method_handler(
                     servicer.Heartbeat,
@@ -317,6 +336,33 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/ReadEvents',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StoreWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/StoreWebhook',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.StoreWebhookRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.StoreWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,11 @@ class LedgerServiceStub:
     """The events of a job of the token's user after a sequence, at once.
     INVALID_ARGUMENT where the log has not come so far.
     """
+    StoreWebhook: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.StoreWebhookRequest, _ledger_service_pb2.StoreWebhookResponse]
+    """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
+    hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
+    ticket that nobody expected raises an alarm.
+    """
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.HeartbeatRequest, _ledger_service_pb2.HeartbeatResponse]
     """A worker lives. After 3 s without one, the sweeper bumps the fence of all that
     it owned and announces it.
@@ -105,6 +110,11 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     ReadEvents: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadEventsRequest, _ledger_service_pb2.ReadEventsResponse]  # type: ignore[assignment]
     """The events of a job of the token's user after a sequence, at once.
     INVALID_ARGUMENT where the log has not come so far.
+    """
+    StoreWebhook: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.StoreWebhookRequest, _ledger_service_pb2.StoreWebhookResponse]  # type: ignore[assignment]
+    """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
+    hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
+    ticket that nobody expected raises an alarm.
     """
     Heartbeat: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.HeartbeatRequest, _ledger_service_pb2.HeartbeatResponse]  # type: ignore[assignment]
     """A worker lives. After 3 s without one, the sweeper bumps the fence of all that
@@ -173,6 +183,17 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_service_pb2.ReadEventsResponse, _abc.Awaitable[_ledger_service_pb2.ReadEventsResponse]]:
         """The events of a job of the token's user after a sequence, at once.
         INVALID_ARGUMENT where the log has not come so far.
+        """
+
+    @_abc_1.abstractmethod
+    def StoreWebhook(
+        self,
+        request: _ledger_service_pb2.StoreWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.StoreWebhookResponse, _abc.Awaitable[_ledger_service_pb2.StoreWebhookResponse]]:
+        """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
+        hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
+        ticket that nobody expected raises an alarm.
         """
 
     @_abc_1.abstractmethod

@@ -81,6 +81,11 @@ class GeneratorServiceStub:
                 request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.ReceiveWebhook = channel.unary_unary(
+                '/imagestudio.generator.v1.GeneratorService/ReceiveWebhook',
+                request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookResponse.FromString,
+                _registered_method=True)
 
 
 class GeneratorServiceServicer:
@@ -151,6 +156,16 @@ class GeneratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReceiveWebhook(self, request, context):
+        """Takes a provider's webhook as it came, from the gateway; any caller that is no
+        service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
+        second delivery of the same one too. UNAUTHENTICATED with WEBHOOK_FORGED where
+        signature or time do not verify, NOT_FOUND where no such provider is set up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GeneratorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -188,6 +203,11 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsRequest.FromString,
                     response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ReceiveWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveWebhook,
+                    request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.FromString,
+                    response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -391,6 +411,33 @@ class GeneratorService:
             '/imagestudio.generator.v1.GeneratorService/ListModels',
             imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsRequest.SerializeToString,
             imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.generator.v1.GeneratorService/ReceiveWebhook',
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.SerializeToString,
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,12 @@ class GeneratorServiceStub:
     """What a job would cost. The same checks as StartGeneration, nothing reserved."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.ListModelsRequest, _generator_service_pb2.ListModelsResponse]
     """The models, with what each can do and what it costs."""
+    ReceiveWebhook: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.ReceiveWebhookRequest, _generator_service_pb2.ReceiveWebhookResponse]
+    """Takes a provider's webhook as it came, from the gateway; any caller that is no
+    service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
+    second delivery of the same one too. UNAUTHENTICATED with WEBHOOK_FORGED where
+    signature or time do not verify, NOT_FOUND where no such provider is set up.
+    """
 
 @_typing.type_check_only
 class GeneratorServiceAsyncStub(GeneratorServiceStub):
@@ -105,6 +111,12 @@ class GeneratorServiceAsyncStub(GeneratorServiceStub):
     """What a job would cost. The same checks as StartGeneration, nothing reserved."""
     ListModels: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.ListModelsRequest, _generator_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """The models, with what each can do and what it costs."""
+    ReceiveWebhook: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.ReceiveWebhookRequest, _generator_service_pb2.ReceiveWebhookResponse]  # type: ignore[assignment]
+    """Takes a provider's webhook as it came, from the gateway; any caller that is no
+    service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
+    second delivery of the same one too. UNAUTHENTICATED with WEBHOOK_FORGED where
+    signature or time do not verify, NOT_FOUND where no such provider is set up.
+    """
 
 class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
     """GeneratorService buys images from providers.
@@ -183,5 +195,17 @@ class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generator_service_pb2.ListModelsResponse, _abc.Awaitable[_generator_service_pb2.ListModelsResponse]]:
         """The models, with what each can do and what it costs."""
+
+    @_abc_1.abstractmethod
+    def ReceiveWebhook(
+        self,
+        request: _generator_service_pb2.ReceiveWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_service_pb2.ReceiveWebhookResponse, _abc.Awaitable[_generator_service_pb2.ReceiveWebhookResponse]]:
+        """Takes a provider's webhook as it came, from the gateway; any caller that is no
+        service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
+        second delivery of the same one too. UNAUTHENTICATED with WEBHOOK_FORGED where
+        signature or time do not verify, NOT_FOUND where no such provider is set up.
+        """
 
 def add_GeneratorServiceServicer_to_server(servicer: GeneratorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,74 @@
+"""
+The inbox of webhooks: each is stored once, and makes somebody look.
+
+Its signature is the provider's, but the purchase that it is for stands in the URL, which
+nobody signs. So nothing here takes a state or a ticket from it: an unclear purchase becomes
+due at once, and whoever claims it asks the provider whose the ticket is.
+"""
+
+from typing import NamedTuple
+
+from chassis import faults, logs
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from services.catalog import arguments, saving
+from services.catalog.database import Pool, as_ledger
+from services.catalog.ledger import Change, read
+from services.catalog.news import News
+from services.catalog.permits import LIMITS
+from services.catalog.queries import SQL
+from services.catalog.rows import Batch, Purchase
+
+log = logs.get()
+
+
+class _Hint(NamedTuple):
+    """A webhook as it is stored."""
+
+    webhook_id: str
+    provider: str
+    purchase_id: str | None
+    ticket: str
+
+
+async def store(pool: Pool, news: News, request: pb.StoreWebhookRequest) -> bool:
+    """Store a webhook and wake whom it is for; False where it was stored before."""
+    hint = _Hint(
+        arguments.text(request.webhook_id, "webhook_id", 200, least=1),
+        arguments.text(request.provider, "provider", 200, least=1),
+        arguments.request_id(request.purchase_id, "purchase_id"),
+        arguments.text(request.ticket, "ticket", 200, least=1),
+    )
+    faults.point("webhook.before_store")
+    async with as_ledger(pool, holding=LIMITS) as connection:
+        asked = [hint.purchase_id] if hint.purchase_id else []
+        batch = await read(connection, [Change(each, "webhook", _nothing) for each in asked])
+        before = {key: saving.state_of(row) for key, row in batch.purchases.items()}
+        in_use = {key: found.in_use for key, found in batch.permits.items()}
+        purchase = batch.purchases.get(hint.purchase_id or "")
+        fence = purchase.fence if purchase else 0
+        row = await connection.fetchrow(SQL.store_webhook, *hint, fence)
+        due = row and purchase and _heed(batch, purchase, hint.ticket, row["holder"])
+        told = await saving.save(connection, batch, before, in_use)
+    faults.point("webhook.after_store")
+    news.tell(told)
+    if due and purchase:
+        news.announce([(purchase.purchase_id, purchase.provider, purchase.fence)], anew=True)
+    return row is not None
+
+
+def _heed(batch: Batch, purchase: Purchase, ticket: str, holder: str | None) -> bool:
+    """Raise the alarm over a ticket of nobody's; True where *purchase* is due to be looked up."""
+    if holder is not None:
+        if holder != purchase.purchase_id:
+            log.warning("another's ticket", purchase_id=purchase.purchase_id, ticket=ticket)
+    elif purchase.state == "unclear":
+        purchase.not_before = batch.now
+        return True
+    elif purchase.state != "sending":
+        log.error("a ticket of nobody's", purchase_id=purchase.purchase_id, ticket=ticket)
+        batch.alarms.append(("doubled", purchase.purchase_id))
+    return False
+
+
+def _nothing(_batch: Batch) -> None:
+    return

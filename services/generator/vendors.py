@@ -1,0 +1,72 @@
+"""The providers that the settings let us buy from: each adapter with its terms."""
+
+import httpx
+
+from chassis.settings import host_of, is_loopback
+from services.generator import models
+from services.generator.hints import Hints
+from services.generator.providers import transport
+from services.generator.providers.replicate import Replicate, can_check_webhooks
+from services.generator.providers.sketch import Sketch
+from services.generator.purchase import Terms
+from services.generator.receipts import Receipts
+from services.generator.settings import Settings
+from services.generator.sketching.easel import Easel
+from services.generator.vendor import Vendor
+
+
+def sold_here(
+    settings: Settings,
+    easel: Easel,
+    receipts: Receipts,
+    hints: Hints,
+    outgoing: list[httpx.AsyncClient],
+) -> dict[str, Vendor]:
+    """All of them by name; what they ask over is added to *outgoing*, to be closed at the end."""
+    found = {"sketch": _sketch(easel, receipts)}
+    if settings.replicate_api_token:
+        token = settings.replicate_api_token.reveal()
+        http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
+        outgoing.append(http)
+        found["replicate"] = _replicate(settings, http, hints)
+    return found
+
+
+def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
+    return Vendor(
+        name="sketch",
+        provider=Sketch(easel, receipts),
+        terms=Terms(askable=True, lag=0.0, interruptible=True),
+        time_limit=max(model.time_limit for model in _of("sketch")),
+    )
+
+
+def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints) -> Vendor:
+    sold = _of("replicate")
+    return Vendor(
+        name="replicate",
+        provider=Replicate(
+            http=http,
+            hook=_replicates_hook(settings),
+            usual={model.slug: model.typical for model in sold},
+            prices={model.slug: model.price for model in sold},
+            pause=hints.wait,
+        ),
+        terms=Terms(askable=True, lag=settings.lookup_lag, cancelable=True),
+        time_limit=max(model.time_limit for model in sold),
+        most_in_flight=settings.replicate_in_flight,
+        most_per_minute=settings.replicate_per_minute,
+    )
+
+
+def _replicates_hook(settings: Settings) -> httpx.URL | None:
+    """Where its webhooks come in: it takes https alone, and the lab what this machine has."""
+    lab = is_loopback(host_of(settings.replicate_base_url))
+    reachable = lab or settings.public_url.startswith("https:")
+    if not (reachable and can_check_webhooks()):
+        return None
+    return httpx.URL(f"{settings.public_url}/webhooks/replicate")
+
+
+def _of(provider: str) -> list[models.Model]:
+    return [model for model in models.EVERY if model.provider == provider]
