@@ -6,12 +6,11 @@ import subprocess
 import sys
 import threading
 
-import httpx
 import pytest
 
 from lab.settings import SettingsError, read
 from tests.lab.process import ROOT, running_lab
-from tests.lab.replicate_client import replicate
+from tests.lab.replicate_client import CUT, replicate
 
 
 def test_by_default_it_is_on_loopback():
@@ -57,7 +56,7 @@ def test_it_ends_politely_though_a_call_hangs():
         def order():
             try:
                 api.create()
-            except httpx.RemoteProtocolError:
+            except CUT:
                 ended.append(True)
 
         thread = threading.Thread(target=order)
