@@ -21,6 +21,7 @@ from cli import processes
 from cli.folder import Folder
 from cli.guardian import Guardian
 from cli.settings import load
+from cli.shape import Shape
 from cli.supervisor import Supervisor
 from services.generator.__main__ import main as generate
 from services.generator.settings import Settings
@@ -81,9 +82,10 @@ def _supervise() -> None:
     folder = Folder(settings.data)
     folder.prepare()
     guardian = Guardian(folder.lock())
-    what = [_instant(process) for process in processes.stack(settings, folder, 1)]
+    shape = Shape()
+    what = [_instant(process) for process in processes.stack(settings, folder, shape)]
     try:
-        asyncio.run(Supervisor(what, folder, guardian, _tell, settings).run())
+        asyncio.run(Supervisor(what, folder, guardian, _tell, settings, shape).run())
     finally:
         folder.forget_state()
         guardian.dismiss()

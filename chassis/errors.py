@@ -7,7 +7,8 @@ Fault                 INTERNAL
 ├── Exists            ALREADY_EXISTS       ├── OutOfRange       OUT_OF_RANGE
 ├── Precondition      FAILED_PRECONDITION  ├── Unavailable      UNAVAILABLE
 ├── Stale             ABORTED              ├── Late             DEADLINE_EXCEEDED
-└── Exhausted         RESOURCE_EXHAUSTED   └── DataLoss         DATA_LOSS
+├── Exhausted         RESOURCE_EXHAUSTED   ├── DataLoss         DATA_LOSS
+└── Unimplemented     UNIMPLEMENTED
 """
 
 from collections.abc import Mapping
@@ -121,11 +122,17 @@ class DataLoss(Fault):
     code = grpc.StatusCode.DATA_LOSS
 
 
+class Unimplemented(Fault):
+    """There is no such method here."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+
+
 _BY_CODE: dict[int, type[Fault]] = {
     kind.code.value[0]: kind
     for kind in (
         *(Invalid, Missing, Exists, Precondition, Stale, Exhausted, Denied),
-        *(Unauthenticated, OutOfRange, Unavailable, Late, DataLoss),
+        *(Unauthenticated, OutOfRange, Unavailable, Late, DataLoss, Unimplemented),
     )
 }
 

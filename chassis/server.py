@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
@@ -89,7 +90,9 @@ class _Around(grpc.aio.ServerInterceptor):
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         handler = await continuation(details)
-        if handler is None or details.method.startswith("/grpc."):
+        if handler is None:
+            return _unknown(details.method)
+        if details.method.startswith("/grpc."):
             return handler
         metadata = dict(details.invocation_metadata or ())
         return _wrapped(handler, lambda context: self._call(details.method, metadata, context))
@@ -128,16 +131,22 @@ class _Around(grpc.aio.ServerInterceptor):
 
 
 def _wrapped(handler: Any, around: Callable[[Context], Any]) -> Any:
-    """Put *around* a handler of any of the four kinds; streams are async generators."""
+    """Put *around* a handler of any of the four kinds; streams are async generators.
+
+    A request is read inside of it: what is none is a fault as any other.
+    """
+    read = _each if handler.request_streaming else _read
 
     async def unary(request: Any, context: Context) -> Any:
         async with around(context):
-            return await (handler.unary_unary or handler.stream_unary)(request, context)
+            message = read(handler.request_deserializer, request)
+            return await (handler.unary_unary or handler.stream_unary)(message, context)
 
     async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
         async with around(context):
-            async for message in (handler.unary_stream or handler.stream_stream)(request, context):
-                yield message
+            message = read(handler.request_deserializer, request)
+            async for answer in (handler.unary_stream or handler.stream_stream)(message, context):
+                yield answer
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
@@ -147,6 +156,35 @@ def _wrapped(handler: Any, around: Callable[[Context], Any]) -> Any:
     }[handler.request_streaming, handler.response_streaming]
     return make(
         stream if handler.response_streaming else unary,
-        request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
+
+
+def _read(parse: Callable[[bytes], Any], request: bytes) -> Any:
+    try:
+        return parse(request)
+    except DecodeError as error:
+        raise errors.Invalid(
+            "REQUEST_INVALID",
+            "The bytes are no message of this method: send it as the .proto files declare it.",
+        ) from error
+
+
+async def _each(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> Any:
+    async for request in requests:
+        yield _read(parse, request)
+
+
+def _unknown(method: str) -> Any:
+    """Answer a call of any of the four kinds before it has sent anything."""
+
+    async def refuse(_requests: Any, context: Context) -> AsyncIterator[bytes]:
+        fault = errors.Unimplemented(
+            "REQUEST_INVALID",
+            "There is no such method here: see the .proto files, or ask by server reflection.",
+            metadata={"method": method},
+        )
+        await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
+        yield b""
+
+    return grpc.stream_stream_rpc_method_handler(refuse)

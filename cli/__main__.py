@@ -1,5 +1,11 @@
 """`python -m cli`, which is what `./studio` runs."""
 
-from cli.app import main
+import sys
 
-main()
+try:
+    from cli.app import main
+
+    main()
+except KeyboardInterrupt:  # while it loads
+    print("studio: stopped", file=sys.stderr)
+    sys.exit(130)

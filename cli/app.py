@@ -6,8 +6,10 @@ Exit status: 0 well, 1 not, 2 misused, 78 wrong settings, 130 left by Ctrl-C.
 
 # ruff: noqa: FBT002  (an option of the command line is a parameter here)
 
+import errno
 import math
 import os
+import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -16,6 +18,7 @@ import typer
 from chassis.settings import EX_CONFIG, SettingsError
 from cli.folder import CannotUse, Folder
 from cli.settings import CHECKOUT, StackSettings, load
+from cli.shape import Shape
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,23 +34,42 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
+Lab = Annotated[
+    bool, typer.Option("--lab", help="With the provider lab in every vendor's place: all is free.")
+]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")]
 
 
 def main() -> NoReturn:
     """Run a command; what is known to go wrong ends in a line that says what to do."""
     try:
-        app(prog_name="studio")
+        _run()
     except SettingsError as error:
         _end([f"settings: {problem}" for problem in error.problems], EX_CONFIG)
     except CannotUse as error:
         _end([str(error)], 1)
     except KeyboardInterrupt:
-        _end([], 130)
+        _end(["stopped"], 130)
     except BrokenPipeError:  # `studio logs | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         _end([], 141)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _forget_output()
+        _end(["there is no space left for what is written here; free some, and try again"], 1)
     sys.exit(0)
+
+
+def _run() -> None:
+    try:
+        app(prog_name="studio")
+    finally:
+        sys.stdout.flush()  # here, where a disk that is full can still be told of
+
+
+def _forget_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _finite(number: float | None) -> float | None:
@@ -64,21 +86,19 @@ def _end(lines: list[str], status: int) -> NoReturn:
 
 @app.command()
 def up(
-    generators: Annotated[int, typer.Option(min=1, max=16, help="Generators side by side.")] = 1,
+    generators: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Generators side by side; one by default.")
+    ] = None,
+    lab: Lab = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready.")] = False,
 ) -> None:
     """Start the stack here and keep it running until Ctrl-C."""
+    shape = Shape(generators, lab)
     if not detach:
-        command = [sys.executable, "-P", "-m", "cli.supervisor", "--generators", str(generators)]
-        sys.stdout.flush()
+        command = [sys.executable, "-P", "-m", "cli.supervisor", *shape.to_arguments()]
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # kept for it until it has loaded
         os.execv(sys.executable, command)  # noqa: S606
-    from cli import stack
-
-    settings = load()
-    if not stack.running(Folder(settings.data)):
-        _started(lambda: stack.start_detached(settings, generators, _say))
-        _started(lambda: stack.ensure(settings, _say))
-    print(settings.public)
+    print(_ensure(load(), shape)["url"])
 
 
 @app.command()
@@ -145,6 +165,7 @@ def generate(
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
     ] = None,
+    lab: Lab = False,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
 ) -> None:
@@ -157,7 +178,7 @@ def generate(
         negative_prompt=negative, preset=preset, project=project, title=title,
         parameters=param or [], max_cost_usd=max_cost,
     )  # fmt: skip
-    _started(lambda: _ensure(settings))
+    _ensure(settings, Shape(lab=lab))
     status = _troubled(lambda: run(_edge(settings), order, as_json=as_json, open_=open_))
     raise typer.Exit(status)
 
@@ -177,9 +198,15 @@ def watch(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson 
     """Watch a job from its first event to its end."""
     from cli.job import follow
 
-    edge = _edge(load())
-    status = _troubled(lambda: follow(edge.watch(job_id, _say), as_json=as_json))
-    raise typer.Exit(status)
+    settings = load()
+    edge = _edge(settings)
+
+    def shown() -> int:
+        if Folder(settings.data).read_state() is None:  # in containers, or nowhere at all
+            edge.get("/healthz")
+        return follow(edge.watch(job_id, _say), as_json=as_json)
+
+    raise typer.Exit(_troubled(shown))
 
 
 @app.command()
@@ -247,10 +274,14 @@ def test(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *marks, *arguments])  # noqa: S606
 
 
-def _ensure(settings: StackSettings) -> None:
+def _ensure(settings: StackSettings, shape: Shape) -> Any:
+    """Return the state of a stack that runs, as it was asked for."""
     from cli import stack
 
-    stack.ensure(settings, _say)
+    try:
+        return stack.ensure(settings, shape, _say)
+    except stack.CannotStart as error:
+        _end(str(error).splitlines(), error.status)
 
 
 def _edge(settings: StackSettings) -> Any:
@@ -262,15 +293,6 @@ def _edge(settings: StackSettings) -> Any:
         )
     state = Folder(settings.data).read_state()
     return Edge(state["address"] if state else settings.address, settings.api_key)
-
-
-def _started(start: Any) -> None:
-    from cli.stack import CannotStart
-
-    try:
-        start()
-    except CannotStart as error:
-        _end(str(error).splitlines(), error.status)
 
 
 def _troubled(work: Any) -> Any:

@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chassis.settings import EX_CONFIG, Secret, SettingsError
-from cli import envoy, ports, processes
+from cli import envoy, ports, processes, vendors
 from cli.edge import Edge, Trouble
 from cli.folder import CannotUse, Folder
 from cli.screen import output, print_json
 from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings, load, unused_vendors
+from cli.shape import Shape
 
 _GOOD, _NOTE, _BAD = "good", "note", "bad"
 _MARKS = {_GOOD: "[green]ok[/]  ", _NOTE: "[yellow]note[/]", _BAD: "[red]bad[/] "}
@@ -60,6 +61,7 @@ def _all(settings: StackSettings) -> Iterator[Finding]:
     yield from _folder(settings, folder)
     yield from _engines(settings)
     state = folder.read_state()
+    yield from _vendors(settings, state)
     if state is None:
         yield from _ports(settings)
         yield Finding("stack", _NOTE, "does not run", "./studio up starts it")
@@ -83,9 +85,18 @@ def _settings(settings: StackSettings) -> Iterator[Finding]:
     if settings.auth == "keys" and not settings.api_key:
         remedy = "./studio keys create NAME, then set STUDIO_API_KEY"
         yield Finding("access", _NOTE, "no STUDIO_API_KEY for the commands here", remedy)
+
+
+def _vendors(settings: StackSettings, state: dict[str, Any] | None) -> Iterator[Finding]:
+    if state and Shape.of(state).lab:
+        words = f"the lab stands for every vendor, on {vendors.lab_url(settings)}"
+        yield Finding("vendors", _GOOD, words)
+    else:
+        for name, words in vendors.told(settings):
+            yield Finding(name, _GOOD, words)
     if unused := unused_vendors():
-        words = f"{', '.join(unused)} set: this release draws with its own models alone"
-        yield Finding("vendors", _NOTE, words, "nothing is sent to a vendor; leave them or not")
+        words = f"{', '.join(unused)} set: this release has no use for it"
+        yield Finding("vendors", _NOTE, words, "nothing is sent there; leave it or not")
 
 
 def _folder(settings: StackSettings, folder: Folder) -> Iterator[Finding]:
@@ -125,14 +136,20 @@ def _engines(settings: StackSettings) -> Iterator[Finding]:
         good = vault.is_dir() and os.access(vault, os.W_OK)
         words = f"{vault} {'can' if good else 'cannot'} be written"
         yield Finding("vault", _GOOD if good else _BAD, words, "" if good else "see VAULT_URL")
-    if envoy.installed():
-        yield Finding("Envoy", _GOOD, f"in front, on {settings.address}")
-    else:
-        words = (
-            f"has no package for this platform: the gateway itself takes port {settings.edge}, "
-            f"and gRPC stays on {settings.generator}, {settings.catalog} and {settings.storage}"
-        )
-        yield Finding("Envoy", _NOTE, words, "nothing to do; gRPC-Web is what is missing")
+    yield _envoy(settings)
+
+
+def _envoy(settings: StackSettings) -> Finding:
+    if envoy.chosen(settings):
+        return Finding("Envoy", _GOOD, f"in front, on {settings.address}")
+    why = "is left out (EMBED_ENVOY=off)"
+    if not envoy.installed():
+        why = "has no package for this platform"
+    words = (
+        f"{why}: the gateway itself takes port {settings.edge}, and gRPC stays on "
+        f"{settings.generator}, {settings.catalog} and {settings.storage}"
+    )
+    return Finding("Envoy", _NOTE, words, "nothing to do; gRPC-Web is what is missing")
 
 
 def _engine(name: str, url: Secret, port: int, setting: str) -> Finding:
@@ -149,7 +166,7 @@ def _engine(name: str, url: Secret, port: int, setting: str) -> Finding:
 
 
 def _ports(settings: StackSettings) -> Iterator[Finding]:
-    taken = ports.taken(processes.ports(settings, 1))
+    taken = ports.taken(processes.ports(settings, Shape()))
     for found, remedy in taken:
         yield Finding("ports", _BAD, found, remedy)
     if not taken:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli.settings import CHECKOUT
+from cli.settings import CHECKOUT, StackSettings
 
 SOURCE = CHECKOUT / "deploy" / "envoy.yaml"
 _SOCKET = re.compile(r"socket_address: \{address: ([\w.-]+), port_value: (\d+)\}")
@@ -28,6 +28,11 @@ def installed() -> Path | None:
         return None
     program = Path(spec.origin).parent / "_bin" / "envoy"
     return program if os.access(program, os.X_OK) else None
+
+
+def chosen(settings: StackSettings) -> Path | None:
+    """Return Envoy's program where it is to stand in front; None: the gateway takes its port."""
+    return installed() if settings.envoy == "on" else None
 
 
 def on_loopback(text: str, edge: int, endpoints: Mapping[str, Sequence[int]]) -> str:

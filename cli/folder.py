@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.settings import Secret
+from cli.shape import Shape
 
 FORMAT = 1  # of this folder; a release that cannot read what an older one wrote counts it up
 
@@ -95,7 +96,7 @@ class Folder:
         if not _flock(descriptor):
             pid = os.read(descriptor, 20).decode().strip()
             os.close(descriptor)
-            raise _busy(self.path, pid)
+            raise _busy(self.path, pid, Shape.of(self.read_state() or {}))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
@@ -180,11 +181,12 @@ def _flock(descriptor: int) -> bool:
     return False
 
 
-def _busy(path: Path, pid: str) -> Busy:
+def _busy(path: Path, pid: str, shape: Shape) -> Busy:
     if pid.isdecimal() and _is_alive(int(pid)):
         return Busy(
-            f"a stack already runs in {path} (pid {pid}): `./studio ps` shows it, "
-            "`./studio down` ends it; set STUDIO_DATA and the ports for a second one",
+            f"a stack already runs in {path} (pid {pid}) with {shape}: `./studio ps` shows it; "
+            "to change it, `./studio down` and start it anew; set STUDIO_DATA and the ports for a "
+            "second one",
             int(pid),
         )
     return Busy(f"the last stack in {path} is still ending; try again in some seconds", None)

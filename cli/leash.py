@@ -22,14 +22,15 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 def tied(asked: signal.Signals) -> Callable[[], None]:
     """Return what a child does before exec, so that it gets *asked* when this process dies."""
     parent = os.getpid()
+    return lambda: tie(parent, asked)
 
-    def tie() -> None:
-        if _libc:
-            _libc.prctl(_PR_SET_PDEATHSIG, asked)
-            if os.getppid() != parent:  # it died in between
-                os._exit(1)
 
-    return tie
+def tie(parent: int, asked: signal.Signals) -> None:
+    """Let this process get *asked* when its *parent* dies, also after an exec (Linux)."""
+    if _libc:
+        _libc.prctl(_PR_SET_PDEATHSIG, asked)
+        if os.getppid() != parent:  # it died in between
+            os._exit(1)
 
 
 def main() -> None:

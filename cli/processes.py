@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.settings import Secret
-from cli import envoy, probes
+from cli import envoy, probes, vendors
 from cli.folder import Folder
 from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings
+from cli.shape import Shape
 
 METRICS = 100  # what a service's metrics port lies above its port
 _NONE = Secret("")
@@ -35,17 +36,19 @@ class Process:
     files: Mapping[Path, str] = field(default_factory=dict)  # written before it starts
 
 
-def ports(settings: StackSettings, generators: int) -> list[tuple[int, str, str]]:
+def ports(settings: StackSettings, shape: Shape) -> list[tuple[int, str, str]]:
     """Return each port that a stack needs, with the process and the setting that moves it."""
     wanted = [(settings.edge, "the edge", "EDGE_PORT")]
-    if envoy.installed():
+    if envoy.chosen(settings):
         wanted.append((settings.gateway, "the gateway", "GATEWAY_PORT"))
     if not settings.database_url:
         wanted.append((settings.postgres, "PostgreSQL", "POSTGRES_PORT"))
     if not settings.nats_url:
         wanted.append((settings.nats, "NATS", "NATS_PORT"))
+    if shape.lab:
+        wanted.append((settings.lab, "the lab", "LAB_PORT"))
     served = [("catalog", settings.catalog), ("storage", settings.storage)]
-    served += [(f"generator-{n + 1}", settings.generator + n) for n in range(generators)]
+    served += [(f"generator-{n + 1}", settings.generator + n) for n in range(shape.count)]
     for name, port in served:
         setting = f"{name.partition('-')[0].upper()}_PORT"
         wanted += [(port, f"the {name}", setting)]
@@ -53,21 +56,22 @@ def ports(settings: StackSettings, generators: int) -> list[tuple[int, str, str]
     return wanted
 
 
-def stack(settings: StackSettings, folder: Folder, generators: int) -> list[Process]:
+def stack(settings: StackSettings, folder: Folder, shape: Shape) -> list[Process]:
     """Return the processes in the order in which they are told about."""
-    found = _Plan(settings, folder, generators)
+    found = _Plan(vendors.behind_lab(settings) if shape.lab else settings, folder, shape)
     processes = [*found.engines(), *found.services(), found.gateway()]
     if found.envoy:
         processes.append(found.edge(found.envoy))
-    return processes
+    return [*processes, found.lab()] if shape.lab else processes
 
 
 class _Plan:
     """The settings of one stack, turned into environments."""
 
-    def __init__(self, settings: StackSettings, folder: Folder, generators: int) -> None:
-        self.settings, self.folder, self.envoy = settings, folder, envoy.installed()
-        self.generator_ports = [settings.generator + n for n in range(generators)]
+    def __init__(self, settings: StackSettings, folder: Folder, shape: Shape) -> None:
+        self.settings, self.folder, self.envoy = settings, folder, envoy.chosen(settings)
+        self.generator_ports = [settings.generator + n for n in range(shape.count)]
+        self.vendors = {"LAB_URL": vendors.lab_url(settings)} if shape.lab else {}
         self.service_secret = folder.secret("service_secret", settings.service_secret)
         self.link_key = folder.link_key(settings.link_key)
         self.nats_password = folder.secret("nats_password", _NONE)
@@ -136,34 +140,36 @@ class _Plan:
         )
 
     def services(self) -> list[Process]:
-        settings, vault = self.settings, self.folder.path / "vault"
-        optional = _given(
-            SPEND_CAP_USD=settings.spend_cap,
-            DEFAULT_MODEL=settings.default_model,
-            LOOKUP_LAG=settings.lookup_lag,
-            PUBLISH_WAIT=settings.publish_wait,
-        )
-        nats = {"NATS_URL": self._nats_url()}
-        database = {"DATABASE_URL": self._database_url()}
-        reserve = {"DISK_RESERVE_MB": str(settings.disk_reserve)}
-        kept = {
-            "VAULT_URL": settings.vault_url or vault.as_uri(),
-            "LINK_KEY": self.link_key.reveal(),
-        }
-        waits = () if settings.nats_url else ("nats",)
-        catalog, storage = settings.catalog, settings.storage
+        waits = () if self.settings.nats_url else ("nats",)
+        needs = ("catalog", "storage", *(["lab"] if self.vendors else []))
         return [
-            self._service(
-                "catalog", catalog, optional | nats | database | reserve, ("migrate", *waits)
-            ),
-            self._service("storage", storage, optional | nats | kept | reserve, ()),
+            self._service("catalog", self.settings.catalog, self._catalog(), ("migrate", *waits)),
+            self._service("storage", self.settings.storage, self._storage(), ()),
             *(
-                self._service(
-                    "generator", port, optional | nats | reserve, ("catalog", "storage"), number
-                )
+                self._service("generator", port, self._generator(), needs, number)
                 for number, port in enumerate(self.generator_ports, 1)
             ),
         ]
+
+    def _catalog(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self._database_url(),
+            "NATS_URL": self._nats_url(),
+            "SPEND_CAP_USD": self.settings.spend_cap,
+            "PUBLISH_WAIT": self.settings.publish_wait,
+        }
+
+    def _storage(self) -> dict[str, str]:
+        kept = {
+            "VAULT_URL": self.settings.vault_url or (self.folder.path / "vault").as_uri(),
+            "LINK_KEY": self.link_key.reveal(),
+            "DISK_RESERVE_MB": str(self.settings.disk_reserve),
+        }
+        return kept | vendors.for_storage(self.settings) | self.vendors
+
+    def _generator(self) -> dict[str, str]:
+        drawing = {"NATS_URL": self._nats_url(), "DEFAULT_MODEL": self.settings.default_model}
+        return drawing | vendors.for_generator(self.settings) | self.vendors
 
     def _service(
         self, name: str, port: int, more: dict[str, str], after: Sequence[str], number: int = 0
@@ -172,11 +178,23 @@ class _Plan:
         return Process(
             name=f"{name}-{number}" if number else name,
             command=_python(f"services.{name}"),
-            environment=self.common | more | {setting: str(port)},
+            environment=self.common | _given(more) | {setting: str(port)},
             level=3 if number else 2,
             port=port,
             probe=probes.http(port + METRICS, "/healthz"),
             after=after,
+        )
+
+    def lab(self) -> Process:
+        """The vendors' stand-in; it ends after all who may be asking it."""
+        port = self.settings.lab
+        return Process(
+            name="lab",
+            command=_python("lab"),
+            environment=_inherited() | {"HOST": "127.0.0.1", "LAB_PORT": str(port)},
+            level=1,
+            port=port,
+            probe=probes.http(port, "/_lab/clock"),
         )
 
     def gateway(self) -> Process:
@@ -239,5 +257,5 @@ def _inherited() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if name not in ours}
 
 
-def _given(**settings: str) -> dict[str, str]:
+def _given(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in settings.items() if text}

@@ -20,13 +20,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 # Spoken of in the documentation, not drawn with by this release: known, and said so by `doctor`.
 VENDORS = (
-    "REPLICATE_API_TOKEN", "RECRAFT_API_TOKEN", "OPENAI_API_KEY", "GEMINI_API_KEY",
-    "ANTHROPIC_API_KEY", "CLOUDINARY_URL", "REPLICATE_BASE_URL", "RECRAFT_BASE_URL",
-    "OPENAI_BASE_URL", "GEMINI_BASE_URL", "ANTHROPIC_BASE_URL", "CLOUDINARY_BASE_URL", "LAB_PORT",
+    "RECRAFT_API_TOKEN", "OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_API_KEY",
+    "RECRAFT_BASE_URL", "OPENAI_BASE_URL", "GEMINI_BASE_URL", "ANTHROPIC_BASE_URL",
 )  # fmt: skip
 COMPOSE = ("POSTGRES_PASSWORD", "NATS_PASSWORD")  # docker-compose.yml reads the same `.env`
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-_PORTS = ("edge", "gateway", "catalog", "storage", "generator", "postgres", "nats")
+_PORTS = ("edge", "gateway", "catalog", "storage", "generator", "postgres", "nats", "lab")
 
 
 def _folder(text: str) -> Path:
@@ -69,6 +68,30 @@ def _number(text: str) -> str:
     return text
 
 
+def _limit(text: str) -> str:
+    if text and not (text.isdecimal() and int(text)):
+        raise ValueError(f"{text!r} is no whole number above 0")
+    return text
+
+
+def _base(text: str) -> str:
+    """Parse a vendor's address, which may have a path, and nothing that is secret."""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("it must begin with http:// or https:// and a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it takes a host and a path alone")
+    return text.rstrip("/")
+
+
+def _cloudinary(text: str) -> Secret:
+    parts = urlsplit(text)
+    whole = parts.scheme == "cloudinary" and parts.username and parts.password and parts.hostname
+    if text and not whole:
+        raise ValueError("it is written as cloudinary://KEY:SECRET@CLOUD")
+    return Secret(text)
+
+
 _FREE = "Choose a free port."
 
 
@@ -91,6 +114,8 @@ class StackSettings:
     generator: int = setting("GENERATOR_PORT", chassis_settings.port, default="7003", help=_FREE)
     postgres: int = setting("POSTGRES_PORT", chassis_settings.port, default="7432", help=_FREE)
     nats: int = setting("NATS_PORT", chassis_settings.port, default="7422", help=_FREE)
+    lab: int = setting("LAB_PORT", chassis_settings.port, default="7900", help=_FREE)
+    envoy: str = setting("EMBED_ENVOY", chassis_settings.one_of("on", "off"), default="on")
     public_url: str = setting("PUBLIC_URL", _url("http", "https"), default="")
     database_url: Secret = setting(
         "DATABASE_URL", _secret_url("postgresql", "postgres"), default="",
@@ -109,6 +134,12 @@ class StackSettings:
     default_model: str = setting("DEFAULT_MODEL", default="")
     lookup_lag: str = setting("LOOKUP_LAG", _number, default="")
     publish_wait: str = setting("PUBLISH_WAIT", _number, default="")
+    replicate_token: Secret = setting("REPLICATE_API_TOKEN", _key, default="")
+    replicate_base: str = setting("REPLICATE_BASE_URL", _base, default="")
+    replicate_in_flight: str = setting("REPLICATE_MAX_IN_FLIGHT", _limit, default="")
+    replicate_per_minute: str = setting("REPLICATE_MAX_PER_MINUTE", _limit, default="")
+    cloudinary_url: Secret = setting("CLOUDINARY_URL", _cloudinary, default="")
+    cloudinary_base: str = setting("CLOUDINARY_BASE_URL", _base, default="")
     otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), default="")
     log_level: str = setting(
         "LOG_LEVEL",
@@ -129,7 +160,8 @@ class StackSettings:
 
 NAMES = tuple(field.metadata["name"] for field in fields(StackSettings))
 SECRETS = (
-    "DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY", *VENDORS, *COMPOSE,
+    "DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY",
+    "REPLICATE_API_TOKEN", "CLOUDINARY_URL", *VENDORS, *COMPOSE,
 )  # fmt: skip
 
 

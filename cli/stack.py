@@ -11,6 +11,7 @@ from typing import Any
 
 from cli.folder import CannotUse, Folder
 from cli.settings import CHECKOUT, StackSettings
+from cli.shape import Shape
 
 _POLL = 0.05  # seconds
 _START = 180.0  # seconds; the supervisor itself gives up earlier, and says why
@@ -33,19 +34,26 @@ def running(folder: Folder) -> dict[str, Any] | None:
     return state if state and state.get("state") == "ready" else None
 
 
-def ensure(settings: StackSettings, say: Say) -> None:
-    """Return when a stack runs and is ready: the one that does, or one that is started detached."""
+def ensure(settings: StackSettings, shape: Shape, say: Say) -> dict[str, Any]:
+    """Return the state of the stack that runs and is ready; start one where none does.
+
+    Raise CannotStart where the one that runs has another *shape*.
+    """
     folder = Folder(settings.data)
-    if running(folder):
-        return
-    if folder.holder() is None:  # a new one waits for what is left of a killed one
-        say("no stack runs here; starting one that stays (./studio down ends it)")
-        if start_detached(settings, 1, say):
-            return
-    _await_ready(folder, say)
+    state = running(folder)
+    if state is None:
+        if folder.holder() is None:  # a new one waits for what is left of a killed one
+            say("no stack runs here; starting one that stays (./studio down ends it)")
+            start_detached(settings, shape, say)
+        state = _await_ready(folder, say)
+    if not shape.fits(found := Shape.of(state)):
+        again = " ".join(["./studio up", *shape.to_arguments()])
+        words = f"a stack already runs in {folder.path} with {found}"
+        raise CannotStart([f"{words}; to change that: `./studio down`, then `{again}`"], 1)
+    return state
 
 
-def start_detached(settings: StackSettings, generators: int, say: Say) -> bool:
+def start_detached(settings: StackSettings, shape: Shape, say: Say) -> bool:
     """Start a stack in a session of its own and wait until it is ready.
 
     False where another one has the folder; raise CannotStart where it cannot start.
@@ -60,7 +68,7 @@ def start_detached(settings: StackSettings, generators: int, say: Say) -> bool:
         subprocess.Popen(
             [
                 sys.executable, "-P", "-m", "cli.supervisor",
-                "--generators", str(generators), "--report", str(writer),
+                *shape.to_arguments(), "--report", str(writer),
             ],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer],
             start_new_session=True, cwd=CHECKOUT,
@@ -86,15 +94,17 @@ def _listen(lines: Iterable[str], say: Say) -> bool:
     raise CannotStart(["the supervisor died; ./studio logs supervisor says why"], 1)
 
 
-def _await_ready(folder: Folder, say: Say) -> None:
+def _await_ready(folder: Folder, say: Say) -> dict[str, Any]:
     """Another process is starting one, or one is ending."""
-    say("waiting for the stack that is starting")
-    give_up = time.monotonic() + _START
+    give_up, told = time.monotonic() + _START, False
     while time.monotonic() < give_up:
-        if running(folder):
-            return
+        if state := running(folder):
+            return state
         if not folder.is_locked():
             raise CannotStart(["the stack that was starting is gone; ./studio logs says why"], 1)
+        if not told:
+            say("waiting for the stack that is starting")
+            told = True
         time.sleep(_POLL)
     raise CannotStart(["the stack does not get ready; ./studio logs says why"], 1)
 

@@ -18,12 +18,13 @@ from contextlib import suppress
 from typing import Any
 
 from chassis.settings import EX_CONFIG, SettingsError
-from cli import ports, processes
+from cli import ports, processes, vendors
 from cli.child import Child
 from cli.folder import Busy, CannotUse, Folder
 from cli.guardian import Guardian
 from cli.processes import Process
 from cli.settings import StackSettings, load
+from cli.shape import Shape
 
 _DRAIN = 10.0  # seconds that a process gets to end
 _START = 120.0  # seconds to the first readiness; making the database takes the longest
@@ -53,10 +54,12 @@ class Supervisor:
         guardian: Guardian,
         report: Report,
         settings: StackSettings,
+        shape: Shape,
     ) -> None:
         self.children = {process.name: Child(process, folder) for process in what}
         self.folder, self.guardian, self.report = folder, guardian, report
-        self.addresses = {"url": settings.public, "address": settings.address}
+        self.facts: dict[str, Any] = {"url": settings.public, "address": settings.address}
+        self.facts |= {"generators": shape.count, "lab": shape.lab}
         self.stopping, self.hurry = asyncio.Event(), False
         self.state = "starting"
 
@@ -101,7 +104,7 @@ class Supervisor:
             await child.ready.wait()
         self.state = "ready"
         self._tell_state()
-        self.report({"ready": self.addresses["url"], "seconds": round(time.monotonic() - began, 1)})
+        self.report({"ready": self.facts["url"], "seconds": round(time.monotonic() - began, 1)})
 
     async def _keep(self, child: Child) -> None:
         """Start it, and start it again whenever it ends."""
@@ -169,7 +172,7 @@ class Supervisor:
             for child in self.children.values()
             if child.pid and child.process.port
         ]
-        state = {"pid": os.getpid(), "state": self.state, **self.addresses, "processes": running}
+        state = {"pid": os.getpid(), "state": self.state, **self.facts, "processes": running}
         with suppress(OSError):  # a full disk must not end what runs
             self.folder.write_state(state)
 
@@ -216,16 +219,23 @@ def main() -> None:
     arguments = _arguments()
     report = _reporter(arguments.report)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # `up` kept it for us
         settings = load()
-        _supervise(settings, arguments.generators, report)
+        _supervise(settings, Shape(arguments.generators, arguments.lab), report)
+    except KeyboardInterrupt:
+        report({"failed": ["stopped before anything was started"], "status": 130})
+        sys.exit(130)
     except SettingsError as error:
         report({"failed": [f"settings: {line}" for line in error.problems], "status": EX_CONFIG})
         sys.exit(EX_CONFIG)
     except Busy as error:
         report({"failed": [str(error)], "status": 1, "busy": True})
         sys.exit(1)
-    except (CannotUse, OSError) as error:
+    except CannotUse as error:
         report({"failed": str(error).splitlines(), "status": 1})
+        sys.exit(1)
+    except OSError as error:
+        report({"failed": [f"{error}; ./studio doctor tells more"], "status": 1})
         sys.exit(1)
     except StartFailed as error:
         report({"failed": str(error).splitlines(), "status": error.status})
@@ -234,23 +244,26 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="studio up")
-    parser.add_argument("--generators", type=int, default=1)
+    parser.add_argument("--generators", type=int)
+    parser.add_argument("--lab", action="store_true")
     parser.add_argument("--report", type=int, default=-1, help="descriptor for JSON lines")
     return parser.parse_args()
 
 
-def _supervise(settings: StackSettings, generators: int, report: Report) -> None:
+def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
     folder = Folder(settings.data)
     folder.prepare()
     lock = _lock(folder, report)
     folder.forget_state()
-    if taken := ports.taken(processes.ports(settings, generators)):
+    if taken := ports.taken(processes.ports(settings, shape)):
         raise CannotUse("\n".join(f"{found}: {remedy}" for found, remedy in taken))
-    what = processes.stack(settings, folder, generators)
+    what = processes.stack(settings, folder, shape)
+    if shape.lab and (names := vendors.overruled(settings)):
+        report({"say": f"--lab: the lab stands for every vendor, not what {', '.join(names)} say"})
     report({"say": f"starting {', '.join(p.name for p in what)} (data in {folder.path})"})
     guardian = Guardian(lock)
     try:
-        supervisor = Supervisor(what, folder, guardian, report, settings)
+        supervisor = Supervisor(what, folder, guardian, report, settings, shape)
         asyncio.run(supervisor.run())
     finally:
         folder.forget_state()

@@ -52,4 +52,4 @@ def build(settings: Settings, services: Services, streams: Streams) -> ASGIApp:
     app.state.streams = streams
     app.state.render = Renderer(settings.public_url)
     app.state.resolve = Remembered(resolver(services.ledger, settings.auth))
-    return Edge(app, settings.public_host)
+    return Edge(app, settings.public_url)

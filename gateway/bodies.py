@@ -19,11 +19,26 @@ LARGEST = 2**63 - 1
 _DEEPEST = 32  # levels of lists and objects in a body
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
+_ASPECT = r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$"
+_ASPECT_OR_NONE = r"^([1-9][0-9]{0,3}:[1-9][0-9]{0,3})?$"
+_SIZE = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+_HASH = r"^[0-9a-f]{64}$"
+_PRESET = r"^[a-z][a-z0-9-]{0,62}$"
+_JOB = r"^([0-9]{1,19})?$"
+FORMS = {  # what is said of each, since nobody should have to read an expression
+    _ASPECT: "is written as 16:9",
+    _ASPECT_OR_NONE: "is written as 16:9",
+    _SIZE: "is written as 1024x768: width, x, height in pixels",
+    _HASH: "is an image's SHA-256: 64 digits from 0 to f, in lower case",
+    _PRESET: "takes a letter, then up to 62 letters, digits and hyphens, all in lower case",
+    _JOB: "takes a job's number",
+}
+
 Text = Annotated[str, StringConstraints(max_length=500)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=32_000)]
-Aspect = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$")]
-PixelSize = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$")]
+Aspect = Annotated[str, StringConstraints(pattern=_ASPECT)]
+PixelSize = Annotated[str, StringConstraints(pattern=_SIZE)]
 PageSize = Annotated[int, Field(ge=0, le=2**31 - 1, description="Most to return; 0 is 50.")]
 
 
@@ -57,7 +72,7 @@ class Filter(Body):
 class Reference(Body):
     """An input image that is already in the studio."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    id: Annotated[str, StringConstraints(pattern=_HASH)]
     role: Literal["style", "subject", "structure", "edit_base", "mask"] | None = None
 
 
@@ -113,7 +128,7 @@ class VariantChange(Body):
 class PresetChange(Body):
     """Fields of a preset; what is left out stays as it is."""
 
-    preset_key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")] = ""
+    preset_key: Annotated[str, StringConstraints(pattern=_PRESET)] = ""
     name: Text = ""
     display_name: Annotated[Text, Field(description="The same as name.")] = ""
     model_key: Annotated[str, StringConstraints(max_length=100)] = ""
@@ -128,7 +143,7 @@ class PresetChange(Body):
 class NewPreset(PresetChange):
     """A preset to write."""
 
-    preset_key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+    preset_key: Annotated[str, StringConstraints(pattern=_PRESET)]
     request_id: Annotated[UUID, Field(strict=False)] | None = None
 
 
@@ -160,10 +175,10 @@ class JobFilter(Narrowed):
 class VariantFilter(Narrowed):
     """Which variants."""
 
-    job: Annotated[str, Field(pattern=r"^([0-9]{1,19})?$", description="Of this job.")] = ""
+    job: Annotated[str, Field(pattern=_JOB, description="Of this job.")] = ""
     min_rating: Annotated[int, Field(ge=0, le=5)] = 0
     favorites_only: bool = False
-    aspect: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,3}:[1-9][0-9]{0,3})?$")] = ""
+    aspect: Annotated[str, Field(pattern=_ASPECT_OR_NONE)] = ""
     include_deleted: bool = False
 
 

@@ -27,10 +27,10 @@ log = logs.get()
 
 
 class Edge:
-    """Wraps *app*, which is reached as *public_host*."""
+    """Wraps *app*, which is reached at *public_url*."""
 
-    def __init__(self, app: ASGIApp, public_host: str) -> None:
-        self._app, self._public_host = app, public_host
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self._app, self._public_url = app, public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +40,7 @@ class Edge:
         answer = _Answer(send)
         with telemetry.span(f"{scope['method']} {scope['path']}", parent=headers):
             try:
-                guard_browser(scope["method"], headers, self._public_host)
+                guard_browser(scope["method"], headers, self._public_url)
                 await self._app(scope, _limited(receive, headers), answer.send)
             except errors.Fault as fault:
                 await answer.fail(fault, scope, receive)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis import errors
+from gateway.bodies import FORMS
 
 _BY_REASON = {
     "REQUEST_ID_REUSED": 422,
@@ -145,11 +146,12 @@ _SAID = {
     "string_type": "takes text",
     "literal_error": "takes {expected}",
     "uuid_parsing": "takes a UUID",
-    "string_pattern_mismatch": "has another form than {pattern}",
 }
 
 
 def _why(found: Any) -> str:
+    if found["type"] == "string_pattern_mismatch":
+        return FORMS[found["ctx"]["pattern"]]
     said = _SAID.get(found["type"])
     return said.format(**found.get("ctx", {})) if said else str(found["msg"])
 

@@ -6,7 +6,6 @@ from chassis.settings import (
     Secret,
     address,
     forbid_strangers,
-    host_of,
     one_of,
     port,
     secret,
@@ -38,8 +37,3 @@ class Settings:
 
     def __post_init__(self) -> None:
         forbid_strangers(self.auth, self.public_url)
-
-    @property
-    def public_host(self) -> str:
-        """Host of PUBLIC_URL, without its port."""
-        return host_of(self.public_url)

@@ -15,9 +15,8 @@ _MOST = 128 << 20  # bytes of a request's body; an upload may have 100 MB
 
 def world(settings: Settings) -> World:
     """A new world as *settings* say."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return World(
-        base=f"http://{host}:{settings.port}",
+        base=settings.url,
         hosts=settings.webhook_hosts,
         usual_pace=Pace(seconds=settings.pace),
     )

@@ -78,7 +78,7 @@ async def half(request: web.Request, whole: web.StreamResponse) -> web.StreamRes
     short.content_length = len(body)
     await short.prepare(request)
     await short.write(bytes(body[: len(body) // 2]))
-    request.transport.close()  # sends what is written first, unlike abort
+    request.transport.close()  # and not abort: what is written must arrive
     return short
 
 

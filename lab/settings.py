@@ -20,10 +20,15 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where the lab listens, and how long drawings take: seconds, None for the usual time."""
+    """
+    Where the lab listens, under which *url* it is reached, and which hosts may get webhooks.
+
+    *pace* is how long drawings take: seconds, None for each model's usual time.
+    """
 
     host: str
     port: int
+    url: str
     pace: float | None
     webhook_hosts: frozenset[str]
 
@@ -43,6 +48,9 @@ def read(environment: Mapping[str, str]) -> Settings:
     port = environment.get("LAB_PORT") or "7900"
     if not port.isdecimal() or not 1 <= int(port) <= 32767:
         problems.append(f"LAB_PORT is malformed: {port!r} is no port from 1 to 32767.")
+    url = environment.get("LAB_URL") or f"http://{_bracketed(host)}:{port}"
+    if not url.startswith(("http://", "https://")):
+        problems.append(f"LAB_URL is malformed: {url!r} is no http or https URL.")
     pace = environment.get("LAB_PACE") or None
     if pace is not None and not pace.replace(".", "", 1).isdecimal():
         problems.append(f"LAB_PACE is malformed: {pace!r} is no number of seconds.")
@@ -52,9 +60,14 @@ def read(environment: Mapping[str, str]) -> Settings:
     return Settings(
         host=host,
         port=int(port),
+        url=url.rstrip("/"),
         pace=None if pace is None else float(pace),
         webhook_hosts=frozenset(name.strip().lower() for name in hosts if name.strip()),
     )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def is_loopback(host: str) -> bool:

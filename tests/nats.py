@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.leash import leashed
 from tests.ports import free_port
 from tests.postgres import temporary_data
 
@@ -44,7 +45,7 @@ def running_nats(data: Path, port: int) -> Iterator[Nats]:
     ]  # fmt: skip
     with (data / "nats.log").open("ab") as log:
         process = subprocess.Popen(
-            command, env=os.environ | {"NATS_PASSWORD": _PASSWORD}, stderr=log
+            leashed(command), env=os.environ | {"NATS_PASSWORD": _PASSWORD}, stderr=log
         )
     try:
         _await_ready(process, port)

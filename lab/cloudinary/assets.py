@@ -31,16 +31,14 @@ class Asset:
     version: int  # in URLs: Unix seconds, more with every overwriting
     created_at: datetime
     content: bytes
+    etag: str  # MD5
+    sha256: str
     shape: Shape | None
     asset_folder: str
     display_name: str
     original_filename: str
     tags: tuple[str, ...] = ()
     context: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def etag(self) -> str:
-        return md5_of(self.content)
 
     @property
     def extension(self) -> str:

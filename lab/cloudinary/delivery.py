@@ -46,10 +46,10 @@ class Delivery:
         check(address.transformation)
         asset, name = self._found(kind, type_, unquote(address.source))
         if not address.transformation and name in {"", asset.extension[1:]}:
-            return _served(request, asset.content, _media_type(asset))
+            return _served(request, asset.content, asset.etag, _media_type(asset))
         accept = request.headers.get("Accept", "")
         made = await changes.made(self.cloud, asset, address.transformation, name, accept)
-        return _served(request, made.content, MEDIA_TYPES[made.format])
+        return _served(request, made.content, md5_of(made.content), MEDIA_TYPES[made.format])
 
     def _found(self, kind: str, type_: str, source: str) -> tuple[Asset, str]:
         """The asset, and the format that the URL asks for if it does."""
@@ -104,8 +104,8 @@ def _media_type(asset: Asset) -> str:
     return mimetypes.guess_type(asset.key.public_id)[0] or "application/octet-stream"
 
 
-def _served(request: web.Request, content: bytes, media_type: str) -> web.Response:
-    etag = f'"{md5_of(content)}"'
+def _served(request: web.Request, content: bytes, md5: str, media_type: str) -> web.Response:
+    etag = f'"{md5}"'
     headers = {
         "ETag": etag,
         "Cache-Control": _KEPT,

@@ -9,11 +9,12 @@ import asyncio
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from aiohttp import web
 
 from lab.cloudinary import answers, changes, pictures, signing, sources
-from lab.cloudinary.assets import Asset, Key, random_id
+from lab.cloudinary.assets import Asset, Key, md5_of, random_id
 from lab.cloudinary.cloud import KEY, SECRET, Cloud, check_cloud, said
 from lab.cloudinary.fields import Form, listed, read_form
 from lab.cloudinary.pictures import Shape
@@ -157,6 +158,8 @@ def _asset(form: Form, key: Key, content: bytes, shape: Shape | None, now: datet
         version=int(now.timestamp()),
         created_at=now,
         content=content,
+        etag=md5_of(content),
+        sha256=sha256(content).hexdigest(),
         shape=shape,
         asset_folder=form.text("asset_folder") or form.text("folder"),
         display_name=name if is_named_by_file else public_name,

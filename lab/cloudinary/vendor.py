@@ -1,7 +1,6 @@
 """The lab's Cloudinary put together: its routes, what can be changed about it, what it keeps."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from hashlib import sha256
 from http import HTTPStatus
 
 from aiohttp import web
@@ -59,7 +58,7 @@ class Cloudinary:
         return [
             {
                 "public_id": asset.key.public_id,
-                "sha256": sha256(asset.content).hexdigest(),
+                "sha256": asset.sha256,
                 "bytes": len(asset.content),
                 "url": self._cloud.url(asset),
                 "asset_folder": asset.asset_folder,

@@ -95,7 +95,7 @@ class Predictions:
             {
                 "next": link(page.next),
                 "previous": link(page.previous),
-                "results": [self.shown(order) for order in page.found],
+                "results": [self.shown(order) | {"source": "api"} for order in page.found],
             }
         )
 
@@ -143,9 +143,9 @@ def _blocking(shown: dict[str, Any]) -> dict[str, Any]:
     """What succeeded comes back as still processing, with its output, as recorded calls do."""
     if shown["status"] != "succeeded":
         return shown
-    gone = ("completed_at", "metrics")
+    gone = ("started_at", "completed_at", "metrics")
     kept = {name: value for name, value in shown.items() if name not in gone}
-    return kept | {"status": "processing"}
+    return kept | {"status": "processing", "logs": ""}
 
 
 def _place(order: Prediction, path: str) -> int | None:

@@ -77,7 +77,6 @@ class Prediction:
             "output": None if removed else self.output(),
             "data_removed": removed,
             "error": self.error,
-            "source": "api",
             "status": self.status,
             "created_at": telling.milliseconds(self.created),
             "urls": telling.urls(base, self.id),
@@ -90,7 +89,6 @@ class Prediction:
             found["metrics"] = self._metrics(self.started, self.ended)
         if self.hook and shows_webhook:
             found["webhook"] = self.hook.url
-            found["webhook_events_filter"] = sorted(self.hook.events)
         return found
 
     def _metrics(self, started: datetime, ended: datetime) -> dict[str, float]:

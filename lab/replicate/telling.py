@@ -63,8 +63,8 @@ def _line(step: int, total: int, each: float) -> str:
     bar = "█" * whole + (_EIGHTHS[part] if whole < _BAR else "")
     rate = f"{1 / each:5.2f}it/s" if step and each else "?it/s"
     left = f"{_clock(each * (total - step))}" if step else "?"
-    share = 100 * step // total
-    return f"{share:3}%|{bar:<{_BAR}}| {step}/{total} [{_clock(each * step)}<{left}, {rate}]\n"
+    bar = f"{100 * step / total:3.0f}%|{bar:<{_BAR}}| {step}/{total}"
+    return f"{bar} [{_clock(each * step)}<{left}, {rate}]\n"
 
 
 def _clock(seconds: float) -> str:

@@ -12,6 +12,7 @@ from chassis.channel import Peer
 from chassis.server import Server
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
+from imagestudio.storage.v1 import storage_service_pb2_grpc
 from tests.ports import free_port
 
 SECRET = b"0123456789abcdef"
@@ -127,6 +128,55 @@ async def test_a_peer_that_just_starts_is_waited_for():
     with pytest.raises(errors.Missing, match="tests/1"):
         await call
     await peer.close()
+    await server.stop(lame=0, grace=0)
+
+
+async def failing(studio, kind, method, *bodies):
+    """Call *method* with raw bytes, as a caller of *kind* does, and return what it is told."""
+    token = identity.mint(SECRET, identity.Caller(1, service="tests"))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{studio[1]}") as channel:
+        call = getattr(channel, kind)(method)
+        request = iter(bodies) if kind.startswith("stream") else bodies[0]
+        answer = call(request, timeout=10, metadata=[(identity.HEADER, token)])
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await (answer.read() if kind.endswith("stream") else answer)
+    fault = errors.from_rpc(refusal.value, "echo")
+    return refusal.value.code(), fault
+
+
+KINDS = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", [f"/{NAME}/Nothing", "/no.such.Service/At", "/grpc.health.X/Y"])
+async def test_a_method_that_is_not_here_is_told_with_what_to_do(studio, kind, method):
+    code, fault = await failing(studio, kind, method, b"x")
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+    assert type(fault) is errors.Unimplemented
+    assert (fault.reason, fault.metadata) == ("REQUEST_INVALID", {"method": method})
+    assert "reflection" in fault.message
+
+
+async def test_bytes_that_are_no_message_are_told_as_such(studio):
+    code, fault = await failing(studio, "unary_unary", f"/{NAME}/RequestCancel", b"\xff\xff")
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert fault.reason == "REQUEST_INVALID"
+    assert ".proto" in fault.message
+
+
+async def test_a_stream_of_bytes_that_are_no_messages_is_told_as_such():
+    class Shelf(storage_service_pb2_grpc.StorageServiceServicer):
+        async def PutReceipt(self, request_iterator, context):
+            await anext(request_iterator)
+            return await anext(request_iterator)
+
+    name, port = "imagestudio.storage.v1.StorageService", free_port()
+    add = functools.partial(storage_service_pb2_grpc.add_StorageServiceServicer_to_server, Shelf())
+    server = Server([(name, add)], secret=SECRET, resolve=None)
+    await server.start("127.0.0.1", port, "PORT")
+    studio = (None, port, server)
+    code, _ = await failing(studio, "stream_unary", f"/{name}/PutReceipt", b"", b"\xff")
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
     await server.stop(lame=0, grace=0)
 
 

@@ -18,6 +18,7 @@ from cli.folder import Folder
 from cli.guardian import Guardian
 from cli.processes import Process
 from cli.settings import load
+from cli.shape import Shape
 from cli.supervisor import StartFailed, Supervisor
 
 FOREVER = "import signal; signal.pause()"
@@ -70,7 +71,8 @@ def supervise(folder: Folder, guardian: Guardian) -> Callable[..., Any]:
     @asynccontextmanager
     async def run(*what: Process) -> AsyncIterator[Running]:
         told: list[dict[str, Any]] = []
-        supervisor = Supervisor(what, folder, guardian, told.append, load({}, Path("no.env")))
+        settings = load({}, Path("no.env"))
+        supervisor = Supervisor(what, folder, guardian, told.append, settings, Shape())
         task = asyncio.create_task(supervisor.run())
         try:
             yield Running(supervisor, told)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts.files import files
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("chassis", "services", "gateway", "cli", "lab")
-SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-OURS = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
+SOURCES = [path for folder in FOLDERS for path in files(ROOT / folder, "*.py")]
+OURS = [*SOURCES, *files(ROOT / "tests", "*.py"), *files(ROOT / "bench", "*.py")]
 DOMAIN = re.compile(r"\b(image|prompt|model|variant|job|preset)s?\b", re.IGNORECASE)
 
 
@@ -80,7 +82,7 @@ def test_chassis_is_a_closed_list():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=named)
+@pytest.mark.parametrize("path", files(ROOT / "tests", "test_*.py"), ids=named)
 def test_no_test_sleeps_or_patches(path):
     """A test waits for events or polls for one; it shortens waits, and replaces no work."""
     slept = re.compile(r"\b(time|asyncio)\.sleep\((?!0\)|0\.0)|unittest\.mock")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import google.rpc.status_pb2
 
+from tests.contracts.files import files
+
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
 GOOGLE = Path(google.rpc.status_pb2.__file__).parents[2]
@@ -19,11 +21,11 @@ def run(*command, cwd=PROTOS):
 
 
 def test_the_contract_lints_and_is_formatted(tmp_path):
-    files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+    sources = [str(path.relative_to(PROTOS)) for path in files(PROTOS, "*.proto")]
     described = tmp_path / "imagestudio.binpb"
     run(
         sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-I{GOOGLE}", "--include_imports",
-        "--include_source_info", f"--descriptor_set_out={described}", *files,
+        "--include_source_info", f"--descriptor_set_out={described}", *sources,
     )  # fmt: skip
     assert run(BUF, "lint", described) == ""
     assert run(BUF, "format", "--diff", "--exit-code") == ""
@@ -31,13 +33,9 @@ def test_the_contract_lints_and_is_formatted(tmp_path):
 
 def test_the_committed_stubs_are_fresh(tmp_path):
     run(sys.executable, PROTOS / "generate.py", tmp_path)
-    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.py*")}
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in files(tmp_path, "*.py*")}
     gen = ROOT / "gen"
-    kept = {
-        path.relative_to(gen): path.read_bytes()
-        for path in gen.rglob("*.py*")
-        if "__pycache__" not in path.parts
-    }
+    kept = {path.relative_to(gen): path.read_bytes() for path in files(gen, "*.py*")}
     assert made.keys() == kept.keys()
     changed = [name for name in made if made[name] != kept[name]]
     assert not changed, f"run protos/generate.py: {changed}"

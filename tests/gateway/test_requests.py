@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 from pydantic import ValidationError
 
 from chassis.errors import Invalid, Missing
-from gateway import bodies, specs
+from gateway import bodies, problem, specs
 
 WHOLE = {
     "prompt": "a lighthouse",
@@ -77,6 +77,29 @@ def test_what_cannot_be_is_refused_by_field(change, field):
     with pytest.raises(Invalid) as refusal:
         bodies.Generation.model_validate(WHOLE | change)
     assert field in refusal.value.fields
+
+
+def patterns(schema):
+    """Yield every expression in *schema*."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        schema = list(schema.values())
+    for one in schema if isinstance(schema, list) else ():
+        yield from patterns(one)
+
+
+def test_a_form_is_told_in_words_and_not_as_an_expression():
+    found = [one for one in vars(bodies).values() if isinstance(one, type)]
+    kinds = [kind for kind in found if issubclass(kind, bodies.Body)]
+    used = {pattern for kind in kinds for pattern in patterns(kind.model_json_schema())}
+    assert used == set(bodies.FORMS)
+    with pytest.raises(ValidationError) as refusal:
+        bodies.Generation.model_validate(WHOLE | {"size": "big", "aspect": "wide"})
+    told = problem.invalid([one | {"loc": ("body", *one["loc"])} for one in refusal.value.errors()])
+    assert "size: is written as 1024x768" in told.message
+    assert "aspect: is written as 16:9" in told.message
+    assert "[" not in told.message
 
 
 def test_an_unknown_field_is_told_what_there_is():

@@ -94,17 +94,18 @@ def running_lab(**settings: str) -> Iterator[Lab]:
         text=True,
     )
     try:
-        yield Lab(_await_ready(started), started)
+        _await_ready(started)
+        yield Lab(f"http://127.0.0.1:{port}", started)
     finally:
         started.terminate()
         started.wait()
         started.stdout.close()
 
 
-def _await_ready(started: subprocess.Popen[str]) -> str:
-    """It says its address in its first line, once it listens."""
+def _await_ready(started: subprocess.Popen[str]) -> None:
+    """It says a line once it listens."""
     give_up = time.monotonic() + _START
     while time.monotonic() < give_up and started.poll() is None:
-        if line := started.stdout.readline():
-            return line.split()[4].rstrip(",")
+        if started.stdout.readline():
+            return
     raise AssertionError(f"the lab did not start: exit status {started.poll()}")

@@ -13,6 +13,8 @@ from tests.lab.process import Lab
 SCHNELL = "black-forest-labs/flux-schnell"
 PRO = "black-forest-labs/flux-1.1-pro"
 RECRAFT = "recraft-ai/recraft-v3"
+# A connection that is cut: what was not read of the order yet makes it a reset.
+CUT = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,8 +151,8 @@ def test_an_unknown_vendor_is_not_found(lab):
 def test_the_pace_is_each_models_usual_time_where_none_is_set(lab, api):
     lab.pace(None)
     made = api.made("recraft-ai/recraft-v3")
-    lab.advance(8)
+    lab.advance(5)
     assert api.get(made)["status"] == "processing"
-    lab.advance(1)
+    lab.advance(4)
 
     assert api.get(made)["metrics"]["predict_time"] == 8.825

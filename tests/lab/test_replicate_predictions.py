@@ -1,11 +1,11 @@
-"""Replicate's predictions over plain HTTP: their lives, their listing, their end, their price."""
+"""Replicate's predictions over plain HTTP: their lives, their end, what is left, what they cost."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
-from tests.lab.replicate_client import PRO, RECRAFT, SCHNELL, replicate
+from tests.lab.replicate_client import PRO, RECRAFT, SCHNELL
 
 HOUR = 3600
 
@@ -24,7 +24,6 @@ def test_the_first_answer_has_the_keys_and_values_of_a_recorded_one(lab, api):
     assert {name: made[name] for name in made if name not in ("id", "created_at", "urls")} == {
         "model": RECRAFT, "version": "hidden", "input": {"prompt": "a lighthouse"}, "logs": "",
         "output": None, "data_removed": False, "error": None, "status": "starting",
-        "source": "api",
     }  # fmt: skip
     assert made["created_at"].endswith("Z")
     assert len(made["created_at"]) == len("2025-07-30T01:45:30.496Z")
@@ -33,35 +32,37 @@ def test_the_first_answer_has_the_keys_and_values_of_a_recorded_one(lab, api):
 
 
 def test_it_starts_works_and_succeeds_in_its_time(lab, api):
-    lab.pace(10, queue_seconds=5)
+    lab.pace(100, queue_seconds=50)
     made = api.made()
-    lab.advance(4)
+    lab.advance(20)
     assert api.get(made)["status"] == "starting"
-    lab.advance(2)
+    lab.advance(50)
     found = api.get(made)
     assert (found["status"], found["output"]) == ("processing", None)
     assert "completed_at" not in found
     assert "metrics" not in found
-    lab.advance(10)
+    lab.advance(100)
     found = api.get(made)
 
     assert found["status"] == "succeeded"
-    assert found["metrics"] == {"predict_time": 10.0, "total_time": 15.0, "image_count": 1}
-    assert moment(found["completed_at"]) - moment(found["started_at"]) == timedelta(seconds=10)
+    assert found["metrics"] == {"predict_time": 100.0, "total_time": 150.0, "image_count": 1}
+    assert moment(found["completed_at"]) - moment(found["started_at"]) == timedelta(seconds=100)
 
 
 def test_steps_are_told_by_a_progress_bar_in_the_logs(lab, api):
-    lab.pace(8)
+    lab.pace(1600)
     made = api.made("black-forest-labs/flux-dev", num_inference_steps=16, seed=5)
-    lab.advance(4.2)
+    lab.advance(820)
     logs = api.get(made)["logs"].splitlines()
 
     assert logs[0] == "Using seed: 5"
     assert logs[1] == "  0%|          | 0/16 [00:00<?, ?it/s]"
-    assert logs[-1].startswith(" 50%|█████     | 8/16 [00:04<00:04,  ")
+    assert logs[-1].startswith(" 50%|█████     | 8/16 [13:")
     assert logs[-1].endswith("it/s]")
-    lab.advance(4)
-    assert "100%|██████████| 16/16 [" in api.get(made)["logs"]
+    lab.advance(800)
+    logs = api.get(made)["logs"]
+    assert " 12%|█▎        | 2/16 [" in logs  # rounded as Python rounds
+    assert "100%|██████████| 16/16 [" in logs
 
 
 def test_a_proxied_model_logs_prose_and_no_progress(lab, api):
@@ -82,7 +83,7 @@ def test_who_waits_is_answered_as_processing_with_the_output(lab, api, prefer):
     assert answer.headers["preference-applied"] == prefer
     assert found["status"] == "processing"
     assert len(found["output"]) == 1
-    assert "completed_at" not in found
+    assert not found.keys() & {"started_at", "completed_at", "metrics"}
     assert api.get(found)["status"] == "succeeded"
 
 
@@ -117,7 +118,7 @@ def test_one_canceled_while_it_runs_costs_its_full_price(lab, api):
     found = api.cancel(made)
 
     assert (found["status"], found["output"]) == ("canceled", None)
-    assert 10 <= found["metrics"]["predict_time"] < 12
+    assert 10 <= found["metrics"]["predict_time"] < 60
     lab.advance(60)
     assert api.get(made)["status"] == "canceled"
     (charge,) = lab.ledger()
@@ -195,10 +196,10 @@ def test_a_run_that_nobody_stops_ends_after_half_an_hour(lab, api):
 def test_after_an_hour_nothing_is_left_of_it_but_its_record(lab, api, slug):
     made = api.drawn(slug)
     picture = made["output"] if slug == PRO else made["output"][0]
-    lab.advance(HOUR - 5)
+    lab.advance(HOUR - 60)
     assert httpx.get(picture).status_code == 200
     assert api.get(made)["data_removed"] is False
-    lab.advance(10)
+    lab.advance(61)
     found = api.get(made)
 
     assert found["data_removed"] is True
@@ -246,207 +247,12 @@ def test_a_retired_model_fails_and_costs_nothing(lab, api):
     assert lab.ledger() == []
 
 
-# Orders that are refused
-
-
-@pytest.mark.parametrize(
-    ("order", "field", "why"),
-    [
-        ({"prompt": 3}, "input.prompt", "Expected: string, given: integer"),
-        ({"num_outputs": 5}, "input.num_outputs", "less than or equal to 4"),
-        ({"num_outputs": 0}, "input.num_outputs", "greater than or equal to 1"),
-        ({"num_outputs": True}, "input.num_outputs", "Expected: integer, given: boolean"),
-        ({"go_fast": 1}, "input.go_fast", "Expected: boolean, given: integer"),
-        ({"aspect_ratio": "7:1"}, "input.aspect_ratio", 'one of the following: "1:1", "16:9"'),
-        ({"body": {"speed": 1}}, "(root)", "Additional property speed is not allowed"),
-        ({"body": {"input": []}}, "(root)", "input is required"),
-        ({"body": {"input": {}}}, "input", "prompt is required"),
-        ({"body": {"webhook": "http://example.com/"}}, "webhook", "loopback"),
-        ({"body": {"webhook": "ftp://127.0.0.1/"}}, "webhook", "loopback"),
-        ({"body": {"webhook": "http://127.0.0.1@example.com/"}}, "webhook", "loopback"),
-        ({"body": {"webhook": "http://127.0.0.1:x/"}}, "webhook", "loopback"),
-        (
-            {"body": {"webhook": "http://127.0.0.1/", "webhook_events_filter": ["done"]}},
-            "webhook_events_filter",
-            "start, output, logs, completed",
-        ),
-    ],
-    ids=str,
-)
-def test_what_does_not_fit_the_schema_is_refused_field_by_field(lab, api, order, field, why):
-    answer = api.create(**order)
-    found = answer.json()
-
-    assert answer.status_code == 422
-    assert answer.headers["content-type"].startswith("application/problem+json")
-    assert found["title"] == "Input validation failed"
-    assert [flaw["field"] for flaw in found["invalid_fields"]] == [field]
-    assert why in found["invalid_fields"][0]["description"]
-    assert f"- {field}: " in found["detail"]
-    assert api.listed() == []
-
-
-def test_long_prompts_many_pictures_and_big_data_urls_are_refused_where_a_model_says_so(lab, api):
-    slug, link = "bytedance/seedream-4.5", "https://example.com/1.png"
-
-    assert api.create(slug, prompt="x" * 4001).status_code == 422
-    assert api.create(slug, image_input=[link] * 15).status_code == 422
-    assert api.create(slug, image_input=["no link"]).status_code == 422
-    assert (
-        api.create(slug, image_input=["data:image/png;base64," + "A" * 400_000]).status_code == 422
-    )
-    assert api.create(slug, image_input=[link, "data:image/png;base64,AAAA"]).status_code == 201
-
-
-def test_what_a_model_does_not_know_is_ignored_as_its_schema_allows(lab, api):
-    assert api.create(RECRAFT, seed=4).status_code == 201
-
-
-@pytest.mark.parametrize("content", [b"{", b"[]", b""])
-def test_a_body_that_is_no_object_is_refused(lab, api, content):
-    assert api.http.post("/v1/predictions", content=content).status_code == 400
-
-
-@pytest.mark.parametrize(
-    "version", [SCHNELL, SCHNELL + ":", "", None, "0" * 64, PRO + ":" + "0" * 64, "acme/none"]
-)
-def test_only_a_version_that_exists_can_be_named(lab, api, version):
-    answer = api.http.post("/v1/predictions", json={"version": version, "input": {"prompt": "x"}})
-
-    assert answer.status_code == (201 if version == SCHNELL else 422)
-
-
-def test_a_version_names_its_model_alone_or_with_it(lab, api):
-    number = api.http.get(f"/v1/models/{SCHNELL}").json()["latest_version"]["id"]
-    for version in (number, f"{SCHNELL}:{number}"):
-        made = api.http.post(
-            "/v1/predictions", json={"version": version, "input": {"prompt": "x"}}
-        ).json()
-        assert (made["model"], made["version"]) == (SCHNELL, number)
-    wrong = {"version": f"{PRO}:{number}", "input": {"prompt": "x"}}
-    assert api.http.post("/v1/predictions", json=wrong).status_code == 422
-
-
-def test_an_unknown_model_or_prediction_is_not_found(lab, api):
-    missing = "The requested resource could not be found."
-
-    assert api.create("acme/none").json() == {"detail": missing, "status": 404}
-    assert api.get({"id": "none"}) == {"detail": missing, "status": 404}
-    assert api.cancel({"id": "none"})["status"] == 404
-
-
-@pytest.mark.parametrize("token", ["", "sk-1", "r8_wrong", "r8_wrong_too"])
-def test_a_token_that_is_none_lets_nobody_in(lab, token):
-    with replicate(lab, token) as api:
-        answer = api.create()
-
-    assert answer.status_code == 401
-    assert answer.json() == {
-        "title": "Unauthenticated",
-        "detail": "You did not pass a valid authentication token",
-        "status": 401,
-    }
-
-
-def test_a_poor_token_may_look_and_not_buy(lab):
-    with replicate(lab, "r8_poor") as api:
-        assert api.create().status_code == 402
-        assert api.create().json()["title"] == "Insufficient credit"
-        assert api.listed() == []
-
-
-# Rates
-
-
-def test_creates_are_throttled_after_600_a_minute_and_come_back_in_time(lab, api):
-    lab.pace(10_000)
-    codes = [api.create().status_code for _ in range(600)]
-    refused = api.create()
-
-    assert set(codes) == {201}
-    assert refused.status_code in (201, 429)  # 10 a second come back while we count
-    while refused.status_code == 201:
-        refused = api.create()
-    assert refused.json()["retry_after"] == 1
-    assert refused.json()["detail"].startswith("Request was throttled.")
-    assert "retry-after" not in refused.headers
-    lab.advance(2)
-    assert api.create().status_code == 201
-    assert api.listed()  # reading has a bucket of its own
-
-
-def test_rates_are_told_and_can_be_changed(lab, api):
-    answer = api.create()
-    assert answer.headers["ratelimit-remaining"] == "599"
-    assert answer.headers["ratelimit-reset"] == "1"
-    assert api.http.get("/v1/predictions").headers["ratelimit-remaining"] == "2999"
-
-    lab.vendor("replicate", creates_per_minute=1, retry_after_header=True)
-    assert api.create().status_code == 201
-    refused = api.create()
-    assert refused.status_code == 429
-    assert 58 <= refused.json()["retry_after"] <= 60
-    assert refused.headers["retry-after"] == str(refused.json()["retry_after"])
-
-
-# The listing
-
-
-def test_pages_hold_a_hundred_newest_first_and_lead_to_one_another(lab, api):
-    made = [api.made()["id"] for _ in range(230)][::-1]
-    first = api.page()
-    second = api.http.get(first["next"]).json()
-    third = api.http.get(second["next"]).json()
-    back = api.http.get(third["previous"]).json()
-
-    pages = [[one["id"] for one in page["results"]] for page in (first, second, third)]
-    assert pages == [made[:100], made[100:200], made[200:]]
-    assert (first["previous"], third["next"]) == (None, None)
-    assert [one["id"] for one in back["results"]] == pages[1]
-
-
-def test_a_window_of_time_holds_what_was_made_in_it(lab, api):
-    made = []
-    for _ in range(3):
-        made.append(api.made())
-        lab.advance(60)
-    middle = moment(made[1]["created_at"])
-    near = timedelta(seconds=10)
-
-    def at(when):
-        return when.astimezone(UTC).isoformat()
-
-    ids = [one["id"] for one in made]
-    assert api.listed(created_after=at(middle)) == [ids[2], ids[1]]
-    assert api.listed(created_before=at(middle - near)) == [ids[0]]
-    assert api.listed(created_after=at(middle - near), created_before=at(middle + near)) == [ids[1]]
-    assert api.listed(created_after=made[2]["created_at"]) == [ids[2]]
-    assert api.listed(created_after=at(middle + timedelta(hours=1))) == []
-
-
-def test_a_window_stays_while_one_leafs_through_it(lab, api):
-    api.made()
-    lab.advance(60)
-    since = api.made()["created_at"]
-    for _ in range(120):
-        api.made()
-    page = api.page(created_after=since)
-    rest = api.http.get(page["next"]).json()
-
-    assert len(page["results"]) + len(rest["results"]) == 121
-    assert rest["next"] is None
-
-
-@pytest.mark.parametrize("query", [{"created_after": "soon"}, {"cursor": "x"}, {"cursor": "eD0x"}])
-def test_a_query_that_cannot_be_read_is_refused(lab, api, query):
-    assert api.http.get("/v1/predictions", params=query).status_code == 400
-
-
 def test_a_prediction_tells_its_webhook_unless_that_is_switched_off(lab, api):
     hook = "http://127.0.0.1:9/hook?purchase_id=7"
     made = api.made(body={"webhook": hook})
     assert made["webhook"] == hook
     assert api.page()["results"][0]["webhook"] == hook
+    assert api.page()["results"][0]["source"] == "api"
 
     lab.vendor("replicate", shows_webhook=False)
     assert "webhook" not in api.get(made)
@@ -457,9 +263,6 @@ def test_defaults_come_back_in_the_input_only_where_that_is_switched_on(lab, api
     assert api.made()["input"] == {"prompt": "a lighthouse"}
     lab.vendor("replicate", fills_in_defaults=True)
     assert api.made(num_outputs=2)["input"].items() >= {"num_outputs": 2, "go_fast": True}.items()
-
-
-# Files that are given to models
 
 
 def test_a_file_that_was_uploaded_can_be_used_until_a_day_has_passed(lab, api):

@@ -148,14 +148,15 @@ def test_after_about_a_minute_nobody_tells_the_end_any_more(lab, api, listener):
 
 
 def test_what_comes_in_between_is_told_once_heard_or_not(lab, api, listener):
-    listener.answers[:] = [500, 500]
-    lab.pace(10)
-    api.made(body=hooked(listener, "start", "logs"))
-    assert {listener.next().prediction["status"] for _ in range(2)} == {"processing"}
-    lab.faults([])
-    lab.advance(0.1)
+    listener.answers[:] = [500]
+    lab.pace(1000)
+    api.made(body=hooked(listener, "start"))
+    assert listener.next().prediction["status"] == "processing"
+    for _ in range(40):
+        lab.advance(2)
 
-    assert attempts(lab) == 2
+    assert attempts(lab) == 1
+    assert listener.is_quiet()
 
 
 def test_one_that_is_lost_comes_again(lab, api, listener):

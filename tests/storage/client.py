@@ -15,7 +15,7 @@ LINK_KEY = "a link key for tests, long enough"
 PURCHASE = "0192d7a0-7b1c-7def-8a11-3f5d0c9e4b21"
 OTHER = "0192d7a0-7b1c-7def-8a11-3f5d0c9e4b22"
 ANNA, BERT = 7, 8
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds; a process that just starts beside busy neighbours takes 20
 
 
 @dataclass

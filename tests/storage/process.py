@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.leash import leashed
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -14,7 +16,7 @@ def process(environment: dict[str, str], **options):
     """Yields the process; it is killed at the end if it still lives."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("FAULT_")}
     started = subprocess.Popen(
-        [sys.executable, "-m", "services.storage"],
+        leashed([sys.executable, "-m", "services.storage"]),
         env=plain | environment,
         cwd=ROOT,
         stderr=subprocess.PIPE,

@@ -10,6 +10,7 @@ from chassis.channel import Peer
 from chassis.errors import Late, Missing, Unauthenticated, Unavailable
 from imagestudio.catalog.v1 import catalog_service_pb2 as pb
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc as pb_grpc
+from tests.leash import leashed
 from tests.ports import free_port
 from tests.postgres import postgres, postgres_url
 from tests.storage.client import SECRET, Client, link_of
@@ -32,7 +33,7 @@ def target(postgres_url):
     }
     migrate = [sys.executable, "-m", "services.catalog.migrate"]
     subprocess.run(migrate, env=environment, cwd=ROOT, check=True, capture_output=True)
-    command = [sys.executable, "-m", "services.catalog"]
+    command = leashed([sys.executable, "-m", "services.catalog"])
     started = subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
     yield f"127.0.0.1:{port}"
     started.kill()

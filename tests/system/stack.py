@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.settings import NAMES, VENDORS
+from tests.leash import leashed
 from tests.ports import free_ports
 from tests.postgres import temporary_data
 
@@ -50,7 +51,7 @@ class Stack:
     def start(self, *arguments: str, **settings: str) -> "Stack":
         """Start and return when it is ready; AssertionError with its words where it does not."""
         self.process = subprocess.Popen(
-            [*self.up, *arguments],
+            leashed([*self.up, *arguments]),
             env=self.environment | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,6 +6,8 @@ import pty
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -76,8 +78,10 @@ def test_generate_reads_a_prompt_from_standard_input(stack: Stack) -> None:
      (["generate", "x", "-m", "nope"], "no model 'nope'"),
      (["generate", "x", "--preset", "nope"], "nope"),
      (["generate", "x", "--size", "5x5"], "5x5"),
-     (["generate", "x", "--count", "0"], "count"),
-     (["generate", "x", "--count", "1000000000"], "count"),
+     (["generate", "x", "--size", "big"], "size: is written as 1024x768"),
+     (["generate", "x", "--aspect", "wide"], "aspect: is written as 16:9"),
+     (["generate", "x", "--count", "0"], "count: takes 1 or more"),
+     (["generate", "x", "--count", "1000000000"], "count: takes 32 or less"),
      (["generate", "x", "-m", "sketch", "--param", "nonsense"], "KEY=VALUE"),
      (["generate", "x", "-m", "sketch", "--param", "nope=1"], "nope"),
      (["generate", "x" * 100_000], "prompt"),
@@ -210,9 +214,67 @@ def test_logs_show_one_process_or_all(stack: Stack) -> None:
     assert "there are:" in unknown.stderr
 
 
-@pytest.mark.parametrize("arguments", [("models",), ("jobs",), ("keys", "list")])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+@pytest.mark.parametrize(
+    "arguments",
+    [("models",), ("models", "--json"), ("jobs",), ("ps",), ("doctor",), ("logs",), ("--help",),
+     ("generate", "kept all the same", *SMALL), ("up", "--detach")],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_output_that_is_full_is_told_of(stack: Stack, arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-P", "-m", "cli", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, env=stack.environment, stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "no space left" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("models",), ("jobs",), ("keys", "list"), ("jobs", "watch", "1"), ("jobs", "watch", "x")],
+    ids=" ".join,
+)
 def test_without_a_stack_a_command_says_how_to_start_one(arguments: tuple[str, ...]) -> None:
+    began = time.monotonic()
     with temporary_data() as data:
         done = Stack(data).studio(*arguments)
     assert done.returncode == 1
     assert "./studio up" in done.stderr
+    assert time.monotonic() - began < 30  # a watch of a stack that runs would wait for two minutes
+
+
+@pytest.mark.parametrize("marker", ["typer.models", "cli.child", "starting postgres"])
+def test_ctrl_c_ends_a_start_in_its_first_moments_with_a_word(marker: str) -> None:
+    """Python tells of each import: *marker* is of the command's, or of the supervisor's."""
+    with temporary_data() as data:
+        stack = Stack(data, {"PYTHONPROFILEIMPORTTIME": "1"})
+        starting = start(stack, "up")
+        assert starting.stderr is not None
+        assert any(marker in line for line in starting.stderr)
+        starting.send_signal(signal.SIGINT)
+        _, said = starting.communicate(timeout=60)
+        assert stack.ps() == {}
+    assert "stopped" in said
+    assert "Traceback" not in said
+    assert starting.returncode in (0, 130)  # 0: it was told to when all was under way
+
+
+def test_another_shape_than_the_running_one_s_is_told_with_how_to_get_it(stack: Stack) -> None:
+    for arguments, again in (
+        (("up", "--generators", "3", "--detach"), "./studio up --generators 3"),
+        (("up", "--lab", "--detach"), "./studio up --lab"),
+        (("generate", "for nothing", "--lab"), "./studio up --lab"),
+        (("up", "--generators", "3"), "./studio down"),
+    ):
+        done = stack.studio(*arguments)
+        assert done.returncode == 1
+        assert "already runs" in done.stderr
+        assert "with 1 generator and no lab" in done.stderr
+        assert again in done.stderr
+    same = stack.studio("up", "--generators", "1", "--detach")
+    assert (same.returncode, same.stdout) == (0, f"{stack.url}\n")

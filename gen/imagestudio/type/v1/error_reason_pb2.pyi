@@ -85,7 +85,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SERVICE_ONLY: _ErrorReason.ValueType  # 27
     """PERMISSION_DENIED: only a service may call this. metadata: method."""
     ERROR_REASON_REQUEST_INVALID: _ErrorReason.ValueType  # 28
-    """INVALID_ARGUMENT, with BadRequest: a field is missing or wrong. metadata: field."""
+    """INVALID_ARGUMENT, with BadRequest: a field is missing or wrong. metadata: field. Or UNIMPLEMENTED:
+    there is no such method. metadata: method.
+    """
     ERROR_REASON_RESOURCE_UNKNOWN: _ErrorReason.ValueType  # 29
     """NOT_FOUND: no such resource, or it is another user's; the two cannot be told apart. metadata: name."""
     ERROR_REASON_PRESET_EXISTS: _ErrorReason.ValueType  # 30
@@ -190,7 +192,9 @@ ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 26
 ERROR_REASON_SERVICE_ONLY: ErrorReason.ValueType  # 27
 """PERMISSION_DENIED: only a service may call this. metadata: method."""
 ERROR_REASON_REQUEST_INVALID: ErrorReason.ValueType  # 28
-"""INVALID_ARGUMENT, with BadRequest: a field is missing or wrong. metadata: field."""
+"""INVALID_ARGUMENT, with BadRequest: a field is missing or wrong. metadata: field. Or UNIMPLEMENTED:
+there is no such method. metadata: method.
+"""
 ERROR_REASON_RESOURCE_UNKNOWN: ErrorReason.ValueType  # 29
 """NOT_FOUND: no such resource, or it is another user's; the two cannot be told apart. metadata: name."""
 ERROR_REASON_PRESET_EXISTS: ErrorReason.ValueType  # 30

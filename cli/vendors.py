@@ -1,0 +1,87 @@
+"""
+The companies that a stack draws and publishes with: which process is told what of them, what
+their settings light up, and the lab that stands for all of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chassis.settings import Secret
+from cli.settings import StackSettings
+
+_LAB_TOKEN = Secret("r8_lab")
+_LAB_CLOUD = Secret("cloudinary://lab:lab-secret@lab")
+_TOLD = {  # what the lab takes the place of
+    "REPLICATE_API_TOKEN": "replicate_token",
+    "REPLICATE_BASE_URL": "replicate_base",
+    "CLOUDINARY_URL": "cloudinary_url",
+    "CLOUDINARY_BASE_URL": "cloudinary_base",
+}
+
+
+def lab_url(settings: StackSettings) -> str:
+    return f"http://127.0.0.1:{settings.lab}"
+
+
+def behind_lab(settings: StackSettings) -> StackSettings:
+    """Return *settings* with the lab in every vendor's place: nothing reaches a real one."""
+    return replace(
+        settings,
+        replicate_token=_LAB_TOKEN,
+        replicate_base=f"{lab_url(settings)}/replicate",
+        cloudinary_url=_LAB_CLOUD,
+        cloudinary_base=f"{lab_url(settings)}/cloudinary",
+    )
+
+
+def overruled(settings: StackSettings) -> list[str]:
+    """Return the names of what is set and has no effect beside the lab."""
+    return [name for name, field in _TOLD.items() if getattr(settings, field)]
+
+
+def for_generator(settings: StackSettings) -> dict[str, str]:
+    """Return what a generator is told of those who draw."""
+    return {
+        "REPLICATE_API_TOKEN": settings.replicate_token.reveal(),
+        "REPLICATE_BASE_URL": settings.replicate_base,
+        "REPLICATE_MAX_IN_FLIGHT": settings.replicate_in_flight,
+        "REPLICATE_MAX_PER_MINUTE": settings.replicate_per_minute,
+        "LOOKUP_LAG": settings.lookup_lag,
+    }
+
+
+def for_storage(settings: StackSettings) -> dict[str, str]:
+    """Return what storage is told of those who publish."""
+    return {
+        "CLOUDINARY_URL": settings.cloudinary_url.reveal(),
+        "CLOUDINARY_BASE_URL": settings.cloudinary_base,
+    }
+
+
+def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
+    """Yield each vendor with words on what is set, never with a value, and what it lights up."""
+    yield (
+        "Replicate",
+        _told(
+            "REPLICATE_API_TOKEN",
+            settings.replicate_token,
+            settings.replicate_base,
+            "its models are drawn with: ./studio models lists them",
+            "its models are not offered",
+        ),
+    )
+    yield (
+        "Cloudinary",
+        _told(
+            "CLOUDINARY_URL",
+            settings.cloudinary_url,
+            settings.cloudinary_base,
+            "kept pictures are published there, too",
+            "pictures are at their permanent links alone",
+        ),
+    )
+
+
+def _told(name: str, secret: Secret, base: str, lit: str, dark: str) -> str:
+    words = f"{name} is set: {lit}" if secret else f"{name} is not set: {dark}"
+    return f"{words}; at {base}" if base else words

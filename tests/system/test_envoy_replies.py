@@ -1,0 +1,137 @@
+"""What Envoy answers by itself, with nobody behind it: problem+json, and grpc-status to gRPC."""
+
+import json
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from cli import envoy
+from imagestudio.generator.v1 import generator_service_pb2 as pb
+from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from tests.leash import leashed
+from tests.ports import free_ports
+
+pytestmark = pytest.mark.skipif(
+    envoy.installed() is None, reason="Envoy has no package for this platform"
+)
+_SHORTER = {  # the same answers, sooner
+    "num_retries: 20": "num_retries: 1",
+    "num_retries: 4": "num_retries: 1",
+    "request_headers_timeout: 10s": "request_headers_timeout: 0.3s",
+    "timeout: 60s": "timeout: 0.3s",
+}
+
+
+@pytest.fixture(scope="module")
+def silent() -> Iterator[socket.socket]:
+    """A gateway that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", free_ports(1)[0])) as server:
+        yield server
+
+
+def started(folder: Path, gateway: int) -> tuple[subprocess.Popen[bytes], int]:
+    edge, *nobody = free_ports(4)
+    ports = dict(zip(("generator", "storage", "catalog"), ([port] for port in nobody), strict=True))
+    text = envoy.on_loopback(envoy.SOURCE.read_text(), edge, ports | {"gateway": [gateway]})
+    for long, short in _SHORTER.items():
+        assert long in text
+        text = text.replace(long, short)
+    configuration = folder / "envoy.yaml"
+    configuration.write_text(text)
+    command = [str(envoy.installed()), "-c", str(configuration), "--concurrency", "1", "-l", "off"]
+    command = leashed([*command, "--disable-hot-restart"])
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{edge}/metrics")
+        except httpx.ConnectError:
+            assert process.poll() is None
+        else:
+            return process, edge
+
+
+@pytest.fixture(scope="module", params=["nobody", "silent"])
+def edges(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    silent: socket.socket,
+) -> Iterator[tuple[str, int]]:
+    gateway = silent.getsockname()[1] if request.param == "silent" else free_ports(1)[0]
+    process, port = started(tmp_path_factory.mktemp("edge"), gateway)
+    yield request.param, port
+    process.terminate()
+    process.wait()
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    found: dict[str, Any] = answer.json()
+    assert (found["status"], found["code"]) == (status, code)
+    assert found["type"] == f"urn:imagestudio:problem:{code.lower().replace('_', '-')}"
+    assert found["title"]
+    assert found["detail"]
+    return found
+
+
+def test_no_gateway_is_a_problem_that_says_to_come_again(edges: tuple[str, int]) -> None:
+    kind, port = edges
+    answer = httpx.get(f"http://127.0.0.1:{port}/images/jobs")
+    status = 503 if kind == "nobody" else 504
+    assert "Idempotency-Key" in problem(answer, status, "SERVICE_UNAVAILABLE")["detail"]
+    assert answer.json()["retry_after"] == 1
+    assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/imagestudio.catalog.v1.LedgerService/Admit"])
+def test_what_is_not_routed_is_a_problem(edges: tuple[str, int], path: str) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{edges[1]}{path}")
+    assert "/docs" in problem(answer, 404, "REQUEST_INVALID")["detail"]
+
+
+def test_headers_that_are_not_taken_are_a_problem(edges: tuple[str, int]) -> None:
+    url = f"http://127.0.0.1:{edges[1]}/"
+    long = httpx.get(url, headers={"x-long": "x" * 70_000})
+    assert "60 KiB" in problem(long, 431, "REQUEST_INVALID")["detail"]
+    odd = httpx.get(url, headers={"x_odd": "1"})
+    assert "underscore" in problem(odd, 400, "REQUEST_INVALID")["detail"]
+
+
+def test_a_request_that_does_not_come_whole_is_a_problem(edges: tuple[str, int]) -> None:
+    with socket.create_connection(("127.0.0.1", edges[1]), 10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        with connection.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408")
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == 408
+
+
+async def test_grpc_gets_its_own_status(edges: tuple[str, int]) -> None:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{edges[1]}") as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as nobody:
+            await GeneratorServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=20)
+        ledger = channel.unary_unary("/imagestudio.catalog.v1.LedgerService/Admit")
+        with pytest.raises(grpc.aio.AioRpcError) as unrouted:
+            await ledger(b"", timeout=20)
+    assert nobody.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert unrouted.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "{" not in f"{nobody.value.details()}{unrouted.value.details()}"
+
+
+def test_grpc_web_gets_its_own_status(edges: tuple[str, int]) -> None:
+    answer = httpx.post(
+        f"http://127.0.0.1:{edges[1]}/imagestudio.generator.v1.GeneratorService/ListModels",
+        content=struct.pack(">BI", 0, 0),
+        headers={"Content-Type": "application/grpc-web+proto", "X-Grpc-Web": "1"},
+    )
+    assert answer.headers["content-type"].startswith("application/grpc-web")
+    assert answer.headers["grpc-status"] == "14"
