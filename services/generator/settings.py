@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from chassis.settings import (
     Secret,
+    SettingsError,
     address,
     forbid_strangers,
     host_of,
@@ -16,6 +17,7 @@ from chassis.settings import (
     setting,
 )
 
+_CLEAR = "a token goes in the clear to this machine and to the lab (LAB_URL) alone. Use https."
 _SAME = "Give every service the same random text of at least 16 characters."
 
 
@@ -45,10 +47,10 @@ def _token(text: str) -> Secret:
 
 
 def _base(text: str) -> str:
-    """Parse where a provider is: its token goes there, so in the clear to this machine only."""
+    """Parse where a provider is: a host, and perhaps a path that all its own begin with."""
     found = urlsplit(text)
-    if found.scheme != "https" and not (found.scheme == "http" and is_loopback(host_of(text))):
-        raise ValueError(f"{text!r} is no https URL, nor one of this machine")
+    if found.scheme not in ("http", "https"):
+        raise ValueError(f"{text!r} is no http or https URL")
     if not found.hostname or found.query or found.fragment or found.username:
         raise ValueError(f"{text!r} has more than a host, a port and a path")
     _ = found.port  # raises where it is none
@@ -82,6 +84,7 @@ class Settings:
     replicate_in_flight: int = setting("REPLICATE_MAX_IN_FLIGHT", _limit, default="0")
     replicate_per_minute: int = setting("REPLICATE_MAX_PER_MINUTE", _limit, default="600")
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
+    lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     settle: float = setting("SETTLE_SECONDS", positive, default="4")
@@ -89,3 +92,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         forbid_strangers(self.auth, self.public_url)
+        base = self.replicate_base_url
+        lab = bool(self.lab_url) and base.startswith(f"{self.lab_url}/")
+        if base.startswith("http:") and not (lab or is_loopback(host_of(base))):
+            raise SettingsError([f"REPLICATE_BASE_URL is {base!r}: {_CLEAR}"])

@@ -89,6 +89,15 @@ async def test_a_webhook_is_asked_for_where_it_can_come_in(environment, hook):
     assert str(found) == str(hook if usable else None)
 
 
+def test_a_lab_elsewhere_may_be_reached_in_the_clear():
+    lab = {"LAB_URL": "http://lab:7900", "REPLICATE_BASE_URL": "http://lab:7900/replicate"}
+    assert settings(**lab).replicate_base_url == "http://lab:7900/replicate"
+    with pytest.raises(SettingsError, match="REPLICATE_BASE_URL"):
+        settings(**lab | {"REPLICATE_BASE_URL": "http://lab:79000/replicate"})
+    with pytest.raises(SettingsError, match="REPLICATE_BASE_URL"):
+        settings(**lab | {"REPLICATE_BASE_URL": "http://lab.elsewhere/replicate"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
