@@ -99,8 +99,8 @@ class Errand:
         claim, model, images = self._claim, self._known.model, self._known.images
         if other:
             tried = {*claim.models_tried, model.key}
-            here = {each.key for each in self._tools.registry}
-            untried = [key for key in claim.spec.fallback_models if key in here - tried]
+            here = [key for key in claim.spec.fallback_models if key in self._tools.registry]
+            untried = [key for key in here if key not in tried]
             if not untried:
                 return None
             model = self._tools.registry.known(untried[0])

@@ -97,14 +97,18 @@ def place_of(ordinal: int, spec: job_pb2.JobSpec) -> int:
 
 def most_of(models: Iterable[Model]) -> int:
     """How many images a call brings that each of *models* may be asked for: the least's most."""
-    return min(model.most_per_call for model in models)
+    return min((model.most_per_call for model in models), default=1)
 
 
 def images_of(ordinal: int, spec: job_pb2.JobSpec, registry: Registry) -> int:
     """How many images the job's call *ordinal* brings, whichever of its models draws them."""
-    keys = (spec.models[ordinal // spec.count], *spec.fallback_models)
-    most = most_of(registry.known(key) for key in keys)
+    most = most_of(registry.known(key) for key in keys_of(ordinal, spec) if key in registry)
     return min(most, spec.count - place_of(ordinal, spec))
+
+
+def keys_of(ordinal: int, spec: job_pb2.JobSpec) -> tuple[str, ...]:
+    """The models that may draw the job's call *ordinal*: its own and the fallback models."""
+    return (spec.models[ordinal // spec.count], *spec.fallback_models)
 
 
 def _seed(purchase_id: str) -> int:

@@ -19,9 +19,9 @@ from nats.aio.msg import Msg
 from chassis import errors, faults, logs, telemetry
 from chassis.bus import Bus
 from chassis.channel import Peer
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import purchase_pb2
-from services.generator import edges, moves, purchase
+from services.generator import edges, moves, orders, purchase
 from services.generator.buy import Errand
 from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
@@ -30,6 +30,7 @@ BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient 
 _PULL_WAIT = 5.0  # seconds
 _ELSEWHERE = 5.0  # seconds until others are asked who may know what we do not
 OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
+_BY_ORDER = (purchase_pb2.PURCHASE_STATE_SENDING, purchase_pb2.PURCHASE_STATE_UNCLEAR)
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
 log = logs.get()
 
@@ -176,16 +177,26 @@ class Worker:
         log.warning("given back", purchase_id=shown.purchase_id, model=shown.model, why=why)
         await self.tools.ledger.apply(edges.given_back(shown.purchase_id, fence, step))
 
-    def _knows(self, shown: purchase_pb2.Purchase) -> bool:
-        """Whether model and provider are known here: another replica may be of a newer release."""
-        known = {each.key for each in self.tools.registry}
-        return shown.model in known and shown.provider in self.tools.vendors
+    def _knows(self, claim: ledger_pb2.LedgerPurchase) -> bool:
+        """
+        Whether model and provider are known here: another replica may be of a newer release.
+
+        What is to be sent or found depends on all models of its place: they decide how many
+        images one call brings.
+        """
+        shown, wanted = claim.purchase, {claim.purchase.model}
+        if shown.state in _BY_ORDER:
+            wanted |= {*orders.keys_of(shown.ordinal, claim.spec)}
+        return shown.provider in self.tools.vendors and all(
+            key in self.tools.registry for key in wanted
+        )
 
     async def _run(self, claim: ledger_pb2.LedgerPurchase, began: float) -> None:
         purchase_id = claim.purchase.purchase_id
-        if not self._knows(claim.purchase):
+        if not self._knows(claim):
             await self._give_back(claim, "this replica does not know the model", _ELSEWHERE)
             return
+        errand = None
         try:
             errand = Errand(
                 self.tools,
@@ -200,10 +211,9 @@ class Worker:
             await errand.run()
         except Exception as error:  # a defect: leave the evidence
             log.exception("work on a purchase broke off", purchase_id=purchase_id)
-            edge = edge_pb2.Edge(purchase_id=purchase_id, fence=claim.fence)
-            edge.fail.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", repr(error))))
-            edge.fail.delay.FromMilliseconds(round(edges.RETRY_FAILED * 1000))
-            await self.tools.ledger.apply(edge)
+            sent = errand or claim.purchase.state != purchase_pb2.PURCHASE_STATE_SENDING
+            broken = edges.broken_off if sent else edges.never_begun
+            await self.tools.ledger.apply(broken(purchase_id, claim.fence, error))
 
     async def _abandon(self) -> None:
         """Drop all work at once, writing nothing more."""

@@ -6,11 +6,7 @@ import pytest
 
 from chassis import errors
 from chassis.bus import Bus
-from chassis.errors import Unavailable
 from imagestudio.catalog.v1 import (
-    edge_pb2,
-    ledger_pb2,
-    ledger_service_pb2,
     ledger_service_pb2_grpc,
 )
 from imagestudio.storage.v1 import storage_service_pb2_grpc
@@ -26,114 +22,18 @@ from services.generator.purchase import Terms
 from services.generator.receipts import Receipts
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
+from tests.generator.scripted_ledger import (
+    ID,
+    NAME,
+    NOW,
+    RUNNING,
+    SENDING,
+    UNCLEAR,
+    Catalog,
+    Listing,
+    Shop,
+)
 from tests.generator.wire import serving
-
-NAME = "imagestudio.catalog.v1.LedgerService"
-ID = "01890000-0000-7000-8000-000000000001"
-CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
-TAKEN = ledger_service_pb2.CLAIM_OUTCOME_TAKEN
-SENDING = purchase_pb2.PURCHASE_STATE_SENDING
-RUNNING = purchase_pb2.PURCHASE_STATE_RUNNING
-UNCLEAR = purchase_pb2.PURCHASE_STATE_UNCLEAR
-NOW = 1_800_000_000.0  # the database's clock when a test begins, in seconds since 1970
-
-
-class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
-    """One purchase, by the ledger's rules for claims; loses its answers to the first *lost*."""
-
-    def __init__(self) -> None:
-        self.lost, self.model, self.count = 0, "sketch", 1
-        self.state, self.ticket, self.sent, self.limit = SENDING, "", 0.0, 60.0
-        self.hinted: list[str] = []
-        self.due: list[str] = []
-        self.beats: list[ledger_service_pb2.HeartbeatRequest] = []
-        self.edges: list[edge_pb2.Edge] = []
-        self.patience, self.alive, self.now = 3.0, True, NOW
-        self.claims, self.gives_away = 0, False
-        self.owner, self.fence = "", 0
-        self.workers: list[str] = []
-        self.left = asyncio.Event()
-        self.written: asyncio.Queue[str] = asyncio.Queue()
-
-    async def Heartbeat(self, request, context):
-        self.workers.append(request.worker_id)
-        if request.leaving:
-            self.left.set()
-        alive, self.alive = self.alive, True
-        answer = ledger_service_pb2.HeartbeatResponse(alive=alive)
-        answer.patience.FromMilliseconds(round(self.patience * 1000))
-        answer.now.FromMicroseconds(int(self.now * 1e6))
-        self.beats.append(request)
-        for purchase_id in self.due if request.room else ():
-            answer.due_purchases.add(purchase_id=purchase_id, provider="sketch")
-        return answer
-
-    async def Apply(self, request, context):
-        results = [self.take(edge) for edge in request.edges]
-        if self.lost:
-            self.lost -= 1
-            raise Unavailable("SERVICE_UNAVAILABLE", "the answer is lost")
-        return ledger_service_pb2.ApplyResponse(results=results)
-
-    def take(self, edge):
-        kind = edge.WhichOneof("step")
-        if kind == "claim":
-            self.claims += 1
-            won = not self.owner
-            if won:
-                self.owner, self.fence = edge.claim.worker_id, self.fence + 1
-            outcome = CLAIMED if won else TAKEN
-            found = ledger_service_pb2.EdgeResult(outcome=outcome, purchase=self.purchase())
-            self.fence += self.gives_away
-            return found
-        self.written.put_nowait(kind)
-        self.edges.append(edge)
-        if edge.fence != self.fence:
-            stale = errors.Stale("FENCE_STALE", "another has it")
-            return ledger_service_pb2.EdgeResult(status=errors.to_status(stale))
-        if kind in ("release", "park", "end"):
-            self.owner = ""
-        return ledger_service_pb2.EdgeResult(purchase=self.purchase())
-
-    def purchase(self):
-        found = ledger_pb2.LedgerPurchase(owner=self.owner, fence=self.fence, user="users/1")
-        found.purchase.purchase_id, found.purchase.job = ID, "jobs/1"
-        found.purchase.provider, found.purchase.model = "sketch", self.model
-        found.purchase.state, found.ticket = self.state, self.ticket
-        found.purchase.send_time.FromMicroseconds(int((NOW - self.sent) * 1e6))
-        found.purchase.deadline.FromMicroseconds(int((NOW - self.sent + self.limit) * 1e6))
-        found.webhook_tickets.extend(self.hinted)
-        found.spec.prompt, found.spec.count = "a lighthouse", self.count
-        found.spec.models.append("sketch")
-        return found
-
-
-class Shop:
-    """A provider that sells nothing before it is told to, and counts who asks."""
-
-    def __init__(self) -> None:
-        self.asked, self.came = 0, asyncio.Event()
-        self.answer: seam.Ticket | Exception | None = None
-        self.sights: list[seam.Working | seam.Ended | Exception] = [seam.Working(0.5)]
-
-    async def buy(self, order, receipt, report, /):
-        self.asked += 1
-        self.came.set()
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        if self.answer:
-            return self.answer
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            raise seam.Refused("stopped in time") from None
-
-    async def follow(self, ticket, /):
-        for seen in self.sights:
-            if isinstance(seen, Exception):
-                raise seen
-            yield seen
-        await asyncio.Event().wait()
 
 
 async def soon(waiting):
@@ -261,18 +161,27 @@ async def let_go(worker: Worker) -> None:
         await asyncio.sleep(0)
 
 
-async def test_work_that_breaks_off_leaves_its_evidence_and_does_not_hang(world):
-    world.catalog.count = 0  # of nothing: no order can be made of it
+@pytest.mark.parametrize(("state", "edge"), [(SENDING, "end"), (RUNNING, "fail")], ids=str)
+async def test_work_that_breaks_off_leaves_its_evidence_and_does_not_hang(world, state, edge):
+    world.catalog.broken, world.catalog.state = True, state
     world.worker.take(ID, "sketch")
-    assert await soon(world.catalog.written.get()) == "fail"
+    assert await soon(world.catalog.written.get()) == edge
     assert world.shop.asked == 0
 
 
 @pytest.mark.parametrize(
-    ("state", "edge"), [(SENDING, "release"), (RUNNING, "park"), (UNCLEAR, "park")], ids=str
+    ("where", "state", "edge"),
+    [
+        ("model", SENDING, "release"),
+        ("model", RUNNING, "park"),
+        ("model", UNCLEAR, "park"),
+        ("fallback", SENDING, "release"),
+        ("fallback", UNCLEAR, "park"),
+    ],
 )
-async def test_what_only_another_release_knows_is_left_to_it_and_counts_no_try(world, state, edge):
-    world.catalog.model, world.catalog.state = "a model of another release", state
+async def test_what_only_another_release_knows_is_left_to_it(world, where, state, edge):
+    world.catalog.state = state
+    setattr(world.catalog, where, "a model of another release")
     world.worker.take(ID, "sketch")
     assert await soon(world.catalog.written.get()) == edge
     assert getattr(world.catalog.edges[0], edge).delay.seconds > 0
@@ -382,18 +291,3 @@ async def test_a_webhook_that_was_sent_under_anothers_url_settles_nothing(world)
     [edge] = world.catalog.edges
     assert 0 < edge.park.delay.seconds <= 120
     assert listing.listed == 1  # its list may have it already
-
-
-class Listing(Shop):
-    """One that knows what it sold, and whose list does not show it yet."""
-
-    def __init__(self, owns: set[str]) -> None:
-        super().__init__()
-        self.owns, self.listed = owns, 0
-
-    async def recognize(self, order, ticket, /):
-        return ticket.reference in self.owns
-
-    async def look_up(self, order, /):
-        self.listed += 1
-        return []

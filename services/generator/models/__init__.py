@@ -26,6 +26,9 @@ class Registry:
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models.values())
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._models
+
     def ready(self, model: Model) -> bool:
         """Whether *model* can be bought here."""
         return model.provider in self._configured
