@@ -28,7 +28,7 @@ def begin_waits(batch: Batch) -> None:
 
 def looks_back(batch: Batch) -> bool:
     """Whether `complete` reads purchases, which must then be written as they are now."""
-    return bool(_troubled(batch, _through(batch)))
+    return bool(_troubled(batch, ending(batch)))
 
 
 async def complete(
@@ -40,7 +40,7 @@ async def complete(
     *kept* is the images that are new in this batch. What it does not know it reads: the
     failures of a job of which a purchase has failed, the images of one that has older ones.
     """
-    through = _through(batch)
+    through = ending(batch)
     if not through:
         return []
     troubled = _troubled(batch, through)
@@ -61,7 +61,8 @@ async def complete(
     return events
 
 
-def _through(batch: Batch) -> list[Job]:
+def ending(batch: Batch) -> list[Job]:
+    """Return the jobs in *batch* that end now."""
     jobs = batch.jobs.values()
     return [
         job
