@@ -28,6 +28,19 @@ class Upload:
     media_type: str = ""
 
 
+class Body:
+    """The bytes of one file so far, all of them only where they are few."""
+
+    def __init__(self) -> None:
+        self.sha256, self.md5, self.content = hashlib.sha256(), hashlib.md5(), bytearray()
+
+    def take(self, block: bytes) -> None:
+        self.sha256.update(block)
+        self.md5.update(block)
+        if len(self.content) < 2_000_000:
+            self.content += block
+
+
 @dataclass
 class Asset:
     """What the CDN holds."""
@@ -37,6 +50,7 @@ class Asset:
     md5: str
     size: int
     version: int
+    content: bytes  # of a small one
 
 
 @dataclass
@@ -47,7 +61,7 @@ class ScriptedCdn:
     uploads: list[Upload] = field(default_factory=list)
     assets: dict[str, Asset] = field(default_factory=dict)
     script: list = field(default_factory=list)
-    parts: dict[str, tuple] = field(default_factory=dict)
+    parts: dict[str, Body] = field(default_factory=dict)
     lies: dict[str, object] = field(default_factory=dict)  # laid over the next answers
     lost: int = 0  # answers of uploads that were taken
     eager: bool = True
@@ -73,7 +87,7 @@ class ScriptedCdn:
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         upload = Upload({}, request.headers)
         self.uploads.append(upload)
-        sha256, md5 = self._digests(upload)
+        body = self.parts.pop(upload.headers.get("X-Unique-Upload-Id", ""), None) or Body()
         async for part in await request.multipart():
             if part.name != "file":
                 upload.fields[part.name] = await part.text()
@@ -81,21 +95,16 @@ class ScriptedCdn:
             upload.filename, upload.media_type = part.filename, part.headers["Content-Type"]
             while block := await part.read_chunk(65_536):
                 upload.size += len(block)
-                sha256.update(block)
-                md5.update(block)
+                body.take(block)
         if self.script and (line := self.script.pop(0)) is not None:
             return await line(request)
         if wrong := self._wrong(upload):
             return _error(401, wrong)
-        answer = self._kept(upload, sha256, md5)
+        answer = self._kept(upload, body)
         if self.lost:
             self.lost -= 1
             return await cut(request)
         return answer
-
-    def _digests(self, upload: Upload):
-        begun = self.parts.pop(upload.headers.get("X-Unique-Upload-Id", ""), None)
-        return begun or (hashlib.sha256(), hashlib.md5())
 
     def _wrong(self, upload: Upload) -> str:
         signed = {k: v for k, v in upload.fields.items() if k not in ("api_key", "signature")}
@@ -105,12 +114,12 @@ class ScriptedCdn:
         late = abs(time.time() - int(upload.fields["timestamp"])) > 3600
         return "Stale request" if late else ""
 
-    def _kept(self, upload: Upload, sha256, md5) -> web.Response:
+    def _kept(self, upload: Upload, body: Body) -> web.Response:
         fields, span = upload.fields, upload.headers.get("Content-Range", "")
         if span and int(span.partition("-")[2].partition("/")[0]) + 1 < int(
             span.rpartition("/")[2]
         ):
-            self.parts[upload.headers["X-Unique-Upload-Id"]] = (sha256, md5)
+            self.parts[upload.headers["X-Unique-Upload-Id"]] = body
             return web.json_response({"done": False})
         size = int(span.rpartition("/")[2]) if span else upload.size
         name, existing = fields["public_id"], False
@@ -118,7 +127,8 @@ class ScriptedCdn:
             existing = True
         else:
             version = 1 + (self.assets[name].version if name in self.assets else 1000)
-            self.assets[name] = Asset(fields, sha256.hexdigest(), md5.hexdigest(), size, version)
+            sha256, md5 = body.sha256.hexdigest(), body.md5.hexdigest()
+            self.assets[name] = Asset(fields, sha256, md5, size, version, bytes(body.content))
         return web.json_response(self._answer(name, existing=existing))
 
     def _answer(self, name: str, *, existing: bool) -> dict[str, object]:
@@ -138,6 +148,13 @@ class ScriptedCdn:
         elif self.eager:
             answer["eager"] = [{"url": made, "secure_url": made.replace("http:", "https:")}]
         return answer | self.lies
+
+    async def serve(self, request: web.Request) -> web.Response:
+        """Deliver; whatever transformation is asked for, the picture is not changed."""
+        asset = self.assets.get(request.match_info["file"].removesuffix(".png"))
+        if asset is None:
+            raise web.HTTPNotFound
+        return web.Response(body=asset.content, content_type="image/png")
 
 
 def _error(status: int, message: str, **headers: str) -> web.Response:
@@ -173,6 +190,7 @@ async def cut(request):
 async def scripted_cdn():
     cdn = ScriptedCdn()
     app = web.Application(client_max_size=1 << 40)
+    app.router.add_get(f"/cdn/{CLOUD}/image/upload/{{rest:.*}}/{{file}}", cdn.serve)
     app.router.add_post(f"/cdn/v1_1/{CLOUD}/image/upload", cdn.upload)
     runner = web.AppRunner(app)
     await runner.setup()

@@ -12,11 +12,12 @@ import pytest
 from httpx_aiohttp import AiohttpTransport
 
 from chassis.settings import Secret
-from services.storage.cdn import Account, Busy, File, Refused
+from services.storage.cdn import Account, Busy, Refused
 from services.storage.cdns.cloudinary import THUMBNAIL, Cloudinary
+from tests.storage import cdn_suite
+from tests.storage.cdn_suite import LINK
 from tests.storage.scripted_cdn import CLOUD, KEY, SECRET, cut, page, says
 
-LINK = "abcdefghijklmnopqrstuvwxyz"
 CONTENT = random.Random(1).randbytes(300_000)
 
 
@@ -37,16 +38,20 @@ async def adapter(cdn):
         await each.close()
 
 
-def file(content=CONTENT, block=65_536, **more):
-    async def read(start, stop):
-        for at in range(start, stop, block):
-            yield content[at : min(at + block, stop)]
+def file(content=CONTENT, **more):
+    return cdn_suite.file(content, **more)
 
-    said = {
-        "link": LINK, "user_id": 7, "display_name": "flux_12_3", "media_type": "image/png",
-        "size": len(content), "md5": hashlib.md5(content).hexdigest(), "read": read,
-    }  # fmt: skip
-    return File(**said | more)
+
+class TestTheScriptedOneKeepsTheSuite(cdn_suite.CdnSuite):
+    """So that what the other tests here say of it is worth something."""
+
+    @pytest.fixture
+    def adapter(self, adapter):
+        return adapter(chunk=100_000)
+
+    @pytest.fixture
+    def held(self, cdn):
+        return lambda: {name: asset.sha256 for name, asset in cdn.assets.items()}
 
 
 async def test_the_bytes_go_there_once_under_the_files_own_name(cdn, adapter):
