@@ -3,6 +3,7 @@ Cloudinary's side of the wire, scripted: it takes uploads whole or in parts, che
 with the vendor's own function, and answers wrongly where a test says so.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Mapping
@@ -66,7 +67,7 @@ class ScriptedCdn:
     lost: int = 0  # answers of uploads that were taken
     eager: bool = True
     under_way: int = 0
-    most: int = 0
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def base(self) -> str:
@@ -78,7 +79,6 @@ class ScriptedCdn:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         self.under_way += 1
-        self.most = max(self.most, self.under_way)
         try:
             return await self._upload(request)
         finally:
@@ -96,6 +96,7 @@ class ScriptedCdn:
             while block := await part.read_chunk(65_536):
                 upload.size += len(block)
                 body.take(block)
+        await self.may_answer.wait()
         if self.script and (line := self.script.pop(0)) is not None:
             return await line(request)
         if wrong := self._wrong(upload):
@@ -189,6 +190,7 @@ async def cut(request):
 @asynccontextmanager
 async def scripted_cdn():
     cdn = ScriptedCdn()
+    cdn.may_answer.set()
     app = web.Application(client_max_size=1 << 40)
     app.router.add_get(f"/cdn/{CLOUD}/image/upload/{{rest:.*}}/{{file}}", cdn.serve)
     app.router.add_post(f"/cdn/v1_1/{CLOUD}/image/upload", cdn.upload)
