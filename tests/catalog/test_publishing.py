@@ -96,6 +96,14 @@ async def beat(studio, worker, **limits):
     return await workers.beat(studio.pools.ledger, request, PATIENCE)
 
 
+async def offered(studio):
+    """What a worker is told by the answer to its heartbeat where it hears nothing else."""
+    await beat(studio, "w9")
+    request = ledger_service_pb2.HeartbeatRequest(worker_id="w9", room=5, providers=["sketch"])
+    answer = await workers.beat(studio.pools.ledger, request, PATIENCE)
+    return [due.purchase_id for due in answer.due_purchases]
+
+
 async def silence(studio, worker):
     await studio.connection.execute(
         "UPDATE workers SET heartbeat_at = heartbeat_at - interval '10 s' WHERE worker_id = $1",
@@ -274,8 +282,10 @@ async def test_one_that_is_parked_is_announced_when_it_is_due(studio):
     assert await studio.sweep() == []
     [early] = await studio.ledger.apply([claim(purchase_id, "w2")])
     assert early.outcome == ledger_service_pb2.CLAIM_OUTCOME_NOT_DUE
+    assert not await offered(studio)
     await studio.connection.execute("UPDATE purchases SET not_before = now()")
     assert await studio.sweep() == [purchase_id]
+    assert await offered(studio) == [purchase_id]
 
 
 async def test_publication_is_never_given_up_whatever_raises_or_dies_at_it(studio):

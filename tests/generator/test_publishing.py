@@ -1,6 +1,7 @@
 """A worker takes a kept purchase to the CDN, by the wire: what it asks and what it writes."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -79,7 +80,7 @@ def claim(state, *outputs):
     found.purchase.state = state
     found.purchase.send_time.GetCurrentTime()
     found.purchase.send_time.seconds -= 60
-    found.spec.prompt, found.spec.count = "a lighthouse", 1
+    found.spec.prompt, found.spec.count, found.spec.models[:] = "a lighthouse", 1, ["sketch"]
     return found
 
 
@@ -111,7 +112,7 @@ async def work():
         ledger.start()
 
         async def run(found):
-            errand = Errand(tools, found, claimed_at=0, owned_until=lambda: 0)
+            errand = Errand(tools, found, claimed_at=0, owned_until=lambda: 0, now=time.time)
             await asyncio.wait_for(errand.run(), 15)
             return [(edge.WhichOneof("step"), edge) for edge in catalog.written]
 
