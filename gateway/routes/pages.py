@@ -9,6 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from chassis.settings import host_of, is_loopback
+
 router = APIRouter(include_in_schema=False)
 
 _WEB = Path(__file__).parent.parent / "web"
@@ -42,9 +44,8 @@ async def favicon() -> Response:
 
 def _page(request: Request, name: str) -> Response:
     page, hashes = _read(name)
-    origin = request.app.state.settings.public_url
     policy = (
-        f"default-src 'none'; {hashes}; img-src 'self' {origin} data:; connect-src 'self'; "
+        f"default-src 'none'; {hashes}; img-src {_pictures(request)}; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'"
     )
@@ -56,6 +57,13 @@ def _page(request: Request, name: str) -> Response:
         "Cross-Origin-Opener-Policy": "same-origin",
     }
     return Response(page, headers=headers, media_type="text/html")
+
+
+def _pictures(request: Request) -> str:
+    """Where pictures come from: here, any CDN, and beside a stack on loopback one there."""
+    origin = request.app.state.settings.public_url
+    local = " http://127.0.0.1:*" if is_loopback(host_of(origin)) else ""
+    return f"'self' {origin} data: https:{local}"
 
 
 @cache

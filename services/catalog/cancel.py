@@ -34,6 +34,7 @@ async def _cancel(connection: Connection, job: Job) -> saving.Told:
     now = await connection.fetchval(SQL.clock)
     purchases = {row["purchase_id"]: ledger.purchase_from(row) for row in rows}
     batch = Batch(now=now, jobs={job.job_id: job}, purchases=purchases, permits={})
+    batch.failed.add(job.job_id)  # perhaps: the job ends here where only the CDN was waited for
     before = {key: saving.state_of(purchase) for key, purchase in purchases.items()}
     job.state = "canceling"
     for purchase in purchases.values():

@@ -19,9 +19,16 @@ from services.catalog.words import CHARGED, JOB_STATES
 Images = Mapping[tuple[str, int], image_pb2.ImageOutput]  # by purchase and output
 
 
+def begin_waits(batch: Batch) -> None:
+    """Give the jobs that wait for nothing but the CDN from now on their last moment."""
+    for job in batch.jobs.values():
+        if not job.open_purchases and job.publishing and job.complete_by is None:
+            job.complete_by = batch.now + batch.publish_wait
+
+
 def looks_back(batch: Batch) -> bool:
     """Whether `complete` reads purchases, which must then be written as they are now."""
-    return bool(_troubled(batch, _through(batch)))
+    return bool(_troubled(batch, ending(batch)))
 
 
 async def complete(
@@ -33,7 +40,7 @@ async def complete(
     *kept* is the images that are new in this batch. What it does not know it reads: the
     failures of a job of which a purchase has failed, the images of one that has older ones.
     """
-    through = _through(batch)
+    through = ending(batch)
     if not through:
         return []
     troubled = _troubled(batch, through)
@@ -54,9 +61,20 @@ async def complete(
     return events
 
 
-def _through(batch: Batch) -> list[Job]:
+def ending(batch: Batch) -> list[Job]:
+    """Return the jobs in *batch* that end now."""
     jobs = batch.jobs.values()
-    return [job for job in jobs if not job.open_purchases and job.state not in ENDED_JOB]
+    return [
+        job
+        for job in jobs
+        if not job.open_purchases and job.state not in ENDED_JOB and not _waits(batch, job)
+    ]
+
+
+def _waits(batch: Batch, job: Job) -> bool:
+    """Whether the CDN may still have something of *job* before its log ends."""
+    unpublished = job.publishing and job.state != "canceling"
+    return bool(unpublished and job.complete_by and batch.now < job.complete_by)
 
 
 def _troubled(batch: Batch, through: Sequence[Job]) -> list[int]:

@@ -43,7 +43,7 @@ async def compose(settings: Settings) -> Catalog:
     pools = await open_pools(url)
     bus = Bus(settings.nats_url.reveal(), "catalog")
     news = News(bus, pools.ledger, settings.public_url)
-    ledger = Ledger(pools.ledger, news)
+    ledger = Ledger(pools.ledger, news, settings.publish_wait)
     sweeper = Sweeper(
         connect=lambda: connect(url, "studio_ledger"),
         ledger=ledger,

@@ -12,7 +12,7 @@ from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import job_event_pb2
 from services.catalog import endings, guards, outcome, permits
-from services.catalog.rows import PERMITTED, Batch, Kept, Output, Purchase
+from services.catalog.rows import DRAWN, PERMITTED, Batch, Kept, Output, Published, Purchase
 from services.catalog.words import CHARGED, ENDINGS, word
 
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
@@ -41,7 +41,7 @@ def take(batch: Batch, edge: edge_pb2.Edge) -> Outcome:
 
 def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcome:
     job = batch.job_of(purchase)
-    if not purchase.is_open or purchase.owner is not None:
+    if not purchase.has_work or purchase.owner is not None:
         return TAKEN
     if purchase.not_before and purchase.not_before > batch.now:
         return NOT_DUE
@@ -84,7 +84,7 @@ def _ticket(batch: Batch, purchase: Purchase, step: edge_pb2.TicketEdge) -> None
 
 
 def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
-    if purchase.outputs and purchase.state in ("drawn", "kept", "lost"):
+    if purchase.outputs and purchase.state in DRAWN:
         return
     guards.require(purchase, "running")
     if [found.index for found in step.outputs] != list(range(len(step.outputs) or 1)):
@@ -105,7 +105,7 @@ def _output(found: ledger_pb2.PurchaseOutput) -> Output:
 
 def _keep(batch: Batch, purchase: Purchase, step: edge_pb2.KeepEdge) -> None:
     output = guards.output_of(purchase, step.output_index)
-    if output.state == "kept":
+    if output.state in ("kept", "published"):
         if output.image_hash != step.image.image_hash:
             raise guards.conflict(purchase, "that output was kept with other bytes")
         return
@@ -117,6 +117,7 @@ def _keep(batch: Batch, purchase: Purchase, step: edge_pb2.KeepEdge) -> None:
     job = batch.job_of(purchase)
     job.last_version += 1
     output.state, output.image_hash = "kept", step.image.image_hash
+    output.version_number, output.to_publish = job.last_version, step.to_publish
     cost = guards.share(purchase.cost, len(purchase.outputs), output.index)
     kept = Kept(
         purchase, output, job.last_version, cost, step.image, step.file, job.original_prompt
@@ -143,6 +144,24 @@ def _lose(batch: Batch, purchase: Purchase, step: edge_pb2.LoseEdge) -> None:
     )
     batch.tell(purchase, warning=warning)
     endings.close_if_through(batch, purchase)
+
+
+def _publish(batch: Batch, purchase: Purchase, step: edge_pb2.PublishEdge) -> None:
+    output = guards.output_of(purchase, step.output_index)
+    if output.state == "published":
+        return
+    if not purchase.publishing or not output.awaits_cdn:
+        raise guards.conflict(purchase, "that output is not to be published")
+    image = batch.images[purchase.purchase_id, output.index]
+    link = image.url.removeprefix("/i/")
+    for name in ("cdn_url", "thumbnail_url"):
+        guards.require_link_in(getattr(step, name), link, name)
+    output.state = "published"
+    image.url, image.thumbnail_url = step.cdn_url, step.thumbnail_url
+    image.publish_time.FromDatetime(batch.now)
+    batch.published.append(Published(purchase, output, image))
+    batch.tell_even_later(purchase, image_published=image)
+    endings.finish_if_published(batch, purchase)
 
 
 def _end_edge(batch: Batch, purchase: Purchase, step: edge_pb2.EndEdge) -> None:
@@ -208,7 +227,10 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
 def _fail(batch: Batch, purchase: Purchase, step: edge_pb2.FailEdge) -> None:
     if purchase.owner is None:
         return
-    guards.require_open(purchase)
+    guards.require_work(purchase)
+    if purchase.publishing:
+        batch.let_go_of(purchase, batch.now + endings.SET_ASIDE)
+        return
     purchase.tries += 1
     error = outcome.evidence(step.error) or outcome.said("INTERNAL", "Work on it failed.")
     purchase.error = error
@@ -223,7 +245,7 @@ def _fail(batch: Batch, purchase: Purchase, step: edge_pb2.FailEdge) -> None:
 def _park(batch: Batch, purchase: Purchase, step: edge_pb2.ParkEdge) -> None:
     if purchase.owner is None:
         return
-    guards.require_open(purchase)
+    guards.require_work(purchase)
     if purchase.state == "sending":
         raise guards.conflict(purchase, "an order under way is released, unclear or has a ticket")
     not_before = batch.now + step.delay.ToTimedelta()
@@ -238,6 +260,7 @@ _STEPS: dict[str, Callable[[Batch, Purchase, Any], None]] = {
     "ticket": _ticket,
     "drawn": _drawn,
     "keep": _keep,
+    "publish": _publish,
     "lose": _lose,
     "end": _end_edge,
     "unclear": _unclear,

@@ -12,17 +12,18 @@ from services.catalog.rows import Batch, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, STATES
 
 MAX_TRIES = 5
+SET_ASIDE = timedelta(minutes=15)  # what is safe, and whose publication raised
 
 
 def orphan(batch: Batch, purchase: Purchase, *, alone: bool) -> None:
     """Take *purchase* from a dead owner; dying *alone* with it counts as a try."""
     purchase.fence += 1
     purchase.owner = None
-    purchase.tries += alone
+    purchase.tries += alone and purchase.is_open
     if purchase.state == "sending":
         died = outcome.said("PURCHASE_UNCLEAR", "The worker died while the order was under way.")
         become_unclear(batch, purchase, died)
-    if purchase.tries >= MAX_TRIES:
+    if purchase.is_open and purchase.tries >= MAX_TRIES:
         quarantine_or_wait(batch, purchase)
 
 
@@ -129,6 +130,16 @@ def close_if_through(batch: Batch, purchase: Purchase) -> None:
     batch.close(purchase, "lost" if "lost" in states else "kept")
     if "lost" in states:
         _tell_ended(batch, purchase, None)
+
+
+def finish_if_published(batch: Batch, purchase: Purchase) -> None:
+    """Have done with a purchase of which nothing awaits the CDN; one that lost stays lost."""
+    if any(output.awaits_cdn for output in purchase.outputs):
+        return
+    purchase.publishing, purchase.owner = False, None
+    batch.job_of(purchase).publishing -= 1
+    if purchase.state == "kept":
+        purchase.state = "published"
 
 
 def _replace(

@@ -1,10 +1,11 @@
 """What an edge asks before it changes anything, and how it says no."""
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from chassis.errors import Fault, Precondition, Stale
+from chassis.errors import Fault, Invalid, Precondition, Stale
 from services.catalog.rows import Output, Purchase
 
 
@@ -24,9 +25,22 @@ def require(purchase: Purchase, state: str) -> None:
         raise conflict(purchase, f"it is not {state}")
 
 
-def require_open(purchase: Purchase) -> None:
-    if not purchase.is_open:
+def require_work(purchase: Purchase) -> None:
+    if not purchase.has_work:
         raise conflict(purchase, "it has ended")
+
+
+def require_link_in(url: str, link: str, field: str) -> None:
+    """Take only a URL that has the file's own *link* in it, which no vendor's ever has."""
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and parts.hostname and link in parts.path:
+        return
+    raise Invalid(
+        "REQUEST_INVALID",
+        f"{field} is no URL of the file's own.",
+        metadata={"field": field},
+        fields={field: "give the CDN's URL, with the file's link in its path"},
+    )
 
 
 def conflict(purchase: Purchase, why: str) -> Fault:

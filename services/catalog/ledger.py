@@ -10,14 +10,14 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
 from chassis import faults, telemetry
 from chassis.errors import Fault, Precondition
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2
-from services.catalog import edges, permits, present_ledger, saving
+from services.catalog import completion, edges, permits, present_ledger, saving
 from services.catalog.batch import Gathering
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.edges import Outcome
@@ -48,10 +48,15 @@ Result = ledger_service_pb2.EdgeResult
 
 
 class Ledger:
-    """Takes edges; *news* is told after each commit."""
+    """
+    Takes edges; *news* is told after each commit.
 
-    def __init__(self, pool: Pool, news: News) -> None:
+    A job is completed *publish_wait* seconds after its last purchase at the latest.
+    """
+
+    def __init__(self, pool: Pool, news: News, publish_wait: float = 0.0) -> None:
         self._pool, self._news = pool, news
+        self._publish_wait = timedelta(seconds=publish_wait)
         self._gathering = Gathering[Sequence[Change], list[Result]](self._together, most=64)
 
     async def apply(self, asked: Iterable[edge_pb2.Edge]) -> list[Result]:
@@ -93,6 +98,7 @@ class Ledger:
         faults.point("ledger.before_commit")
         async with as_ledger(self._pool, holding=permits.LIMITS) as connection:
             batch = await read(connection, changes)
+            batch.publish_wait = self._publish_wait
             before = {key: saving.state_of(row) for key, row in batch.purchases.items()}
             in_use = {key: found.in_use for key, found in batch.permits.items()}
             results = [_result(batch, change) for change in changes]
@@ -138,6 +144,9 @@ async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
         for row in await connection.fetch(SQL.attempts_of_ordinals, list(batch.jobs)):
             batch.attempts[row["job_id"], row["ordinal"]] = row["attempt"]
             batch.models.setdefault((row["job_id"], row["ordinal"]), []).append(row["model_key"])
+    if "publish" in kinds:
+        for row in await connection.fetch(SQL.images_of_purchases, ids):
+            batch.images[row["purchase_id"], row["output_index"]] = completion.image_message(row)
     limited = sorted(provider for provider, found in batch.permits.items() if found.limited)
     if limited and kinds & _NEEDS_PERMITS:
         for row in await connection.fetch(SQL.lock_permits, limited):

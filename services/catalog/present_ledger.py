@@ -28,6 +28,7 @@ def after(purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         owner=purchase.owner or "",
         fence=purchase.fence,
         ticket=purchase.ticket or "",
+        outputs=[_output(each, purchase) for each in purchase.outputs if each.awaits_cdn],
     )
 
 
@@ -82,6 +83,8 @@ def _output(output: Output, purchase: Purchase) -> ledger_pb2.PurchaseOutput:
         source=output.source,
         state=OUTPUT_STATES[output.state],
         image_hash=output.image_hash or "",
+        version_number=output.version_number or 0,
+        to_publish=output.to_publish,
     )
     if output.variant_id:
         found.variant = f"jobs/{purchase.job_id}/variants/{output.variant_id}"

@@ -4,14 +4,15 @@ written back in one go.
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from imagestudio.catalog.v1 import ledger_pb2
-from imagestudio.type.v1 import cost_pb2, job_event_pb2
+from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2
 
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 PERMITTED = frozenset({"sending", "running"})  # states that hold a permit of the provider
+DRAWN = frozenset({"drawn", "kept", "published", "lost"})  # that have outputs
 FAILED = frozenset({"ended", "void", "lost", "quarantined"})  # states that brought no picture
 ENDED_JOB = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
 
@@ -26,6 +27,13 @@ class Output:
     state: str
     image_hash: str | None = None
     variant_id: int | None = None
+    version_number: int | None = None
+    to_publish: bool = False
+
+    @property
+    def awaits_cdn(self) -> bool:
+        """Whether it is safe and has still to be published."""
+        return self.to_publish and self.state == "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +70,24 @@ class Purchase:
     sent_at: datetime | None
     deadline: datetime | None
     error: dict[str, Any] | None
+    publishing: bool = False  # through for its job, and with outputs that await the CDN
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
 
     @property
     def is_open(self) -> bool:
-        """Whether work is left to do."""
+        """Whether its job waits for it."""
         return self.state in OPEN
 
     @property
     def unheard(self) -> bool:
         """Whether a webhook came of which the owner's claim could not tell."""
         return any(found.fence >= self.fence for found in self.webhooks)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something that a worker may claim it for."""
+        return self.is_open or self.publishing
 
 
 @dataclass(slots=True)
@@ -94,6 +108,8 @@ class Job:
     last_sequence: int
     last_version: int
     open_purchases: int
+    publishing: int  # of its purchases
+    complete_by: datetime | None  # where it waits for nothing but the CDN
     cost: int
     retry_of: int | None
     created_at: datetime
@@ -134,6 +150,15 @@ class Kept:
 
 
 @dataclass(slots=True)
+class Published:
+    """What the CDN has from now on; *image* is as it was, then as it is."""
+
+    purchase: Purchase
+    output: Output
+    image: image_pb2.ImageOutput
+
+
+@dataclass(slots=True)
 class Batch:
     """What a transaction has read, and what its edges add to it."""
 
@@ -141,11 +166,15 @@ class Batch:
     jobs: dict[int, Job]
     purchases: dict[str, Purchase]
     permits: dict[str, Permits]
+    publish_wait: timedelta = timedelta(0)  # most that the end of a job is put off for the CDN
+    images: dict[tuple[str, int], image_pb2.ImageOutput] = field(default_factory=dict)
     attempts: dict[tuple[int, int], int] = field(default_factory=dict)  # by job and ordinal
     models: dict[tuple[int, int], list[str]] = field(default_factory=dict)  # tried, likewise
     failed: set[int] = field(default_factory=set)  # jobs with FAILED purchases not read here
     # (job_id, event) in order; a Kept stands for the image_kept event of its variant.
     events: list[tuple[int, "job_event_pb2.JobEvent | Kept"]] = field(default_factory=list)
+    feed: list[tuple[int, job_event_pb2.JobEvent]] = field(default_factory=list)  # by user
+    published: list[Published] = field(default_factory=list)
     planned: list[Purchase] = field(default_factory=list)
     let_go: list[Purchase] = field(default_factory=list)  # to be had by anybody, now or later
     spent: dict[tuple[int, date], list[int]] = field(default_factory=dict)  # [spent, reserved]
@@ -164,9 +193,14 @@ class Batch:
         purchase.cost, purchase.reserved = cost, 0
 
     def close(self, purchase: Purchase, state: str) -> None:
-        """Take *purchase* out of the open ones."""
-        purchase.state, purchase.owner = state, None
-        self.job_of(purchase).open_purchases -= 1
+        """Take *purchase* out of the open ones; who is to publish it keeps it."""
+        job, purchase.state = self.job_of(purchase), state
+        job.open_purchases -= 1
+        if any(output.awaits_cdn for output in purchase.outputs):
+            purchase.publishing, purchase.not_before = True, self.now
+            job.publishing += 1
+        else:
+            purchase.owner = None
 
     def let_go_of(self, purchase: Purchase, not_before: datetime) -> None:
         """Leave *purchase* to whoever claims it after *not_before*."""
@@ -176,6 +210,14 @@ class Batch:
     def tell(self, purchase: Purchase, **event: Any) -> None:
         """Append an event to the log of the purchase's job."""
         self.events.append((purchase.job_id, job_event_pb2.JobEvent(**event)))
+
+    def tell_even_later(self, purchase: Purchase, **event: Any) -> None:
+        """Append an event to the log, or where that has ended to the user's feed."""
+        if self.job_of(purchase).state not in ENDED_JOB:
+            self.tell(purchase, **event)
+            return
+        told = job_event_pb2.JobEvent(job=f"jobs/{purchase.job_id}", **event)
+        self.feed.append((purchase.user_id, told))
 
 
 def cost_message(purchase: Purchase) -> cost_pb2.Cost:

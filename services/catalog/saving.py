@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2
-from services.catalog import completion, log
+from services.catalog import completion, feed, log
 from services.catalog.database import Connection
 from services.catalog.queries import SQL
 from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Purchase
@@ -44,6 +44,7 @@ def state_of(purchase: Purchase) -> State:
         purchase.sent_at,
         purchase.deadline,
         json.dumps(purchase.error) if purchase.error else None,
+        purchase.publishing,
         tuple((output.index, output.state) for output in purchase.outputs),
     )
 
@@ -58,19 +59,23 @@ async def save(
     changed = [p for key, p in batch.purchases.items() if state_of(p) != before[key]]
     await _plan(connection, batch.planned)
     images = await _keep(connection, [e for _job, e in batch.events if isinstance(e, Kept)])
+    await _publish(connection, batch)
     await _move_money(connection, batch)
+    completion.begin_waits(batch)
     left = _Left(changed, _moved_permits(batch, in_use))
     left.events = _numbered(batch, [(job_id, _event(e, images)) for job_id, e in batch.events])
     told = Told(alarms=batch.alarms)
     if completion.looks_back(batch):  # at rows as this batch leaves them
         told.events += await _write(connection, batch, before, left)
         left = _Left()
-    left.events += _numbered(batch, await completion.complete(connection, batch, images))
+    ended = await completion.complete(connection, batch, images)
+    left.events += _numbered(batch, ended)
     told.events += await _write(connection, batch, before, left)
+    await feed.append(connection, [*batch.feed, *feed.endings(batch, ended)])
     told.freed = _freed(batch, in_use)
     told.planned = [p for p in batch.planned if p.state == "planned"]
     told.planned += [
-        p for p in batch.let_go if p.is_open and (p.not_before or batch.now) <= batch.now
+        p for p in batch.let_go if p.has_work and (p.not_before or batch.now) <= batch.now
     ]
     return told
 
@@ -92,11 +97,11 @@ async def _write(
         return []
     [row] = await connection.fetch(
         SQL.move_purchases_if_state_and_fence,
-        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 16),
-        *_columns(_changed_outputs(left.changed, before), 7),
+        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 17),
+        *_columns(_changed_outputs(left.changed, before), 9),
         *_columns(left.permits, 3),
         *_columns([(j, n, log.kind_of(e), e.SerializeToString()) for j, n, e in left.events], 4),
-        *_columns([_job(batch.jobs[job_id]) for job_id in sorted(touched)], 7),
+        *_columns([_job(batch.jobs[job_id]) for job_id in sorted(touched)], 9),
     )
     if row["moved"] != len(left.changed):
         what = f"{row['moved']} of {len(left.changed)} purchases moved"
@@ -117,7 +122,10 @@ def _changed_outputs(
     changed: Sequence[Purchase], before: Mapping[str, State]
 ) -> list[tuple[Any, ...]]:
     return [
-        (p.purchase_id, o.index, o.source, o.expires_at, o.state, o.image_hash, o.variant_id)
+        (
+            *(p.purchase_id, o.index, o.source, o.expires_at, o.state, o.image_hash),
+            *(o.variant_id, o.version_number, o.to_publish),
+        )
         for p in changed
         for o in p.outputs
         if (o.index, o.state) not in before[p.purchase_id][-1]
@@ -127,7 +135,7 @@ def _changed_outputs(
 def _job(job: Job) -> tuple[Any, ...]:
     return (
         *(job.job_id, job.state, job.last_sequence, job.last_version),
-        *(job.open_purchases, job.cost, job.state in ENDED_JOB),
+        *(job.open_purchases, job.cost, job.state in ENDED_JOB, job.publishing, job.complete_by),
     )
 
 
@@ -179,6 +187,21 @@ async def _keep(
         k.output.variant_id = ids[key]
         images[key] = _image(k)
     return images
+
+
+async def _publish(connection: Connection, batch: Batch) -> None:
+    if batch.published:
+        rows = [
+            (
+                each.purchase.user_id,
+                each.output.variant_id,
+                each.image.url,
+                each.image.thumbnail_url,
+            )
+            for each in batch.published
+        ]
+        columns = map(list, zip(*rows, strict=True))
+        await connection.execute(SQL.publish_variants, *columns, batch.now)
 
 
 def _variant(kept: Kept) -> tuple[Any, ...]:

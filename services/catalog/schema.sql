@@ -115,8 +115,11 @@ CREATE TABLE image_jobs (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     ended_at timestamp with time zone,
+    publishing integer DEFAULT 0 NOT NULL,
+    complete_by timestamp with time zone,
     CONSTRAINT image_jobs_pkey PRIMARY KEY (job_id),
     CONSTRAINT image_jobs_open_purchases_check CHECK ((open_purchases >= 0)),
+    CONSTRAINT image_jobs_publishing_check CHECK ((publishing >= 0)),
     CONSTRAINT image_jobs_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES image_jobs(job_id),
     CONSTRAINT image_jobs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'canceling'::text, 'succeeded'::text, 'partially_succeeded'::text, 'failed'::text, 'canceled'::text]))),
     CONSTRAINT image_jobs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id),
@@ -127,6 +130,7 @@ CREATE INDEX image_jobs_of_preset ON public.image_jobs USING btree (user_id, pre
 CREATE INDEX image_jobs_of_project ON public.image_jobs USING btree (user_id, project, job_id) WHERE (project <> ''::text);
 CREATE INDEX image_jobs_of_use_case ON public.image_jobs USING btree (user_id, use_case, job_id) WHERE (use_case <> ''::text);
 CREATE INDEX image_jobs_of_user ON public.image_jobs USING btree (user_id, job_id DESC);
+CREATE INDEX image_jobs_waiting ON public.image_jobs USING btree (complete_by) WHERE ((ended_at IS NULL) AND (complete_by IS NOT NULL));
 CREATE INDEX image_jobs_words ON public.image_jobs USING gin (to_tsvector('simple'::regconfig, ((title || ' '::text) || "left"(original_prompt, 20000))));
 ALTER TABLE image_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE image_jobs FORCE ROW LEVEL SECURITY;
@@ -214,6 +218,7 @@ CREATE TABLE image_variants (
     CONSTRAINT image_variants_cost_check CHECK ((cost >= 0)),
     CONSTRAINT image_variants_job_id_fkey FOREIGN KEY (job_id) REFERENCES image_jobs(job_id) ON DELETE CASCADE,
     CONSTRAINT image_variants_job_id_version_number_key UNIQUE (job_id, version_number),
+    CONSTRAINT image_variants_no_vendors_url CHECK ((((cdn_url || ' '::text) || thumbnail_url) !~* '://[^/ ]*(replicate\.(delivery|com)|openai\.com|oaidalle|blob\.core|bfl\.ai|ideogram\.ai|recraft\.ai)'::text)) NOT VALID,
     CONSTRAINT image_variants_purchase_id_output_index_key UNIQUE (purchase_id, output_index),
     CONSTRAINT image_variants_user_id_image_hash_fkey FOREIGN KEY (user_id, image_hash) REFERENCES image_files(user_id, image_hash),
     CONSTRAINT image_variants_user_rating_check CHECK (((user_rating >= 1) AND (user_rating <= 5)))
@@ -294,6 +299,8 @@ CREATE TABLE purchase_outputs (
     state text NOT NULL,
     image_hash text,
     variant_id bigint,
+    version_number integer,
+    to_publish boolean DEFAULT false NOT NULL,
     CONSTRAINT purchase_outputs_pkey PRIMARY KEY (purchase_id, index),
     CONSTRAINT purchase_outputs_purchase_id_fkey FOREIGN KEY (purchase_id) REFERENCES purchases(purchase_id) ON DELETE CASCADE,
     CONSTRAINT purchase_outputs_state_check CHECK ((state = ANY (ARRAY['drawn'::text, 'kept'::text, 'published'::text, 'lost'::text])))
@@ -333,6 +340,7 @@ CREATE TABLE purchases (
     deadline timestamp with time zone,
     error jsonb,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    publishing boolean DEFAULT false NOT NULL,
     CONSTRAINT purchases_pkey PRIMARY KEY (purchase_id),
     CONSTRAINT purchases_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT purchases_cost_check CHECK ((cost >= 0)),
@@ -345,6 +353,7 @@ CREATE TABLE purchases (
 ) WITH (fillfactor=60);
 CREATE INDEX purchases_never_cleared ON public.purchases USING btree (user_id, period) WHERE (charged = 'unknown'::text);
 CREATE INDEX purchases_open ON public.purchases USING btree (owner, provider) WHERE (state = ANY (ARRAY['planned'::text, 'sending'::text, 'running'::text, 'drawn'::text, 'unclear'::text]));
+CREATE INDEX purchases_publishing ON public.purchases USING btree (owner, not_before) WHERE publishing;
 ALTER TABLE purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE purchases FORCE ROW LEVEL SECURITY;
 CREATE POLICY ledger ON purchases FOR ALL TO studio_ledger
@@ -408,7 +417,7 @@ CREATE TABLE users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT users_pkey PRIMARY KEY (user_id),
     CONSTRAINT users_subject_key UNIQUE (subject)
-);
+) WITH (fillfactor=50);
 ALTER TABLE users ENABLE ROW LEVEL SECURITY;
 ALTER TABLE users FORCE ROW LEVEL SECURITY;
 CREATE POLICY ledger ON users FOR ALL TO studio_ledger

@@ -28,9 +28,17 @@ def _dollars(text: str) -> int | None:
     return int(amount * 1_000_000)
 
 
+def _seconds(text: str) -> float:
+    """Parse a number of seconds, 0 or more."""
+    found = float(text)
+    if not 0 <= found < 86_400:
+        raise ValueError(f"{text!r} is no number of seconds from 0 to a day")
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The catalog's settings."""
+    """The catalog's settings; *publish_wait* in seconds, 0: nobody waits for the CDN."""
 
     host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("CATALOG_PORT", port, default="7001")
@@ -44,6 +52,7 @@ class Settings:
     public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     spend_cap: int | None = setting("SPEND_CAP_USD", _dollars, default="none")
+    publish_wait: float = setting("PUBLISH_WAIT", _seconds, default="10")
     patience: float = setting("WORKER_PATIENCE", positive, default="3")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")

@@ -1,5 +1,6 @@
 """
-Finds what nobody works on: the purchases of dead workers, and open work left alone.
+Finds what nobody works on: the purchases of dead workers, open work left alone, and jobs
+that have waited for the CDN long enough.
 
 One sweeps at a time, in all replicas: whoever holds an advisory lock, on a connection of
 its own, so that its end frees the lock.
@@ -23,6 +24,7 @@ from services.catalog.rows import Batch
 LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
 INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be unclear
 MOST = 200  # purchases announced at once for one provider
+MOST_PUBLISHED = 100  # likewise, of what only the CDN has not: new work goes first
 log = logs.get()
 
 
@@ -68,8 +70,15 @@ class Sweeper:
         await self.ledger.change([_orphan(row) for row in rows])
         faults.point("sweep.before_announce")
         due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST)
+        due += await connection.fetch(SQL.due_publications, MOST_PUBLISHED)
         self.news.announce((row["purchase_id"], row["provider"], row["fence"]) for row in due)
+        late = await connection.fetch(SQL.jobs_that_waited)
+        await self.ledger.change([Change(row["purchase_id"], "", _nothing) for row in late])
         await connection.execute(SQL.forget_webhooks, INBOX)
+
+
+def _nothing(_batch: Batch) -> None:
+    """Have a job looked at again: its wait for the CDN is over, so that it is completed."""
 
 
 def _orphan(row: asyncpg.Record) -> Change:
@@ -77,7 +86,7 @@ def _orphan(row: asyncpg.Record) -> Change:
 
     def apply(batch: Batch) -> None:
         purchase = batch.purchases[purchase_id]
-        if purchase.fence == fence and purchase.is_open and purchase.owner:
+        if purchase.fence == fence and purchase.has_work and purchase.owner:
             endings.orphan(batch, purchase, alone=alone)
 
     return Change(purchase_id, "fail", apply)

@@ -7,7 +7,7 @@ from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.permits import LIMITS
 from services.catalog.queries import SQL
-from services.catalog.sweeper import LEFT_ALONE, MOST
+from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED
 
 
 async def beat(
@@ -34,6 +34,7 @@ async def _due(
 ) -> list[ledger_service_pb2.DuePurchase]:
     """What waits for a worker that hears of no work, as much as it takes."""
     rows = await connection.fetch(SQL.due_purchases, LEFT_ALONE, min(request.room, MOST))
+    rows += await connection.fetch(SQL.due_publications, min(request.room, MOST_PUBLISHED))
     found = [row for row in rows if row["provider"] in request.providers]
     return [
         ledger_service_pb2.DuePurchase(purchase_id=row["purchase_id"], provider=row["provider"])

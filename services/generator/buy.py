@@ -1,6 +1,6 @@
 """
-One purchase from its claim to kept pictures. Resuming is the same function: the machine in
-`purchase.py` says what to do from any state, and here it is set going.
+One purchase from its claim to kept pictures, and those to the CDN. Resuming is the same
+function: the machine in `purchase.py` says what to do from any state, and here it is set going.
 """
 
 import asyncio
@@ -17,6 +17,13 @@ from services.generator.ledger import Result
 from services.generator.purchase import Stage
 
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
+_THROUGH = frozenset(
+    {  # for their jobs; what is safe of them is still to be published
+        purchase_pb2.PURCHASE_STATE_KEPT,
+        purchase_pb2.PURCHASE_STATE_LOST,
+        purchase_pb2.PURCHASE_STATE_QUARANTINED,
+    }
+)
 Work = Callable[..., Awaitable[moves.Event | None]]
 log = logs.get()
 
@@ -126,7 +133,10 @@ class Errand:
             case purchase_pb2.PURCHASE_STATE_DRAWN:
                 drawn = ledger_pb2.OUTPUT_STATE_DRAWN
                 missing = frozenset(each.index for each in claim.outputs if each.state == drawn)
-                return purchase.resume_drawn(terms, missing, canceling=canceling)
+                kept = frozenset(self._deeds.kept)
+                return purchase.resume_drawn(terms, missing, kept, canceling=canceling)
+            case shown if shown in _THROUGH:
+                return purchase.resume_kept(terms, frozenset(self._deeds.kept))
         wait = reconcile.wait(claim.purchase.send_time, terms, self._now())
         hinted = bool(claim.webhook_tickets)
         return purchase.resume_unclear(terms, wait=wait, canceling=canceling, hinted=hinted)
@@ -148,6 +158,8 @@ class Errand:
                 self._spawn(deeds.cancel, ticket)
             case moves.Store(index):
                 self._spawn(deeds.store, index)
+            case moves.Publish(index):
+                self._spawn(deeds.publish, index)
             case moves.LookUp():
                 self._spawn(deeds.look_up)
 
@@ -176,7 +188,7 @@ class Errand:
 
     async def _committed(self, step: moves.Step, future: asyncio.Future[Result]) -> moves.Event:
         try:
-            await future
+            result = await future
         except errors.Stale:
             log.info("another worker has it now")
             return moves.Superseded()
@@ -184,4 +196,5 @@ class Errand:
             log.warning("an edge was not taken", step=type(step).__name__, error=str(fault))
             return moves.Rejected(step, str(fault))
         marks.after(step)
+        self._deeds.learn(result.purchase.outputs)
         return moves.Committed(step)

@@ -5,14 +5,14 @@ for. Nothing is decided here.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chassis import errors, faults, logs, telemetry
 from chassis.channel import Peer
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
-from services.generator import edges, identifiers, moves, reconcile
+from services.generator import edges, identifiers, moves, patience, reconcile
 from services.generator import provider as seam
 from services.generator.ledger import Ledger
 from services.generator.live import Live
@@ -23,6 +23,7 @@ from services.generator.vendor import Vendor
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
 _IMPORT_TIMEOUT = 60.0  # seconds
+_PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
 log = logs.get()
 
@@ -59,6 +60,15 @@ class Deeds:
     interrupted: bool = False
     sending: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
+    kept: dict[int, ledger_pb2.PurchaseOutput] = field(default_factory=dict)  # to be published
+
+    def __post_init__(self) -> None:
+        self.learn(self.claim.outputs)
+
+    def learn(self, outputs: Iterable[ledger_pb2.PurchaseOutput]) -> None:
+        """Take note of what the ledger has numbered and the CDN shall have."""
+        kept = ledger_pb2.OUTPUT_STATE_KEPT
+        self.kept |= {o.index: o for o in outputs if o.to_publish and o.state == kept}
 
     async def buy(self) -> moves.Event:
         """Send the order, once."""
@@ -132,7 +142,29 @@ class Deeds:
             return moves.OutOfSight(str(fault), fault.retry_after or _RETRY)
         faults.point("import.after")
         self.assets[index] = answer.asset
-        return moves.Stored(index)
+        return moves.Stored(index, answer.publishable)
+
+    async def publish(self, index: int) -> moves.Event:
+        """Have the CDN copy a kept output; meanwhile the vault serves it."""
+        output, shown = self.kept[index], self.claim.purchase
+        name = f"{shown.model}_{identifiers.number_of(shown.job)}_{output.version_number}"
+        faults.point("publish.before_call")
+        try:
+            with telemetry.span("publish", index=index):
+                answer = await self.tools.storage.ask(
+                    self.tools.vault.PublishAsset,
+                    storage_service_pb2.PublishAssetRequest(
+                        name=f"assets/{output.image_hash}", display_name=name
+                    ),
+                    timeout=_PUBLISH_TIMEOUT,
+                    user_id=identifiers.number_of(self.claim.user),
+                )
+        except errors.Fault as fault:
+            log.warning("not published", index=index, error=str(fault))
+            return moves.Unpublished(index, str(fault), patience.after(fault, shown.send_time))
+        faults.point("publish.after_call")
+        self.assets[index] = answer.asset
+        return moves.Uploaded(index)
 
     async def look_up(self) -> moves.Event:
         """Ask the provider what became of the order."""

@@ -97,8 +97,13 @@ def edge(
             made.ticket.typical_time.CopyFrom(_seconds(known.model.typical))
         case moves.Brought():
             made.drawn.CopyFrom(_drawn(known))
-        case moves.Kept(index):
+        case moves.Kept(index, to_publish):
             made.keep.CopyFrom(_keep(known, index, assets[index]))
+            made.keep.to_publish = to_publish
+        case moves.Published(index):
+            made.publish.output_index = index
+            made.publish.cdn_url = assets[index].cdn_url
+            made.publish.thumbnail_url = assets[index].cdn_thumbnail_url
         case moves.Lost(index, why):
             made.lose.output_index = index
             made.lose.error.CopyFrom(_status("OUTPUT_LOST", why, known))

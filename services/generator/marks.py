@@ -13,6 +13,8 @@ def before(step: moves.Step) -> None:
             faults.point("drawn.before_commit")
         case moves.Kept():
             faults.point("keep.before_commit")
+        case moves.Published():
+            faults.point("publish.before_commit")
         case moves.Ended():
             faults.point("end.before_commit")
         case moves.Doubted():
@@ -34,6 +36,8 @@ def after(step: moves.Step) -> None:
             faults.point("drawn.after_commit")
         case moves.Kept():
             faults.point("keep.after_commit")
+        case moves.Published():
+            faults.point("publish.after_commit")
         case moves.Ended():
             faults.point("end.after_commit")
         case moves.Doubted():

@@ -22,7 +22,15 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One output is safe; the last one ends the purchase."""
+    """One output is safe; the last one ends the purchase for its job."""
+
+    index: int
+    to_publish: bool = False  # the CDN shall have it, too
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The CDN has one kept output."""
 
     index: int
 
@@ -95,8 +103,8 @@ class Parked:
 
 
 Step = (
-    Ticketed | Brought | Kept | Lost | Ended | Doubted | Found | Absent | Unknowable | Released
-    | Failed | Parked
+    Ticketed | Brought | Kept | Published | Lost | Ended | Doubted | Found | Absent | Unknowable
+    | Released | Failed | Parked
 )  # fmt: skip
 LAST = (Ended, Absent, Unknowable, Released, Failed, Parked)  # after these it is not ours
 
@@ -136,6 +144,13 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Publish:
+    """Have the CDN copy a kept output."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
 class LookUp:
     """Ask the provider what became of the call."""
 
@@ -147,7 +162,7 @@ class Commit:
     step: Step
 
 
-Effect = Buy | Interrupt | Follow | CancelThere | Store | LookUp | Commit
+Effect = Buy | Interrupt | Follow | CancelThere | Store | Publish | LookUp | Commit
 Effects = tuple[Effect, ...]
 
 
@@ -222,6 +237,23 @@ class Stored:
     """An output is safe in the vault."""
 
     index: int
+    publishable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The CDN's copy of an output is verified."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """The CDN has it not; it is offered again after *delay* seconds."""
+
+    index: int
+    why: str
+    delay: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,5 +310,6 @@ class StopAsked:
 
 Event = (
     Bought | NeverSent | Declined | Doubtful | Finished | Closed | Overdue | OutOfSight | Stored
-    | Vanished | LookedUp | Committed | Rejected | Raised | Superseded | CancelAsked | StopAsked
+    | Vanished | Uploaded | Unpublished | LookedUp | Committed | Rejected | Raised | Superseded
+    | CancelAsked | StopAsked
 )  # fmt: skip

@@ -40,6 +40,8 @@ from services.generator.moves import (
     OutOfSight,
     Overdue,
     Parked,
+    Publish,
+    Published,
     Raised,
     Rejected,
     Released,
@@ -50,8 +52,14 @@ from services.generator.moves import (
     Superseded,
     Ticketed,
     Unknowable,
+    Unpublished,
+    Uploaded,
     Vanished,
 )
+from services.generator.publication import Publication
+
+NONE: frozenset[int] = frozenset()
+NOTHING = Publication()
 
 GRACE = 60.0  # seconds that an order has to end once it was canceled for its lateness
 OUT_OF_REACH = 3600.0  # seconds after the deadline; what was drawn is gone from the provider, too
@@ -63,6 +71,7 @@ class Stage(Enum):
     SENDING = auto()
     RUNNING = auto()
     DRAWN = auto()
+    KEPT = auto()  # the job has what it waits for; the CDN has it not
     UNCLEAR = auto()
     LEAVING = auto()  # the last edge that we shall write for it is on its way
     GONE = auto()  # not ours any more: do nothing
@@ -92,6 +101,7 @@ class Purchase:
     settled: bool = False  # the outputs' edge is committed
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost
     stored: frozenset[int] = frozenset()  # outputs in the vault, without their edge yet
+    publication: Publication = NOTHING
 
 
 Next = tuple[Purchase, Effects]
@@ -112,10 +122,18 @@ def resume_running(terms: Terms, ticket: str, *, canceling: bool) -> Next:
     return purchase, (Follow(ticket), *_cancel_there(purchase))
 
 
-def resume_drawn(terms: Terms, missing: frozenset[int], *, canceling: bool) -> Next:
-    """Begin with one whose outputs are known; *missing* are neither kept nor lost."""
+def resume_drawn(
+    terms: Terms, missing: frozenset[int], kept: frozenset[int] = NONE, *, canceling: bool
+) -> Next:
+    """Begin with known outputs: *missing* ones, neither kept nor lost, and *kept* to publish."""
     purchase = Purchase(Stage.DRAWN, terms, canceling=canceling, settled=True, missing=missing)
+    purchase = replace(purchase, publication=Publication(kept))
     return purchase, tuple(Store(index) for index in sorted(missing))
+
+
+def resume_kept(terms: Terms, kept: frozenset[int]) -> Next:
+    """Begin with one that is through for its job; no cancel touches it: it was paid for."""
+    return _publish(Purchase(Stage.KEPT, terms, publication=Publication(kept)))
 
 
 def resume_unclear(terms: Terms, *, wait: float, canceling: bool, hinted: bool = False) -> Next:
@@ -273,8 +291,10 @@ def _cancel_running(purchase: Purchase, _event: CancelAsked) -> Next:
 
 
 def _stored(purchase: Purchase, event: Stored) -> Next:
+    if event.publishable:
+        purchase = replace(purchase, publication=purchase.publication.wanted(event.index))
     if purchase.settled:
-        return purchase, (Commit(Kept(event.index)),)
+        return purchase, (Commit(Kept(event.index, event.publishable)),)
     return replace(purchase, stored=purchase.stored | {event.index}), ()
 
 
@@ -285,13 +305,49 @@ def _vanished(purchase: Purchase, event: Vanished) -> Next:
 def _committed_drawn(purchase: Purchase, event: Committed) -> Next:
     match event.step:
         case Brought():
-            kept = tuple(Commit(Kept(index)) for index in sorted(purchase.stored))
+            wanted = purchase.publication.waiting
+            kept = tuple(Commit(Kept(index, index in wanted)) for index in sorted(purchase.stored))
             return replace(purchase, settled=True, stored=frozenset()), kept
         case Kept(index) | Lost(index, _):
-            missing = purchase.missing - {index}
-            stage = purchase.stage if missing else Stage.GONE
-            return replace(purchase, stage=stage, missing=missing), ()
+            purchase = replace(purchase, missing=purchase.missing - {index})
+            return (purchase, ()) if purchase.missing else _publish(purchase)
     return purchase, ()
+
+
+def _publish(purchase: Purchase) -> Next:
+    """Go on to the CDN with what it shall have."""
+    if not purchase.publication.waiting:
+        return replace(purchase, stage=Stage.GONE), ()
+    if purchase.stopping:
+        return _leave(purchase, Parked(0))
+    publication = purchase.publication.begun()
+    wanted = tuple(Publish(index) for index in sorted(publication.waiting))
+    return replace(purchase, stage=Stage.KEPT, publication=publication), wanted
+
+
+def _uploaded(purchase: Purchase, event: Uploaded) -> Next:
+    return purchase, (Commit(Published(event.index)),)
+
+
+def _unpublished(purchase: Purchase, event: Unpublished) -> Next:
+    return _publish_on(purchase, purchase.publication.failed(event.index, event.delay))
+
+
+def _committed_kept(purchase: Purchase, event: Committed) -> Next:
+    match event.step:
+        case Published(index):
+            return _publish_on(purchase, purchase.publication.done(index))
+    return purchase, ()
+
+
+def _publish_on(purchase: Purchase, publication: Publication) -> Next:
+    """Wait for all under way, so that one which fails at once keeps none from its turn."""
+    purchase = replace(purchase, publication=publication)
+    if publication.under_way:
+        return purchase, ()
+    if publication.waiting:
+        return _leave(purchase, Parked(publication.pause))
+    return replace(purchase, stage=Stage.GONE), ()
 
 
 def _committed_unclear(purchase: Purchase, event: Committed) -> Next:
@@ -332,6 +388,10 @@ _HANDLERS: dict[tuple[Stage, type[object]], Callable[..., Next]] = {
     (Stage.DRAWN, Vanished): _vanished,
     (Stage.DRAWN, OutOfSight): _out_of_sight,
     (Stage.DRAWN, Committed): _committed_drawn,
+    (Stage.KEPT, Uploaded): _uploaded,
+    (Stage.KEPT, Unpublished): _unpublished,
+    (Stage.KEPT, Committed): _committed_kept,
+    (Stage.KEPT, StopAsked): _let_go,
     (Stage.UNCLEAR, LookedUp): _looked_up,
     (Stage.UNCLEAR, OutOfSight): _out_of_sight,
     (Stage.UNCLEAR, Committed): _committed_unclear,

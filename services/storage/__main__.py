@@ -21,6 +21,8 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     await stop.wait()
     await storage.server.stop(lame=settings.lame, grace=settings.drain)
     await storage.child.close()
+    if storage.cdn:
+        await storage.cdn.close()
     await storage.peer.close()
     await storage.vault.close()
 

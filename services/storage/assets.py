@@ -13,7 +13,7 @@ from chassis.faults import point
 from chassis.identity import Caller
 from services.storage import names
 from services.storage.catalog import Catalog
-from services.storage.notes import FileNote, ReceiptNote
+from services.storage.notes import FileNote, ReceiptNote, fullest
 from services.storage.thumbnails import Thumbnails
 from services.storage.turns import Turns
 from services.storage.vault import Found, Gone, Shelf, Vault
@@ -50,6 +50,11 @@ class Assets:
         if found is None:
             raise names.unknown(name)
         return _whole(found, FileNote.unpack(found.note))
+
+    async def whole(self, caller: Caller, name: str) -> FileNote:
+        """Return of a file, named likewise, the note that knows most: of the CDN, too."""
+        note = await self.get(caller, name)
+        return fullest(await self.vault.notes(Shelf.FILES, note.link) or [note.pack()])
 
     async def open(self, caller: Caller, name: str, offset: int, *, thumbnail: bool) -> Content:
         """Open a file, its thumbnail or a receipt at *offset*; Missing, Denied, OutOfRange."""

@@ -10,11 +10,13 @@ from chassis.settings import SettingsError
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from services.storage.assets import Assets
 from services.storage.catalog import Catalog, resolver
+from services.storage.cdn import Cdn
 from services.storage.child import Child
 from services.storage.disk import LocalDisk
 from services.storage.handler import NAME, Handler
 from services.storage.keep import Keep
 from services.storage.names import Links
+from services.storage.publish import Publish
 from services.storage.receipts import Receipts
 from services.storage.room import Room
 from services.storage.settings import Settings
@@ -31,6 +33,7 @@ class Storage:
     vault: Vault
     peer: Peer
     child: Child
+    cdn: Cdn | None
     server: Server
 
 
@@ -47,6 +50,21 @@ def vault_at(url: str) -> Vault:
     raise SettingsError([f"VAULT_URL is malformed: {url!r} is not of the form file:///a/folder."])
 
 
+def cdn_at(settings: Settings) -> Cdn | None:
+    """Return the CDN that the settings name; call it inside the running loop."""
+    if settings.cloudinary is None:
+        return None
+    # Late: their package reads the environment when it is imported.
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
+
+    from services.storage.cdns.cloudinary import Cloudinary
+
+    waits = httpx.Timeout(None, connect=5.0)  # each call has an end of its own
+    http = httpx.AsyncClient(transport=AiohttpTransport(), timeout=waits)
+    return Cloudinary(http=http, base=settings.cloudinary_base, account=settings.cloudinary)
+
+
 def storage(settings: Settings) -> Storage:
     """Wire a storage; call it inside the running loop."""
     vault = vault_at(settings.vault_url)
@@ -55,16 +73,19 @@ def storage(settings: Settings) -> Storage:
     catalog, child, turns = Catalog(peer), Child(), Turns()
     links = Links(settings.link_key.reveal().encode())
     room = Room(vault.free, settings.disk_reserve)
+    assets = Assets(
+        vault=vault,
+        links=links,
+        turns=turns,
+        thumbnails=Thumbnails(vault, turns, child),
+        catalog=catalog,
+    )
+    cdn = cdn_at(settings)
     handler = Handler(
         Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog),
         Receipts(vault=vault, room=room, turns=turns),
-        Assets(
-            vault=vault,
-            links=links,
-            turns=turns,
-            thumbnails=Thumbnails(vault, turns, child),
-            catalog=catalog,
-        ),
+        assets,
+        Publish(vault=vault, assets=assets, cdn=cdn),
         room,
     )
     server = Server(
@@ -79,4 +100,4 @@ def storage(settings: Settings) -> Storage:
         secret=secret,
         resolve=resolver(catalog, settings.auth),
     )
-    return Storage(vault, peer, child, server)
+    return Storage(vault, peer, child, cdn, server)

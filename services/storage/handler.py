@@ -9,6 +9,7 @@ from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
 from services.storage import present, requests, streams
 from services.storage.assets import Assets
 from services.storage.keep import Keep
+from services.storage.publish import Publish
 from services.storage.receipts import Receipts
 from services.storage.room import Room
 
@@ -18,14 +19,18 @@ NAME = "imagestudio.storage.v1.StorageService"
 class Handler(pb_grpc.StorageServiceServicer):
     """StorageService."""
 
-    def __init__(self, keep: Keep, receipts: Receipts, assets: Assets, room: Room) -> None:
-        self._keep, self._receipts, self._assets, self._room = keep, receipts, assets, room
+    def __init__(
+        self, keep: Keep, receipts: Receipts, assets: Assets, publish: Publish, room: Room
+    ) -> None:
+        self._keep, self._receipts, self._assets = keep, receipts, assets
+        self._publish, self._room = publish, room
 
     async def ImportAsset(
         self, request: pb.ImportAssetRequest, context: Context
     ) -> pb.ImportAssetResponse:
         part, origin, claim = requests.of_import(request, _service("ImportAsset"))
-        return present.imported(await self._keep.keep(self._receipts.pictured(part), origin, claim))
+        kept = await self._keep.keep(self._receipts.pictured(part), origin, claim)
+        return present.imported(kept, publishable=self._publish.takes(kept.note))
 
     async def UploadAsset(
         self, messages: AsyncIterator[pb.UploadAssetRequest], context: Context
@@ -54,8 +59,15 @@ class Handler(pb_grpc.StorageServiceServicer):
             yield pb.DownloadAssetResponse(chunk=chunk)
 
     async def GetAsset(self, request: pb.GetAssetRequest, context: Context) -> pb.GetAssetResponse:
-        note = await self._assets.get(_with("read"), request.name)
+        note = await self._assets.whole(_with("read"), request.name)
         return pb.GetAssetResponse(asset=present.asset(note))
+
+    async def PublishAsset(
+        self, request: pb.PublishAssetRequest, context: Context
+    ) -> pb.PublishAssetResponse:
+        name, shown = requests.of_publication(request)
+        note = await self._publish.publish(_service("PublishAsset"), name, shown)
+        return pb.PublishAssetResponse(asset=present.asset(note))
 
     async def GetRoom(self, request: pb.GetRoomRequest, context: Context) -> pb.GetRoomResponse:
         _service("GetRoom")

@@ -6,8 +6,11 @@ again puts a note of its own beside the one file.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
+
+from services.storage.cdn import Published
 
 VERSION = 1
 
@@ -48,6 +51,34 @@ class FileNote(_Note):
     model: str = ""
     prompt: str = ""
     output_index: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedNote(FileNote):
+    """One file of which the CDN has a copy; one more note beside the file."""
+
+    cdn_url: str
+    cdn_thumbnail_url: str
+    published_at: str  # RFC 3339, UTC
+
+    @classmethod
+    def of(cls, note: FileNote, published: Published, at: str) -> "PublishedNote":
+        """Say of the file of *note* that it is *published* since *at*."""
+        known = {each.name: getattr(note, each.name) for each in fields(FileNote)}
+        return cls(
+            **known,
+            cdn_url=published.url,
+            cdn_thumbnail_url=published.thumbnail_url,
+            published_at=at,
+        )
+
+
+def fullest(notes: Sequence[bytes]) -> FileNote:
+    """Return of a file's notes the one that knows most: of the CDN's copy, else the first."""
+    for note in notes:
+        if "cdn_url" in json.loads(note):
+            return PublishedNote.unpack(note)
+    return FileNote.unpack(notes[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.type.v1 import image_pb2
 from services.storage.assets import Content
 from services.storage.keep import Kept
-from services.storage.notes import FileNote, ReceiptNote
+from services.storage.notes import FileNote, PublishedNote, ReceiptNote
 
 
 def asset(note: FileNote) -> pb.Asset:
@@ -22,12 +22,18 @@ def asset(note: FileNote) -> pb.Asset:
         readable=note.readable,
     )
     shown.create_time.FromDatetime(datetime.fromisoformat(note.created_at))
+    if isinstance(note, PublishedNote):
+        shown.state = pb.ASSET_STATE_PUBLISHED
+        shown.cdn_url, shown.cdn_thumbnail_url = note.cdn_url, note.cdn_thumbnail_url
+        shown.publish_time.FromDatetime(datetime.fromisoformat(note.published_at))
     return shown
 
 
-def imported(kept: Kept) -> pb.ImportAssetResponse:
+def imported(kept: Kept, *, publishable: bool) -> pb.ImportAssetResponse:
     """Show what an import kept."""
-    return pb.ImportAssetResponse(asset=asset(kept.note), deduplicated=kept.deduplicated)
+    return pb.ImportAssetResponse(
+        asset=asset(kept.note), deduplicated=kept.deduplicated, publishable=publishable
+    )
 
 
 def uploaded(kept: Kept) -> pb.UploadAssetResponse:

@@ -37,6 +37,14 @@ def of_upload(header: pb.UploadHeader, caller: Caller) -> tuple[Origin, Claim]:
     return origin, Claim(size=header.size_bytes, sha256=sha256, media_type=header.media_type)
 
 
+def of_publication(request: pb.PublishAssetRequest) -> tuple[str, str]:
+    """Read what shall be published, and under which name people shall see it."""
+    shown = request.display_name
+    if not shown or len(shown) > 255 or not shown.isprintable():
+        raise invalid("display_name", "give 1 to 255 printable characters")
+    return request.name, shown
+
+
 def of_receipt(header: pb.ReceiptHeader, caller: Caller) -> Answer:
     """Read whose answer it is."""
     return Answer(

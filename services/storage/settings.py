@@ -1,17 +1,21 @@
 """What storage is told by its environment."""
 
+import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from chassis.settings import (
     Secret,
     address,
     forbid_strangers,
+    is_loopback,
     one_of,
     port,
     positive,
     secret,
     setting,
 )
+from services.storage.cdn import Account
 
 _SAME = "Give every service the same random text of at least 16 characters."
 
@@ -22,9 +26,31 @@ def _megabytes(text: str) -> int:
     return int(text) * 1024 * 1024
 
 
+def _account(text: str) -> Account | None:
+    """Parse cloudinary://key:secret@cloud, and repeat nothing of what is none."""
+    if not text:
+        return None
+    match = re.fullmatch(r"cloudinary://([^:@/?#\s]+):([^:@/?#\s]+)@([A-Za-z0-9_-]+)/?", text)
+    if match is None:
+        raise ValueError("it is not of the form cloudinary://KEY:SECRET@CLOUD")
+    return Account(key=match[1], secret=Secret(match[2]), cloud=match[3])
+
+
+def _base(text: str) -> str:
+    """Parse where an API is: https, or on this machine http; a path is fine."""
+    found = urlsplit(text)
+    plain = found.scheme == "http" and is_loopback(found.hostname or "")
+    if not found.hostname or not (plain or found.scheme == "https"):
+        raise ValueError("it is no https URL, nor an http one of this machine")
+    if found.query or found.fragment or found.username or found.password:
+        raise ValueError("it has more than host, port and path")
+    _ = found.port  # raises where it is none
+    return text.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Storage's settings; *disk_reserve* is in bytes."""
+    """Storage's settings; *disk_reserve* is in bytes. Without *cloudinary* there is no CDN."""
 
     host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("STORAGE_PORT", port, default="7002")
@@ -37,6 +63,12 @@ class Settings:
     public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
     auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     disk_reserve: int = setting("DISK_RESERVE_MB", _megabytes, default="256")
+    cloudinary: Account | None = setting(
+        "CLOUDINARY_URL", _account, default="", help="Copy it from Cloudinary's console."
+    )
+    cloudinary_base: str = setting(
+        "CLOUDINARY_BASE_URL", _base, default="https://api.cloudinary.com"
+    )
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
 

@@ -31,9 +31,9 @@ class Silence:
         return False
 
 
-def make_ledger(pool, public_url="https://studio.test"):
+def make_ledger(pool, public_url="https://studio.test", publish_wait=0.0):
     news = News(Silence(), pool, public_url)
-    return Ledger(pool, news), news
+    return Ledger(pool, news, publish_wait), news
 
 
 def asking(count=1, *, reserve=0, request_id=None, prompt="a lighthouse", provider="sketch"):
@@ -82,10 +82,15 @@ def drawn(purchase_id, fence, count=1, cost=0):
     return Edge(purchase_id=purchase_id, fence=fence, drawn=step)
 
 
-def keep(purchase_id, fence, index=0, image_hash=None):
-    image_hash = image_hash or uuid.uuid5(uuid.UUID(purchase_id), str(index)).hex * 2
+def hash_of(purchase_id, index=0):
+    return uuid.uuid5(uuid.UUID(purchase_id), str(index)).hex * 2
+
+
+def keep(purchase_id, fence, index=0, image_hash=None, *, to_publish=False):
+    image_hash = image_hash or hash_of(purchase_id, index)
     step = edge_pb2.KeepEdge(
         output_index=index,
+        to_publish=to_publish,
         image=ledger_pb2.KeptImage(image_hash=image_hash, seed=7),
         file=ledger_pb2.FileRecord(
             image_hash=image_hash,
@@ -97,6 +102,19 @@ def keep(purchase_id, fence, index=0, image_hash=None):
         ),
     )
     return Edge(purchase_id=purchase_id, fence=fence, keep=step)
+
+
+def url_of(purchase_id, index=0):
+    link = hash_of(purchase_id, index)[:26]
+    return f"https://cdn.test/studio/image/upload/v7/{link}.png"
+
+
+def publish(purchase_id, fence, index=0, url=None):
+    url = url or url_of(purchase_id, index)
+    step = edge_pb2.PublishEdge(
+        output_index=index, cdn_url=url, thumbnail_url=url.replace("/v7/", "/w_512/v7/")
+    )
+    return Edge(purchase_id=purchase_id, fence=fence, publish=step)
 
 
 def end(purchase_id, fence, ending="FAILED", charged="NO", next_=None):

@@ -27,6 +27,8 @@ def test_a_page_runs_only_what_is_in_it(http, path):
     assert re.fullmatch(r"'sha256-[\w+/=]+'", rules["style-src"])
     assert "unsafe" not in policy
     assert rules["frame-ancestors"] == "'none'"
+    assert "https:" in rules["img-src"].split()  # a CDN's pictures
+    assert {"http:", "*"}.isdisjoint(rules["img-src"].split())
 
 
 def test_the_description_is_served_and_is_that_of_the_routes(http):

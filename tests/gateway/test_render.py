@@ -82,6 +82,15 @@ def test_an_image_has_every_documented_key():
     }
 
 
+def test_a_published_image_is_the_same_with_the_cdns_links_as_they_are():
+    published = ImageOutput()
+    published.CopyFrom(IMAGE)
+    published.url, published.thumbnail_url = "https://cdn.test/abc", "https://cdn.test/w_512/abc"
+    kind, found = RENDER.event(JobEvent(sequence=8, job="jobs/7", image_published=published))
+    urls = {"url": "https://cdn.test/abc", "thumbnail_url": "https://cdn.test/w_512/abc"}
+    assert (kind, found) == ("image_published", RENDER.image(IMAGE) | urls)
+
+
 def test_completed_tells_images_and_failures_and_whether_they_were_charged():
     kind, found = RENDER.event(
         JobEvent(sequence=9, job="jobs/7", completed=JobEvent.Completed(job=JOB))

@@ -9,11 +9,23 @@ LIMIT = 100.0  # seconds that a provider's work may take
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 
 
+class Violated(AssertionError):
+    """A promise was broken."""
+
+
+def promise(held: object, words: str, number: int, row: "Row") -> None:
+    """Raise Violated unless *held*."""
+    if not held:
+        shown = {name: getattr(row, name) for name in Row.__slots__}
+        raise Violated(f"{words}: purchase {number} {shown}")
+
+
 class Row:
     """One row of purchases."""
 
     __slots__ = ("attempt", "charged", "ended_at", "ending", "fence", "missing", "not_before",
-                 "outputs", "owner", "sent_at", "state", "ticket", "tries", "webhooks")  # fmt: skip
+                 "outputs", "owner", "sent_at", "state", "ticket", "to_publish", "tries",
+                 "webhooks")  # fmt: skip
 
     def __init__(self, attempt: int) -> None:
         self.attempt, self.state, self.owner, self.fence = attempt, "planned", 0, 0
@@ -22,6 +34,7 @@ class Row:
         self.missing, self.not_before, self.sent_at, self.tries = 0, 0.0, 0.0, 0
         self.ended_at = 0.0
         self.webhooks: dict[str, int] = {}  # tickets, with the fence at which they came
+        self.to_publish: set[int] = set()
 
     @property
     def deadline(self) -> float:
@@ -30,6 +43,23 @@ class Row:
     @property
     def unheard(self) -> bool:
         return any(fence >= self.fence for fence in self.webhooks.values())
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def publishing(self) -> bool:
+        """Through for its job, and with something safe that the CDN has not."""
+        return not self.is_open and bool(self.unpublished)
+
+    @property
+    def unpublished(self) -> frozenset[int]:
+        return frozenset(i for i in self.to_publish if self.outputs[i] == "kept")
+
+    @property
+    def has_work(self) -> bool:
+        return self.is_open or self.publishing
 
 
 class Rows:
@@ -40,6 +70,7 @@ class Rows:
         self.now, self.canceling = 0.0, False
         self.rows: dict[int, Row] = {1: Row(1)}
         self.variants: list[tuple[int, int]] = []
+        self.published: list[tuple[int, int]] = []
 
     def cancel(self) -> None:
         """A user cancels the job: what was not claimed ends, the owners are told."""
@@ -66,7 +97,7 @@ class Rows:
     def claim(self, worker: int, number: int) -> bool:
         """ClaimEdge: one winner."""
         row = self.rows[number]
-        if row.state not in OPEN or row.owner or row.not_before > self.now:
+        if not row.has_work or row.owner or row.not_before > self.now:
             return False
         row.owner, row.fence = worker, row.fence + 1
         if row.state == "planned":
@@ -97,10 +128,8 @@ class Rows:
                 return row.ticket == tickets[0]
             case moves.Brought():
                 return bool(row.outputs)
-            case moves.Kept(index):
-                return row.outputs.get(index) == "kept"
-            case moves.Lost(index, _):
-                return row.outputs.get(index) == "lost"
+            case moves.Kept(index) | moves.Published(index) | moves.Lost(index, _):
+                return row.outputs.get(index) in _TAKEN[type(step)]
         return False
 
 
@@ -142,8 +171,17 @@ def _out(rows: Rows, row: Row, number: int, step: moves.Kept | moves.Lost) -> No
     row.outputs[step.index] = "kept" if isinstance(step, moves.Kept) else "lost"
     if isinstance(step, moves.Kept):
         rows.variants.append((number, step.index))
+        row.to_publish |= {step.index} if step.to_publish else set()
     if "drawn" not in row.outputs.values():
-        row.state, row.owner = "lost" if "lost" in row.outputs.values() else "kept", 0
+        row.state = "lost" if "lost" in row.outputs.values() else "kept"
+        row.owner = row.owner if row.publishing else 0
+
+
+def _published(rows: Rows, row: Row, number: int, step: moves.Published) -> None:
+    row.outputs[step.index] = "published"
+    rows.published.append((number, step.index))
+    if not row.publishing:
+        row.owner, row.state = 0, "published" if row.state == "kept" else row.state
 
 
 def _doubted(rows: Rows, row: Row, _number: int, _step: moves.Doubted) -> None:
@@ -161,6 +199,9 @@ def _released(rows: Rows, row: Row, _number: int, step: moves.Released) -> None:
 
 
 def _failed(rows: Rows, row: Row, _number: int, _step: moves.Failed) -> None:
+    if row.publishing:
+        row.not_before = rows.now + 900.0
+        return
     row.tries, row.not_before = row.tries + 1, rows.now + 1.0
     if row.tries == 5:
         row.state = "quarantined"
@@ -171,12 +212,19 @@ def _parked(rows: Rows, row: Row, _number: int, step: moves.Parked) -> None:
     row.not_before = rows.now if unheard else rows.now + step.delay
 
 
-_HELD = frozenset({"running", "drawn", "unclear"})
+_TAKEN = {
+    moves.Kept: ("kept", "published"),
+    moves.Published: ("published",),
+    moves.Lost: ("lost",),
+}
+_AFTER = frozenset({"kept", "lost", "quarantined"})
+_HELD = frozenset({"running", "drawn", "unclear"}) | _AFTER
 _EDGES = {
     moves.Ticketed: ({"sending"}, _ticketed),
     moves.Brought: ({"running"}, _brought),
     moves.Kept: ({"drawn"}, _out),
     moves.Lost: ({"drawn"}, _out),
+    moves.Published: (_AFTER, _published),
     moves.Ended: ({"sending", "running"}, _ended),
     moves.Doubted: ({"sending"}, _doubted),
     moves.Found: ({"unclear"}, _found),

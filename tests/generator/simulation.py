@@ -11,15 +11,12 @@ from collections.abc import Iterator
 
 from services.generator import moves, purchase
 from services.generator.purchase import GRACE, OUT_OF_REACH, Stage
-from tests.generator.modelled_ledger import OPEN, Row
+from tests.generator.modelled_cdn import Cdn
+from tests.generator.modelled_ledger import Row, promise
 from tests.generator.modelled_provider import LAG, TTL, Provider
 
 PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
-
-
-class Violated(AssertionError):
-    """A promise was broken."""
 
 
 class World(Provider):
@@ -30,6 +27,7 @@ class World(Provider):
         self.trouble = dice.choice((0.02, 0.1, 0.3, 0.5))
         self.poisoned = dice.random() < 0.02  # whoever follows it, raises
         self.calm = False
+        self.cdn = Cdn(dice, self)
         self.vault: set[tuple[int, int]] = set()
         self.workers: list[Worker] = [Worker(self, 1), Worker(self, 2)]
         self.hired = 2
@@ -43,14 +41,16 @@ class World(Provider):
             self.act()
         self.calm = True
         for _ in range(600):
-            if not any(row.state in OPEN for row in self.rows.values()):
+            if not any(row.has_work for row in self.rows.values()):
                 break
             self.act()
+        self.cdn.look()
         self.check()
         return hashlib.sha256(repr(self.trace).encode()).hexdigest()
 
     def act(self) -> None:
         """Let one thing happen."""
+        self.cdn.look()
         throw = self.dice.random()
         if not self.calm and throw < self.trouble * 0.6:
             self.misfortune()
@@ -100,7 +100,7 @@ class World(Provider):
         if not able:
             return
         for number, row in list(self.rows.items()):
-            waits = row.owner == 0 and row.state in OPEN and row.not_before <= self.now
+            waits = row.owner == 0 and row.has_work and row.not_before <= self.now
             if waits and (self.calm or self.dice.random() < 0.6):
                 able[self.dice.randrange(len(able))].claim(number)
 
@@ -108,7 +108,7 @@ class World(Provider):
         """Take from silent workers what they had."""
         owners = {worker.number: worker for worker in self.workers}
         for row in self.rows.values():
-            if not row.owner or row.state not in OPEN:
+            if not row.owner or not row.has_work:
                 continue
             worker = owners.get(row.owner)
             if worker and self.now - worker.last_beat <= PATIENCE:
@@ -123,34 +123,35 @@ class World(Provider):
         """Raise Violated unless each charge has its picture or its row, once."""
         for number, row in self.rows.items():
             paid = [ticket for ticket, bought in self.charges.items() if bought == number]
-            _promise(row.state not in OPEN, "nothing stays open", number, row)
-            _promise(len(paid) <= 1, "one row is charged once", number, row)
+            promise(not row.has_work, "nothing stays open", number, row)
+            promise(len(paid) <= 1, "one row is charged once", number, row)
             self.check_row(number, row, paid)
         pictures = [ticket for ticket in self.charges if self.ended(ticket) is None]
         if self.kind != "blind":
-            _promise(len(pictures) <= 1, "one picture is bought once", 0, self.rows[1])
-        _promise(len(set(self.variants)) == len(self.variants), "no doubles", 0, self.rows[1])
-        _promise(set(self.variants) <= self.vault, "kept means safe", 0, self.rows[1])
+            promise(len(pictures) <= 1, "one picture is bought once", 0, self.rows[1])
+        promise(len(set(self.variants)) == len(self.variants), "no doubles", 0, self.rows[1])
+        promise(set(self.variants) <= self.vault, "kept means safe", 0, self.rows[1])
+        self.cdn.check()
 
     def check_row(self, number: int, row: Row, paid: list[str]) -> None:
         kept = sum(1 for bought, _ in self.variants if bought == number)
         if row.state == "quarantined":
-            _promise(row.tries == 5, "quarantine after the fifth try", number, row)
-        elif row.state == "kept":
-            _promise(paid and kept == self.width, "a kept one was paid for", number, row)
+            promise(row.tries == 5, "quarantine after the fifth try", number, row)
+        elif row.state in ("kept", "published"):
+            promise(paid and kept == self.width, "a kept one was paid for", number, row)
         elif row.state == "lost":
-            _promise(paid and "lost" in row.outputs.values(), "the alarm", number, row)
-            _promise(self.now > self.died[paid[0]], "lost only where it died", number, row)
+            promise(paid and "lost" in row.outputs.values(), "the alarm", number, row)
+            promise(self.now > self.died[paid[0]], "lost only where it died", number, row)
         elif row.state == "void" or row.charged == "no":
             free = all(self.closed.get(ticket, (True,))[0] is False for ticket in paid)
-            _promise(free, "what is free was not paid for", number, row)
+            promise(free, "what is free was not paid for", number, row)
         elif row.ending == "EXPIRED" and row.charged == "unknown":
             late, drawn = row.ended_at - row.deadline, self.drawn_at[paid[0]] - row.deadline
             gone = min(late, drawn) >= GRACE or late >= OUT_OF_REACH
-            _promise(gone, "a picture is waited for until its time is over", number, row)
+            promise(gone, "a picture is waited for until its time is over", number, row)
         elif row.charged == "unknown" and self.kind != "blind":
             free = all(ticket in self.closed for ticket in paid)
-            _promise(free, "only a blind provider hides a picture", number, row)
+            promise(free, "only a blind provider hides a picture", number, row)
 
 
 class Worker:
@@ -253,7 +254,9 @@ class Held:
             first = purchase.resume_running(terms, row.ticket, canceling=canceling)
         elif row.state == "drawn":
             missing = frozenset(i for i, state in row.outputs.items() if state == "drawn")
-            first = purchase.resume_drawn(terms, missing, canceling=canceling)
+            first = purchase.resume_drawn(terms, missing, row.unpublished, canceling=canceling)
+        elif row.publishing:
+            first = purchase.resume_kept(terms, row.unpublished)
         else:
             wait = row.sent_at + terms.lag - self.world.now
             first = purchase.resume_unclear(terms, wait=wait, canceling=canceling,
@@ -355,7 +358,7 @@ class Held:
         if not gone and not self.bad():
             self.world.vault.add((self.number, effect.index))
             yield
-            self.happen(moves.Stored(effect.index))
+            self.happen(moves.Stored(effect.index, self.world.cdn.wanted))
             return
         yield
         lost = moves.Vanished(effect.index, "404") if gone else moves.OutOfSight("no answer", 1.0)
@@ -367,16 +370,11 @@ class Held:
         self.happen(moves.OutOfSight("none", 5.0) if self.bad() else moves.LookedUp(found))
 
 
-def _promise(held: object, words: str, number: int, row: Row) -> None:
-    if not held:
-        shown = {name: getattr(row, name) for name in Row.__slots__}
-        raise Violated(f"{words}: purchase {number} {shown}")
-
-
 _ACTS = {
     moves.Buy: Held.buy,
     moves.Follow: Held.follow,
     moves.CancelThere: Held.cancel,
     moves.Store: Held.store,
+    moves.Publish: lambda held, effect: held.world.cdn.publish(held, effect),
     moves.LookUp: Held.look_up,
 }

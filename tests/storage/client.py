@@ -77,6 +77,10 @@ class Client:
                 chunks.append(answer.chunk)
         return header, b"".join(chunks)
 
+    async def publish(self, name: str, display_name: str = "sketch_12_1"):
+        request = pb.PublishAssetRequest(name=name, display_name=display_name)
+        return (await self.ask(self.stub.PublishAsset, request)).asset
+
     async def get(self, name: str):
         return (await self.ask(self.stub.GetAsset, pb.GetAssetRequest(name=name))).asset
 

@@ -10,6 +10,7 @@ from services.storage.settings import Settings
 from tests.ports import free_port
 from tests.storage.client import LINK_KEY, SECRET, Client
 from tests.storage.scripted_catalog import scripted_catalog
+from tests.storage.scripted_cdn import ScriptedCdn, scripted_cdn
 
 
 def environment(folder, catalog_target: str, **more: str) -> dict[str, str]:
@@ -24,6 +25,11 @@ def environment(folder, catalog_target: str, **more: str) -> dict[str, str]:
     }
 
 
+def with_cdn(cdn: ScriptedCdn) -> dict[str, str]:
+    """The settings that make *cdn* the storage's."""
+    return {"CLOUDINARY_URL": cdn.url, "CLOUDINARY_BASE_URL": cdn.base}
+
+
 @asynccontextmanager
 async def running(folder, catalog_target: str, **more: str):
     """Yields a storage and its target."""
@@ -36,6 +42,8 @@ async def running(folder, catalog_target: str, **more: str):
     finally:
         await storage.server.stop(lame=0, grace=None)
         await storage.child.close()
+        if storage.cdn:
+            await storage.cdn.close()
         await storage.peer.close()
         await storage.vault.close()
 
@@ -43,6 +51,12 @@ async def running(folder, catalog_target: str, **more: str):
 @pytest.fixture
 async def catalog():
     async with scripted_catalog() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+async def cdn():
+    async with scripted_cdn() as scripted:
         yield scripted
 
 

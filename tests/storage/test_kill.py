@@ -13,7 +13,7 @@ import pytest
 
 from chassis.errors import Fault
 from tests.storage.client import OTHER, PURCHASE, Client, link_of
-from tests.storage.conftest import environment, running
+from tests.storage.conftest import environment, running, with_cdn
 from tests.storage.pictures import picture
 from tests.storage.process import ROOT, process
 
@@ -32,6 +32,7 @@ async def story(client):
     await client.upload(BOUGHT, OTHER)  # the same picture, bought again
     sent = (await client.upload(SENT)).asset
     await client.delete(sent.name, allow_missing=True)
+    await client.publish(bought.name)
     return bought
 
 
@@ -41,10 +42,10 @@ def test_each_point_is_named_once():
 
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(
-    point, folder, catalog, tmp_path
+    point, folder, catalog, cdn, tmp_path
 ):
     (tmp_path / point).touch()
-    said = environment(folder, catalog.target, FAULT_FOLDER=str(tmp_path))
+    said = environment(folder, catalog.target, FAULT_FOLDER=str(tmp_path), **with_cdn(cdn))
     with process(said) as storage:
         client = Client(f"127.0.0.1:{said['STORAGE_PORT']}")
         with suppress(Fault):
@@ -52,7 +53,7 @@ async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(
         await client.close()
         assert storage.wait(timeout=5) == -signal.SIGKILL, "the story does not pass this point"
 
-    async with running(folder, catalog.target) as (_, target):
+    async with running(folder, catalog.target, **with_cdn(cdn)) as (_, target):
         client = Client(target)
         for path in (folder / "files").rglob("*"):
             if path.is_file() and path.suffix != ".json":
@@ -64,6 +65,7 @@ async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(
         await client.close()
     names = {path.name for path in (folder / "files").rglob("*") if path.is_file()}
     link = link_of(bought).removeprefix("links/")
-    assert names == {link, f"{link}.json", f"{link}.{OTHER}.0.json"}
+    assert names == {link, f"{link}.json", f"{link}.{OTHER}.0.json", f"{link}.cdn.json"}
+    assert list(cdn.assets) == [link]
     assert list((folder / "tmp").iterdir()) == []
     assert not catalog.files

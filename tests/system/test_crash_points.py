@@ -26,6 +26,7 @@ from imagestudio.catalog.v1 import ledger_service_pb2
 from imagestudio.catalog.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from tests.ports import free_port
 from tests.system.client import Job, generate, prove_whole, watch
 from tests.system.stack import CHECKOUT, running_stack
 
@@ -42,7 +43,8 @@ def faulty(tmp_path_factory):
     """A stack whose processes die where a file in its folder says so."""
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
-    with running_stack(FAULT_FOLDER=str(folder), WORKER_PATIENCE="1", LOOKUP_LAG="0") as stack:
+    settings = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "0", "LAB_PORT": str(free_port())}
+    with running_stack("--lab", FAULT_FOLDER=str(folder), **settings) as stack:
         yield stack, folder
 
 
@@ -61,7 +63,19 @@ def test_a_kill_here_loses_and_doubles_nothing(faulty, point):
         prove_canceled(job)
     else:
         prove_whole(job, count)
+        stack.await_(lambda: published(stack, job))
     stack.await_(lambda: httpx.get(f"{stack.url}/readyz").status_code == 200)
+
+
+def published(stack, job: Job) -> bool:
+    """Whether all that was kept has its CDN's URL, and the CDN those bytes."""
+    images = httpx.get(f"{stack.url}{job.url}", timeout=10).json()["images"]
+    if not all("/cloudinary/" in image["url"] for image in images):
+        return False
+    found = [httpx.get(image["url"], timeout=10).content for image in images]
+    hashes = [hashlib.sha256(content).hexdigest() for content in found]
+    assert hashes == [image["image_hash"] for image in images]
+    return True
 
 
 def plain(stack, trap: Path) -> tuple[Job, int]:

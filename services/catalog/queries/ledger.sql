@@ -3,8 +3,12 @@
 
 -- fragment: job
 job_id, user_id, title, project, use_case, preset_used, state, original_prompt, spec::text AS spec,
-       request_id, fingerprint, last_sequence, last_version, open_purchases, cost, retry_of,
-       created_at, updated_at, ended_at
+       request_id, fingerprint, last_sequence, last_version, open_purchases, publishing, complete_by,
+       cost, retry_of, created_at, updated_at, ended_at
+-- fragment: image
+job_id, variant_id, purchase_id, output_index, version_number, model_key, cdn_url,
+       thumbnail_url, image_hash, media_type, bytes, width, height, thumbhash, seed, cost,
+       generation_time_ms, published_at
 -- name: lock_jobs_of_purchases
 SELECT /*job*/
 FROM image_jobs
@@ -22,8 +26,8 @@ FOR UPDATE;
 -- name: purchases_by_id
 SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
-       p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error,
-       CASE WHEN p.state IN ('drawn', 'kept', 'lost')
+       p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error, p.publishing,
+       CASE WHEN p.publishing OR p.state IN ('drawn', 'kept', 'published', 'lost')
             THEN ARRAY(SELECT o FROM purchase_outputs o
                        WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
        CASE WHEN p.state IN ('sending', 'unclear')
@@ -100,44 +104,78 @@ WITH moved AS (
     SET state = asked.state, ending = asked.ending, owner = asked.owner, fence = asked.fence,
         tries = asked.tries, not_before = asked.not_before, ticket = asked.ticket,
         reserved = asked.reserved, cost = asked.cost, charged = asked.charged,
-        sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb
+        sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb,
+        publishing = asked.publishing
     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
                 $7::bigint[], $8::integer[], $9::timestamptz[], $10::text[], $11::bigint[],
-                $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[])
+                $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[],
+                $17::boolean[])
          AS asked (purchase_id, from_state, from_fence, state, ending, owner, fence, tries,
-                   not_before, ticket, reserved, cost, charged, sent_at, deadline, error)
+                   not_before, ticket, reserved, cost, charged, sent_at, deadline, error,
+                   publishing)
     WHERE p.purchase_id = asked.purchase_id
       AND p.state = asked.from_state
       AND p.fence = asked.from_fence
     RETURNING p.purchase_id
 ), outputs AS (
     INSERT INTO purchase_outputs
-        (purchase_id, index, source, expires_at, state, image_hash, variant_id)
-    SELECT * FROM unnest($17::uuid[], $18::integer[], $19::text[], $20::timestamptz[],
-                         $21::text[], $22::text[], $23::bigint[])
+        (purchase_id, index, source, expires_at, state, image_hash, variant_id, version_number,
+         to_publish)
+    SELECT * FROM unnest($18::uuid[], $19::integer[], $20::text[], $21::timestamptz[],
+                         $22::text[], $23::text[], $24::bigint[], $25::integer[], $26::boolean[])
     ON CONFLICT (purchase_id, index) DO UPDATE
-    SET state = excluded.state, image_hash = excluded.image_hash, variant_id = excluded.variant_id
+    SET state = excluded.state, image_hash = excluded.image_hash,
+        variant_id = excluded.variant_id, version_number = excluded.version_number,
+        to_publish = excluded.to_publish
 ), freed AS (
     UPDATE permits m
     SET in_use = greatest(0, m.in_use + asked.delta),
         tokens = asked.tokens, refilled_at = clock_timestamp()
-    FROM unnest($24::text[], $25::integer[], $26::double precision[])
+    FROM unnest($27::text[], $28::integer[], $29::double precision[])
          AS asked (provider, delta, tokens)
     WHERE m.provider = asked.provider
 ), logged AS (
     INSERT INTO job_events (job_id, sequence, kind, payload)
-    SELECT * FROM unnest($27::bigint[], $28::bigint[], $29::text[], $30::bytea[])
+    SELECT * FROM unnest($30::bigint[], $31::bigint[], $32::text[], $33::bytea[])
 ), jobs AS (
     UPDATE image_jobs j
     SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
         open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
-        ended_at = CASE WHEN asked.ended THEN now() END
-    FROM unnest($31::bigint[], $32::text[], $33::bigint[], $34::integer[], $35::integer[],
-                $36::bigint[], $37::boolean[])
-         AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended)
+        ended_at = CASE WHEN asked.ended THEN coalesce(j.ended_at, now()) END,
+        publishing = asked.publishing, complete_by = asked.complete_by
+    FROM unnest($34::bigint[], $35::text[], $36::bigint[], $37::integer[], $38::integer[],
+                $39::bigint[], $40::boolean[], $41::integer[], $42::timestamptz[])
+         AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended,
+                   publishing, complete_by)
     WHERE j.job_id = asked.job_id
 )
 SELECT now() AS at, (SELECT count(*) FROM moved) AS moved;
+
+-- name: publish_variants
+UPDATE image_variants v
+SET cdn_url = asked.cdn_url, thumbnail_url = asked.thumbnail_url, published_at = $5
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])
+     AS asked (user_id, variant_id, cdn_url, thumbnail_url)
+WHERE v.user_id = asked.user_id AND v.variant_id = asked.variant_id;
+
+-- Users are locked in order, and not against those who only refer to them.
+-- name: append_to_feed
+WITH locked AS MATERIALIZED (
+    SELECT user_id FROM users WHERE user_id = ANY ($1::bigint[])
+    ORDER BY user_id
+    FOR NO KEY UPDATE
+), asked AS (
+    SELECT * FROM unnest($2::bigint[], $3::integer[], $4::text[], $5::bytea[])
+         AS asked (user_id, number, kind, payload)
+), counted AS (
+    UPDATE users u SET feed_sequence = u.feed_sequence + more.count
+    FROM (SELECT user_id, count(*) FROM asked JOIN locked USING (user_id) GROUP BY user_id) AS more
+    WHERE u.user_id = more.user_id
+    RETURNING u.user_id, u.feed_sequence - more.count AS before
+)
+INSERT INTO user_feed (user_id, sequence, kind, payload)
+SELECT asked.user_id, counted.before + asked.number, asked.kind, asked.payload
+FROM asked JOIN counted USING (user_id);
 
 -- name: lock_spending
 SELECT FROM spending s
@@ -263,7 +301,7 @@ DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - $1::interval RETURN
 SELECT p.purchase_id, p.fence, p.provider, p.state, p.owner,
        count(*) OVER (PARTITION BY p.owner) AS together
 FROM purchases p
-WHERE p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
+WHERE (p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR p.publishing)
   AND p.owner IS NOT NULL
   AND NOT EXISTS (SELECT FROM workers w WHERE w.worker_id = p.owner)
 ORDER BY p.purchase_id
@@ -284,6 +322,22 @@ LATERAL (
     LIMIT $2
 ) AS due;
 
+-- name: due_publications
+SELECT purchase_id, provider, fence
+FROM purchases
+WHERE publishing AND owner IS NULL AND not_before <= clock_timestamp()
+ORDER BY not_before
+LIMIT $1;
+
+-- Any purchase of the job stands for it.
+-- name: jobs_that_waited
+SELECT late.job_id, any_of_it.purchase_id
+FROM (SELECT job_id FROM image_jobs
+      WHERE ended_at IS NULL AND complete_by <= clock_timestamp()
+      ORDER BY complete_by
+      LIMIT 500) AS late,
+LATERAL (SELECT purchase_id FROM purchases p WHERE p.job_id = late.job_id LIMIT 1) AS any_of_it;
+
 -- name: next_planned
 SELECT purchase_id, provider, fence
 FROM purchases
@@ -293,12 +347,15 @@ ORDER BY purchase_id
 LIMIT $2;
 
 -- name: images_of_jobs
-SELECT job_id, variant_id, purchase_id, output_index, version_number, model_key, cdn_url,
-       thumbnail_url, image_hash, media_type, bytes, width, height, thumbhash, seed, cost,
-       generation_time_ms, published_at
+SELECT /*image*/
 FROM image_variants
 WHERE job_id = ANY ($1::bigint[])
 ORDER BY job_id, version_number;
+
+-- name: images_of_purchases
+SELECT /*image*/
+FROM image_variants
+WHERE purchase_id = ANY ($1::uuid[]);
 
 -- name: failures_of_jobs
 SELECT DISTINCT ON (p.job_id, p.ordinal) p.job_id, p.ordinal, p.purchase_id, p.model_key, p.state,

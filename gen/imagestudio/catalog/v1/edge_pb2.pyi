@@ -51,6 +51,7 @@ class Edge(_message.Message):
     SETTLE_FIELD_NUMBER: _builtins.int
     FAIL_FIELD_NUMBER: _builtins.int
     PARK_FIELD_NUMBER: _builtins.int
+    PUBLISH_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7."""
     fence: _builtins.int
@@ -99,6 +100,10 @@ class Edge(_message.Message):
     def park(self) -> Global___ParkEdge:
         """Any open state -> the same state without an owner, not anybody's fault."""
 
+    @_builtins.property
+    def publish(self) -> Global___PublishEdge:
+        """kept -> kept, and kept -> published with the last output."""
+
     def __init__(
         self,
         *,
@@ -115,12 +120,13 @@ class Edge(_message.Message):
         settle: Global___SettleEdge | None = ...,
         fail: Global___FailEdge | None = ...,
         park: Global___ParkEdge | None = ...,
+        publish: Global___PublishEdge | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "keep", b"keep", "lose", b"lose", "park", b"park", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "keep", b"keep", "lose", b"lose", "park", b"park", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park", "publish"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -263,8 +269,13 @@ class KeepEdge(_message.Message):
     OUTPUT_INDEX_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    TO_PUBLISH_FIELD_NUMBER: _builtins.int
     output_index: _builtins.int
     """Which output, from 0."""
+    to_publish: _builtins.bool
+    """The CDN shall have it, too: the owner stays, also after the last output, until
+    a PublishEdge tells so.
+    """
     @_builtins.property
     def image(self) -> _ledger_pb2.KeptImage:
         """What is known of it."""
@@ -279,14 +290,48 @@ class KeepEdge(_message.Message):
         output_index: _builtins.int = ...,
         image: _ledger_pb2.KeptImage | None = ...,
         file: _ledger_pb2.FileRecord | None = ...,
+        to_publish: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "image", b"image"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "image", b"image", "output_index", b"output_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "image", b"image", "output_index", b"output_index", "to_publish", b"to_publish"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KeepEdge: _TypeAlias = KeepEdge  # noqa: Y015
+
+@_typing.final
+class PublishEdge(_message.Message):
+    """PublishEdge tells that the CDN's copy of a kept output is verified, once no output
+    is left to keep. Sets the variant's URLs; event `image_published` while the job's
+    log is open, else a row of the user's feed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_INDEX_FIELD_NUMBER: _builtins.int
+    CDN_URL_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_URL_FIELD_NUMBER: _builtins.int
+    output_index: _builtins.int
+    """Which output, from 0."""
+    cdn_url: _builtins.str
+    """The CDN's URL, with the file's link in it: no vendor's URL has that."""
+    thumbnail_url: _builtins.str
+    """The CDN's URL of a preview, likewise."""
+    def __init__(
+        self,
+        *,
+        output_index: _builtins.int = ...,
+        cdn_url: _builtins.str = ...,
+        thumbnail_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cdn_url", b"cdn_url", "output_index", b"output_index", "thumbnail_url", b"thumbnail_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishEdge: _TypeAlias = PublishEdge  # noqa: Y015
 
 @_typing.final
 class LoseEdge(_message.Message):
@@ -515,7 +560,8 @@ Global___SettleEdge: _TypeAlias = SettleEdge  # noqa: Y015
 @_typing.final
 class FailEdge(_message.Message):
     """FailEdge tells that work on it raised while its owner lived. Counts a try; at the
-    fifth the purchase is quarantined with its evidence, event `purchase_ended`.
+    fifth the purchase is quarantined with its evidence, event `purchase_ended`. What
+    only has to be published is never quarantined: it waits a quarter of an hour.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -194,6 +194,8 @@ class PurchaseOutput(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     IMAGE_HASH_FIELD_NUMBER: _builtins.int
     VARIANT_FIELD_NUMBER: _builtins.int
+    VERSION_NUMBER_FIELD_NUMBER: _builtins.int
+    TO_PUBLISH_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """From 0 within the purchase."""
     source: _builtins.str
@@ -206,6 +208,10 @@ class PurchaseOutput(_message.Message):
     """Lower-case hex SHA-256, from KEPT on."""
     variant: _builtins.str
     """"jobs/{job}/variants/{variant}", from KEPT on."""
+    version_number: _builtins.int
+    """The variant's number within the job, from KEPT on."""
+    to_publish: _builtins.bool
+    """The CDN shall have it, too, from KEPT on."""
     @_builtins.property
     def source_expire_time(self) -> _timestamp_pb2.Timestamp:
         """When source dies; unset for a receipt."""
@@ -219,10 +225,12 @@ class PurchaseOutput(_message.Message):
         state: Global___OutputState.ValueType = ...,
         image_hash: _builtins.str = ...,
         variant: _builtins.str = ...,
+        version_number: _builtins.int = ...,
+        to_publish: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source_expire_time", b"source_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_hash", b"image_hash", "index", b"index", "source", b"source", "source_expire_time", b"source_expire_time", "state", b"state", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_hash", b"image_hash", "index", b"index", "source", b"source", "source_expire_time", b"source_expire_time", "state", b"state", "to_publish", b"to_publish", "variant", b"variant", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

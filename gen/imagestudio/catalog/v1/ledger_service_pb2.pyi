@@ -231,7 +231,9 @@ class EdgeResult(_message.Message):
 
     @_builtins.property
     def purchase(self) -> _ledger_pb2.LedgerPurchase:
-        """After the edge. Whole (spec, outputs) for a ClaimEdge that was CLAIMED only."""
+        """After the edge. Whole (spec, outputs) for a ClaimEdge that was CLAIMED only;
+        after any other the outputs are those that are still to be published.
+        """
 
     def __init__(
         self,

@@ -187,8 +187,11 @@ class ImportAssetResponse(_message.Message):
 
     ASSET_FIELD_NUMBER: _builtins.int
     DEDUPLICATED_FIELD_NUMBER: _builtins.int
+    PUBLISHABLE_FIELD_NUMBER: _builtins.int
     deduplicated: _builtins.bool
     """True where the user had the same bytes before."""
+    publishable: _builtins.bool
+    """There is a CDN and it takes such a file: PublishAsset may be called."""
     @_builtins.property
     def asset(self) -> Global___Asset:
         """The asset. It is recorded in the catalog by the KeepEdge that follows."""
@@ -198,10 +201,11 @@ class ImportAssetResponse(_message.Message):
         *,
         asset: Global___Asset | None = ...,
         deduplicated: _builtins.bool = ...,
+        publishable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "deduplicated", b"deduplicated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "deduplicated", b"deduplicated", "publishable", b"publishable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -561,6 +565,56 @@ class GetAssetResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAssetResponse: _TypeAlias = GetAssetResponse  # noqa: Y015
+
+@_typing.final
+class PublishAssetRequest(_message.Message):
+    """PublishAssetRequest names one asset of the user and the variant that shows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"assets/{asset}"."""
+    display_name: _builtins.str
+    """"{model}_{job}_{version}", what people see at the CDN."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishAssetRequest: _TypeAlias = PublishAssetRequest  # noqa: Y015
+
+@_typing.final
+class PublishAssetResponse(_message.Message):
+    """PublishAssetResponse is the asset after publication."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def asset(self) -> Global___Asset:
+        """PUBLISHED, with the CDN's URLs."""
+
+    def __init__(
+        self,
+        *,
+        asset: Global___Asset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublishAssetResponse: _TypeAlias = PublishAssetResponse  # noqa: Y015
 
 @_typing.final
 class DeleteAssetRequest(_message.Message):

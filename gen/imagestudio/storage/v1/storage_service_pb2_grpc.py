@@ -74,6 +74,11 @@ class StorageServiceStub:
                 request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomResponse.FromString,
                 _registered_method=True)
+        self.PublishAsset = channel.unary_unary(
+                '/imagestudio.storage.v1.StorageService/PublishAsset',
+                request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetResponse.FromString,
+                _registered_method=True)
         self.DeleteAsset = channel.unary_unary(
                 '/imagestudio.storage.v1.StorageService/DeleteAsset',
                 request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.DeleteAssetRequest.SerializeToString,
@@ -145,6 +150,17 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PublishAsset(self, request, context):
+        """Copies an asset that was paid for to the CDN under its link, from the vault's
+        own bytes, and verifies the copy by its hash. Idempotent: again is the same
+        copy. FAILED_PRECONDITION with CDN_NOT_CONFIGURED where there is none, with
+        CDN_REFUSED where it does not take the file; UNAVAILABLE with CDN_UNAVAILABLE
+        where it cannot be asked just now. Services only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteAsset(self, request, context):
         """Deletes an asset to which no variant and no open job refers, else
         FAILED_PRECONDITION with ASSET_IN_USE.
@@ -185,6 +201,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.GetRoom,
                     request_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomRequest.FromString,
                     response_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomResponse.SerializeToString,
+            ),
+            'PublishAsset': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishAsset,
+                    request_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetRequest.FromString,
+                    response_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetResponse.SerializeToString,
             ),
             'DeleteAsset': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteAsset,
@@ -364,6 +385,33 @@ class StorageService:
             '/imagestudio.storage.v1.StorageService/GetRoom',
             imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomRequest.SerializeToString,
             imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishAsset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.storage.v1.StorageService/PublishAsset',
+            imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetRequest.SerializeToString,
+            imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetResponse.FromString,
             options,
             channel_credentials,
             insecure,

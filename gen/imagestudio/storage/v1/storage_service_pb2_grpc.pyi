@@ -68,6 +68,13 @@ class StorageServiceStub:
     """One asset of the caller, or the one behind a link."""
     GetRoom: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]
     """How much room the disk has left, asked before a job is admitted. Services only."""
+    PublishAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.PublishAssetRequest, _storage_service_pb2.PublishAssetResponse]
+    """Copies an asset that was paid for to the CDN under its link, from the vault's
+    own bytes, and verifies the copy by its hash. Idempotent: again is the same
+    copy. FAILED_PRECONDITION with CDN_NOT_CONFIGURED where there is none, with
+    CDN_REFUSED where it does not take the file; UNAVAILABLE with CDN_UNAVAILABLE
+    where it cannot be asked just now. Services only.
+    """
     DeleteAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]
     """Deletes an asset to which no variant and no open job refers, else
     FAILED_PRECONDITION with ASSET_IN_USE.
@@ -113,6 +120,13 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """One asset of the caller, or the one behind a link."""
     GetRoom: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]  # type: ignore[assignment]
     """How much room the disk has left, asked before a job is admitted. Services only."""
+    PublishAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.PublishAssetRequest, _storage_service_pb2.PublishAssetResponse]  # type: ignore[assignment]
+    """Copies an asset that was paid for to the CDN under its link, from the vault's
+    own bytes, and verifies the copy by its hash. Idempotent: again is the same
+    copy. FAILED_PRECONDITION with CDN_NOT_CONFIGURED where there is none, with
+    CDN_REFUSED where it does not take the file; UNAVAILABLE with CDN_UNAVAILABLE
+    where it cannot be asked just now. Services only.
+    """
     DeleteAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.DeleteAssetRequest, _storage_service_pb2.DeleteAssetResponse]  # type: ignore[assignment]
     """Deletes an asset to which no variant and no open job refers, else
     FAILED_PRECONDITION with ASSET_IN_USE.
@@ -191,6 +205,19 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.GetRoomResponse, _abc.Awaitable[_storage_service_pb2.GetRoomResponse]]:
         """How much room the disk has left, asked before a job is admitted. Services only."""
+
+    @_abc_1.abstractmethod
+    def PublishAsset(
+        self,
+        request: _storage_service_pb2.PublishAssetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.PublishAssetResponse, _abc.Awaitable[_storage_service_pb2.PublishAssetResponse]]:
+        """Copies an asset that was paid for to the CDN under its link, from the vault's
+        own bytes, and verifies the copy by its hash. Idempotent: again is the same
+        copy. FAILED_PRECONDITION with CDN_NOT_CONFIGURED where there is none, with
+        CDN_REFUSED where it does not take the file; UNAVAILABLE with CDN_UNAVAILABLE
+        where it cannot be asked just now. Services only.
+        """
 
     @_abc_1.abstractmethod
     def DeleteAsset(

@@ -120,6 +120,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE, with RetryInfo: a service behind this one does not answer. metadata: service."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 44
     """INTERNAL: a defect of ours. metadata: trace_id."""
+    ERROR_REASON_CDN_UNAVAILABLE: _ErrorReason.ValueType  # 50
+    """UNAVAILABLE, with RetryInfo: the CDN does not answer or is busy. metadata: cdn."""
+    ERROR_REASON_CDN_REFUSED: _ErrorReason.ValueType  # 51
+    """FAILED_PRECONDITION: the CDN does not take the file, or does not know us. metadata: cdn."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists every google.rpc.ErrorInfo.reason of the domain
@@ -227,4 +231,8 @@ ERROR_REASON_SERVICE_UNAVAILABLE: ErrorReason.ValueType  # 43
 """UNAVAILABLE, with RetryInfo: a service behind this one does not answer. metadata: service."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 44
 """INTERNAL: a defect of ours. metadata: trace_id."""
+ERROR_REASON_CDN_UNAVAILABLE: ErrorReason.ValueType  # 50
+"""UNAVAILABLE, with RetryInfo: the CDN does not answer or is busy. metadata: cdn."""
+ERROR_REASON_CDN_REFUSED: ErrorReason.ValueType  # 51
+"""FAILED_PRECONDITION: the CDN does not take the file, or does not know us. metadata: cdn."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

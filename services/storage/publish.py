@@ -1,0 +1,139 @@
+"""
+Publishes what was paid for on the CDN, a few files at a time.
+
+The file is read through once before: what is damaged here is not copied. What is proven to
+be there is written beside the file, so that the notes alone tell it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import prometheus_client
+
+from chassis import logs
+from chassis.errors import DataLoss, Fault, Precondition, Unavailable
+from chassis.faults import point
+from chassis.identity import Caller
+from services.storage import names
+from services.storage.assets import Assets
+from services.storage.cdn import Busy, Cdn, CdnError, File, Published
+from services.storage.keep import now
+from services.storage.notes import FileNote, PublishedNote
+from services.storage.vault import Full, Gone, Shelf, Vault
+
+_AT_ONCE = 8
+_WAITING = 256  # more come back later, rather than wait here
+_AGAIN = 1.0  # seconds
+_DONE = prometheus_client.Counter(
+    "studio_publications_total", "Files offered to the CDN, by outcome.", ("outcome",)
+)
+log = logs.get()
+
+
+@dataclass(slots=True, kw_only=True)
+class Publish:
+    """Publishes files of *vault* on *cdn*; None: there is none."""
+
+    vault: Vault
+    assets: Assets
+    cdn: Cdn | None
+    clock: Callable[[], datetime] = now
+    _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _under_way: int = 0
+
+    def takes(self, note: FileNote) -> bool:
+        """Whether such a file goes to the CDN."""
+        return self.cdn is not None and note.readable
+
+    async def publish(self, caller: Caller, name: str, display_name: str) -> PublishedNote:
+        """Publish "assets/…" of the caller; Precondition, Unavailable, Missing, DataLoss."""
+        cdn = self.cdn
+        if cdn is None:
+            raise Precondition(
+                "CDN_NOT_CONFIGURED", "There is no CDN: set CLOUDINARY_URL to publish pictures."
+            )
+        note = await self._paid(caller, name)
+        async with self._turn():
+            file = await self._file(note, display_name)
+            point("storage.publish.before_upload")
+            try:
+                published = await cdn.publish(file)
+            except CdnError as error:
+                raise _fault(error, cdn.name) from error
+            point("storage.publish.after_upload")
+            _DONE.labels("published").inc()
+            return await self._noted(note, published)
+
+    async def _paid(self, caller: Caller, name: str) -> FileNote:
+        if not names.parse(name).asset:
+            raise names.unknown(name)
+        note = await self.assets.get(caller, name)
+        notes = await self.vault.notes(Shelf.FILES, note.link)
+        if not any(FileNote.unpack(each).purchase_id for each in notes):
+            raise _refusal("Only what was paid for is published, never what a user has sent.")
+        if not note.readable:
+            raise _refusal("These bytes are no picture that a CDN could serve.")
+        return note
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._under_way >= _AT_ONCE + _WAITING:
+            raise Unavailable(
+                "CDN_UNAVAILABLE", "Too many files wait for the CDN.", retry_after=_AGAIN
+            )
+        self._under_way += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._under_way -= 1
+
+    async def _file(self, note: FileNote, display_name: str) -> File:
+        """Read it once, so that only sound bytes leave."""
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        try:
+            async for block in self.vault.read(Shelf.FILES, note.link):
+                sha256.update(block)
+                md5.update(block)
+        except Gone:
+            raise names.unknown(f"links/{note.link}") from None
+        if sha256.hexdigest() != note.image_hash:
+            raise DataLoss(
+                "HASH_MISMATCH",
+                "The file in the vault is not as it was kept: restore it from a backup.",
+                metadata={"expected": note.image_hash, "found": sha256.hexdigest()},
+            )
+        return File(
+            link=note.link,
+            user_id=note.user_id,
+            display_name=display_name,
+            media_type=note.media_type,
+            size=note.size_bytes,
+            md5=md5.hexdigest(),
+            read=lambda start, stop: self.vault.read(Shelf.FILES, note.link, start, stop),
+        )
+
+    async def _noted(self, note: FileNote, published: Published) -> PublishedNote:
+        noted = PublishedNote.of(note, published, self.clock().isoformat())
+        with suppress(Full):  # the catalog has it, too
+            await self.vault.annotate(Shelf.FILES, note.link, "cdn", noted.pack())
+        return noted
+
+
+def _fault(error: CdnError, cdn: str) -> Fault:
+    log.warning("not published", cdn=cdn, error=str(error))
+    if isinstance(error, Busy):
+        _DONE.labels("busy").inc()
+        return Unavailable(
+            "CDN_UNAVAILABLE", str(error), metadata={"cdn": cdn}, retry_after=error.retry_after
+        )
+    _DONE.labels("refused").inc()
+    return Precondition("CDN_REFUSED", str(error), metadata={"cdn": cdn})
+
+
+def _refusal(why: str) -> Precondition:
+    return Precondition("CDN_REFUSED", why)
