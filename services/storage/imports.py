@@ -62,7 +62,7 @@ def fault(trouble: Trouble, link: Link, moment: datetime) -> Fault:
     host = {"host": link.host}
     if over or (final and isinstance(trouble, Gone)):
         status = {"http_status": str(trouble.status)} if isinstance(trouble, Gone) else {}
-        why = f"The picture at {link.provider} was not fetched in its time: {trouble}."
+        why = f"The picture at {link.provider} cannot be had any more: {trouble}."
         return Missing("SOURCE_EXPIRED", why, metadata=host | status)
     if isinstance(trouble, Forbidden):
         why = f"The picture at {link.provider} is not fetched: {trouble}."
