@@ -138,6 +138,8 @@ class Deeds:
                 )
         except errors.Missing as fault:
             return moves.Vanished(index, str(fault))
+        except errors.Denied as fault:
+            return _forbidden(index, fault)
         except _AWAY as fault:
             return moves.OutOfSight(str(fault), fault.retry_after or _RETRY)
         faults.point("import.after")
@@ -198,6 +200,7 @@ class Deeds:
             job=self.claim.purchase.job,
             model=self.known.model.key,
             prompt=self.claim.spec.prompt,
+            provider=self.vendor.name,
         )
         recorded = {each.index: each for each in self.claim.outputs}
         if self.known.drawn and index not in recorded:
@@ -216,6 +219,15 @@ class Deeds:
                 return
         except seam.Unclear as error:
             log.info("kept without the provider's details", error=str(error))
+
+
+def _forbidden(index: int, fault: errors.Denied) -> moves.Event:
+    """A source that may never be fetched is lost; nobody is to try for ever."""
+    if fault.reason != "SOURCE_FORBIDDEN":
+        raise fault
+    if fault.retry_after is not None:
+        return moves.OutOfSight(str(fault), fault.retry_after)
+    return moves.Vanished(index, str(fault))
 
 
 def _unbought(error: Exception) -> moves.Event:

@@ -12,14 +12,18 @@ from services.storage.assets import Assets
 from services.storage.catalog import Catalog, resolver
 from services.storage.cdn import Cdn
 from services.storage.child import Child
+from services.storage.dial import Dialer
 from services.storage.disk import LocalDisk
+from services.storage.fetch import Fetch
 from services.storage.handler import NAME, Handler
+from services.storage.imports import Imports
 from services.storage.keep import Keep
 from services.storage.names import Links
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
 from services.storage.room import Room
 from services.storage.settings import Settings
+from services.storage.sources import Policy
 from services.storage.thumbnails import Thumbnails
 from services.storage.turns import Turns
 from services.storage.vault import Vault
@@ -73,6 +77,9 @@ def storage(settings: Settings) -> Storage:
     catalog, child, turns = Catalog(peer), Child(), Turns()
     links = Links(settings.link_key.reveal().encode())
     room = Room(vault.free, settings.disk_reserve)
+    keep = Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog)
+    receipts = Receipts(vault=vault, room=room, turns=turns)
+    fetch = Fetch(policy=Policy(settings.lab_url), dialer=Dialer())
     assets = Assets(
         vault=vault,
         links=links,
@@ -82,8 +89,9 @@ def storage(settings: Settings) -> Storage:
     )
     cdn = cdn_at(settings)
     handler = Handler(
-        Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog),
-        Receipts(vault=vault, room=room, turns=turns),
+        keep,
+        receipts,
+        Imports(keep=keep, receipts=receipts, fetch=fetch),
         assets,
         Publish(vault=vault, assets=assets, cdn=cdn),
         room,

@@ -8,6 +8,7 @@ from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
 from services.storage import present, requests, streams
 from services.storage.assets import Assets
+from services.storage.imports import Imports
 from services.storage.keep import Keep
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
@@ -20,16 +21,22 @@ class Handler(pb_grpc.StorageServiceServicer):
     """StorageService."""
 
     def __init__(
-        self, keep: Keep, receipts: Receipts, assets: Assets, publish: Publish, room: Room
+        self,
+        keep: Keep,
+        receipts: Receipts,
+        imports: Imports,
+        assets: Assets,
+        publish: Publish,
+        room: Room,
     ) -> None:
-        self._keep, self._receipts, self._assets = keep, receipts, assets
-        self._publish, self._room = publish, room
+        self._keep, self._receipts, self._imports = keep, receipts, imports
+        self._assets, self._publish, self._room = assets, publish, room
 
     async def ImportAsset(
         self, request: pb.ImportAssetRequest, context: Context
     ) -> pb.ImportAssetResponse:
-        part, origin, claim = requests.of_import(request, _service("ImportAsset"))
-        kept = await self._keep.keep(self._receipts.pictured(part), origin, claim)
+        source, origin, claim = requests.of_import(request, _service("ImportAsset"))
+        kept = await self._imports.take(source, origin, claim)
         return present.imported(kept, publishable=self._publish.takes(kept.note))
 
     async def UploadAsset(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.errors import DataLoss, Invalid
-from services.storage.inspect import Inspector, Picture
+from services.storage.inspect import SVG, Inspector, Picture
 from services.storage.names import invalid
 
 MAX_BYTES = 25 * 1024 * 1024
@@ -82,7 +82,9 @@ class Incoming:
 
     def _check_picture(self) -> None:
         found = self._inspector.picture
-        if not found.readable:
+        if (
+            not found.readable or found.media_type == SVG
+        ):  # no vendor takes one, and it may hold code
             raise Invalid(
                 "IMAGE_UNREADABLE",
                 "These bytes are no whole picture: send a PNG, JPEG, WebP or GIF.",

@@ -9,6 +9,9 @@ came to its end. What media type somebody claims is never asked.
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+from services.storage.svg import Outline
+
+SVG = "image/svg+xml"
 UNKNOWN = "application/octet-stream"
 _STEPS = 250_000  # more segments than any picture has; a hostile file must not keep us busy
 
@@ -49,13 +52,19 @@ class _Until:
 
 @dataclass(slots=True)
 class _Size:
-    """A walker has found how large the picture is."""
+    """A walker has found how large the picture is; *media_type* where that comes as late."""
 
     width: int
     height: int
+    media_type: str = ""
 
 
-_Wish = _Take | _Skip | _Until | _Size
+@dataclass(slots=True)
+class _Any:
+    """A walker wants whatever has come."""
+
+
+_Wish = _Take | _Skip | _Until | _Any | _Size
 _Walk = Generator[_Wish, bytes, bool]  # returns whether the picture is whole
 
 
@@ -123,8 +132,13 @@ class Inspector:
                     : found + len(mark) if found >= 0 else max(0, len(self._held) - keep)
                 ]
                 return b"" if found >= 0 else None
-            case _Size(width, height):
+            case _Any() if self._held:
+                taken = bytes(self._held)
+                self._held.clear()
+                return taken
+            case _Size(width, height, media_type):
                 self.size = width, height
+                self.media_type = media_type or self.media_type
                 return b""
         return None
 
@@ -138,6 +152,8 @@ def _recognised(head: bytes) -> tuple[str, Callable[[], _Walk]]:
         return "image/webp", _webp
     if head[:6] in (b"GIF87a", b"GIF89a"):
         return "image/gif", _gif
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b""):
+        return UNKNOWN, _svg
     return UNKNOWN, _nothing
 
 
@@ -222,6 +238,17 @@ def _gif() -> _Walk:
                 return kind == 0x3B
         while length := (yield _Take(1))[0]:
             yield _Skip(length)
+
+
+def _svg() -> _Walk:
+    """Markup, whose first element tells whether it is an SVG at all."""
+    outline = Outline()
+    while not outline.over:
+        known = outline.is_svg
+        outline.feed((yield _Any()))
+        if outline.is_svg and not known:
+            yield _Size(*(outline.size or (0, 0)), SVG)
+    return outline.whole
 
 
 def _palette(flags: int) -> int:

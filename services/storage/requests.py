@@ -1,14 +1,17 @@
 """What requests say, checked and in our own words."""
 
+from datetime import UTC
+
 from chassis.identity import Caller
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from services.storage.incoming import Claim
 from services.storage.keep import Origin
 from services.storage.names import Range, check_purchase, invalid, parse_range
 from services.storage.receipts import Answer
+from services.storage.sources import Link
 
 
-def of_import(request: pb.ImportAssetRequest, caller: Caller) -> tuple[Range, Origin, Claim]:
+def of_import(request: pb.ImportAssetRequest, caller: Caller) -> tuple[Range | Link, Origin, Claim]:
     """Read an import: where the bytes are, what paid for them, and their hash if known."""
     purchase_id = check_purchase(request.purchase_id)
     origin = Origin(
@@ -20,7 +23,7 @@ def of_import(request: pb.ImportAssetRequest, caller: Caller) -> tuple[Range, Or
         prompt=request.prompt,
     )
     claim = Claim(sha256=_sha256("expected_sha256", request.expected_sha256))
-    return parse_range(request.source_uri, purchase_id), origin, claim
+    return _source(request, purchase_id), origin, claim
 
 
 def of_upload(header: pb.UploadHeader, caller: Caller) -> tuple[Origin, Claim]:
@@ -53,6 +56,16 @@ def of_receipt(header: pb.ReceiptHeader, caller: Caller) -> Answer:
         provider=header.provider,
         media_type=header.media_type,
     )
+
+
+def _source(request: pb.ImportAssetRequest, purchase_id: str) -> Range | Link:
+    if request.source_uri.startswith("receipt:"):
+        return parse_range(request.source_uri, purchase_id)
+    if not request.source_uri:
+        raise invalid("source_uri", "say where the bytes are")
+    known = request.HasField("source_expire_time")
+    expires = request.source_expire_time.ToDatetime(UTC) if known else None
+    return Link(request.source_uri, request.provider, expires)
 
 
 def _index(index: int) -> int:

@@ -8,6 +8,7 @@ from chassis.settings import (
     Secret,
     address,
     forbid_strangers,
+    host_of,
     is_loopback,
     one_of,
     port,
@@ -48,6 +49,12 @@ def _base(text: str) -> str:
     return text.rstrip("/")
 
 
+def _lab(text: str) -> str:
+    if text and not (text.startswith("http://") and is_loopback(host_of(address(text)))):
+        raise ValueError(f"{text!r} is not on this machine")
+    return text.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Storage's settings; *disk_reserve* is in bytes. Without *cloudinary* there is no CDN."""
@@ -68,6 +75,9 @@ class Settings:
     )
     cloudinary_base: str = setting(
         "CLOUDINARY_BASE_URL", _base, default="https://api.cloudinary.com"
+    )
+    lab_url: str = setting(
+        "LAB_URL", _lab, default="", help="Say where the lab is: http://127.0.0.1:7900, or nothing."
     )
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")

@@ -6,6 +6,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from gateway.routes.files import _headers
+from imagestudio.storage.v1.storage_service_pb2 import DownloadHeader
 from tests.system.client import generate
 
 
@@ -32,6 +34,23 @@ def test_it_may_be_cached_for_ever_and_is_never_taken_for_a_page(image, whole):
     assert whole.headers["x-content-type-options"] == "nosniff"
     assert whole.headers["content-disposition"].startswith("inline; filename=")
     assert "sandbox" in whole.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "sent", "how"),
+    [
+        ("image/svg+xml", "image/svg+xml", "inline"),
+        ("text/html", "application/octet-stream", "attachment"),
+        ("application/octet-stream", "application/octet-stream", "attachment"),
+    ],
+)
+def test_what_could_hold_code_is_shown_as_a_picture_or_not_at_all(media_type, sent, how):
+    headers = _headers("a" * 26, DownloadHeader(media_type=media_type), '"x"', thumbnail=False)
+    policy = {rule.strip() for rule in headers["Content-Security-Policy"].split(";")}
+    assert policy == {"sandbox", "default-src 'none'", "style-src 'unsafe-inline'"}
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Type"] == sent
+    assert headers["Content-Disposition"].startswith(how)
 
 
 def test_who_has_it_is_not_sent_it_again(http, image, whole):

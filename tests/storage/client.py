@@ -58,6 +58,10 @@ class Client:
         request = pb.ImportAssetRequest(source_uri=source, purchase_id=purchase_id, **more)
         return await self.ask(self.stub.ImportAsset, request)
 
+    async def fetch(self, url: str, purchase_id: str = PURCHASE, **more: Any):
+        said = {"provider": "replicate", "source_uri": url, "purchase_id": purchase_id, **more}
+        return await self.ask(self.stub.ImportAsset, pb.ImportAssetRequest(**said))
+
     async def download(self, name: str, offset: int = 0, *, thumbnail: bool = False):
         """Return the header and the bytes."""
         request = pb.DownloadAssetRequest(name=name, offset=offset, thumbnail=thumbnail)

@@ -36,3 +36,8 @@ def png_claiming(width: int, height: int) -> bytes:
 
 def chunk(kind: bytes, data: bytes = b"") -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def svg(attributes: str = 'viewBox="0 0 64 48"', inside: str = '<path d="M0 0h9"/>') -> bytes:
+    """A whole SVG."""
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{inside}</svg>'.encode()

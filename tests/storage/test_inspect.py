@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.storage.inspect import UNREADABLE, Inspector, Picture
-from tests.storage.pictures import PNG, chunk, picture, png_claiming
+from tests.storage.pictures import PNG, chunk, picture, png_claiming, svg
 
+PROLOGUE = (
+    b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\n<!-- a drawing program -->\n'
+    b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/'
+    b'svg11.dtd" [<!ENTITY ns "http://ns.example/">]>\n\n'
+)
 KINDS = {
     "png": ("image/png", picture("PNG")),
     "jpeg": ("image/jpeg", picture("JPEG")),
@@ -16,7 +21,12 @@ KINDS = {
     "lossless webp": ("image/webp", picture("WEBP", lossless=True)),
     "extended webp": ("image/webp", picture("WEBP", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0")),
     "gif": ("image/gif", picture("GIF")),
+    "svg": ("image/svg+xml", svg()),
+    "svg with a prologue": ("image/svg+xml", PROLOGUE + svg()),
 }
+
+
+LAUGHS = b'<!DOCTYPE svg [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
 
 
 def inspected(content: bytes, step: int = 65_536) -> Inspector:
@@ -48,6 +58,18 @@ def test_a_picture_that_is_cut_short_is_unreadable(kind, sixteenths):
         b"\x89PNG",
         b"<!doctype html><script>alert(1)</script>",
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<svg width='9' height='9'></svg>",
+        b"<html xmlns='http://www.w3.org/1999/xhtml'><svg width='9' height='9'/></html>",
+        b"   \n   \n   \n  <!doctype html><title>x</title>",
+        svg('width="100%" height="100%"'),
+        svg('viewBox="0 0 0 9"'),
+        svg('viewBox="0 0 9"'),
+        svg('width="1e9" height="1e9"'),
+        svg('width="99999999999" height="9"'),
+        svg(inside="<g>"),
+        svg(inside="&undefined;"),
+        LAUGHS + svg(inside="&b;"),
+        b'<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + svg(inside="&x;"),
         b"%!PS-Adobe-3.0 EPSF-3.0\n",
         b"\0\0\0\x1cftypheic\0\0\0\0mif1heic",
         b"RIFF\xff\xff\xff\xffWEBPVP8 \xff\xff\xff\xff" + b"\0" * 64,
@@ -80,6 +102,29 @@ def test_endless_tiny_segments_are_given_up():
     segments = chunk(b"IDAT") * 200_000
     inspector = inspected(png_claiming(1, 1)[:33] + segments + chunk(b"IEND"))
     assert inspector.picture == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size"),
+    [
+        ('width="300" height="200"', (300, 200)),
+        ('width="300px" height="200.4px" viewBox="0 0 9 9"', (300, 200)),
+        ('width="1in" height="72pt"', (96, 96)),
+        ('width="25.4mm" height="2.54cm"', (96, 96)),
+        ('viewBox="0 0 2048 1024"', (2048, 1024)),
+        ('viewBox="-5,-5,20.0,10.0"', (20, 10)),
+        ('width="100%" height="100%" viewBox="0 0 64 48"', (64, 48)),
+        ('width="300" viewBox="0 0 64 48"', (64, 48)),
+    ],
+)
+def test_an_svg_says_how_large_it_wants_to_be(attributes, size):
+    found = inspected(svg(attributes)).picture
+    assert found == Picture("image/svg+xml", *size, readable=True)
+
+
+def test_an_svg_of_endless_elements_is_given_up():
+    assert inspected(svg(inside="<g/>" * 249_000)).picture.readable
+    assert inspected(svg(inside="<g/>" * 251_000)).picture == UNREADABLE
 
 
 @given(st.binary(max_size=300), st.sampled_from(sorted(KINDS)), st.integers(0, 400))

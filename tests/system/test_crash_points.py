@@ -84,6 +84,13 @@ def plain(stack, trap: Path) -> tuple[Job, int]:
     return generate(stack.url, PROMPT | {"count": 2}), 2
 
 
+def from_the_lab(stack, trap: Path) -> tuple[Job, int]:
+    """Two images that are fetched from their vendor's host."""
+    trap.touch(mode=0o666)
+    bought = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"], "count": 2}
+    return generate(stack.url, bought), 2
+
+
 class Watching:
     """A job that is watched on a thread of its own, to its end."""
 
@@ -253,6 +260,8 @@ SCENARIOS = {
     "release": stopped,
     "unclear": without_storage("storage.shelves.after_folder_sync"),
     "park": while_imported,
+    "storage.fetch.before_dial": from_the_lab,
+    "storage.fetch.after_body": from_the_lab,
     "storage.assets.before_forget": reference,
     "storage.assets.after_forget": reference,
     "storage.keep.before_record": reference,

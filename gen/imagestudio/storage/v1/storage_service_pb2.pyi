@@ -139,9 +139,11 @@ class ImportAssetRequest(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
     source_uri: _builtins.str
     """Where the bytes are now: "receipt:{purchase_id}#{start}-{stop}", base64 text in
-    those bytes of the receipt of the same purchase.
+    those bytes of the receipt of the same purchase; or an "https://…" URL of a host
+    of the provider's, which is fetched without credentials.
     """
     purchase_id: _builtins.str
     """The purchase that paid for the bytes."""
@@ -155,9 +157,13 @@ class ImportAssetRequest(_message.Message):
     """Key of the model that drew it, for the sidecar."""
     prompt: _builtins.str
     """Prompt that it was drawn from, for the sidecar."""
+    provider: _builtins.str
+    """The vendor on whose hosts a URL may be: "replicate". Not needed for a receipt."""
     @_builtins.property
     def source_expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When that URL dies, if known: imports are done in that order."""
+        """When that URL dies, if known: imports are done in that order, and one that is
+        not known comes first.
+        """
 
     def __init__(
         self,
@@ -170,10 +176,11 @@ class ImportAssetRequest(_message.Message):
         job: _builtins.str = ...,
         model: _builtins.str = ...,
         prompt: _builtins.str = ...,
+        provider: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["source_expire_time", b"source_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_sha256", b"expected_sha256", "job", b"job", "model", b"model", "output_index", b"output_index", "prompt", b"prompt", "purchase_id", b"purchase_id", "source_expire_time", b"source_expire_time", "source_uri", b"source_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_sha256", b"expected_sha256", "job", b"job", "model", b"model", "output_index", b"output_index", "prompt", b"prompt", "provider", b"provider", "purchase_id", b"purchase_id", "source_expire_time", b"source_expire_time", "source_uri", b"source_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

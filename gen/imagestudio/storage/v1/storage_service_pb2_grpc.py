@@ -101,7 +101,11 @@ class StorageServiceServicer:
 
     def ImportAsset(self, request, context):
         """Keeps the bytes that a source names. Idempotent: the same bytes are the same
-        asset. Services only.
+        asset. Of a URL also NOT_FOUND with SOURCE_EXPIRED: it is gone, or still failed
+        when its time was over; PERMISSION_DENIED with SOURCE_FORBIDDEN: it may not be
+        fetched, with RetryInfo where that may pass; UNAVAILABLE with
+        PROVIDER_UNAVAILABLE: try again. Imports are done in the order in which their
+        sources die. Services only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

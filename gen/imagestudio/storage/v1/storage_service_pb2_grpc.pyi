@@ -45,7 +45,11 @@ class StorageServiceStub:
     def __new__(cls, channel: _aio.Channel) -> StorageServiceAsyncStub: ...
     ImportAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.ImportAssetRequest, _storage_service_pb2.ImportAssetResponse]
     """Keeps the bytes that a source names. Idempotent: the same bytes are the same
-    asset. Services only.
+    asset. Of a URL also NOT_FOUND with SOURCE_EXPIRED: it is gone, or still failed
+    when its time was over; PERMISSION_DENIED with SOURCE_FORBIDDEN: it may not be
+    fetched, with RetryInfo where that may pass; UNAVAILABLE with
+    PROVIDER_UNAVAILABLE: try again. Imports are done in the order in which their
+    sources die. Services only.
     """
     UploadAsset: _grpc.StreamUnaryMultiCallable[_storage_service_pb2.UploadAssetRequest, _storage_service_pb2.UploadAssetResponse]
     """Keeps the bytes that the caller sends: first the header, then chunks of
@@ -97,7 +101,11 @@ class StorageServiceAsyncStub(StorageServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ImportAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.ImportAssetRequest, _storage_service_pb2.ImportAssetResponse]  # type: ignore[assignment]
     """Keeps the bytes that a source names. Idempotent: the same bytes are the same
-    asset. Services only.
+    asset. Of a URL also NOT_FOUND with SOURCE_EXPIRED: it is gone, or still failed
+    when its time was over; PERMISSION_DENIED with SOURCE_FORBIDDEN: it may not be
+    fetched, with RetryInfo where that may pass; UNAVAILABLE with
+    PROVIDER_UNAVAILABLE: try again. Imports are done in the order in which their
+    sources die. Services only.
     """
     UploadAsset: _aio.StreamUnaryMultiCallable[_storage_service_pb2.UploadAssetRequest, _storage_service_pb2.UploadAssetResponse]  # type: ignore[assignment]
     """Keeps the bytes that the caller sends: first the header, then chunks of
@@ -152,7 +160,11 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.ImportAssetResponse, _abc.Awaitable[_storage_service_pb2.ImportAssetResponse]]:
         """Keeps the bytes that a source names. Idempotent: the same bytes are the same
-        asset. Services only.
+        asset. Of a URL also NOT_FOUND with SOURCE_EXPIRED: it is gone, or still failed
+        when its time was over; PERMISSION_DENIED with SOURCE_FORBIDDEN: it may not be
+        fetched, with RetryInfo where that may pass; UNAVAILABLE with
+        PROVIDER_UNAVAILABLE: try again. Imports are done in the order in which their
+        sources die. Services only.
         """
 
     @_abc_1.abstractmethod

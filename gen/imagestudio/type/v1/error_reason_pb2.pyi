@@ -43,7 +43,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PROVIDER_BALANCE_EMPTY: _ErrorReason.ValueType  # 9
     """FAILED_PRECONDITION: the account with the provider is empty. metadata: provider."""
     ERROR_REASON_SOURCE_EXPIRED: _ErrorReason.ValueType  # 10
-    """NOT_FOUND: the source URL is gone. metadata: host, http_status."""
+    """NOT_FOUND: the source URL is gone, or could not be fetched in its time. metadata: host, http_status."""
     ERROR_REASON_HASH_MISMATCH: _ErrorReason.ValueType  # 11
     """DATA_LOSS: the bytes differ from the expected hash. metadata: expected, found."""
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 12
@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PARAMETER_INVALID: _ErrorReason.ValueType  # 17
     """INVALID_ARGUMENT, with BadRequest: a model parameter does not fit the model's schema. metadata: model, field."""
     ERROR_REASON_SOURCE_FORBIDDEN: _ErrorReason.ValueType  # 18
-    """PERMISSION_DENIED: the egress rules forbid the source URL. metadata: host, rule."""
+    """PERMISSION_DENIED: the egress rules forbid the source URL; with RetryInfo where it was an answer that broke
+    them, and the next may be another. metadata: host, rule.
+    """
     ERROR_REASON_IMAGE_UNREADABLE: _ErrorReason.ValueType  # 19
     """INVALID_ARGUMENT: the bytes are no image that can be decoded. An image that was paid for is kept all the
     same and this is a warning. metadata: media_type.
@@ -154,7 +156,7 @@ ERROR_REASON_COST_LIMIT_EXCEEDED: ErrorReason.ValueType  # 8
 ERROR_REASON_PROVIDER_BALANCE_EMPTY: ErrorReason.ValueType  # 9
 """FAILED_PRECONDITION: the account with the provider is empty. metadata: provider."""
 ERROR_REASON_SOURCE_EXPIRED: ErrorReason.ValueType  # 10
-"""NOT_FOUND: the source URL is gone. metadata: host, http_status."""
+"""NOT_FOUND: the source URL is gone, or could not be fetched in its time. metadata: host, http_status."""
 ERROR_REASON_HASH_MISMATCH: ErrorReason.ValueType  # 11
 """DATA_LOSS: the bytes differ from the expected hash. metadata: expected, found."""
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 12
@@ -172,7 +174,9 @@ ERROR_REASON_PRESET_UNKNOWN: ErrorReason.ValueType  # 16
 ERROR_REASON_PARAMETER_INVALID: ErrorReason.ValueType  # 17
 """INVALID_ARGUMENT, with BadRequest: a model parameter does not fit the model's schema. metadata: model, field."""
 ERROR_REASON_SOURCE_FORBIDDEN: ErrorReason.ValueType  # 18
-"""PERMISSION_DENIED: the egress rules forbid the source URL. metadata: host, rule."""
+"""PERMISSION_DENIED: the egress rules forbid the source URL; with RetryInfo where it was an answer that broke
+them, and the next may be another. metadata: host, rule.
+"""
 ERROR_REASON_IMAGE_UNREADABLE: ErrorReason.ValueType  # 19
 """INVALID_ARGUMENT: the bytes are no image that can be decoded. An image that was paid for is kept all the
 same and this is a warning. metadata: media_type.

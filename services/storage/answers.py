@@ -1,0 +1,96 @@
+"""
+One HTTP answer as it comes off a connection: its head bounded, its body counted.
+
+llhttp (the parser of Node.js, by httptools) is strict about framing: a length beside
+chunks, two lengths, or more bytes than were announced are errors there.
+"""
+
+import asyncio
+
+import httptools
+
+from services.storage.sources import Failed, Forbidden
+
+_HEAD = 32 * 1024  # bytes; also of what may come between two pieces of a body
+_BLOCK = 64 * 1024  # bytes read at a time
+
+
+class Answer:
+    """Read the head, then the body piece by piece; *most* is in bytes as they come."""
+
+    def __init__(self, reader: asyncio.StreamReader, most: int) -> None:
+        self.headers: dict[str, str] = {}
+        self.proven = True  # its end was told, and is not just the end of the connection
+        self._reader, self._most = reader, most
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []  # has come, and was not read yet
+        self._raw = self._idle = 0  # bytes: in all; since the last of the body
+        self._headed = self._ended = False
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        found: int = self._parser.get_status_code()
+        return found
+
+    async def read_head(self) -> None:
+        """Return when the headers have come."""
+        while not self._headed:
+            await self._take(_HEAD // 8)
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body, empty at its end; raises Failed, Forbidden."""
+        while not self._body and not self._ended:
+            await self._take(_BLOCK)
+        piece = b"".join(self._body)
+        self._body.clear()
+        return piece
+
+    async def _take(self, block: int) -> None:
+        try:
+            raw = await self._reader.read(block)
+            if not raw:
+                self._cut()
+                return
+            self._parser.feed_data(raw)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise Failed(f"no proper HTTP came: {error}") from error
+        except OSError as error:
+            raise Failed(f"the connection broke: {error!r}") from error
+        self._count(len(raw))
+
+    def _count(self, size: int) -> None:
+        self._raw += size
+        self._idle = 0 if self._body else self._idle + size
+        if self._idle > _HEAD and not self._ended:
+            raise Failed(f"more than {_HEAD} bytes of headers came")
+        if self._raw > self._most + _HEAD:
+            raise Forbidden("size", f"more than {self._most} bytes came", passing=True)
+
+    def _cut(self) -> None:
+        """Tell the end of a body that has no other end from a connection that broke."""
+        told = {"content-length", "transfer-encoding"} & self.headers.keys()
+        if not self._headed or told:
+            raise Failed("the connection ended before the answer did")
+        self._ended, self.proven = True, False
+
+    # -- what the parser calls
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; one that comes twice is a list."""
+        key, said = name.decode("latin-1").lower(), value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {said}" if key in self.headers else said
+
+    def on_headers_complete(self) -> None:
+        """Take note of the end of the head."""
+        if self._headed:
+            raise ValueError("a second head")
+        self._headed = True
+
+    def on_body(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        self._body.append(piece)
+
+    def on_message_complete(self) -> None:
+        """Take note of the end."""
+        self._ended = True

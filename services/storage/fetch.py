@@ -1,0 +1,129 @@
+"""
+The guarded download: a vendor's picture, streamed, from where it may come from and no other.
+
+One deadline over everything, a cap on the bytes, redirects judged anew, no credentials, no
+compression. What is no picture is never yielded: an error page must not be kept as one.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TypeVar
+
+from chassis.faults import point
+from services.storage.answers import Answer
+from services.storage.dial import Dialer, Wire
+from services.storage.inspect import UNKNOWN, Inspector
+from services.storage.sources import Failed, Forbidden, Gone, Link, Policy, Target
+
+MOST = 100 * 1024 * 1024  # bytes of a picture that was paid for
+PATIENCE = 45.0  # seconds for all of it
+_REDIRECTS = 3
+_MOVED = frozenset({301, 302, 303, 307, 308})
+_GONE = frozenset({404, 410})
+_LATER = frozenset({408, 425, 429})
+_LOOK = 16 * 1024  # bytes in which a picture shows what it is
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))  # no text has them (WHATWG, binary data)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Fetches what *policy* allows; *patience* is in seconds, *most* in bytes."""
+
+    policy: Policy
+    dialer: Dialer
+    patience: float = PATIENCE
+    most: int = MOST
+
+    async def pictured(self, link: Link) -> AsyncGenerator[bytes]:
+        """Yield the bytes behind *link* to their proven end; raises Trouble."""
+        limit = _Limit(asyncio.get_running_loop().time() + self.patience)
+        target = self.policy.target(link.url, link.provider)
+        for _ in range(_REDIRECTS + 1):
+            point("storage.fetch.before_dial")
+            with closing(await limit.of(self.dialer.open(target))) as wire:
+                answer = await limit.of(self._ask(wire, target))
+                if answer.status not in _MOVED:
+                    self._check(answer)
+                    async for piece in _picture(answer, limit):
+                        yield piece
+                    point("storage.fetch.after_body")
+                    return
+            location = answer.headers.get("location", "")
+            target = self.policy.redirected(target, location, link.provider)
+        raise Forbidden("redirects", f"more than {_REDIRECTS} redirects", passing=True)
+
+    async def _ask(self, wire: Wire, target: Target) -> Answer:
+        wire.writer.write(
+            f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept: image/*\r\n"
+            "Accept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
+        )
+        answer = Answer(wire.reader, self.most)
+        await answer.read_head()
+        return answer
+
+    def _check(self, answer: Answer) -> None:
+        headers = answer.headers
+        if 400 <= answer.status < 500 and answer.status not in _LATER:
+            raise Gone(answer.status, passing=answer.status not in _GONE)
+        if answer.status != 200:
+            wait = headers.get("retry-after", "")
+            seconds = float(wait) if wait.isascii() and wait.isdecimal() else None
+            raise Failed(f"the source answered HTTP {answer.status}", seconds)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Failed("the source is compressed, which was not asked for")
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            raise Failed("the source comes in an encoding that was not asked for")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.most:
+            why = f"the source has {length} bytes, more than {self.most}"
+            raise Forbidden("size", why, passing=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One moment, by the loop's clock, after which nothing is waited for."""
+
+    deadline: float
+
+    async def of(self, work: Awaitable[Result]) -> Result:
+        """Wait for *work*, but no longer; a drip would outlive any limit on single reads."""
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                return await work
+        except TimeoutError:
+            raise Failed("the source took too long") from None
+
+
+async def _picture(answer: Answer, limit: _Limit) -> AsyncGenerator[bytes]:
+    """Yield the body once its beginning is no page's."""
+    inspector, held = Inspector(), b""
+    piece = await limit.of(answer.read())
+    while piece and len(held) < _LOOK:
+        inspector.feed(piece)
+        held += piece
+        piece = await limit.of(answer.read())
+    if inspector.media_type == UNKNOWN and _is_page(held, answer.headers.get("content-type", "")):
+        raise Failed("the source answered with a page in place of a picture")
+    yield held
+    while piece:
+        inspector.feed(piece)
+        yield piece
+        piece = await limit.of(answer.read())
+    if not answer.proven and not inspector.picture.readable:
+        raise Failed("the connection ended, and the picture did not")
+
+
+def _is_page(head: bytes, content_type: str) -> bool:
+    """Tell a page from a picture of a kind that we do not know, which is kept all the same."""
+    said = content_type.partition(";")[0].strip().lower()
+    if said == "image/svg+xml" and b"<svg" in head:
+        return False  # one that is too odd for us to read
+    return said.startswith("text/") or said.endswith(("json", "xml")) or _is_text(head)
+
+
+def _is_text(head: bytes) -> bool:
+    return len(head.translate(None, _CONTROLS)) == len(head)

@@ -1,0 +1,76 @@
+"""
+Imports: pictures that come from where they are, a receipt or a vendor's URL, into the vault.
+
+Whoever waits for a download is told apart what helps: to try again, or to give up.
+"""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chassis.errors import Denied, Fault, Missing, Unavailable
+from services.storage.fetch import Fetch
+from services.storage.incoming import Claim
+from services.storage.keep import Keep, Kept, Origin, now
+from services.storage.lane import Lane
+from services.storage.names import Range
+from services.storage.receipts import Receipts
+from services.storage.sources import Failed, Forbidden, Gone, Link, Trouble
+
+_WIDTH = 32  # downloads at once
+_AGAIN, _LATEST = 2.0, 60.0  # seconds until a source is tried again: usually, and at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imports:
+    """Keeps with *keep* what *receipts* has or *fetch* fetches, what expires first first."""
+
+    keep: Keep
+    receipts: Receipts
+    fetch: Fetch
+    lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
+    clock: Callable[[], datetime] = now
+
+    async def take(self, source: Range | Link, origin: Origin, claim: Claim) -> Kept:
+        """
+        Keep what *source* names.
+
+        Raises what `Keep.keep` raises. Of a Link also Missing: it is gone, Denied: it is
+        forbidden, Unavailable: not now; with *retry_after* where another try may help.
+        """
+        if isinstance(source, Range):
+            return await self.keep.keep(self.receipts.pictured(source), origin, claim)
+        async with self.lane.turn(source.expires):
+            try:
+                async with aclosing(self.fetch.pictured(source)) as chunks:
+                    return await self.keep.keep(chunks, origin, claim)
+            except Trouble as trouble:
+                raise fault(trouble, source, self.clock()) from trouble
+
+
+def fault(trouble: Trouble, link: Link, moment: datetime) -> Fault:
+    """
+    Say what *trouble* at *moment* means for *link*.
+
+    What does not pass is final at once, and everything is once the link's time is over.
+    Where nobody knows its time, a no is believed, since nothing else would end the trying.
+    """
+    left = (link.expires - moment).total_seconds() if link.expires else None
+    over = left is not None and left <= 0
+    final = over or not trouble.passing or (left is None and not isinstance(trouble, Failed))
+    host = {"host": link.host}
+    if over or (final and isinstance(trouble, Gone)):
+        status = {"http_status": str(trouble.status)} if isinstance(trouble, Gone) else {}
+        why = f"The picture at {link.provider} cannot be had any more: {trouble}."
+        return Missing("SOURCE_EXPIRED", why, metadata=host | status)
+    if isinstance(trouble, Forbidden):
+        why = f"The picture at {link.provider} is not fetched: {trouble}."
+        rule = {"rule": trouble.rule}
+        again = None if final else _AGAIN
+        return Denied("SOURCE_FORBIDDEN", why, metadata=host | rule, retry_after=again)
+    asked = trouble.retry_after if isinstance(trouble, Failed) else None
+    soon = min(asked or _AGAIN, _LATEST, _LATEST if left is None else max(1.0, left / 2))
+    why = f"The picture at {link.provider} cannot be fetched now: {trouble}."
+    provider = {"provider": link.provider}
+    return Unavailable("PROVIDER_UNAVAILABLE", why, metadata=provider, retry_after=soon)

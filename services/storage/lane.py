@@ -1,0 +1,47 @@
+"""Who goes first where many wait: at most so many at once, the most urgent before the others."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+
+class Lane:
+    """*width* may be in it at once."""
+
+    def __init__(self, width: int) -> None:
+        self._free = width
+        self._order = itertools.count()  # of two that are equally urgent, who came first
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def turn(self, expires: datetime | None) -> AsyncIterator[None]:
+        """Wait for a place, and have it until the block ends; nobody is as urgent as None."""
+        await self._wait(expires.timestamp() if expires else 0.0)
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, urgency: float) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (urgency, next(self._order), place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self._pass_on()  # it was given to us as we left
+            raise
+
+    def _pass_on(self) -> None:
+        while self._waiting:
+            _urgency, _order, place = heapq.heappop(self._waiting)
+            if not place.done():
+                place.set_result(None)
+                return
+        self._free += 1

@@ -1,0 +1,102 @@
+"""What a worker makes of storage's answers when a picture is to be copied from its vendor."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chassis.errors import Denied, Exhausted, Fault, Late, Missing, Unavailable
+from imagestudio.catalog.v1 import ledger_pb2
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
+from services.generator import models, moves
+from services.generator.buy import Errand
+from services.generator.deeds import Tools
+from services.generator.models import Registry
+from services.generator.provider import Drawn, Link
+from services.generator.purchase import Terms
+from services.generator.vendor import Vendor
+from tests.generator.wire import serving
+
+URL = "https://files.replicate.delivery/a.png"
+EXPIRES = datetime(2026, 11, 25, 12, tzinfo=UTC)
+ID = "01890000-0000-7000-8000-000000000001"
+
+
+class Storage(pb_grpc.StorageServiceServicer):
+    """Answers as it is told."""
+
+    def __init__(self) -> None:
+        self.fault: Fault | None = None
+        self.asked: list[pb.ImportAssetRequest] = []
+
+    async def ImportAsset(self, request, context):
+        self.asked.append(request)
+        if self.fault:
+            raise self.fault
+        return pb.ImportAssetResponse(asset=pb.Asset(name="assets/ab"))
+
+
+class Vendors:
+    """A vendor that has drawn."""
+
+    async def follow(self, ticket, /):
+        yield Drawn(images=(Link(URL, EXPIRES),), seconds=1.0)
+
+
+@pytest.fixture
+async def world():
+    storage = Storage()
+
+    def add(server):
+        pb_grpc.add_StorageServiceServicer_to_server(storage, server)
+
+    async with serving("imagestudio.storage.v1.StorageService", add) as peer:
+        vendor = Vendor(
+            name="replicate", provider=Vendors(), terms=Terms(askable=True), time_limit=60
+        )
+        tools = Tools(
+            ledger=None, storage=peer, vault=pb_grpc.StorageServiceStub(peer.channel),
+            receipts=None, live=None, vendors={"replicate": vendor},
+            registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
+        )  # fmt: skip
+        claim = ledger_pb2.LedgerPurchase(user="users/1", ticket="t1")
+        claim.purchase.purchase_id, claim.purchase.job = ID, "jobs/1"
+        claim.purchase.provider, claim.purchase.model = "replicate", "sketch"
+        claim.spec.prompt, claim.spec.count = "a lighthouse", 1
+        claim.spec.models.append("sketch")
+        errand = Errand(tools, claim, claimed_at=0, owned_until=lambda: 0, now=lambda: 0)
+        yield storage, errand._deeds
+
+
+async def test_storage_is_told_whose_url_it_is_and_when_it_dies(world):
+    storage, deeds = world
+    assert await deeds.store(0) == moves.Stored(0)
+    (asked,) = storage.asked
+    assert (asked.source_uri, asked.provider, asked.purchase_id) == (URL, "replicate", ID)
+    assert asked.source_expire_time.ToDatetime(UTC) == EXPIRES
+
+
+@pytest.mark.parametrize(
+    ("fault", "event"),
+    [
+        (Missing("SOURCE_EXPIRED", "gone"), moves.Vanished(0, "gone")),
+        (Denied("SOURCE_FORBIDDEN", "off the list"), moves.Vanished(0, "off the list")),
+        (Denied("SOURCE_FORBIDDEN", "may pass", retry_after=2), moves.OutOfSight("may pass", 2)),
+        (Unavailable("PROVIDER_UNAVAILABLE", "later", retry_after=7),
+         moves.OutOfSight("later", 7)),
+        (Late("SERVICE_UNAVAILABLE", "late"), moves.OutOfSight("late", 1.0)),
+        (Exhausted("DISK_FULL", "full", retry_after=5), moves.OutOfSight("full", 5)),
+    ],
+    ids=repr,
+)  # fmt: skip
+async def test_an_output_is_lost_where_no_other_try_can_help_and_only_there(world, fault, event):
+    storage, deeds = world
+    storage.fault = fault
+    assert await deeds.store(0) == event
+
+
+async def test_a_service_that_may_not_ask_loses_nothing(world):
+    storage, deeds = world
+    storage.fault = Denied("SERVICE_ONLY", "who are you")
+    with pytest.raises(Denied):
+        await deeds.store(0)

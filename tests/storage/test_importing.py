@@ -1,0 +1,150 @@
+"""Pictures from URLs into the vault, over the wire: kept whole, or not at all and said why."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chassis.errors import Denied, Invalid, Missing, Unavailable
+from services.storage.compose import vault_at
+from services.storage.imports import Imports
+from services.storage.incoming import Claim
+from services.storage.keep import Keep, Origin
+from services.storage.lane import Lane
+from services.storage.names import Links
+from services.storage.receipts import Receipts
+from services.storage.room import Room
+from services.storage.sources import Link
+from services.storage.turns import Turns
+from tests.storage.client import PURCHASE, Client, link_of
+from tests.storage.conftest import running
+from tests.storage.pictures import decoded, picture, svg
+from tests.storage.test_keeping import leftovers, sha256
+from tests.storage.vendor import http, says, vendor_host
+
+PNG = picture()
+SOON = datetime.now(UTC) + timedelta(hours=1)
+OVER = datetime.now(UTC) - timedelta(seconds=1)
+
+
+@pytest.fixture
+async def lab():
+    async with vendor_host(None) as host:
+        yield host
+
+
+@pytest.fixture
+async def client(folder, catalog, lab):
+    url = f"http://127.0.0.1:{lab.port}"
+    async with running(folder, catalog.target, LAB_URL=url) as (_, target):
+        client = Client(target)
+        client.lab = url
+        yield client
+        await client.close()
+
+
+async def test_a_picture_comes_from_its_url_with_its_hash(client, lab):
+    lab.scripts = {"/a": http(PNG)}
+    imported = await client.fetch(f"{client.lab}/a", expected_sha256=sha256(PNG))
+    assert imported.asset.name == f"assets/{sha256(PNG)}"
+    assert (await client.download(link_of(imported.asset)))[1] == PNG
+    assert (await client.fetch(f"{client.lab}/a")).deduplicated
+
+
+async def test_an_svg_is_kept_as_one_and_shown_small_as_a_placeholder(client, lab):
+    lab.scripts = {"/a": http(svg(), content_type="image/svg+xml")}
+    asset = (await client.fetch(f"{client.lab}/a")).asset
+    assert (asset.media_type, asset.readable) == ("image/svg+xml", True)
+    assert (asset.size.width, asset.size.height) == (64, 48)
+    header, small = await client.download(link_of(asset), thumbnail=True)
+    assert (header.media_type, decoded(small).size) == ("image/webp", (512, 512))
+
+
+async def test_an_svg_that_nobody_paid_for_is_refused(client, folder):
+    with pytest.raises(Invalid) as refusal:
+        await client.upload(svg())
+    assert refusal.value.reason == "IMAGE_UNREADABLE"
+    assert leftovers(folder) == []
+
+
+async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
+    lane, turns, may_go = Lane(1), Turns(), asyncio.Event()
+
+    async def held_back(writer):
+        await may_go.wait()
+        await http(PNG)(writer)
+
+    async with vendor_host(None) as lab:
+        url = f"http://127.0.0.1:{lab.port}"
+        lab.scripts = {"/0": held_back, "/9": http(PNG), "/1": http(PNG), "/5": http(PNG)}
+        vault = vault_at(f"file://{folder}")
+        await vault.open()
+        room = Room(vault.free, 0)
+        keep = Keep(vault=vault, links=Links(b"key"), room=room, turns=turns, catalog=None)
+        receipts = Receipts(vault=vault, room=room, turns=turns)
+        imports = Imports(keep=keep, receipts=receipts, fetch=lab.fetch(url), lane=lane)
+
+        async def take(hours):
+            link = Link(f"{url}/{hours}", "", SOON + timedelta(hours=hours))
+            await imports.take(link, Origin(user_id=1, purchase_id=PURCHASE), Claim())
+
+        taking = []
+        for waiting, hours in enumerate((0, 9, 1, 5)):
+            taking.append(asyncio.create_task(take(hours)))
+            async with asyncio.timeout(20):
+                while len(lane._waiting) < waiting:
+                    await asyncio.sleep(0)
+        may_go.set()
+        await asyncio.wait_for(asyncio.gather(*taking), 20)
+        await vault.close()
+        assert lab.paths == ["/0", "/1", "/5", "/9"]
+
+
+@pytest.mark.parametrize(
+    ("script", "expires", "kind", "reason"),
+    [
+        (http(b"{}", "404 Not Found"), SOON, Missing, "SOURCE_EXPIRED"),
+        (http(PNG, "503 Busy", retry_after="7"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(PNG, "503 Busy", retry_after="7"), None, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(PNG, "503 Busy", retry_after="7"), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(b"<html>busy</html>"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(b"<html>busy</html>"), OVER, Missing, "SOURCE_EXPIRED"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"), SOON, Unavailable,
+         "PROVIDER_UNAVAILABLE"),
+        (http(b"", "302 Found", location="https://example.com/"), SOON, Denied, "SOURCE_FORBIDDEN"),
+    ],
+)  # fmt: skip
+async def test_what_is_not_kept_leaves_nothing_and_says_what_helps(
+    client, lab, folder, script, expires, kind, reason
+):
+    lab.scripts = {"/a?sig=hush": script}
+    with pytest.raises(kind) as trouble:
+        await client.fetch(f"{client.lab}/a?sig=hush", source_expire_time=expires)
+    assert trouble.value.reason == reason
+    assert (trouble.value.retry_after is None) == (kind is Missing)
+    assert "hush" not in repr(trouble.value.message) + repr(trouble.value.metadata)
+    assert leftovers(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "provider", "rule"),
+    [
+        ("https://example.com/a", "replicate", "host"),
+        ("https://replicate.delivery/a", "", "host"),
+        ("https://replicate.delivery/a", "recraft", "host"),
+        ("https://replicate.delivery:444/a", "replicate", "port"),
+        ("http://replicate.delivery/a", "replicate", "scheme"),
+        ("https://token@replicate.delivery/a", "replicate", "url"),
+    ],
+)
+async def test_a_url_that_may_never_be_fetched_is_denied_for_good(client, url, provider, rule):
+    with pytest.raises(Denied) as refusal:
+        await client.fetch(url, provider=provider, source_expire_time=SOON)
+    assert (refusal.value.reason, refusal.value.retry_after) == ("SOURCE_FORBIDDEN", None)
+    assert refusal.value.metadata["rule"] == rule
+    assert "token" not in refusal.value.message + str(refusal.value.metadata)
+
+
+async def test_an_import_without_a_source_is_invalid(client):
+    with pytest.raises(Invalid):
+        await client.fetch("")
