@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
@@ -12,14 +12,16 @@ from nats.aio.subscription import Subscription
 
 from chassis.bus import Bus
 from imagestudio.type.v1 import job_event_pb2
-from services.generator.sequence import Mailbox
+from services.generator.sequence import Mailbox, Sequence
 
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One watcher's mailbox, and what wakes it."""
+    """One watcher's mailbox, and what wakes it; *sequence* tells how far he is."""
 
+    sequence: Sequence
     mailbox: Mailbox = field(default_factory=Mailbox)
+    _newest: int = 0  # what the log has come to, as far as is known
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, event: job_event_pb2.JobEvent) -> None:
@@ -27,21 +29,29 @@ class Listener:
         self.mailbox.put(event)
         self._arrived.set()
 
+    @property
+    def behind(self) -> bool:
+        """Whether the log has something that the mailbox has not."""
+        return self.mailbox.overflowed or self._newest > self.sequence.last
+
+    def notice(self, last: int) -> None:
+        """Learn that the log has come to the event *last*."""
+        self._newest = last
+        if self.behind:
+            self._arrived.set()
+
     def wake(self) -> None:
         """Wake the watcher without an event."""
         self._arrived.set()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait until something is there; False after *seconds*."""
-        if not self.mailbox.empty():
-            return True
+    async def wait(self, seconds: float) -> None:
+        """Wait until something is there, for *seconds* at most."""
+        if self.behind or not self.mailbox.empty():
+            return
         self._arrived.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._arrived.wait()
-        except TimeoutError:
-            return False
-        return True
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +73,11 @@ class Hub:
         """Whether news can come at all."""
         return self.bus.connected
 
+    @property
+    def jobs(self) -> list[int]:
+        """The jobs that are watched here."""
+        return list(self._channels)
+
     def close(self) -> None:
         """Wake every watcher, that he may watch elsewhere: this process ends."""
         self.closed = True
@@ -71,10 +86,10 @@ class Hub:
                 listener.wake()
 
     @asynccontextmanager
-    async def listen(self, job_id: int) -> AsyncIterator[Listener]:
+    async def listen(self, job_id: int, sequence: Sequence) -> AsyncIterator[Listener]:
         """Give a listener that hears all that is published from now on."""
         channel = self._channels.setdefault(job_id, _Channel())
-        listener = Listener()
+        listener = Listener(sequence)
         channel.listeners.add(listener)
         try:
             await self._subscribed(job_id, channel)
@@ -98,10 +113,17 @@ class Hub:
             channel.ready = asyncio.create_task(work, context=contextvars.Context())
         await asyncio.shield(channel.ready)
 
-    async def heal(self, job_id: int) -> None:
-        """Subscribe to a job for which that failed before."""
-        if (channel := self._channels.get(job_id)) and self.connected:
-            await self._subscribed(job_id, channel)
+    async def heal(self) -> None:
+        """Subscribe to the jobs for which that failed before."""
+        for job_id, channel in tuple(self._channels.items()):
+            if self.connected and channel.listeners:
+                await self._subscribed(job_id, channel)
+
+    def notice(self, job_id: int, last: int) -> None:
+        """Let who listens to a job know that its log has come to the event *last*."""
+        if channel := self._channels.get(job_id):
+            for listener in channel.listeners:
+                listener.notice(last)
 
     def _end(self, channel: _Channel) -> None:
         if channel.ready is None:
