@@ -45,6 +45,7 @@ class Edge:
                 guard_browser(scope["method"], headers, self._public_url)
                 await self._app(scope, _limited(receive, headers), answer.send)
                 if stream := scope.pop(LATER, None):
+                    _forget_the_application(scope)
                     await stream.run(receive, answer.send)
             except errors.Fault as fault:
                 await answer.fail(fault, scope, receive)
@@ -55,6 +56,12 @@ class Edge:
                 route = getattr(scope.get("route"), "path", "none")
                 labels = (scope["method"], route, str(answer.status))
                 HTTP_SECONDS.labels(*labels).observe(time.perf_counter() - began)
+
+
+def _forget_the_application(scope: Scope) -> None:
+    """Drop its exit stacks, which are through: they would live as long as the stream."""
+    for name in [name for name in scope if name.startswith("fastapi_")]:
+        del scope[name]
 
 
 class _Answer:

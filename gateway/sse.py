@@ -92,8 +92,9 @@ class EventStream(Response):
         self._source, self._streams, self._failed = source, streams, failed
         first = f"retry: {random.randint(1000, 2000)}\n\n"
         self._pending: dict[object, bytes] = {"retry": first.encode()}
-        self._wake, self._room = asyncio.Event(), asyncio.Event()
+        self._wake = asyncio.Event()
         self._wake.set()
+        self._room: asyncio.Event | None = None  # of a client that does not keep up
         self._ended = self._gone = False
 
     def leave(self) -> None:
@@ -129,7 +130,7 @@ class EventStream(Response):
                 self._pending.pop(key, None)
                 self._put(key, found.text)
                 if len(self._pending) >= BACKLOG:
-                    self._room.clear()
+                    self._room = asyncio.Event()
                     await self._room.wait()
         except Fault as fault:
             if last := self._failed(fault):
@@ -168,7 +169,8 @@ class EventStream(Response):
             return b""
         chunk = b"".join(self._pending.values())
         self._pending.clear()
-        self._room.set()
+        if self._room:
+            self._room.set()
         return chunk
 
     def _put(self, key: object, text: bytes) -> None:

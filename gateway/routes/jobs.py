@@ -136,12 +136,12 @@ async def watch(
         raise Invalid("REQUEST_INVALID", f"after {begin}: {why}.", fields={"after": why})
     if begin == job.last_sequence and job.HasField("end_time"):
         return Response(status_code=204)
-    state = request.app.state
+    state, name = request.app.state, job.name
 
     def whole() -> AsyncIterator[Frame]:
-        return _frames(state.render, follow.watch(behind, job.name, 0))
+        return _frames(state.render, follow.watch(behind, name, 0))
 
-    key = (job.name, identity.current.get())
+    key = (name, identity.current.get())
     return _stream(request, state.crowds.watch(key, begin, whole), {})
 
 
