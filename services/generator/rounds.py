@@ -42,7 +42,7 @@ class Rounds:
 
     async def look(self) -> None:
         """Let every listener know how far his log has come."""
-        await self.hub.heal()
+        await self.hub.subscribe()
         waiting = iter(self.hub.jobs)
         while jobs := list(itertools.islice(waiting, _MOST)):
             request = ledger_service_pb2.ReadPositionsRequest(jobs=[f"jobs/{job}" for job in jobs])

@@ -167,18 +167,39 @@ async def test_nobody_is_asked_where_nobody_watches(alone):
     assert log.looks == 0
 
 
-async def test_many_watchers_share_one_subscription_that_ends_with_the_last(connected):
+async def test_many_watchers_hear_the_same_news_and_the_last_leaves_nothing(connected):
     log, watch, bus, _rounds = connected
     log.add()
     crowd = [watch.events("jobs/7", 0) for _ in range(20)]
     for events in crowd:
         await anext(events)
-    assert len(watch.hub._channels) == 1
+    assert watch.hub.jobs == [7]
     told = [asyncio.ensure_future(numbers(events)) for events in crowd]
     await asyncio.sleep(0)
     await bus.publish("news.job.7", log.add(last=True).SerializeToString())
     assert await asyncio.gather(*told) == [[2]] * 20
-    assert watch.hub._channels == {}
+    assert watch.hub.jobs == []
+
+
+async def test_the_news_of_another_job_and_what_is_no_news_are_passed_over(connected):
+    log, watch, bus, _rounds = connected
+    log.add()
+    events = watch.events("jobs/7", 0)
+    assert (await anext(events)).sequence == 1
+    told = asyncio.ensure_future(numbers(events))
+    await asyncio.sleep(0)
+    last = log.add(last=True).SerializeToString()
+    for subject, payload in (
+        *(
+            ("news.job.8", last),
+            ("news.job.x", last),
+            ("news.job.7", b"no event"),
+        ),
+        *(("news.job.7", last),),
+    ):
+        await bus.publish(subject, payload)
+    assert await told == [2]
+    assert log.reads == 1
 
 
 async def test_a_watcher_is_sent_elsewhere_where_the_process_ends(alone):
