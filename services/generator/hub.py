@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -115,12 +114,9 @@ class Hub:
             listener.notice(last)
 
     async def _heard(self, message: Msg) -> None:
-        number = message.subject.rpartition(".")[2]
-        listeners = self._listeners.get(int(number)) if number.isdecimal() else None
-        if not listeners:
-            return
-        event = job_event_pb2.JobEvent()
-        with suppress(DecodeError):
-            event.ParseFromString(message.data)
+        """Hand out an event; what is none raises, and the client of NATS goes on."""
+        listeners = self._listeners.get(int(message.subject.rpartition(".")[2]))
+        if listeners:
+            event = job_event_pb2.JobEvent.FromString(message.data)
             for listener in listeners:
                 listener.put(event)

@@ -116,6 +116,23 @@ async def test_a_fault_reaches_everybody_and_the_next_one_asks_anew():
     assert source.opened == 2
 
 
+async def test_who_is_still_at_a_crowd_that_broke_keeps_nobody_there():
+    crowds, source = Crowds(), Source()
+    slow = crowds.watch("job", 0, source.open)
+    source.say(durable(1), Unavailable("SERVICE_UNAVAILABLE", "x"))
+    await anext(slow)
+    await source.closed.wait()
+    await asyncio.sleep(0)
+    async with aclosing(crowds.watch("job", 0, source.open)) as second:
+        source.say(durable(1))
+        await anext(second)
+        await slow.aclose()
+        third = asyncio.create_task(numbers(crowds.watch("job", 0, source.open)))
+        source.say(durable(2), END)
+        assert await third == [1, 2]
+    assert source.opened == 2
+
+
 async def test_the_source_is_left_with_the_last_watcher_and_not_before():
     crowds, source = Crowds(), Source()
     first = crowds.watch("job", 0, source.open)
