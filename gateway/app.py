@@ -9,6 +9,7 @@ from chassis.errors import Fault
 from chassis.identity import Remembered
 from gateway import problem
 from gateway.access import identified, resolver
+from gateway.crowd import Crowds
 from gateway.describe import describe
 from gateway.edge import Edge
 from gateway.render import Renderer
@@ -49,7 +50,7 @@ def build(settings: Settings, services: Services, streams: Streams) -> ASGIApp:
     app = routes()
     app.state.settings = settings
     app.state.services = services
-    app.state.streams = streams
+    app.state.streams, app.state.crowds = streams, Crowds()
     app.state.render = Renderer(settings.public_url)
     app.state.resolve = Remembered(resolver(services.ledger, settings.auth))
     return Edge(app, settings.public_url)

@@ -1,7 +1,8 @@
 """
 What stands around every request: a time, a trace, limits, and an answer whatever happens.
 
-Plain ASGI, so that a stream is not wrapped in anything that buffers it.
+Plain ASGI, so that a stream is not wrapped in anything that buffers it. It is sent from
+here: a stream inside the application would hold a third more memory, for an hour perhaps.
 """
 
 import time
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis import errors, logs, telemetry
 from gateway import problem
 from gateway.access import guard_browser
+from gateway.sse import LATER
 
 LARGEST_BODY = 1024 * 1024  # bytes
 HTTP_SECONDS = prometheus_client.Histogram(
@@ -42,6 +44,9 @@ class Edge:
             try:
                 guard_browser(scope["method"], headers, self._public_url)
                 await self._app(scope, _limited(receive, headers), answer.send)
+                if stream := scope.pop(LATER, None):
+                    _forget_the_application(scope)
+                    await stream.run(receive, answer.send)
             except errors.Fault as fault:
                 await answer.fail(fault, scope, receive)
             except Exception:
@@ -51,6 +56,12 @@ class Edge:
                 route = getattr(scope.get("route"), "path", "none")
                 labels = (scope["method"], route, str(answer.status))
                 HTTP_SECONDS.labels(*labels).observe(time.perf_counter() - began)
+
+
+def _forget_the_application(scope: Scope) -> None:
+    """Drop its exit stacks, which are through: they would live as long as the stream."""
+    for name in [name for name in scope if name.startswith("fastapi_")]:
+        del scope[name]
 
 
 class _Answer:

@@ -23,6 +23,7 @@ from chassis.errors import Fault
 SILENCE = 15.0  # seconds until a comment tells that the stream lives
 STUCK = 60.0  # seconds that one write may take
 BACKLOG = 256  # frames that wait for a slow client before the source is not read on
+LATER = "studio.later"  # in a scope: the stream to be sent when the application has returned
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 log = logs.get()
@@ -32,17 +33,17 @@ log = logs.get()
 class Frame:
     """One event; *sequence* is 0 for a live one, which a newer one of its *topic* replaces."""
 
-    event: str
-    data: Mapping[str, Any]
+    text: bytes
     sequence: int = 0
     topic: str = ""
 
 
-def encode(frame: Frame) -> bytes:
-    """Write *frame* as the protocol has it: an id on durable events only."""
-    data = json.dumps(frame.data, ensure_ascii=False, separators=(",", ":"))
-    number = f"id: {frame.sequence}\n" if frame.sequence else ""
-    return f"{number}event: {frame.event}\ndata: {data}\n\n".encode("utf-8", "replace")
+def frame(event: str, data: Mapping[str, Any], sequence: int = 0, topic: str = "") -> Frame:
+    """Write a frame as the protocol has it: an id on durable events only."""
+    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    number = f"id: {sequence}\n" if sequence else ""
+    text = f"{number}event: {event}\ndata: {content}\n\n"
+    return Frame(text.encode("utf-8", "replace"), sequence, topic)
 
 
 class Streams:
@@ -91,8 +92,9 @@ class EventStream(Response):
         self._source, self._streams, self._failed = source, streams, failed
         first = f"retry: {random.randint(1000, 2000)}\n\n"
         self._pending: dict[object, bytes] = {"retry": first.encode()}
-        self._wake, self._room = asyncio.Event(), asyncio.Event()
+        self._wake = asyncio.Event()
         self._wake.set()
+        self._room: asyncio.Event | None = None  # of a client that does not keep up
         self._ended = self._gone = False
 
     def leave(self) -> None:
@@ -101,7 +103,12 @@ class EventStream(Response):
         self._ended = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope
+        """Leave the sending to whoever stands around the application, and all of it free."""
+        del receive, send
+        scope[LATER] = self
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Send all of it."""
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._listen(receive))]
         self._streams.enter(self)
         try:
@@ -118,16 +125,16 @@ class EventStream(Response):
     async def _read(self) -> None:
         """Take frames from the source as long as the client keeps up."""
         try:
-            async for frame in self._source:
-                key = frame.sequence or frame.topic or object()
+            async for found in self._source:
+                key = found.sequence or found.topic or object()
                 self._pending.pop(key, None)
-                self._put(key, encode(frame))
+                self._put(key, found.text)
                 if len(self._pending) >= BACKLOG:
-                    self._room.clear()
+                    self._room = asyncio.Event()
                     await self._room.wait()
         except Fault as fault:
             if last := self._failed(fault):
-                self._put("failed", encode(last))
+                self._put("failed", last.text)
         except Exception:
             log.exception("an event stream failed")
         self._ended = True
@@ -162,9 +169,10 @@ class EventStream(Response):
             return b""
         chunk = b"".join(self._pending.values())
         self._pending.clear()
-        self._room.set()
+        if self._room:
+            self._room.set()
         return chunk
 
-    def _put(self, key: object, frame: bytes) -> None:
-        self._pending[key] = frame
+    def _put(self, key: object, text: bytes) -> None:
+        self._pending[key] = text
         self._wake.set()

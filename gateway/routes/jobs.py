@@ -8,13 +8,14 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
+from chassis import identity
 from chassis.errors import Fault, Invalid
 from gateway import answers, bodies, follow, problem, render, specs
 from gateway.access import Behind
 from gateway.describe import EVENTS, problems
 from gateway.plain import dollars
 from gateway.services import Services, was_cut
-from gateway.sse import EventStream, Frame
+from gateway.sse import EventStream, Frame, frame
 from imagestudio.catalog.v1.catalog_service_pb2 import GetJobRequest, ListJobsRequest
 from imagestudio.generator.v1.generator_service_pb2 import (
     CancelGenerationRequest,
@@ -55,7 +56,8 @@ async def generate_and_watch(
         spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
     first, events = await follow.opened(follow.generate(behind, asked))
-    return _stream(request, events, {"Location": _path(first.job)})
+    frames = _frames(request.app.state.render, events)
+    return _stream(request, frames, {"Location": _path(first.job)})
 
 
 @router.post(
@@ -134,7 +136,13 @@ async def watch(
         raise Invalid("REQUEST_INVALID", f"after {begin}: {why}.", fields={"after": why})
     if begin == job.last_sequence and job.HasField("end_time"):
         return Response(status_code=204)
-    return _stream(request, follow.watch(behind, job.name, begin), {})
+    state, name = request.app.state, job.name
+
+    def whole() -> AsyncIterator[Frame]:
+        return _frames(state.render, follow.watch(behind, name, 0))
+
+    key = (name, identity.current.get())
+    return _stream(request, state.crowds.watch(key, begin, whole), {})
 
 
 @router.post("/jobs/{job_id}/cancel", response_model=answers.Job, responses=problems(404))
@@ -155,12 +163,8 @@ def _path(name: str) -> str:
     return f"/images/{name}"
 
 
-def _stream(
-    request: Request, events: AsyncIterator[JobEvent], headers: dict[str, str]
-) -> EventStream:
-    state = request.app.state
-    frames = _frames(state.render, events)
-    return EventStream(frames, state.streams, _failed, headers)
+def _stream(request: Request, frames: AsyncIterator[Frame], headers: dict[str, str]) -> EventStream:
+    return EventStream(frames, request.app.state.streams, _failed, headers)
 
 
 async def _frames(
@@ -170,7 +174,7 @@ async def _frames(
         async for event in events:
             if found := renderer.event(event):
                 kind, data = found
-                yield Frame(kind, data, event.sequence, _topic(kind, data))
+                yield frame(kind, data, event.sequence, _topic(kind, data))
 
 
 def _topic(kind: str, data: dict[str, Any]) -> str:
@@ -180,4 +184,4 @@ def _topic(kind: str, data: dict[str, Any]) -> str:
 def _failed(fault: Fault) -> Frame | None:
     if was_cut(fault):
         return None  # the client comes back and resumes
-    return Frame("error", problem.to_json(fault, problem.status_of(fault, in_path=True)))
+    return frame("error", problem.to_json(fault, problem.status_of(fault, in_path=True)))

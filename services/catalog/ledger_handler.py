@@ -55,6 +55,12 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
         job_id = _job_id(request.job)
         return await reading.events(self.pool, job_id, user_id, after, most, self.public_url)
 
+    async def ReadPositions(
+        self, request: pb.ReadPositionsRequest, context: Context
+    ) -> pb.ReadPositionsResponse:
+        _service("ReadPositions")
+        return await reading.positions(self.pool, [_job_id(name) for name in request.jobs])
+
     async def Heartbeat(
         self, request: pb.HeartbeatRequest, context: Context
     ) -> pb.HeartbeatResponse:

@@ -1,16 +1,18 @@
 """Reads a job's log, and makes what the ledger answers fit for the outside."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
-from chassis.errors import Invalid
+from chassis.errors import Invalid, Precondition
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.type.v1 import job_event_pb2
 from services.catalog import log
 from services.catalog.cancel import unknown_job
-from services.catalog.database import Pool, as_ledger
+from services.catalog.database import Pool, as_ledger, by_statement
 from services.catalog.queries import SQL
 from services.catalog.rows import ENDED_JOB
 
+MOST_JOBS = 1000  # whose positions are told in one call
 WithJob = TypeVar("WithJob", pb.AdmitResponse, pb.RequestCancelResponse)
 
 
@@ -41,6 +43,16 @@ async def events(
             log.finish(event, job_id, row["sequence"], row["created_at"], public_url)
         )
     return found
+
+
+async def positions(pool: Pool, job_ids: Sequence[int]) -> pb.ReadPositionsResponse:
+    """Tell how far the logs of *job_ids* have come."""
+    if len(job_ids) > MOST_JOBS:
+        raise Precondition("REQUEST_INVALID", f"At most {MOST_JOBS} jobs in one call.")
+    async with by_statement(pool) as connection:
+        rows = await connection.fetch(SQL.log_positions, job_ids)
+    found = {row["job_id"]: row["last_sequence"] for row in rows}
+    return pb.ReadPositionsResponse(last_sequences=[found.get(job_id, 0) for job_id in job_ids])
 
 
 def absolute(answer: WithJob, public_url: str) -> WithJob:

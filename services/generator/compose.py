@@ -27,6 +27,7 @@ from services.generator.hub import Hub
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.receipts import Receipts
+from services.generator.rounds import Rounds
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.vendors import sold_here
@@ -51,6 +52,7 @@ class Generator:
     hints: Hints
     worker: Worker
     hub: Hub
+    rounds: Rounds
     server: Server
 
 
@@ -86,6 +88,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         live=Live(bus),
     )
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
+    rounds = Rounds(hub, catalog, tools.ledger.stub)
     handler = _handler(tools, catalog, worker, hub, hints)
     server = Server(
         [
@@ -101,7 +104,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     )
     return Generator(
         *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live),
-        *(hints, worker, hub, server),
+        *(hints, worker, hub, rounds, server),
     )
 
 

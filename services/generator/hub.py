@@ -1,25 +1,33 @@
-"""One NATS subscription for each job that is watched here, however many watch it."""
+"""
+One NATS subscription for all jobs that are watched here, however many watch them.
+
+A subscription for each job would cost more than the news of the jobs that nobody watches
+here: those are dropped unread.
+"""
 
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from chassis.bus import Bus
 from imagestudio.type.v1 import job_event_pb2
-from services.generator.sequence import Mailbox
+from services.generator.sequence import Mailbox, Sequence
+
+_SUBJECTS = "*.job.*"  # news and live
 
 
 @dataclass(slots=True, eq=False)
 class Listener:
-    """One watcher's mailbox, and what wakes it."""
+    """One watcher's mailbox, and what wakes it; *sequence* tells how far he is."""
 
+    sequence: Sequence
     mailbox: Mailbox = field(default_factory=Mailbox)
+    _newest: int = 0  # what the log has come to, as far as is known
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, event: job_event_pb2.JobEvent) -> None:
@@ -27,27 +35,29 @@ class Listener:
         self.mailbox.put(event)
         self._arrived.set()
 
+    @property
+    def behind(self) -> bool:
+        """Whether the log has something that the mailbox has not."""
+        return self.mailbox.overflowed or self._newest > self.sequence.last
+
+    def notice(self, last: int) -> None:
+        """Learn that the log has come to the event *last*."""
+        self._newest = last
+        if self.behind:
+            self._arrived.set()
+
     def wake(self) -> None:
         """Wake the watcher without an event."""
         self._arrived.set()
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait until something is there; False after *seconds*."""
-        if not self.mailbox.empty():
-            return True
+    async def wait(self, seconds: float) -> None:
+        """Wait until something is there, for *seconds* at most."""
+        if self.behind or not self.mailbox.empty():
+            return
         self._arrived.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._arrived.wait()
-        except TimeoutError:
-            return False
-        return True
-
-
-@dataclass(slots=True, eq=False)
-class _Channel:
-    listeners: set[Listener] = field(default_factory=set)
-    ready: "asyncio.Task[Subscription | None] | None" = None
 
 
 @dataclass(slots=True)
@@ -56,81 +66,57 @@ class Hub:
 
     bus: Bus
     closed: bool = False
-    _channels: dict[int, _Channel] = field(default_factory=dict)
+    _listeners: dict[int, set[Listener]] = field(default_factory=dict)  # by job
+    _ready: "asyncio.Task[Subscription | None] | None" = None
 
     @property
     def connected(self) -> bool:
         """Whether news can come at all."""
         return self.bus.connected
 
+    @property
+    def jobs(self) -> list[int]:
+        """The jobs that are watched here."""
+        return list(self._listeners)
+
     def close(self) -> None:
         """Wake every watcher, that he may watch elsewhere: this process ends."""
         self.closed = True
-        for channel in self._channels.values():
-            for listener in channel.listeners:
+        for listeners in self._listeners.values():
+            for listener in listeners:
                 listener.wake()
 
     @asynccontextmanager
-    async def listen(self, job_id: int) -> AsyncIterator[Listener]:
+    async def listen(self, job_id: int, sequence: Sequence) -> AsyncIterator[Listener]:
         """Give a listener that hears all that is published from now on."""
-        channel = self._channels.setdefault(job_id, _Channel())
-        listener = Listener()
-        channel.listeners.add(listener)
+        listener = Listener(sequence)
+        self._listeners.setdefault(job_id, set()).add(listener)
         try:
-            await self._subscribed(job_id, channel)
+            await self.subscribe()
             yield listener
         finally:
-            channel.listeners.discard(listener)
-            if not channel.listeners and self._channels.get(job_id) is channel:
-                del self._channels[job_id]
-                self._end(channel)
+            self._listeners[job_id].discard(listener)
+            if not self._listeners[job_id]:
+                del self._listeners[job_id]
 
-    async def _subscribed(self, job_id: int, channel: _Channel) -> None:
-        """Subscribe once; again where NATS was not there before."""
-        if channel.ready and channel.ready.done() and channel.ready.result() is None:
-            channel.ready = None
-        if channel.ready is None:
+    async def subscribe(self) -> None:
+        """Subscribe once; again where NATS was not there before. It renews itself later."""
+        if self._ready and self._ready.done() and self._ready.result() is None:
+            self._ready = None
+        if self._ready is None:
+            work = self.bus.subscribe(_SUBJECTS, self._heard)
+            self._ready = asyncio.create_task(work, context=contextvars.Context())
+        await asyncio.shield(self._ready)
 
-            async def heard(message: Msg) -> None:
-                _hand_out(message, channel)
+    def notice(self, job_id: int, last: int) -> None:
+        """Let who listens to a job know that its log has come to the event *last*."""
+        for listener in self._listeners.get(job_id, ()):
+            listener.notice(last)
 
-            work = self.bus.subscribe(f"*.job.{job_id}", heard)
-            channel.ready = asyncio.create_task(work, context=contextvars.Context())
-        await asyncio.shield(channel.ready)
-
-    async def heal(self, job_id: int) -> None:
-        """Subscribe to a job for which that failed before."""
-        if (channel := self._channels.get(job_id)) and self.connected:
-            await self._subscribed(job_id, channel)
-
-    def _end(self, channel: _Channel) -> None:
-        if channel.ready is None:
-            return
-
-        def unsubscribe(ready: "asyncio.Task[Subscription | None]") -> None:
-            subscription = None if ready.cancelled() else ready.result()
-            if subscription is not None and self.connected:
-                task = asyncio.ensure_future(subscription.unsubscribe())
-                _ending.add(task)
-                task.add_done_callback(_forget)
-
-        channel.ready.add_done_callback(unsubscribe)
-
-
-_ending: "set[asyncio.Future[None]]" = set()
-
-
-def _forget(task: "asyncio.Future[None]") -> None:
-    _ending.discard(task)
-    if not task.cancelled():
-        task.exception()  # NATS went meanwhile: its subscriptions went with it
-
-
-def _hand_out(message: Msg, channel: _Channel) -> None:
-    event = job_event_pb2.JobEvent()
-    try:
-        event.ParseFromString(message.data)
-    except DecodeError:
-        return
-    for listener in tuple(channel.listeners):
-        listener.put(event)
+    async def _heard(self, message: Msg) -> None:
+        """Hand out an event; what is none raises, and the client of NATS goes on."""
+        listeners = self._listeners.get(int(message.subject.rpartition(".")[2]))
+        if listeners:
+            event = job_event_pb2.JobEvent.FromString(message.data)
+            for listener in listeners:
+                listener.put(event)

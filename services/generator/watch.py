@@ -1,8 +1,8 @@
 """
 Watching a job: its log from any point on, then the live tail, to `completed`.
 
-The log is the truth and the news only quickens: at a gap, and after each silence, the log
-is read again. Whoever stops watching stops nothing else.
+The log is the truth and the news only quickens: at a gap the log is read again, and so it
+is where the rounds say that it has gone on. Whoever stops watching stops nothing else.
 """
 
 import asyncio
@@ -18,7 +18,6 @@ from services.generator.identifiers import number_of
 from services.generator.sequence import Sequence, Verdict
 
 SILENCE = 10.0  # seconds until a heartbeat
-ALONE = 1.0  # seconds between two readings where no news can come
 _PAGE = 500
 _TIMEOUT = 10.0  # seconds
 Event = job_event_pb2.JobEvent
@@ -41,8 +40,9 @@ class Watch:
         *known* are durable events that were just written, from the first on; with them
         the log is not read at once. Invalid where the log has not come to *after*.
         """
-        async with self.hub.listen(number_of(job)) as listener:
-            watcher = _Watcher(self, job, Sequence(after), listener)
+        sequence = Sequence(after)
+        async with self.hub.listen(number_of(job), sequence) as listener:
+            watcher = _Watcher(self, job, sequence, listener)
             for event in known:
                 if watcher.sequence.judge(event) is Verdict.TELL:
                     yield event
@@ -91,17 +91,10 @@ class _Watcher:
         loop = asyncio.get_running_loop()
         spoke = loop.time()
         while not self.ended:
-            patience = SILENCE if self.watch.hub.connected else ALONE
-            due = min(patience, max(0.0, spoke + SILENCE - loop.time()))
-            heard = await self.listener.wait(due)
+            await self.listener.wait(max(0.0, spoke + SILENCE - loop.time()))
             if self.watch.hub.closed:
                 raise _ending()
-            if heard:
-                stream = self.news()
-            else:
-                await self.watch.hub.heal(number_of(self.job))
-                stream = self.log()
-            async for event in stream:
+            async for event in self.news():
                 spoke = loop.time()
                 yield event
             if loop.time() - spoke >= SILENCE:
@@ -118,7 +111,7 @@ class _Watcher:
             elif verdict is Verdict.READ:
                 async for missed in self.log():
                     yield missed
-        if box.overflowed:
+        if self.listener.behind:
             box.overflowed = False
             async for missed in self.log():
                 yield missed

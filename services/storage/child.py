@@ -16,6 +16,9 @@ _ROOT = Path(__file__).parent.parent.parent
 _TIMEOUT = 20.0  # seconds of the clock; its own limit of 10 s of processor comes first
 _MOST = 256 * 1024 * 1024  # bytes of a picture; beyond, nobody tries to decode it
 
+# RuntimeError is what uvloop raises where it has seen the end of a pipe before we write to it.
+_DIED = (OSError, asyncio.IncompleteReadError, TimeoutError, RuntimeError)
+
 log = logs.get()
 
 
@@ -68,7 +71,7 @@ class Child:
             try:
                 async with asyncio.timeout(_TIMEOUT):
                     return await _exchange(process, content)
-            except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            except _DIED as error:
                 await self._end(kill=True)
                 log.warning("the decoding child died", error=repr(error), status=process.returncode)
             except asyncio.CancelledError:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chassis.errors import Exhausted, Exists
+from chassis.errors import Exhausted, Exists, Precondition
 from services.catalog import admit, cancel, edges, reading, saving
 from services.catalog.database import as_ledger
 from services.catalog.ledger import Change, read
@@ -82,6 +82,20 @@ async def test_a_purchase_goes_its_whole_way_and_ends_its_job(pools, user, ledge
     ]
     assert log[3].image_kept.url.startswith("https://studio.test/i/")
     assert log[4].completed.job.images[0].variant == log[3].image_kept.variant
+
+
+async def test_how_far_many_logs_have_come_is_told_at_once(pools, user, ledger):
+    [short] = await admitted(pools.ledger, user)
+    [long] = await admitted(pools.ledger, user)
+    await bought(ledger, long)
+    jobs = [(await job_of(pools, each))["job_id"] for each in (long, short)]
+    found = await reading.positions(pools.ledger, [jobs[0], 10**12, jobs[1]])
+    assert found.last_sequences == [3, 0, 2]
+
+
+async def test_no_more_logs_are_told_of_than_a_call_may_name(pools):
+    with pytest.raises(Precondition):
+        await reading.positions(pools.ledger, range(1, reading.MOST_JOBS + 2))
 
 
 async def test_a_completed_job_is_told_as_it_is_read(pools, user, ledger):

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 
 from chassis.errors import Fault, Unavailable
 from gateway import sse
-from gateway.sse import EventStream, Frame, Streams, encode
+from gateway.sse import EventStream, Frame, Streams, frame
 
 
 class Client:
@@ -64,13 +64,13 @@ def stream(source: AsyncIterator[Frame], streams: Streams | None = None, failed=
 
 
 def test_a_durable_event_has_an_id_and_a_live_one_has_none():
-    assert encode(Frame("kept", {"a": 1}, 7)) == b'id: 7\nevent: kept\ndata: {"a":1}\n\n'
-    assert encode(Frame("progress", {})) == b"event: progress\ndata: {}\n\n"
+    assert frame("kept", {"a": 1}, 7).text == b'id: 7\nevent: kept\ndata: {"a":1}\n\n'
+    assert frame("progress", {}).text == b"event: progress\ndata: {}\n\n"
 
 
 @given(some.dictionaries(some.text(), some.text()), some.integers(0, 2**63 - 1))
 def test_whatever_the_data_a_frame_is_one_frame(data, sequence):
-    text = encode(Frame("kind", data, sequence)).decode()
+    text = frame("kind", data, sequence).text.decode()
     fields = dict(line.split(": ", 1) for line in re.split(r"\r\n|\r|\n", text.rstrip("\n")))
     assert set(fields) - {"id"} == {"event", "data"}
     kept = {key.encode("utf-8", "replace"): value.encode("utf-8", "replace")
@@ -82,7 +82,7 @@ def test_whatever_the_data_a_frame_is_one_frame(data, sequence):
 async def test_a_stream_is_neither_cached_nor_buffered_nor_measured_and_ends_with_its_source():
     client = Client()
 
-    await stream(frames(Frame("a", {}, 1), Frame("b", {}, 2)))({}, client.receive, client.send)
+    await stream(frames(frame("a", {}, 1), frame("b", {}, 2))).run(client.receive, client.send)
 
     assert client.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert client.headers["cache-control"] == "no-store"
@@ -98,14 +98,14 @@ async def test_what_piled_up_goes_out_in_one_write_and_only_the_newest_of_a_topi
     client.reads.clear()
 
     async def source():
-        yield Frame("first", {}, 1)
+        yield frame("first", {}, 1)
         await more.wait()
         for number in range(50):
-            yield Frame("progress", {"n": number}, topic="p")
-        yield Frame("second", {}, 2)
+            yield frame("progress", {"n": number}, topic="p")
+        yield frame("second", {}, 2)
         client.reads.set()
 
-    serving = asyncio.create_task(stream(source())({}, client.receive, client.send))
+    serving = asyncio.create_task(stream(source()).run(client.receive, client.send))
     await asyncio.wait_for(client.wrote.wait(), 5)
     more.set()
     await serving
@@ -127,9 +127,9 @@ async def test_a_client_that_does_not_read_stops_the_source_and_loses_nothing():
             taken = number
             if number == sse.BACKLOG // 2:
                 stuck.set()
-            yield Frame("kept", {}, number)
+            yield frame("kept", {}, number)
 
-    serving = asyncio.create_task(stream(source())({}, client.receive, client.send))
+    serving = asyncio.create_task(stream(source()).run(client.receive, client.send))
     await asyncio.wait_for(stuck.wait(), 5)
     for _ in range(10):
         await asyncio.sleep(0)
@@ -142,8 +142,8 @@ async def test_a_client_that_does_not_read_stops_the_source_and_loses_nothing():
 
 async def test_a_silence_is_broken_by_a_comment():
     client = Client()
-    open_ = stream(frames(Frame("a", {}, 1), then=asyncio.Event()), silence=0.01)
-    serving = asyncio.create_task(open_({}, client.receive, client.send))
+    open_ = stream(frames(frame("a", {}, 1), then=asyncio.Event()), silence=0.01)
+    serving = asyncio.create_task(open_.run(client.receive, client.send))
 
     await client.until("\n\n:\n\n")
     client.left.set()
@@ -155,12 +155,12 @@ async def test_a_client_that_leaves_ends_the_source_and_is_sent_nothing_more():
 
     async def source():
         try:
-            yield Frame("a", {}, 1)
+            yield frame("a", {}, 1)
             await asyncio.Event().wait()
         finally:
             closed.set()
 
-    serving = asyncio.create_task(stream(source(), streams)({}, client.receive, client.send))
+    serving = asyncio.create_task(stream(source(), streams).run(client.receive, client.send))
     await client.until("event: a")
     client.left.set()
     await serving
@@ -171,8 +171,8 @@ async def test_a_client_that_leaves_ends_the_source_and_is_sent_nothing_more():
 
 async def test_when_the_process_stops_every_stream_says_come_back_and_ends():
     client, streams = Client(), Streams()
-    open_ = stream(frames(Frame("a", {}, 1), then=asyncio.Event()), streams)
-    serving = asyncio.create_task(open_({}, client.receive, client.send))
+    open_ = stream(frames(frame("a", {}, 1), then=asyncio.Event()), streams)
+    serving = asyncio.create_task(open_.run(client.receive, client.send))
     await client.until("event: a")
 
     streams.leave()
@@ -185,11 +185,11 @@ async def test_when_the_process_stops_every_stream_says_come_back_and_ends():
 async def test_a_stream_that_begins_while_the_process_stops_ends_at_once():
     client, streams = Client(), Streams()
     streams.leave()
-    await stream(frames(then=asyncio.Event()), streams)({}, client.receive, client.send)
+    await stream(frames(then=asyncio.Event()), streams).run(client.receive, client.send)
     assert "retry: 250" in client.text
 
 
-@pytest.mark.parametrize("last", [None, Frame("error", {"code": "X"})])
+@pytest.mark.parametrize("last", [None, frame("error", {"code": "X"})])
 async def test_a_fault_in_the_middle_is_told_or_the_client_just_comes_back(last):
     client, told = Client(), []
 
@@ -197,8 +197,8 @@ async def test_a_fault_in_the_middle_is_told_or_the_client_just_comes_back(last)
         told.append(fault.reason)
         return last
 
-    source = frames(Frame("a", {}, 1), Unavailable("SERVICE_UNAVAILABLE", "x"))
-    await stream(source, failed=failed)({}, client.receive, client.send)
+    source = frames(frame("a", {}, 1), Unavailable("SERVICE_UNAVAILABLE", "x"))
+    await stream(source, failed=failed).run(client.receive, client.send)
 
     assert told == ["SERVICE_UNAVAILABLE"]
     assert ("event: error" in client.text) == (last is not None)
@@ -213,5 +213,5 @@ async def test_a_client_that_takes_nothing_is_let_go():
         if message["type"] == "http.response.body":
             await client.send(message)
 
-    await stream(frames(then=asyncio.Event()), streams, stuck=0.01)({}, client.receive, send)
+    await stream(frames(then=asyncio.Event()), streams, stuck=0.01).run(client.receive, send)
     assert not streams.open

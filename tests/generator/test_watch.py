@@ -11,6 +11,8 @@ from chassis.errors import Invalid, Unavailable
 from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.type.v1 import job_event_pb2
 from services.generator.hub import Hub
+from services.generator.rounds import Rounds
+from services.generator.sequence import Sequence
 from services.generator.watch import Watch
 from tests.generator.wire import serving
 from tests.nats import nats, nats_url
@@ -24,7 +26,8 @@ class Log(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     def __init__(self) -> None:
         self.events: list[job_event_pb2.JobEvent] = []
-        self.reads = 0
+        self.reads = self.looks = 0
+        self.away = False  # for one look
         self.read = asyncio.Event()
 
     def add(self, *, last: bool = False) -> job_event_pb2.JobEvent:
@@ -32,6 +35,15 @@ class Log(ledger_service_pb2_grpc.LedgerServiceServicer):
         (event.completed if last else event.queued).SetInParent()
         self.events.append(event)
         return event
+
+    async def ReadPositions(self, request, context):
+        self.looks += 1
+        if self.away:
+            self.away = False
+            raise Unavailable("SERVICE_UNAVAILABLE", "the catalog starts")
+        return ledger_service_pb2.ReadPositionsResponse(
+            last_sequences=[len(self.events) if job == "jobs/7" else 0 for job in request.jobs]
+        )
 
     async def ReadEvents(self, request, context):
         self.reads += 1
@@ -64,7 +76,11 @@ async def watching(url: str, *, reachable: bool):
         await connected.wait()
     async with serving(NAME, add) as peer:
         stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
-        yield log, Watch(Hub(bus), peer, stub), bus
+        watch = Watch(Hub(bus), peer, stub)
+        rounds = Rounds(watch.hub, peer, stub)
+        rounds.start()
+        yield log, watch, bus, rounds
+        await rounds.close()
     await bus.close()
 
 
@@ -86,22 +102,24 @@ async def numbers(events) -> list[int]:
 
 @pytest.mark.parametrize("after", [0, 1, 4, 5])
 async def test_the_log_is_told_from_any_point_to_its_end(alone, after):
-    log, watch, _bus = alone
+    log, watch, _bus, _rounds = alone
     for number in range(5):
         log.add(last=number == 4)
     assert await numbers(watch.events("jobs/7", after)) == list(range(after + 1, 6))
 
 
 async def test_beyond_the_log_is_refused(alone):
-    log, watch, _bus = alone
+    log, watch, _bus, _rounds = alone
     log.add()
     with pytest.raises(Invalid):
         await numbers(watch.events("jobs/7", 2))
 
 
-async def test_without_news_the_log_is_read_again(alone):
-    log, watch, _bus = alone
+@pytest.mark.parametrize("away", [False, True])
+async def test_without_news_the_log_is_read_again(alone, away):
+    log, watch, _bus, _rounds = alone
     log.add()
+    log.away = away
     told = asyncio.create_task(numbers(watch.events("jobs/7", 0)))
     await log.read.wait()
     log.add(last=True)
@@ -109,7 +127,7 @@ async def test_without_news_the_log_is_read_again(alone):
 
 
 async def test_events_that_were_just_written_are_told_without_reading(connected):
-    log, watch, bus = connected
+    log, watch, bus, _rounds = connected
     known = [log.add(), log.add()]
     events = watch.events("jobs/7", 0, known)
     assert [(await anext(events)).sequence for _ in known] == [1, 2]
@@ -121,7 +139,7 @@ async def test_events_that_were_just_written_are_told_without_reading(connected)
 
 
 async def test_news_is_told_at_once_and_a_gap_is_filled_from_the_log(connected):
-    log, watch, bus = connected
+    log, watch, bus, _rounds = connected
     log.add()
     events = watch.events("jobs/7", 0)
     assert (await anext(events)).sequence == 1
@@ -134,22 +152,85 @@ async def test_news_is_told_at_once_and_a_gap_is_filled_from_the_log(connected):
     assert await told == [2, 3, 4]
 
 
-async def test_many_watchers_share_one_subscription_that_ends_with_the_last(connected):
-    log, watch, bus = connected
+async def test_news_that_was_lost_is_found_by_one_look_for_all_and_read_by_who_lacks_it(connected):
+    log, watch, _bus, rounds = connected
+    log.add()
+    crowd = [watch.events("jobs/7", 0) for _ in range(5)]
+    for events in crowd:
+        await anext(events)
+    told = [asyncio.ensure_future(numbers(events)) for events in crowd]
+    for _ in range(3):
+        await rounds.look()
+    assert (log.reads, log.looks) == (5, 3)  # who has all of it reads nothing
+    log.add()  # whose news is lost
+    log.add(last=True)
+    await rounds.look()
+    assert await asyncio.gather(*told) == [[2, 3]] * 5
+    assert (log.reads, log.looks) == (10, 4)
+
+
+async def test_nobody_is_asked_where_nobody_watches(alone):
+    log, _watch, _bus, rounds = alone
+    await rounds.look()
+    assert log.looks == 0
+
+
+async def test_many_watchers_hear_the_same_news_and_the_last_leaves_nothing(connected):
+    log, watch, bus, _rounds = connected
     log.add()
     crowd = [watch.events("jobs/7", 0) for _ in range(20)]
     for events in crowd:
         await anext(events)
-    assert len(watch.hub._channels) == 1
+    assert watch.hub.jobs == [7]
     told = [asyncio.ensure_future(numbers(events)) for events in crowd]
     await asyncio.sleep(0)
     await bus.publish("news.job.7", log.add(last=True).SerializeToString())
     assert await asyncio.gather(*told) == [[2]] * 20
-    assert watch.hub._channels == {}
+    assert watch.hub.jobs == []
+
+
+async def test_news_comes_as_soon_as_nats_is_there(nats_url):
+    bus, connected = Bus(nats_url, "test"), asyncio.Event()
+
+    async def on_connect() -> None:
+        connected.set()
+
+    bus.on_connect.append(on_connect)
+    hub = Hub(bus)
+    async with hub.listen(7, Sequence(0)) as listener:
+        await bus.start()
+        await connected.wait()
+        await hub.subscribe()
+        event = job_event_pb2.JobEvent(sequence=1, job="jobs/7")
+        await bus.publish("news.job.7", event.SerializeToString())
+        await listener.wait(5)
+        assert listener.mailbox.take() == event
+    await bus.close()
+
+
+async def test_the_news_of_another_job_and_what_is_no_news_are_passed_over(connected):
+    log, watch, bus, _rounds = connected
+    log.add()
+    events = watch.events("jobs/7", 0)
+    assert (await anext(events)).sequence == 1
+    told = asyncio.ensure_future(numbers(events))
+    await asyncio.sleep(0)
+    last = log.add(last=True).SerializeToString()
+    for subject, payload in (
+        *(
+            ("news.job.8", last),
+            ("news.job.x", last),
+            ("news.job.7", b"no event"),
+        ),
+        *(("news.job.7", last),),
+    ):
+        await bus.publish(subject, payload)
+    assert await told == [2]
+    assert log.reads == 1
 
 
 async def test_a_watcher_is_sent_elsewhere_where_the_process_ends(alone):
-    log, watch, _bus = alone
+    log, watch, _bus, _rounds = alone
     log.add()
     told = asyncio.create_task(numbers(watch.events("jobs/7", 0)))
     await log.read.wait()

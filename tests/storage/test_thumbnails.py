@@ -174,6 +174,23 @@ async def test_a_killed_child_is_replaced(child):
     assert child.pid not in (None, first)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the services' loop is not there")
+def test_a_child_whose_input_is_closed_is_replaced_on_the_loop_that_the_services_have():
+    async def ask() -> bytes:
+        child = Child()
+        await child.placeholder()
+        child._process.stdin.close()
+        await asyncio.sleep(0)
+        try:
+            return await child.placeholder()
+        finally:
+            await child.close()
+
+    import uvloop
+
+    assert uvloop.run(ask())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="waits on a pidfd")
 async def test_an_idle_child_ends_and_comes_back():
     child = Child(idle=0.05)

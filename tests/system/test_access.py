@@ -173,6 +173,7 @@ RPCS = {
     "LedgerService/RecordFile": ({}, SERVICE),
     "LedgerService/ForgetFile": ({"image_hash": "{hash}"}, SERVICE),
     "LedgerService/ResolveCredential": ({"subject": "owner"}, SERVICE),
+    "LedgerService/ReadPositions": ({"jobs": ["jobs/{job}"]}, SERVICE),
 }  # fmt: skip
 
 

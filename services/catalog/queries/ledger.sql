@@ -247,6 +247,9 @@ SELECT payload FROM job_events WHERE job_id = $1 AND sequence = 1;
 -- name: log_position
 SELECT last_sequence, state FROM image_jobs WHERE job_id = $1 AND user_id = $2;
 
+-- name: log_positions
+SELECT job_id, last_sequence FROM image_jobs WHERE job_id = ANY ($1::bigint[]);
+
 -- name: events_after
 SELECT sequence, payload, created_at FROM job_events
 WHERE job_id = $1 AND sequence > $2

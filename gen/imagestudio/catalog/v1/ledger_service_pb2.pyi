@@ -682,3 +682,53 @@ class ResolveCredentialResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveCredentialResponse: _TypeAlias = ResolveCredentialResponse  # noqa: Y015
+
+@_typing.final
+class ReadPositionsRequest(_message.Message):
+    """ReadPositionsRequest names jobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def jobs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"jobs/{job}", at most 1000."""
+
+    def __init__(
+        self,
+        *,
+        jobs: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jobs", b"jobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadPositionsRequest: _TypeAlias = ReadPositionsRequest  # noqa: Y015
+
+@_typing.final
+class ReadPositionsResponse(_message.Message):
+    """ReadPositionsResponse is how far their logs have come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_SEQUENCES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def last_sequences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Number of the newest event of each job, in the order of the request; 0 where
+        there is no such job.
+        """
+
+    def __init__(
+        self,
+        *,
+        last_sequences: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_sequences", b"last_sequences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadPositionsResponse: _TypeAlias = ReadPositionsResponse  # noqa: Y015

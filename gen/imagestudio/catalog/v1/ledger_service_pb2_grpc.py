@@ -85,6 +85,11 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialResponse.FromString,
                 _registered_method=True)
+        self.ReadPositions = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/ReadPositions',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -173,6 +178,14 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadPositions(self, request, context):
+        """How far the logs of many jobs have come, whosever they are: for a process that
+        watches them all and wants to know whether it missed news.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -220,6 +233,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ResolveCredential,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialResponse.SerializeToString,
+            ),
+            'ReadPositions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadPositions,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -471,6 +489,33 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/ResolveCredential',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadPositions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/ReadPositions',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,6 +79,10 @@ class LedgerServiceStub:
     """
     ResolveCredential: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]
     """The user of a credential, for the first process that a call reaches."""
+    ReadPositions: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadPositionsRequest, _ledger_service_pb2.ReadPositionsResponse]
+    """How far the logs of many jobs have come, whosever they are: for a process that
+    watches them all and wants to know whether it missed news.
+    """
 
 @_typing.type_check_only
 class LedgerServiceAsyncStub(LedgerServiceStub):
@@ -131,6 +135,10 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     ResolveCredential: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]  # type: ignore[assignment]
     """The user of a credential, for the first process that a call reaches."""
+    ReadPositions: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadPositionsRequest, _ledger_service_pb2.ReadPositionsResponse]  # type: ignore[assignment]
+    """How far the logs of many jobs have come, whosever they are: for a process that
+    watches them all and wants to know whether it missed news.
+    """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """LedgerService is the only writer of jobs, purchases and events. Served by the
@@ -234,5 +242,15 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.ResolveCredentialResponse, _abc.Awaitable[_ledger_service_pb2.ResolveCredentialResponse]]:
         """The user of a credential, for the first process that a call reaches."""
+
+    @_abc_1.abstractmethod
+    def ReadPositions(
+        self,
+        request: _ledger_service_pb2.ReadPositionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ReadPositionsResponse, _abc.Awaitable[_ledger_service_pb2.ReadPositionsResponse]]:
+        """How far the logs of many jobs have come, whosever they are: for a process that
+        watches them all and wants to know whether it missed news.
+        """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
