@@ -148,3 +148,25 @@ def forbid_strangers(auth: str, public_url: str) -> None:
     host = host_of(public_url)
     if auth == "none" and not is_loopback(host):
         raise SettingsError([f"AUTH is none, and others can reach {host} (PUBLIC_URL). {_REMEDY}"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What every process that serves is told: where it listens, its secret, who may come in."""
+
+    host: str = setting("HOST", default="127.0.0.1")
+    public_url: str = setting(
+        "PUBLIC_URL",
+        address,
+        default="http://127.0.0.1:8080",
+        help="Set it to the URL that browsers use, such as http://127.0.0.1:8080.",
+    )
+    auth: str = setting("AUTH", one_of("none", "keys"), default="none")
+    service_secret: Secret = setting(
+        "SERVICE_SECRET",
+        secret,
+        help="Give every service the same random text of at least 16 characters.",
+    )
+
+    def __post_init__(self) -> None:
+        forbid_strangers(self.auth, self.public_url)

@@ -6,18 +6,14 @@ from urllib.parse import urlsplit
 
 from chassis.settings import (
     Secret,
-    address,
-    forbid_strangers,
+    Serving,
     is_loopback,
-    one_of,
     port,
     positive,
     secret,
     setting,
 )
 from services.storage.cdn import Account
-
-_SAME = "Give every service the same random text of at least 16 characters."
 
 
 def _megabytes(text: str) -> int:
@@ -49,19 +45,15 @@ def _base(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Serving):
     """Storage's settings; *disk_reserve* is in bytes. Without *cloudinary* there is no CDN."""
 
-    host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("STORAGE_PORT", port, default="7002")
     vault_url: str = setting("VAULT_URL", help="Say where to keep the files: file:///a/folder.")
     catalog_target: str = setting("CATALOG_TARGET", default="127.0.0.1:7001")
-    service_secret: Secret = setting("SERVICE_SECRET", secret, help=_SAME)
     link_key: Secret = setting(
         "LINK_KEY", secret, help="Give a random text once, and keep it: links are made with it."
     )
-    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
-    auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     disk_reserve: int = setting("DISK_RESERVE_MB", _megabytes, default="256")
     cloudinary: Account | None = setting(
         "CLOUDINARY_URL", _account, default="", help="Copy it from Cloudinary's console."
@@ -71,6 +63,3 @@ class Settings:
     )
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
-
-    def __post_init__(self) -> None:
-        forbid_strangers(self.auth, self.public_url)
