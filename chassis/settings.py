@@ -150,6 +150,17 @@ def forbid_strangers(auth: str, public_url: str) -> None:
         raise SettingsError([f"AUTH is none, and others can reach {host} (PUBLIC_URL). {_REMEDY}"])
 
 
+def forbid_the_clear(name: str, base: str, lab: str) -> None:
+    """Raise SettingsError where a secret would go unencrypted to *base*, which *name* says.
+
+    It may so go to this machine, and to the lab, which knows no real secret.
+    """
+    to_the_lab = bool(lab) and base.startswith(f"{lab}/")
+    if base.startswith("http:") and not (to_the_lab or is_loopback(host_of(base))):
+        why = "a secret goes in the clear to this machine and to the lab (LAB_URL) alone"
+        raise SettingsError([f"{name} is {base!r}: {why}. Use https."])
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """What every process that serves is told: where it listens, its secret, who may come in."""

@@ -68,8 +68,8 @@ def _number(text: str) -> str:
 
 
 def _limit(text: str) -> str:
-    if text and not (text.isdecimal() and int(text)):
-        raise ValueError(f"{text!r} is no whole number above 0")
+    if text and not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number; 0 is no limit")
     return text
 
 

@@ -6,16 +6,12 @@ from urllib.parse import urlsplit
 from chassis.settings import (
     Secret,
     Serving,
-    SettingsError,
     address,
-    host_of,
-    is_loopback,
+    forbid_the_clear,
     port,
     positive,
     setting,
 )
-
-_CLEAR = "a token goes in the clear to this machine and to the lab (LAB_URL) alone. Use https."
 
 
 def _whole(text: str) -> int:
@@ -85,7 +81,4 @@ class Settings(Serving):
 
     def __post_init__(self) -> None:
         Serving.__post_init__(self)  # super() does not find it in a class with slots
-        base = self.replicate_base_url
-        lab = bool(self.lab_url) and base.startswith(f"{self.lab_url}/")
-        if base.startswith("http:") and not (lab or is_loopback(host_of(base))):
-            raise SettingsError([f"REPLICATE_BASE_URL is {base!r}: {_CLEAR}"])
+        forbid_the_clear("REPLICATE_BASE_URL", self.replicate_base_url, self.lab_url)

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from chassis.settings import (
     Secret,
     Serving,
-    is_loopback,
+    address,
+    forbid_the_clear,
     port,
     positive,
     secret,
@@ -33,11 +34,10 @@ def _account(text: str) -> Account | None:
 
 
 def _base(text: str) -> str:
-    """Parse where an API is: https, or on this machine http; a path is fine."""
+    """Parse where an API is; a path is fine."""
     found = urlsplit(text)
-    plain = found.scheme == "http" and is_loopback(found.hostname or "")
-    if not found.hostname or not (plain or found.scheme == "https"):
-        raise ValueError("it is no https URL, nor an http one of this machine")
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("it is no http or https URL")
     if found.query or found.fragment or found.username or found.password:
         raise ValueError("it has more than host, port and path")
     _ = found.port  # raises where it is none
@@ -61,5 +61,10 @@ class Settings(Serving):
     cloudinary_base: str = setting(
         "CLOUDINARY_BASE_URL", _base, default="https://api.cloudinary.com"
     )
+    lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
+
+    def __post_init__(self) -> None:
+        Serving.__post_init__(self)  # super() does not find it in a class with slots
+        forbid_the_clear("CLOUDINARY_BASE_URL", self.cloudinary_base, self.lab_url)
