@@ -148,3 +148,36 @@ def forbid_strangers(auth: str, public_url: str) -> None:
     host = host_of(public_url)
     if auth == "none" and not is_loopback(host):
         raise SettingsError([f"AUTH is none, and others can reach {host} (PUBLIC_URL). {_REMEDY}"])
+
+
+def forbid_the_clear(name: str, base: str, lab: str) -> None:
+    """Raise SettingsError where a secret would go unencrypted to *base*, which *name* says.
+
+    It may so go to this machine, and to the lab, which knows no real secret.
+    """
+    to_the_lab = bool(lab) and base.startswith(f"{lab}/")
+    if base.startswith("http:") and not (to_the_lab or is_loopback(host_of(base))):
+        why = "a secret goes in the clear to this machine and to the lab (LAB_URL) alone"
+        raise SettingsError([f"{name} is {base!r}: {why}. Use https."])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What every process that serves is told: where it listens, its secret, who may come in."""
+
+    host: str = setting("HOST", default="127.0.0.1")
+    public_url: str = setting(
+        "PUBLIC_URL",
+        address,
+        default="http://127.0.0.1:8080",
+        help="Set it to the URL that browsers use, such as http://127.0.0.1:8080.",
+    )
+    auth: str = setting("AUTH", one_of("none", "keys"), default="none")
+    service_secret: Secret = setting(
+        "SERVICE_SECRET",
+        secret,
+        help="Give every service the same random text of at least 16 characters.",
+    )
+
+    def __post_init__(self) -> None:
+        forbid_strangers(self.auth, self.public_url)

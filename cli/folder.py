@@ -116,7 +116,12 @@ class Folder:
         return False
 
     def holder(self) -> int | None:
-        """Return the pid of the supervisor that has the folder; None where it is dead."""
+        """Return the pid of the supervisor that has the folder; None where none has.
+
+        One that has let go may still be a zombie, or another process may have its pid by now.
+        """
+        if not self.is_locked():
+            return None
         try:
             pid = (self.path / "stack.lock").read_text().strip()
         except OSError:
@@ -160,7 +165,7 @@ class Folder:
 
     def read_state(self) -> dict[str, Any] | None:
         """Return what runs here; None where nothing does, or where a killed stack still ends."""
-        if not self.is_locked() or self.holder() is None:
+        if self.holder() is None:
             return None
         try:
             found = json.loads((self.path / "stack.json").read_text())

@@ -191,7 +191,7 @@ class _Plan:
         return Process(
             name="lab",
             command=_python("lab"),
-            environment=_inherited() | {"HOST": "127.0.0.1", "LAB_PORT": str(port)},
+            environment=_inherited() | {"HOST": "127.0.0.1", "LAB_PORT": str(port)} | self.vendors,
             level=1,
             port=port,
             probe=probes.http(port, "/_lab/clock"),

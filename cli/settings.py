@@ -9,12 +9,11 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from chassis import settings as chassis_settings
-from chassis.settings import Secret, SettingsError, setting
+from chassis.settings import Secret, SettingsError, host_of, is_loopback, setting
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -69,8 +68,8 @@ def _number(text: str) -> str:
 
 
 def _limit(text: str) -> str:
-    if text and not (text.isdecimal() and int(text)):
-        raise ValueError(f"{text!r} is no whole number above 0")
+    if text and not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number; 0 is no limit")
     return text
 
 
@@ -244,18 +243,9 @@ def _disagreements(found: StackSettings) -> list[str]:
         seen[port] = f"{name.upper()}_PORT"
         if name in ("catalog", "storage", "generator"):
             seen.setdefault(port + 100, f"{name.upper()}_PORT's metrics")
-    if found.auth == "none" and not is_loopback(urlsplit(found.public).hostname or ""):
+    if found.auth == "none" and not is_loopback(host_of(found.public)):
         problems.append(
             f"AUTH=none would open everything to everyone who reaches {found.public}; "
             "set AUTH=keys, or let PUBLIC_URL name this machine's loopback"
         )
     return problems
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

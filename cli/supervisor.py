@@ -259,7 +259,8 @@ def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
         raise CannotUse("\n".join(f"{found}: {remedy}" for found, remedy in taken))
     what = processes.stack(settings, folder, shape)
     if shape.lab and (names := vendors.overruled(settings)):
-        report({"say": f"--lab: the lab stands for every vendor, not what {', '.join(names)} say"})
+        words = f"without effect beside it: {', '.join(names)}"
+        report({"say": f"--lab: the lab stands for every vendor; {words}"})
     report({"say": f"starting {', '.join(p.name for p in what)} (data in {folder.path})"})
     guardian = Guardian(lock)
     try:

@@ -7,7 +7,7 @@ The SQL of the catalog: files in `queries/`, several queries each, loaded once b
 
 The role is the one whose pool runs the file, studio_ledger where none is named; a test
 PREPAREs every query under it. What `-- fragment: columns` heads is put in where the file says
-/*columns*/.
+/*columns*/; every file may say so of what stands in shared.sql.
 """
 
 import re
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "queries"
+_SHARED = "shared.sql"
 _ROLE = re.compile(r"^-- role: (\w+)$", re.MULTILINE)
 _HEAD = re.compile(r"^-- (name|fragment): (\w+)\n", re.MULTILINE)
 _PLACE = re.compile(r"/\*(\w+)\*/")
@@ -36,8 +37,10 @@ class Queries:
 
     def __init__(self, folder: Path = _FOLDER) -> None:
         self.all: dict[str, Query] = {}
-        for path in sorted(folder.glob("*.sql")):
-            for query in _read(path):
+        shared: dict[str, str] = {}
+        paths = sorted(folder.glob("*.sql"), key=lambda path: (path.name != _SHARED, path))
+        for path in paths:
+            for query in _read(path, shared):
                 if other := self.all.get(query.name):
                     raise ValueError(f"{query.name} is in {other.file} and in {query.file}")
                 self.all[query.name] = query
@@ -49,11 +52,11 @@ class Queries:
             raise AttributeError(f"no file in queries/ has '-- name: {name}'") from None
 
 
-def _read(path: Path) -> Iterator[Query]:
+def _read(path: Path, shared: dict[str, str]) -> Iterator[Query]:
     text = path.read_text()
     preamble, *parts = _HEAD.split(text)
     role = _ROLE.search(preamble)
-    fragments: dict[str, str] = {}
+    fragments = shared if path.name == _SHARED else dict(shared)
     for kind, name, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         whole = _PLACE.sub(lambda place: fragments[place[1]], body.strip().rstrip(";"))
         if kind == "fragment":

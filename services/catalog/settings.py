@@ -5,9 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 from chassis.settings import (
     Secret,
-    address,
-    forbid_strangers,
-    one_of,
+    Serving,
     port,
     positive,
     secret,
@@ -37,25 +35,16 @@ def _seconds(text: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Serving):
     """The catalog's settings; *publish_wait* in seconds, 0: nobody waits for the CDN."""
 
-    host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("CATALOG_PORT", port, default="7001")
     database_url: Secret = setting(
         "DATABASE_URL", secret, help="Give the URL of a PostgreSQL: postgresql://user:…@host/name."
     )
     nats_url: Secret = setting("NATS_URL", Secret, default="nats://127.0.0.1:7422")
-    service_secret: Secret = setting(
-        "SERVICE_SECRET", secret, help="Give every service the same random text."
-    )
-    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
-    auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     spend_cap: int | None = setting("SPEND_CAP_USD", _dollars, default="none")
     publish_wait: float = setting("PUBLISH_WAIT", _seconds, default="10")
     patience: float = setting("WORKER_PATIENCE", positive, default="3")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
-
-    def __post_init__(self) -> None:
-        forbid_strangers(self.auth, self.public_url)

@@ -5,20 +5,13 @@ from urllib.parse import urlsplit
 
 from chassis.settings import (
     Secret,
-    SettingsError,
+    Serving,
     address,
-    forbid_strangers,
-    host_of,
-    is_loopback,
-    one_of,
+    forbid_the_clear,
     port,
     positive,
-    secret,
     setting,
 )
-
-_CLEAR = "a token goes in the clear to this machine and to the lab (LAB_URL) alone. Use https."
-_SAME = "Give every service the same random text of at least 16 characters."
 
 
 def _whole(text: str) -> int:
@@ -58,7 +51,7 @@ def _base(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Serving):
     """
     The generator's settings.
 
@@ -66,14 +59,10 @@ class Settings:
     list must show what was bought. Without its token a provider is not there.
     """
 
-    host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("GENERATOR_PORT", port, default="7003")
     nats_url: Secret = setting("NATS_URL", Secret, default="nats://127.0.0.1:7422")
     catalog_target: str = setting("CATALOG_TARGET", default="127.0.0.1:7001")
     storage_target: str = setting("STORAGE_TARGET", default="127.0.0.1:7002")
-    service_secret: Secret = setting("SERVICE_SECRET", secret, help=_SAME)
-    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
-    auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     default_model: str = setting(
         "DEFAULT_MODEL", default="sketch", help="Name a model of ListModels."
     )
@@ -91,8 +80,5 @@ class Settings:
     drain: float = setting("DRAIN_SECONDS", positive, default="5")
 
     def __post_init__(self) -> None:
-        forbid_strangers(self.auth, self.public_url)
-        base = self.replicate_base_url
-        lab = bool(self.lab_url) and base.startswith(f"{self.lab_url}/")
-        if base.startswith("http:") and not (lab or is_loopback(host_of(base))):
-            raise SettingsError([f"REPLICATE_BASE_URL is {base!r}: {_CLEAR}"])
+        Serving.__post_init__(self)  # super() does not find it in a class with slots
+        forbid_the_clear("REPLICATE_BASE_URL", self.replicate_base_url, self.lab_url)

@@ -63,21 +63,24 @@ class Dialer:
 
     async def open(self, target: Target) -> Wire:
         """Open a connection to *target*; raises Forbidden, Failed."""
-        addresses = [target.address] if target.address else await self._judged(target.host)
+        addresses = await self._judged(target)
         try:
             return await self._wire(await self._reach(addresses, target.port), target)
         except OSError as error:
             raise Failed(f"{target.host} cannot be reached: {error!r}") from error
 
-    async def _judged(self, host: str) -> Sequence[Address]:
+    async def _judged(self, target: Target) -> Sequence[Address]:
         """Resolve once: whoever is asked again may answer otherwise. One bad answer spoils all."""
+        host = target.host
         try:
-            found = await self.resolve(host)
+            found = await self.resolve(host.strip("[]"))
         except OSError as error:
             raise Failed(f"{host} has no address: {error!r}") from error
         if not found:
             raise Failed(f"{host} has no address")
-        if not all(map(is_public, found)):
+        if target.lab and any(map(is_public, found)):
+            raise Forbidden("address", f"{host} is not the lab: its address is public")
+        if not target.lab and not all(map(is_public, found)):
             raise Forbidden("address", f"{host} has an address that is not public", passing=True)
         return found
 

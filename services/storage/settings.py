@@ -6,19 +6,15 @@ from urllib.parse import urlsplit
 
 from chassis.settings import (
     Secret,
+    Serving,
     address,
-    forbid_strangers,
-    host_of,
-    is_loopback,
-    one_of,
+    forbid_the_clear,
     port,
     positive,
     secret,
     setting,
 )
 from services.storage.cdn import Account
-
-_SAME = "Give every service the same random text of at least 16 characters."
 
 
 def _megabytes(text: str) -> int:
@@ -38,11 +34,10 @@ def _account(text: str) -> Account | None:
 
 
 def _base(text: str) -> str:
-    """Parse where an API is: https, or on this machine http; a path is fine."""
+    """Parse where an API is; a path is fine."""
     found = urlsplit(text)
-    plain = found.scheme == "http" and is_loopback(found.hostname or "")
-    if not found.hostname or not (plain or found.scheme == "https"):
-        raise ValueError("it is no https URL, nor an http one of this machine")
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise ValueError("it is no http or https URL")
     if found.query or found.fragment or found.username or found.password:
         raise ValueError("it has more than host, port and path")
     _ = found.port  # raises where it is none
@@ -50,25 +45,21 @@ def _base(text: str) -> str:
 
 
 def _lab(text: str) -> str:
-    if text and not (text.startswith("http://") and is_loopback(host_of(address(text)))):
-        raise ValueError(f"{text!r} is not on this machine")
+    if text and not (text.startswith("http://") and urlsplit(address(text)).path in ("", "/")):
+        raise ValueError(f"{text!r} is no http URL without a path")
     return text.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Serving):
     """Storage's settings; *disk_reserve* is in bytes. Without *cloudinary* there is no CDN."""
 
-    host: str = setting("HOST", default="127.0.0.1")
     port: int = setting("STORAGE_PORT", port, default="7002")
     vault_url: str = setting("VAULT_URL", help="Say where to keep the files: file:///a/folder.")
     catalog_target: str = setting("CATALOG_TARGET", default="127.0.0.1:7001")
-    service_secret: Secret = setting("SERVICE_SECRET", secret, help=_SAME)
     link_key: Secret = setting(
         "LINK_KEY", secret, help="Give a random text once, and keep it: links are made with it."
     )
-    public_url: str = setting("PUBLIC_URL", address, default="http://127.0.0.1:8080")
-    auth: str = setting("AUTH", one_of("none", "keys"), default="none")
     disk_reserve: int = setting("DISK_RESERVE_MB", _megabytes, default="256")
     cloudinary: Account | None = setting(
         "CLOUDINARY_URL", _account, default="", help="Copy it from Cloudinary's console."
@@ -83,4 +74,5 @@ class Settings:
     drain: float = setting("DRAIN_SECONDS", positive, default="8")
 
     def __post_init__(self) -> None:
-        forbid_strangers(self.auth, self.public_url)
+        Serving.__post_init__(self)  # super() does not find it in a class with slots
+        forbid_the_clear("CLOUDINARY_BASE_URL", self.cloudinary_base, self.lab_url)

@@ -8,10 +8,7 @@ is forbidden. LAB_URL, which is on loopback, is allowed besides, and nothing els
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address, ip_address
 from urllib.parse import urljoin
-
-from services.storage.addresses import Address
 
 HOSTS = {
     "replicate": ("replicate.delivery",),  # and all below it; likewise any other vendor's
@@ -78,13 +75,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to ask for what; *address* is set for the lab alone, any other is resolved."""
+    """Whom to ask for what; *lab* where it is the lab and no vendor."""
 
     scheme: str
     host: str
     port: int
     path: str
-    address: Address | None = None
+    lab: bool = False
 
     @property
     def authority(self) -> str:
@@ -94,7 +91,7 @@ class Target:
 
 
 class Policy:
-    """The allow-lists, and the lab's address where there is one."""
+    """The allow-lists, and the lab's origin where there is one."""
 
     def __init__(self, lab_url: str = "") -> None:
         lab = _read(lab_url) if lab_url else None
@@ -104,7 +101,7 @@ class Policy:
         """Judge a source; raises Forbidden."""
         found = _read(url)
         if self._is_lab(found):
-            return Target(found.scheme, found.host, found.port, found.path, _loopback(found.host))
+            return Target(found.scheme, found.host, found.port, found.path, lab=True)
         if found.scheme != "https":
             raise Forbidden("scheme", f"{found.host} is not to be asked over {found.scheme}")
         if found.port != 443:
@@ -122,7 +119,7 @@ class Policy:
         except (Forbidden, ValueError) as error:
             why = f"{by.host} redirects to where it must not: {error}"
             raise Forbidden("redirect", why, passing=True) from None
-        if found.address and not by.address:
+        if found.lab and not by.lab:
             raise Forbidden("redirect", f"{by.host} redirects to the lab", passing=True)
         return found
 
@@ -139,10 +136,3 @@ def _read(url: str) -> Target:
     scheme, path = match["scheme"].lower(), match["path"] or "/"
     port = int(match["port"] or {"https": 443, "http": 80}[scheme])
     return Target(scheme, match["host"].lower(), port, path if path[0] == "/" else f"/{path}")
-
-
-def _loopback(host: str) -> Address:
-    try:
-        return ip_address(host.strip("[]"))
-    except ValueError:
-        return IPv4Address("127.0.0.1")  # localhost

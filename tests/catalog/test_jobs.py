@@ -40,6 +40,8 @@ async def test_a_job_is_shown_with_images_and_failures(shelf: Shelf) -> None:
     )
     await shelf.purchase(ann, job, ordinal=4, attempt=1, state="void", charged="no")
     await shelf.purchase(ann, job, ordinal=4, attempt=2, state="planned", charged=None)
+    await shelf.purchase(ann, job, ordinal=5, attempt=1, state="drawn", charged="yes")
+    await shelf.purchase(ann, job, ordinal=5, attempt=2, state="void", charged="no")
 
     found = (await ann.ask("GetJob", name=f"jobs/{job}")).job
     assert (found.name, found.user) == (f"jobs/{job}", f"users/{ann.user_id}")

@@ -41,6 +41,13 @@ def test_whoever_inherits_the_lock_keeps_a_new_stack_waiting(folder: Folder) -> 
     os.close(folder.lock())
 
 
+def test_who_has_let_go_holds_nothing_though_its_process_lives(folder: Folder) -> None:
+    held = folder.lock()
+    assert folder.holder() == os.getpid()
+    os.close(held)
+    assert folder.holder() is None
+
+
 def test_a_killed_holder_holds_nothing(folder: Folder) -> None:
     code = f"from cli.folder import *; Folder(Path({str(folder.path)!r})).lock(); os.abort()"
     subprocess.run([sys.executable, "-c", code], check=False)

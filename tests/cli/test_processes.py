@@ -148,6 +148,8 @@ def test_in_containers_the_lab_stands_for_the_same_vendors(folder: Folder) -> No
     for name, text in contained.items():
         assert here[name].replace("127.0.0.1", "lab") == text
     assert {name for name in here if "7900" in here[name]} <= set(contained)
+    assert compose()["lab"]["environment"]["LAB_URL"] == contained["LAB_URL"]
+    assert plain["lab"].environment["LAB_URL"] == "http://127.0.0.1:7900"
 
 
 @pytest.mark.parametrize("name", [*GIVEN, *IN_ALL])

@@ -23,7 +23,9 @@ def test_folders_that_come_and_go_are_passed_over(tmp_path):
     command = [sys.executable, "-I", "-S", "-c", CHURN, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as others:
         others.stdout.readline()
-        for _ in range(500):
-            assert tmp_path / "kept.py" in files(tmp_path, "*.py")
-        others.kill()
+        try:
+            for _ in range(500):
+                assert tmp_path / "kept.py" in files(tmp_path, "*.py")
+        finally:
+            others.kill()
     assert tmp_path / "__pycache__" / "cached.py" not in files(tmp_path, "*.py")

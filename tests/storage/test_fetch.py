@@ -111,8 +111,9 @@ async def test_three_redirects_are_followed_each_judged_and_dialed_anew(vendor):
     assert [address for address, _port in vendor.dialed] == [PUBLIC, PUBLIC, OTHER_PUBLIC, PUBLIC]
 
 
-async def test_the_lab_is_reached_on_loopback_and_by_its_own_origin_alone():
+async def test_the_lab_is_reached_by_its_own_origin_alone_and_never_in_public():
     async with vendor_host(None) as lab:
+        lab.names = {"lab": [["172.18.0.5"], [PUBLIC]]}
         origin = f"http://127.0.0.1:{lab.port}"
         fetch = lab.fetch(lab_url=origin)
         lab.scripts = {"/replicate/a": moved("/b"), "/b": http(PNG)}
@@ -128,7 +129,12 @@ async def test_the_lab_is_reached_on_loopback_and_by_its_own_origin_alone():
         with pytest.raises(Forbidden):
             await lab.get(f"{origin}/b", lab.fetch())
         assert {port for _address, port in lab.dialed} == {lab.port}
-        assert lab.resolved == []
+        named = f"http://lab:{lab.port}"  # in a container; then somebody's name server lies
+        assert await lab.get(f"{named}/b", lab.fetch(lab_url=named)) == PNG
+        assert lab.dialed.pop() == ("172.18.0.5", lab.port)
+        with pytest.raises(Forbidden):
+            await lab.get(f"{named}/b", lab.fetch(lab_url=named))
+        assert PUBLIC not in {address for address, _port in lab.dialed}
 
 
 async def test_a_vendor_cannot_redirect_to_the_lab(vendor):

@@ -58,8 +58,6 @@ async def test_a_restart_keeps_every_picture_and_link(folder, catalog):
         ({"LINK_KEY": "short", "STORAGE_PORT": "70000"}, "LINK_KEY is malformed"),
         ({"DISK_RESERVE_MB": "-1"}, "DISK_RESERVE_MB is malformed"),
         ({"AUTH": "maybe"}, "AUTH is malformed"),
-        ({"LAB_URL": "http://10.0.0.1:7900"}, "LAB_URL is malformed"),
-        ({"LAB_URL": "http://127.0.0.1.example.com:7900"}, "LAB_URL is malformed"),
         ({"LAB_URL": "https://127.0.0.1:7900"}, "LAB_URL is malformed"),
         ({"LAB_URL": "http://127.0.0.1:7900/replicate"}, "LAB_URL is malformed"),
     ],

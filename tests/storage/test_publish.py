@@ -192,5 +192,14 @@ def test_plain_http_stays_on_this_machine(base, fine, tmp_path):
     if fine:
         assert read(Settings, given).cloudinary_base == base.rstrip("/")
     else:
-        with pytest.raises(SettingsError, match="CLOUDINARY_BASE_URL is malformed"):
+        with pytest.raises(SettingsError, match="CLOUDINARY_BASE_URL is"):
             read(Settings, given)
+
+
+def test_a_lab_elsewhere_may_be_reached_in_the_clear(tmp_path):
+    lab = {"LAB_URL": "http://lab:7900", "CLOUDINARY_BASE_URL": "http://lab:7900/cloudinary"}
+    found = read(Settings, environment(tmp_path, "127.0.0.1:1", **lab))
+    assert found.cloudinary_base == lab["CLOUDINARY_BASE_URL"]
+    other = lab | {"LAB_URL": "http://lab:790"}
+    with pytest.raises(SettingsError, match="LAB_URL"):
+        read(Settings, environment(tmp_path, "127.0.0.1:1", **other))

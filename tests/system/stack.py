@@ -25,6 +25,7 @@ CHECKOUT = Path(__file__).parent.parent.parent
 _STUDIO = [sys.executable, "-P", "-m", "cli"]
 _PORTS = (
     "EDGE_PORT", "GATEWAY_PORT", "CATALOG_PORT", "STORAGE_PORT", "POSTGRES_PORT", "NATS_PORT",
+    "LAB_PORT",
 )  # fmt: skip
 _START = 120.0  # seconds
 

@@ -43,11 +43,7 @@ WHERE user_id = $1 AND job_id = $2 AND deleted_at IS NULL
 ORDER BY version_number;
 
 -- name: failures_of_job
--- By ordinal the last attempt, where neither it nor one before it brought anything.
-SELECT last.purchase_id, last.model_key, last.ending, last.charged, last.error::text AS error
-FROM (SELECT DISTINCT ON (ordinal) *
-      FROM purchases
-      WHERE user_id = $1 AND job_id = $2
-      ORDER BY ordinal, state IN ('kept', 'published') DESC, attempt DESC) AS last
-WHERE last.state IN ('ended', 'void', 'lost', 'quarantined')
-ORDER BY last.ordinal;
+SELECT /*failure*/
+FROM purchases p
+WHERE p.user_id = $1 AND p.job_id = $2 AND /*failed*/
+ORDER BY p.job_id, p.ordinal, p.attempt DESC;

@@ -361,13 +361,9 @@ FROM image_variants
 WHERE purchase_id = ANY ($1::uuid[]);
 
 -- name: failures_of_jobs
-SELECT DISTINCT ON (p.job_id, p.ordinal) p.job_id, p.ordinal, p.purchase_id, p.model_key, p.state,
-       p.ending, p.charged, p.error::text AS error
+SELECT /*failure*/
 FROM purchases p
-WHERE p.job_id = ANY ($1::bigint[])
-  AND p.state IN ('ended', 'void', 'lost', 'quarantined')
-  AND NOT EXISTS (SELECT FROM purchases q WHERE q.job_id = p.job_id AND q.ordinal = p.ordinal
-                  AND q.state NOT IN ('ended', 'void', 'lost', 'quarantined'))
+WHERE p.job_id = ANY ($1::bigint[]) AND /*failed*/
 ORDER BY p.job_id, p.ordinal, p.attempt DESC;
 
 -- name: job_whole

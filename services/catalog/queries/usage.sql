@@ -3,23 +3,17 @@
 
 -- fragment: counted
 jobs AS (
-    SELECT job_id, project, use_case, created_at
+    SELECT job_id, project, use_case, (created_at AT TIME ZONE 'utc')::date AS day
     FROM image_jobs
     WHERE user_id = $1 AND created_at >= $2 AND created_at < $3
-), paid AS (
-    SELECT p.job_id, p.model_key, count(*) AS purchases, sum(p.cost) AS cost
+), counted AS (
+    SELECT p.model_key, jobs.project, jobs.use_case, jobs.day, 0 AS images, 1 AS purchases, p.cost
     FROM purchases p JOIN jobs USING (job_id)
     WHERE p.user_id = $1 AND p.charged IN ('yes', 'unknown')
-    GROUP BY p.job_id, p.model_key
-), kept AS (
-    SELECT v.job_id, v.model_key, count(*) AS images
+    UNION ALL
+    SELECT v.model_key, jobs.project, jobs.use_case, jobs.day, 1, 0, 0
     FROM image_variants v JOIN jobs USING (job_id)
     WHERE v.user_id = $1
-    GROUP BY v.job_id, v.model_key
-), counted AS (
-    SELECT job_id, model_key, coalesce(images, 0) AS images, coalesce(purchases, 0) AS purchases,
-           coalesce(cost, 0) AS cost
-    FROM paid FULL JOIN kept USING (job_id, model_key)
 )
 
 -- fragment: sums
@@ -31,19 +25,15 @@ SELECT model_key AS key, /*sums*/ FROM counted GROUP BY 1 ORDER BY cost DESC, ke
 
 -- name: usage_by_project
 WITH /*counted*/
-SELECT project AS key, /*sums*/ FROM counted JOIN jobs USING (job_id)
-GROUP BY 1 ORDER BY cost DESC, key;
+SELECT project AS key, /*sums*/ FROM counted GROUP BY 1 ORDER BY cost DESC, key;
 
 -- name: usage_by_use_case
 WITH /*counted*/
-SELECT use_case AS key, /*sums*/ FROM counted JOIN jobs USING (job_id)
-GROUP BY 1 ORDER BY cost DESC, key;
+SELECT use_case AS key, /*sums*/ FROM counted GROUP BY 1 ORDER BY cost DESC, key;
 
 -- name: usage_by_day
 WITH /*counted*/
-SELECT to_char(created_at AT TIME ZONE 'utc', 'YYYY-MM-DD') AS key, /*sums*/
-FROM counted JOIN jobs USING (job_id)
-GROUP BY 1 ORDER BY key;
+SELECT to_char(day, 'YYYY-MM-DD') AS key, /*sums*/ FROM counted GROUP BY day ORDER BY day;
 
 -- name: language_cost
 SELECT coalesce(sum(cost), 0)::bigint

@@ -26,12 +26,17 @@ v.user_id = $1
           AND ($14::text IS NULL OR j.preset_used = $14)))
 
 -- name: list_variants
+-- The page is found first, where it can be by an index alone, and then read.
 SELECT /*columns*/
 FROM image_variants v
-WHERE v.variant_id < $2 AND /*filter*/
-  AND ($15::bigint[] IS NULL OR v.variant_id = ANY ($15))
-ORDER BY v.variant_id DESC
-LIMIT $3;
+WHERE v.user_id = $1 AND v.variant_id = ANY (ARRAY(
+    SELECT v.variant_id
+    FROM image_variants v
+    WHERE v.variant_id < $2 AND /*filter*/
+      AND ($15::bigint[] IS NULL OR v.variant_id = ANY ($15))
+    ORDER BY v.variant_id DESC
+    LIMIT $3))
+ORDER BY v.variant_id DESC;
 
 -- name: jobs_labelled
 -- The newest jobs with labels. Where they are few, their variants are looked up by job; where
