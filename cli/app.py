@@ -210,11 +210,47 @@ def watch(job_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson 
 
 
 @app.command()
-def models(as_json: AsJson = False) -> None:
+def models(
+    check: Annotated[
+        bool, typer.Option("--check", help="Try each in every way; needs a stack with the lab.")
+    ] = False,
+    only: Annotated[list[str] | None, typer.Option(help="With --check; repeatable.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the models that can draw here."""
-    from cli.lists import models as show
+    settings = load()
+    if not check:
+        from cli.lists import models as show
 
-    _troubled(lambda: show(_edge(load()), as_json=as_json))
+        _troubled(lambda: show(_edge(settings), as_json=as_json))
+        return
+    from cli import lab
+    from cli.check import run
+
+    folder = Folder(settings.data)
+    sheet = folder.path / "contact-sheet.png"
+    status = _troubled(
+        lambda: run(_edge(settings), lab.of(folder), sheet, only=only or [], as_json=as_json)
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def rot(
+    hours: Annotated[float, typer.Option(min=0, help="What the vendors' clock moves on.")] = 24.0,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs to buy first.")] = 200,
+    as_json: AsJson = False,
+) -> None:
+    """See whether links die: buy in the lab, let time pass there, fetch every link."""
+    from cli import lab
+    from cli.rot import run
+
+    settings = load()
+    folder = Folder(settings.data)
+    status = _troubled(
+        lambda: run(_edge(settings), lab.of(folder), jobs=jobs, hours=hours, as_json=as_json)
+    )
+    raise typer.Exit(status)
 
 
 @app.command()

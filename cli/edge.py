@@ -56,10 +56,16 @@ class Edge:
 
     def get(self, path: str, **query: str | int) -> dict[str, Any]:
         """Return what *path* answers, less what is empty in *query*."""
-        wanted = {name: value for name, value in query.items() if value}
+        return self._ask("GET", path, {name: value for name, value in query.items() if value})
+
+    def post(self, path: str) -> dict[str, Any]:
+        """Return what a POST without a body answers; made once."""
+        return self._ask("POST", path, {})
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
         with self.client() as client:
             try:
-                answer = client.get(path, params=wanted)
+                answer = client.request(method, path, params=query)
             except httpx.HTTPError as error:
                 raise _unreachable(self.address, error) from error
         _check(answer)

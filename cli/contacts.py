@@ -1,0 +1,48 @@
+"""A contact sheet: small pictures in rows, one row a model, saved as one PNG to look at."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from PIL import Image, ImageDraw, ImageFont
+
+_SIDE, _GAP, _TEXT = 160, 12, 18  # pixels
+_PAPER, _INK = "#f6f3ec", "#1b1d2a"
+
+
+@dataclass(slots=True)
+class Sheet:
+    """Rows of pictures, each under its words."""
+
+    _rows: list[tuple[str, list[tuple[str, Image.Image]]]] = field(default_factory=list)
+
+    def add(self, title: str, pictures: list[tuple[str, str]]) -> None:
+        """Add a row of *pictures*, each its words and its link."""
+        with httpx.Client(timeout=30, trust_env=False) as client:
+            shown = [(words, _thumbnail(client.get(f"{url}").content)) for words, url in pictures]
+        self._rows.append((title, shown))
+
+    def save(self, path: Path) -> None:
+        """Write all of it to *path*."""
+        wide = max((len(row) for _title, row in self._rows), default=1)
+        cell = _SIDE + _GAP
+        high = _SIDE + 2 * _TEXT + 2 * _GAP
+        sheet = Image.new("RGB", (wide * cell + _GAP, len(self._rows) * high + _GAP), _PAPER)
+        pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+        for number, (title, row) in enumerate(self._rows):
+            top = number * high + _GAP
+            pen.text((_GAP, top), title, _INK, font)
+            for place, (words, picture) in enumerate(row):
+                left = _GAP + place * cell
+                sheet.paste(picture, (left, top + _TEXT + _GAP))
+                pen.text((left, top + _TEXT + _GAP + _SIDE), words, _INK, font)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path)
+
+
+def _thumbnail(content: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((_SIDE, _SIDE))
+    return small

@@ -1,0 +1,85 @@
+"""The provider lab of the running stack: its ledger, its clock, its pace and its faults."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from cli.edge import Trouble
+from cli.folder import Folder
+
+TOKEN = "r8_lab"  # noqa: S105  # known to everyone: it opens nothing but the lab
+_TIMEOUT = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """The lab at *url*."""
+
+    url: str
+
+    def charges(self) -> list[dict[str, Any]]:
+        """Everything that was charged, each once."""
+        found: list[dict[str, Any]] = self._ask("GET", "/_lab/ledger")["charges"]
+        return found
+
+    def advance(self, seconds: float) -> None:
+        """Move the vendors' clock on."""
+        self._ask("POST", "/_lab/clock", {"advance_seconds": seconds})
+
+    @contextmanager
+    def faults(self, *wanted: dict[str, Any]) -> Iterator[None]:
+        """Have *wanted* go wrong meanwhile."""
+        self._ask("PUT", "/_lab/faults", list(wanted))
+        try:
+            yield
+        finally:
+            self._ask("DELETE", "/_lab/faults")
+
+    @contextmanager
+    def pace(self, seconds: float) -> Iterator[None]:
+        """Have each picture take *seconds* meanwhile; after it, what it took before."""
+        before = self._ask("GET", "/_lab/pace")
+        self._ask("PUT", "/_lab/pace", before | {"seconds": seconds})
+        try:
+            yield
+        finally:
+            self._ask("PUT", "/_lab/pace", before)
+
+    def outputs(self) -> list[str]:
+        """The vendor's own links to what it drew: alive for an hour, never given out."""
+        found: list[str] = []
+        page: str | None = "/replicate/v1/predictions"
+        while page:
+            answer = self._ask("GET", page)
+            for prediction in answer["results"]:
+                output = prediction["output"] or []
+                found += [output] if isinstance(output, str) else output
+            page = answer["next"]
+        return found
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        url = path if path.startswith("http") else self.url + path
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        try:
+            answer = httpx.request(
+                method, url, json=body, headers=headers, timeout=_TIMEOUT, trust_env=False
+            )
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Trouble(f"the lab does not do as it is asked: {error}") from error
+        return answer.json() if answer.content else {}
+
+
+def of(folder: Folder) -> Lab:
+    """Return the lab of the stack that runs in *folder*; Trouble where it has none."""
+    state = folder.read_state() or {"processes": []}
+    for one in state["processes"]:
+        if one["name"] == "lab":
+            return Lab(f"http://127.0.0.1:{one['port']}")
+    raise Trouble(
+        "this would spend money: it needs a stack whose vendors are the lab's. "
+        "`./studio down`, then `./studio up --lab`"
+    )
