@@ -121,7 +121,9 @@ class Deeds:
     async def cancel(self, ticket: str) -> None:
         """Ask for the end; what comes of it is told by the follow that goes on."""
         if isinstance(self.vendor.provider, seam.CanCancel):
+            faults.point("canceling.before_call")
             await self.vendor.provider.cancel(seam.Ticket(ticket))
+            faults.point("canceling.after_call")
 
     async def store(self, index: int) -> moves.Event:
         """Have an output copied into the vault."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chassis import faults
 from chassis.channel import Peer
 from chassis.errors import Missing, Unauthenticated, Unavailable
 from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
@@ -45,8 +46,9 @@ class Webhooks:
                 metadata={"name": request.provider[:80]},
             )
         headers = {name.lower(): value for name, value in request.headers.items()}
+        faults.point("webhook.before_opening")  # which may ask for the secret
         try:
-            return await vendor.provider.open_webhook(headers, request.body)
+            opened = await vendor.provider.open_webhook(headers, request.body)
         except seam.Forged as error:
             raise Unauthenticated(
                 "WEBHOOK_FORGED",
@@ -60,3 +62,5 @@ class Webhooks:
                 metadata={"provider": vendor.name},
                 retry_after=error.retry_after or 1.0,
             ) from error
+        faults.point("webhook.after_opening")
+        return opened

@@ -58,7 +58,7 @@ def test_a_kill_here_loses_and_doubles_nothing(faulty, point):
     job, count = scenario(stack, trap)
     stack.await_(lambda: not trap.exists())  # somebody died there
     if count is None:
-        prove_canceled(job)
+        prove_canceled(before, Vendors(stack), job)
     else:
         prove_whole(job, count)
         stack.await_(lambda: published(stack, job))
@@ -244,6 +244,20 @@ def canceled(stack, trap: Path) -> tuple[Job, None]:
     return watching.job, None
 
 
+def canceled_there(stack, trap: Path) -> tuple[Job, None]:
+    """A bought job that is canceled while its vendor draws it, slowly."""
+    pace = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/pace"
+    usual = httpx.get(pace).json()
+    httpx.put(pace, json=usual | {"seconds": 5}).raise_for_status()
+    with Watching(stack.url, BOUGHT) as watching:
+        watching.until("purchased")
+        trap.touch(mode=0o666)
+        with httpx.Client(base_url=stack.url, timeout=10) as http:
+            stack.await_(lambda: answered(http, f"{watching.job.url}/cancel"))
+    httpx.put(pace, json=usual).raise_for_status()
+    return watching.job, None
+
+
 def answered(http: httpx.Client, path: str) -> bool:
     try:
         return http.post(path).status_code == 200
@@ -251,12 +265,17 @@ def answered(http: httpx.Client, path: str) -> bool:
         return False
 
 
-def prove_canceled(job: Job) -> None:
+def prove_canceled(before: Vendors, after: Vendors, job: Job) -> None:
+    """A log without gap, an end for each purchase, and every charge is told."""
     numbers = [number for _kind, number in job.durable]
     assert numbers == list(range(1, len(numbers) + 1))
     completed = job.completed
     assert completed["state"] in ("canceled", "succeeded", "partially_succeeded")
-    assert len(completed["images"]) + len(completed["failures"]) == 2
+    [queued] = job.of("queued")
+    assert len(completed["images"]) + len(completed["failures"]) == len(queued["purchases"])
+    charged = {charge["purchase_id"] for charge in after.charges[len(before.charges) :]}
+    told = {one["purchase_id"] for one in completed["failures"] if one["charged"] is not False}
+    assert charged == told | {image["purchase_id"] for image in completed["images"] if charged}
 
 
 SCENARIOS = {
@@ -265,6 +284,7 @@ SCENARIOS = {
     "lookup": unclear,
     "settle": unclear,
     "cancel": canceled,
+    "canceling": canceled_there,
     "end": canceled,
     "release": stopped,
     "receipt": drawn_here,
