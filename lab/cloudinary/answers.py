@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 
 from lab.cloudinary import signing
-from lab.cloudinary.assets import Asset
+from lab.cloudinary.assets import Asset, random_id
 from lab.cloudinary.cloud import KEY, SECRET, Cloud
 from lab.cloudinary.transformations import Derived
 
@@ -78,6 +78,18 @@ def made(cloud: Cloud, asset: Asset, transformation: str, derived: Derived) -> A
         "height": derived.height,
         "bytes": len(derived.content),
         "format": derived.format,
+        "url": url,
+        "secure_url": url,
+    }
+
+
+def promised(cloud: Cloud, asset: Asset, transformation: str, name: str) -> Answer:
+    """A derived image that is made later, as with eager_async."""
+    url = cloud.url(asset, transformation, f".{name}")
+    return {
+        "transformation": transformation,
+        "status": "processing",
+        "batch_id": random_id(64),
         "url": url,
         "secure_url": url,
     }

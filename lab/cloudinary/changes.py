@@ -9,7 +9,7 @@ from lab.cloudinary.cloud import Cloud
 from lab.cloudinary.fields import Form, listed, pairs
 from lab.cloudinary.pictures import FORMATS, OTHER_NAMES
 from lab.cloudinary.refusals import Refusal
-from lab.cloudinary.transformations import Derived, check, derive
+from lab.cloudinary.transformations import Derived, check, derive, format_of
 
 
 def described(asset: Asset, form: Form) -> Asset:
@@ -42,15 +42,21 @@ async def with_extras(cloud: Cloud, asset: Asset, form: Form) -> answers.Answer:
     """The answer about *asset* with what was asked for: eager images, a perceptual hash."""
     told = answers.uploaded(cloud, asset)
     if wanted := eager(form):
-        told["eager"] = [
-            answers.made(
-                cloud, asset, transformation, await made(cloud, asset, transformation, name)
-            )
-            for transformation, name in wanted
-        ]
+        told["eager"] = [await _eager(cloud, asset, *each) for each in wanted]
     if form.says("phash") and asset.shape:
         told["phash"] = await asyncio.to_thread(pictures.perceptual_hash, asset.content)
     return told
+
+
+async def _eager(cloud: Cloud, asset: Asset, transformation: str, name: str) -> answers.Answer:
+    if not cloud.plan.instant:
+        derived = await made(cloud, asset, transformation, name)
+        return answers.made(cloud, asset, transformation, derived)
+    if not asset.shape:
+        raise _no_image()
+    return answers.promised(
+        cloud, asset, transformation, format_of(transformation, name or asset.shape.format)
+    )
 
 
 async def made(
@@ -58,7 +64,7 @@ async def made(
 ) -> Derived:
     """A derived image, made once; *name* is the format that its URL asks for, if any."""
     if not asset.shape:
-        raise Refusal(400, "Transformations are of images")
+        raise _no_image()
     webp = "image/webp" if "image/webp" in accept else ""
     wanted = OTHER_NAMES.get(name, name) or asset.shape.format
     kept = cloud.shelf.derived(asset.key)
@@ -68,3 +74,7 @@ async def made(
             derive, asset.content, transformation, to=wanted, accept=webp
         )
     return kept[key]
+
+
+def _no_image() -> Refusal:
+    return Refusal(400, "Transformations are of images")

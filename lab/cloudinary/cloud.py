@@ -19,10 +19,16 @@ SECRET = "lab-secret"  # noqa: S105 — the lab's door key is in its documentati
 
 @dataclass(slots=True)
 class Plan:
-    """What the account may do; *image_max_bytes* of None: as much as a request carries."""
+    """
+    What the account may do; *image_max_bytes* of None: as much as a request carries.
+
+    *instant*: it works as fast as the real one, whose work is on other machines. Of an image
+    only the head is read, and eager images are made when somebody first looks at them.
+    """
 
     image_max_bytes: int | None = None
     admin_limit: int = 500  # calls of the admin API by the hour
+    instant: bool = False
 
 
 @dataclass(slots=True)

@@ -30,9 +30,9 @@ class Shape:
     format: str
 
 
-def inspect(content: bytes) -> Shape:
-    """Measure a whole image; what is cut off or no image is refused."""
-    image = opened(content)
+def inspect(content: bytes, *, whole: bool = True) -> Shape:
+    """Measure an image; what is no image is refused, and where *whole* matters what is cut off."""
+    image = opened(content, whole=whole)
     return Shape(image.width, image.height, name_of(image))
 
 
@@ -41,11 +41,12 @@ def name_of(image: Image.Image) -> str:
     return _NAMES[image.format or ""]
 
 
-def opened(content: bytes) -> Image.Image:
+def opened(content: bytes, *, whole: bool = True) -> Image.Image:
     """The decoded image; decoding all of it is what tells a whole one from a cut one."""
     try:
         image = Image.open(io.BytesIO(content), formats=[*FORMATS.values()])
-        image.load()
+        if whole:
+            image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise Refusal(400, "Invalid image file") from None
     return image

@@ -59,6 +59,11 @@ def check(transformation: str) -> None:
     _steps(transformation)
 
 
+def format_of(transformation: str, was: str) -> str:
+    """The format that *transformation* makes of one that *was* another, whoever reads it."""
+    return _format(_steps(transformation), OTHER_NAMES.get(was, was), "")
+
+
 def derive(
     content: bytes, transformation: str, *, to: str | None = None, accept: str = ""
 ) -> Derived:

@@ -66,7 +66,10 @@ class Upload:
     async def _keep(self, form: Form, kind: str, content: bytes) -> answers.Answer:
         self._check_size(content, kind)
         changes.eager(form)
-        content, shape = await asyncio.to_thread(_read, form, kind, content)
+        if self.cloud.plan.instant:
+            content, shape = _read(form, kind, content, whole=False)
+        else:
+            content, shape = await asyncio.to_thread(_read, form, kind, content)
         key = _key(form, "image" if shape else "raw", shape)
         before = self.cloud.shelf.get(key)
         if before and not form.says("overwrite", default=True):
@@ -93,14 +96,16 @@ def _so_far(form: Form, kind: str, size: int) -> answers.Answer:
     return told | ({"public_id": form.text("public_id")} if form.text("public_id") else {})
 
 
-def _read(form: Form, kind: str, content: bytes) -> tuple[bytes, Shape | None]:
+def _read(
+    form: Form, kind: str, content: bytes, *, whole: bool = True
+) -> tuple[bytes, Shape | None]:
     """The bytes to keep, which an incoming transformation changes, and their shape."""
     if kind == "raw":
         return content, None
     if kind == "video":
         raise Refusal(400, "Unsupported video format or file")
     try:
-        shape = pictures.inspect(content)
+        shape = pictures.inspect(content, whole=whole)
     except Refusal:
         if kind == "auto":
             return content, None

@@ -1,6 +1,7 @@
 """The lab's Cloudinary put together: its routes, what can be changed about it, what it keeps."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict
 from http import HTTPStatus
 
 from aiohttp import web
@@ -45,14 +46,16 @@ class Cloudinary:
         ]
 
     def settings(self) -> dict[str, object]:
-        plan = self._cloud.plan
-        return {"image_max_bytes": plan.image_max_bytes, "admin_limit": plan.admin_limit}
+        return asdict(self._cloud.plan)
 
     def change(self, settings: dict[str, object]) -> None:
         merged = self.settings() | settings
-        most, limit = merged["image_max_bytes"], merged["admin_limit"]
-        most = None if most is None else _count("image_max_bytes", most)
-        self._cloud.plan = Plan(most, _count("admin_limit", limit))
+        most = merged["image_max_bytes"]
+        self._cloud.plan = Plan(
+            image_max_bytes=None if most is None else _count("image_max_bytes", most),
+            admin_limit=_count("admin_limit", merged["admin_limit"]),
+            instant=_truth("instant", merged["instant"]),
+        )
 
     def assets(self) -> list[dict[str, object]]:
         return [
@@ -122,3 +125,9 @@ def _count(name: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} is {value!r}, and no whole number from 1")
     return value
+
+
+def _truth(name: str, value: object) -> bool:
+    if value is True or value is False:
+        return value
+    raise ValueError(f"{name} is {value!r}, and neither true nor false")

@@ -193,5 +193,11 @@ def test_settings_that_make_no_sense(lab, setting, value):
         lab.vendor("cloudinary", **{setting: value})
 
 
+@pytest.mark.parametrize("value", [0, 1, "yes", None])
+def test_it_is_instant_or_is_not(lab, value):
+    with pytest.raises(AssertionError, match=r"400 instant is .*, and neither true nor false"):
+        lab.vendor("cloudinary", instant=value)
+
+
 def test_this_is_the_official_client():
     assert cloudinary.VERSION.startswith("1.46.")

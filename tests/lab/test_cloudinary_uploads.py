@@ -242,6 +242,26 @@ def test_the_plan_has_a_maximum(lab):
     uploader.upload(content)
 
 
+def test_an_instant_one_reads_heads_and_makes_eager_images_when_they_are_looked_at(lab):
+    content = picture()
+    with pytest.raises(exceptions.BadRequest, match="Invalid image file"):
+        uploader.upload(content[:-100])
+    lab.vendor("cloudinary", instant=True)
+    assert uploader.upload(content[:-100])["bytes"] == len(content) - 100
+    with pytest.raises(exceptions.BadRequest, match="Invalid image file"):
+        uploader.upload(b"no image")
+    steps = [{"raw_transformation": "c_limit,f_webp,h_64,w_64"}, {"width": 9, "crop": "scale"}]
+    told = uploader.upload(content, public_id="x", eager=steps)
+    assert (told["width"], told["height"], told["format"]) == (320, 200, "png")
+    assert [made["status"] for made in told["eager"]] == ["processing", "processing"]
+    assert api.resource("x")["derived"] == []
+    first, second = (httpx.get(made["url"]) for made in told["eager"])
+    assert size_of(first.content) == (64, 40)
+    assert first.headers["content-type"] == "image/webp"
+    assert size_of(second.content)[0] == 9
+    assert [made["format"] for made in api.resource("x")["derived"]] == ["webp", "png"]
+
+
 def test_large_files_come_in_chunks():
     image = Image.frombytes("RGB", (1400, 1400), random.Random(1).randbytes(1400 * 1400 * 3))
     file = io.BytesIO()
