@@ -88,14 +88,33 @@ async def test_what_a_user_has_sent_never_leaves(published, cdn):
     assert (await published.publish(sent.name)).cdn_url
 
 
-async def test_damaged_bytes_never_leave(published, cdn, folder):
-    content = picture()
+SIDES = pytest.mark.parametrize("side", [200, 1000], ids=["held in memory", "read twice"])
+
+
+@SIDES
+async def test_damaged_bytes_never_leave(published, cdn, folder, side):
+    content = picture(size=(side, side))
     kept = await paid(published, content)
     file = next((folder / "files").rglob(kept.path.removeprefix("/i/")))
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(DataLoss) as damage:
         await published.publish(kept.name)
     assert (damage.value.reason, cdn.uploads) == ("HASH_MISMATCH", [])
+
+
+@SIDES
+@pytest.mark.parametrize("chunk", [100_000, 20_000_000], ids=["in parts", "whole"])
+async def test_every_size_arrives_whole(folder, catalog, cdn, side, chunk):
+    content = picture(size=(5 * side, side))
+    async with running(folder, catalog.target, **with_cdn(cdn)) as (storage, target):
+        storage.cdn.chunk = chunk if side < 1000 else 50 * chunk
+        client = Client(target)
+        kept = await paid(client, content)
+        await client.publish(kept.name)
+        await client.close()
+    [asset] = cdn.assets.values()
+    assert asset.sha256 == hashlib.sha256(content).hexdigest()
+    assert len(cdn.uploads) == -(-len(content) // storage.cdn.chunk)
 
 
 async def test_another_users_file_and_none_are_missing(published, cdn):
