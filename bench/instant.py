@@ -6,7 +6,6 @@ once, in each job with other bytes, as many as a typical picture has.
 """
 
 import asyncio
-import json
 import os
 import struct
 import sys
@@ -14,15 +13,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
+from bench.supervising import supervise
 from chassis.run import run
 from cli import processes
-from cli.folder import Folder
-from cli.guardian import Guardian
-from cli.settings import load
 from cli.shape import Shape
-from cli.supervisor import Supervisor
 from services.generator.__main__ import main as generate
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel, Pause, Report
@@ -77,31 +72,10 @@ def instant_stack(**settings: str) -> Iterator[Stack]:
             stack.stop()
 
 
-def _supervise() -> None:
-    settings = load()
-    folder = Folder(settings.data)
-    folder.prepare()
-    guardian = Guardian(folder.lock())
-    shape = Shape()
-    what = [_instant(process) for process in processes.stack(settings, folder, shape)]
-    try:
-        asyncio.run(Supervisor(what, folder, guardian, _tell, settings, shape).run())
-    finally:
-        folder.forget_state()
-        guardian.dismiss()
-
-
 def _instant(process: processes.Process) -> processes.Process:
     if not process.name.startswith("generator"):
         return process
     return replace(process, command=[sys.executable, "-P", "-m", "bench.instant", "--serve"])
-
-
-def _tell(what: dict[str, Any]) -> None:
-    if "ready" in what:
-        print(what["ready"], flush=True)
-    else:
-        print(json.dumps(what), file=sys.stderr, flush=True)
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -112,4 +86,4 @@ if __name__ == "__main__":
     if "--serve" in sys.argv:
         run("generator", Settings, _serve)
     else:
-        _supervise()
+        supervise(Shape(), _instant)

@@ -55,15 +55,16 @@ Job = Callable[[], Coroutine[Any, Any, Run]]
 class Rest:
     """Jobs by POST /images/generate/stream, a connection for each that is in flight."""
 
-    def __init__(self, port: int, side: int, **parameters: Any) -> None:
-        self._port, self._size = port, f"{side}x{side}"
+    def __init__(self, port: int, side: int = 0, *, model: str = "", **parameters: Any) -> None:
+        self._port = port
+        self._asked = {"models": [model]} if model else {"size": f"{side}x{side}"}
         self._parameters = {"sketch": parameters} if parameters else None
         self._free: list[Wire] = []
 
     async def run(self, **parameters: Any) -> Run:
         """Run one job to its last event."""
         wire = self._free.pop() if self._free else Wire(self._port)
-        body = {"prompt": PROMPT, "size": self._size, "seed": next(_serial)}
+        body: dict[str, Any] = {"prompt": PROMPT, "seed": next(_serial), **self._asked}
         if chosen := ({"sketch": parameters} if parameters else self._parameters):
             body["parameters"] = chosen
         run = Run(time.time())
