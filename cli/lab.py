@@ -16,9 +16,10 @@ _TIMEOUT = 30.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """The lab at *url*."""
+    """The lab at *url*; *transport* is of the wire, None: the real one."""
 
     url: str
+    transport: httpx.BaseTransport | None = None
 
     def charges(self) -> list[dict[str, Any]]:
         """Everything that was charged, each once."""
@@ -31,12 +32,14 @@ class Lab:
 
     @contextmanager
     def faults(self, *wanted: dict[str, Any]) -> Iterator[None]:
-        """Have *wanted* go wrong meanwhile."""
-        self._ask("PUT", "/_lab/faults", list(wanted))
+        """Have *wanted* go wrong meanwhile, ahead of what goes wrong anyway."""
+        before = [_left(fault) for fault in self._ask("GET", "/_lab/faults")]
+        self._ask("PUT", "/_lab/faults", [*wanted, *before])
         try:
             yield
         finally:
-            self._ask("DELETE", "/_lab/faults")
+            now = self._ask("GET", "/_lab/faults")[len(wanted) :]
+            self._ask("PUT", "/_lab/faults", [_left(fault) for fault in now])
 
     @contextmanager
     def pace(self, seconds: float) -> Iterator[None]:
@@ -63,14 +66,21 @@ class Lab:
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         url = path if path.startswith("http") else self.url + path
         headers = {"Authorization": f"Bearer {TOKEN}"}
+        wire = httpx.Client(timeout=_TIMEOUT, trust_env=False, transport=self.transport)
         try:
-            answer = httpx.request(
-                method, url, json=body, headers=headers, timeout=_TIMEOUT, trust_env=False
-            )
+            with wire as client:
+                answer = client.request(method, url, json=body, headers=headers)
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise Trouble(f"the lab does not do as it is asked: {error}") from error
         return answer.json() if answer.content else {}
+
+
+def _left(fault: dict[str, Any]) -> dict[str, Any]:
+    """Return what is left of *fault*: how often it struck is told, and not taken."""
+    times, struck = fault["times"], fault["struck"]
+    rest = {name: value for name, value in fault.items() if name != "struck"}
+    return rest if times is None else rest | {"times": times - struck}
 
 
 def of(folder: Folder) -> Lab:

@@ -6,11 +6,12 @@ vendors' clock is moved on, and every link is fetched and compared with the hash
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,8 +21,11 @@ from cli.screen import complain, print_json, print_table, say
 
 _AT_ONCE = 16  # jobs, and downloads
 _HOUR = 3600  # seconds
-_IMAGES = ("image_kept", "image_published")
+_LOOK, _LOOKS = 0.2, 150  # seconds between looks for what the CDN has, and how many
+_SHOWN = 5  # bad links that are named
+_WHOLE = ("url", "cdn_url")  # what brings the bytes of the hash beside it; else it is a thumbnail
 THEIRS = "the vendor's own, never given out"
+LEAKED = "the vendor's own, given out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,14 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What a link brings: a picture of *sha256*, or none, and then *why*."""
+
+    sha256: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What became of one kind of link."""
 
@@ -40,85 +52,137 @@ class Row:
     given: int
     alive: int
     unchanged: int | None  # None: no hash was told
+    bad: tuple[str, ...] = ()  # links that are dead or bring other bytes, and why
 
 
 def run(edge: Edge, lab: Lab, *, jobs: int, hours: float, as_json: bool) -> int:
     """Print what became of every link; 0 where all that were given out live, with their bytes."""
-    links = _collect(edge, jobs)
-    theirs = lab.outputs()
-    before = _fetched([Link(url) for url in theirs])
+    with lab.pace(0):
+        links = _collect(edge, jobs)
+    theirs = [Link(url) for url in lab.outputs()]
+    before = _row(THEIRS, theirs, edge)
     say(f"{len(links)} links given out for {jobs} jobs; {hours:g} hours pass at the vendors")
     lab.advance(hours * _HOUR)
-    rows = [_row(kind, found) for kind, found in sorted(_kinds(links).items())]
-    rows.append(_row(THEIRS, [Link(url) for url in theirs]))
-    _print(rows, hours, sum(one is not None for one in before.values()), as_json=as_json)
-    dead = sum(row.given - row.alive for row in rows if row.kind != THEIRS)
-    changed = sum(row.given - row.unchanged for row in rows if row.unchanged is not None)
+    kinds = _kinds(links, {link.url for link in theirs})
+    rows = [_row(kind, found, edge) for kind, found in sorted(kinds.items())]
+    after = _row(THEIRS, theirs, edge)
+    _print([*rows, after], hours, before.alive, as_json=as_json)
+    problems = list(_problems(rows, after, hours))
+    for problem in problems:
+        complain(problem)
+    return 1 if problems else 0
+
+
+def _problems(rows: list[Row], theirs: Row, hours: float) -> Iterator[str]:
+    """Say what is wrong, and where the lab's links do not die what the run could not prove."""
+    dead = sum(row.given - row.alive for row in rows)
+    changed = sum(row.alive - row.unchanged for row in rows if row.unchanged is not None)
+    leaked = sum(row.given for row in rows if row.kind == LEAKED)
     if dead or changed:
-        complain(f"{dead} links are dead and {changed} bring other bytes")
-    return 1 if dead or changed else 0
+        bad = [why for row in rows for why in row.bad]
+        yield f"dead links: {dead}; links that bring other bytes: {changed}"
+        yield from bad[:_SHOWN]
+        if len(bad) > _SHOWN:
+            yield f"and {len(bad) - _SHOWN} more"
+    if leaked:
+        yield f"links given out that are the vendor's own: {leaked}; they die within the hour"
+    if theirs.alive and hours > 1:
+        yield f"the vendor's own links that live on: {theirs.alive}; so this run proves nothing"
 
 
 def _collect(edge: Edge, jobs: int) -> set[Link]:
     """Buy *jobs* jobs and return every link that was told of on any way."""
     found = edge.get("/images/models")["models"]
     models = [one["key"] for one in found if one["state"] == "active"]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        told = pool.map(lambda model: _told(edge, model), islice(cycle(models), jobs))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # the first job that fails keeps the rest from it
+        told = pool.map(lambda model: set(_told(edge, model)), islice(cycle(models), jobs))
         return {link for links in told for link in links}
 
 
-def _told(edge: Edge, model: str) -> set[Link]:
+def _told(edge: Edge, model: str) -> Iterator[Link]:
+    """Buy one picture, and yield the links of its events, its job and its variants."""
     request = {"prompt": f"a lighthouse at dawn, {uuid.uuid4().hex[:8]}", "models": [model]}
-    links: set[Link] = set()
     completed: dict[str, Any] = {}
     for event in edge.generate(request, str(uuid.uuid4()), say):
-        if event.kind in _IMAGES:
-            links |= _links([event.data])
-        elif event.kind == "completed":
+        yield from _links(event.data)
+        if event.kind == "completed":
             completed = event.data
+    job = completed["job_id"]
     if completed["state"] != "succeeded":
-        raise Trouble(f"a job for the test ended {completed['state']}: {completed['failures']}")
-    links |= _links(completed["images"])
-    return links | _links(edge.get(f"/images/jobs/{completed['job_id']}")["images"])
+        raise Trouble(f"job {job} of {model} ended {completed['state']}: {completed['failures']}")
+    yield from _published(edge, job)
+    yield from _links(edge.get("/images/variants", job=job))
 
 
-def _links(images: Iterable[Mapping[str, Any]]) -> set[Link]:
-    found = {Link(image["url"], image["image_hash"]) for image in images}
-    return found | {Link(image["thumbnail_url"]) for image in images}
+def _published(edge: Edge, job: str) -> Iterator[Link]:
+    """Yield the links that the job shows until all its pictures are with the CDN."""
+    for _ in range(_LOOKS):
+        shown = edge.get(f"/images/jobs/{job}")
+        yield from _links(shown)
+        if not any(_is_vaults(image["url"]) for image in shown["images"]):
+            return
+        edge.pause(_LOOK)
+    raise Trouble(
+        f"the pictures of job {job} are not with the CDN after {_LOOK * _LOOKS:g} s, so that its "
+        "links cannot be tried; `./studio logs storage` may say why"
+    )
 
 
-def _kinds(links: Iterable[Link]) -> dict[str, list[Link]]:
+def _links(told: Any) -> Iterator[Link]:
+    """Yield every link in *told*, however deep."""
+    if isinstance(told, list):
+        for one in told:
+            yield from _links(one)
+    elif isinstance(told, dict):
+        for name, value in told.items():
+            if isinstance(value, str) and value.startswith(("http://", "https://")):
+                yield Link(value, told.get("image_hash", "") if name in _WHOLE else "")
+            yield from _links(value)
+
+
+def _is_vaults(url: str) -> bool:
+    return urlsplit(url).path.startswith("/i/")
+
+
+def _kinds(links: Iterable[Link], theirs: set[str]) -> dict[str, list[Link]]:
     kinds: dict[str, list[Link]] = defaultdict(list)
     for link in links:
-        place = "vault" if "/i/" in link.url else "CDN"
-        kinds[place if link.sha256 else f"{place}, thumbnail"].append(link)
+        place = "vault" if _is_vaults(link.url) else "CDN"
+        ours = place if link.sha256 else f"{place}, thumbnail"
+        kinds[LEAKED if link.url in theirs else ours].append(link)
     return kinds
 
 
-def _row(kind: str, links: list[Link]) -> Row:
-    hashes = _fetched(links)
-    alive = [link for link in links if hashes[link] is not None]
+def _row(kind: str, links: list[Link], edge: Edge) -> Row:
+    brought = _fetched(links, edge)
+    alive = [link for link in links if not brought[link].why]
+    other = [link for link in alive if link.sha256 not in ("", brought[link].sha256)]
     hashed = any(link.sha256 for link in links)
-    same = sum(hashes[link] == link.sha256 for link in alive)
-    return Row(kind, len(links), len(alive), same if hashed else None)
+    bad = [f"{link.url}: {brought[link].why}" for link in links if brought[link].why]
+    bad += [f"{link.url}: other bytes, {brought[link].sha256}" for link in other]
+    unchanged = len(alive) - len(other) if hashed else None
+    return Row(kind, len(links), len(alive), unchanged, tuple(bad))
 
 
-def _fetched(links: Iterable[Link]) -> dict[Link, str | None]:
-    """Return the SHA-256 of what each link brings; None where it brings no picture."""
+def _fetched(links: Iterable[Link], edge: Edge) -> dict[Link, Brought]:
+    """Return what each link brings to somebody who has no credential, a few at a time."""
     links = list(links)
-    with httpx.Client(timeout=30, trust_env=False) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(links, pool.map(lambda link: _hash(client, link.url), links), strict=True))
+    plain = httpx.Client(timeout=30, trust_env=False, transport=edge.transport)
+    with plain as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(
+            zip(links, pool.map(lambda link: _brought(client, link.url), links), strict=True)
+        )
 
 
-def _hash(client: httpx.Client, url: str) -> str | None:
+def _brought(client: httpx.Client, url: str) -> Brought:
     try:
         answer = client.get(url)
-    except httpx.HTTPError:
-        return None
-    if answer.status_code != 200 or not answer.headers["content-type"].startswith("image/"):
-        return None
-    return hashlib.sha256(answer.content).hexdigest()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Brought(why=str(error) or type(error).__name__)
+    kind = answer.headers.get("content-type", "nothing")
+    if answer.status_code != 200 or not kind.startswith("image/"):
+        return Brought(why=f"HTTP {answer.status_code} with {kind}")
+    return Brought(hashlib.sha256(answer.content).hexdigest())
 
 
 def _print(rows: list[Row], hours: float, before: int, *, as_json: bool) -> None:

@@ -1,9 +1,10 @@
-"""What tests in several folders share: one running stack; PostgreSQL and NATS by themselves."""
+"""What tests in several folders share: running stacks; PostgreSQL and NATS by themselves."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.process import Control
 from tests.nats import nats, nats_url
 from tests.postgres import postgres, postgres_url
 from tests.system.stack import Stack, running_stack
@@ -16,3 +17,19 @@ def stack() -> Iterator[Stack]:
     """A running stack that all share: leave it whole."""
     with running_stack() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def lit() -> Iterator[Stack]:
+    """A running stack behind the lab that all share: leave it whole."""
+    quick = {"LAB_PACE": "0.05", "LOOKUP_LAG": "1", "PUBLISH_WAIT": "2", "WORKER_PATIENCE": "1"}
+    with running_stack("--lab", **quick) as found:
+        yield found
+
+
+@pytest.fixture
+def vendors(lit: Stack) -> Control:
+    """The lab of `lit`, as new."""
+    control = Control(f"http://127.0.0.1:{lit.port('LAB_PORT')}")
+    control.reset()
+    return control

@@ -25,15 +25,10 @@ _OURS = ("HOST", "LAB_")  # settings that a neighbour's environment must not len
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
-    """A running lab; every method is one call of its control."""
+class Control:
+    """A lab that runs at *url*; every method is one call of its control."""
 
     url: str
-    process: subprocess.Popen[str]
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
 
     def ledger(self) -> list[dict[str, Any]]:
         """Every charge."""
@@ -79,6 +74,17 @@ class Lab:
         except urllib.error.HTTPError as error:
             with error:
                 raise AssertionError(f"{error.code} {error.read().decode()}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Lab(Control):
+    """One that a test has started by itself."""
+
+    process: subprocess.Popen[str]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
 
 @contextmanager
