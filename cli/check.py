@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from cli.contacts import Sheet
 from cli.edge import Edge, Event, Trouble
 from cli.lab import Lab
@@ -17,8 +19,10 @@ from cli.screen import complain, print_json, print_table, say
 PROMPT = "a lighthouse at dawn, calm sea"
 _REFUSED = "refuse-me, please"  # the lab will not draw it
 _SEED = 20_261
+_PICTURE = "0" * 64  # a reference's id; it is not asked for where none are taken
 _SLOW = 5.0  # seconds
 _OK, _LACKS, _WRONG, _UNTRIED = "ok", "lacks", "WRONG", "-"
+_STYLES = {_LACKS: "dim", _WRONG: "bold red", _UNTRIED: "dim"}
 _CLOSE = 0.02  # how far a picture's shape may be off what was asked, as a share
 
 
@@ -41,18 +45,22 @@ class Job:
     def images(self) -> list[dict[str, Any]]:
         return list(self.outcome.get("images", ()))
 
+    @property
+    def purchases(self) -> set[str]:
+        """What was, or was to be, bought for it."""
+        told = [*(event.data for event in self.events), *self.images]
+        told += self.outcome.get("failures", ())
+        return {str(one["purchase_id"]) for one in told if "purchase_id" in one}
+
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event.data for event in self.events if event.kind == kind]
 
 
 def run(edge: Edge, lab: Lab, sheet: Path, *, only: list[str], as_json: bool) -> int:
     """Try every usable model, or *only* some; return 0 where nothing is wrong."""
-    found = edge.get("/images/models")["models"]
-    models = [m for m in found if m["state"] == "active" and m["key"] in (only or [m["key"]])]
-    if not models:
-        raise Trouble("no such model can draw here; `./studio models` lists them", 400)
+    models = _usable(edge, only)
     results = {}
-    contacts = Sheet()
+    contacts = Sheet(edge.transport)
     with lab.pace(0.1):
         for model in models:
             say(f"trying {model['key']}")
@@ -65,6 +73,15 @@ def run(edge: Edge, lab: Lab, sheet: Path, *, only: list[str], as_json: bool) ->
     return 1 if any(c.mark == _WRONG for cells in results.values() for c in cells.values()) else 0
 
 
+def _usable(edge: Edge, only: list[str]) -> list[dict[str, Any]]:
+    """Return the models that can draw here, or those of *only*; Trouble where one cannot."""
+    found = {m["key"]: m for m in edge.get("/images/models")["models"] if m["state"] == "active"}
+    if unknown := sorted(set(only) - found.keys()):
+        names = ", ".join(unknown)
+        raise Trouble(f"cannot draw here: {names}; `./studio models` lists what can", 400)
+    return [model for key, model in found.items() if key in (only or found)]
+
+
 class _Model:
     """One model under trial; *shown* are the pictures for the sheet."""
 
@@ -73,7 +90,7 @@ class _Model:
         self.can, self.remote = model["capabilities"], model["provider"] != "sketch"
         self.provider = model["provider"]
         self.shown: list[tuple[str, str]] = []  # what it is, and its link
-        self._jobs: list[Job] = []
+        self._jobs: list[Job] = []  # all that were taken
 
     def cases(self) -> Iterator[tuple[str, Cell]]:
         """Try one case after the other; what one cannot be tried with is told, too."""
@@ -118,7 +135,8 @@ class _Model:
 
     def _negative(self) -> Cell:
         job = self._draw("", negative_prompt="people")
-        return self._has(job, "negative_prompt", self._variant(job)["negative_prompt"] == "people")
+        kept = [variant["negative_prompt"] for variant in self._variants(job)]
+        return self._has(job, "negative_prompt", kept == ["people"])
 
     def _seed(self) -> Cell:
         job = self._draw("", seed=_SEED)
@@ -128,9 +146,10 @@ class _Model:
         if self.can["max_references"]:
             return Cell(_UNTRIED, "references are not tried yet")
         try:
-            self._draw("", references=[{"id": "1", "role": "style"}])
+            self._draw("", references=[{"id": _PICTURE, "role": "style"}])
         except Trouble as refused:
-            return Cell(_LACKS if "reference" in str(refused) else _WRONG, str(refused))
+            lacks = "takes no input images" in str(refused)
+            return Cell(_LACKS if lacks else _WRONG, str(refused))
         return Cell(_WRONG, "a reference was taken by a model that takes none")
 
     def _refusal(self) -> Cell:
@@ -144,29 +163,31 @@ class _Model:
         if not self.remote:
             return Cell(_UNTRIED, "nobody throttles it")
         fault = {"vendor": self.provider, "where": "create", "kind": "status:429", "times": 2}
-        charged = len(self.lab.charges())
         with self.lab.faults(fault):
             job = self._draw("")
-        return _expect(len(job.images) == 1 and len(self.lab.charges()) == charged + 1, job)
+        return _expect(len(job.images) == 1 and len(self._charges(job)) == 1, job)
 
     def _cancel(self) -> Cell:
         slow = {} if self.remote else {"parameters": {self.key: {"seconds": _SLOW}}}
         with self.lab.pace(_SLOW):
             job = self._job(cancel_at="progress", **slow)
-        [failure] = job.outcome["failures"] or [{"charged": "drawn all the same"}]
-        mine = [c for c in self.lab.charges() if c["purchase_id"] in _purchases(job)]
-        told = failure["charged"] == bool(mine)
-        return _expect(job.outcome["state"] == "canceled" and told, job)
+        told = [failure["charged"] for failure in job.outcome["failures"]]
+        true = told == [bool(self._charges(job))]
+        return _expect(job.outcome["state"] == "canceled" and true, job)
 
     def _cost(self) -> Cell:
         """Compare what we say that all this has cost with what the vendor charged."""
-        charges = self.lab.charges()
         for job in self._jobs:
-            mine = [c["usd"] for c in charges if c["purchase_id"] in _purchases(job)]
-            if round(sum(mine), 6) != round(job.outcome["cost_usd"], 6):
-                why = f"charged {sum(mine):.6f}, told {job.outcome['cost_usd']:.6f}"
+            charged, told = sum(c["usd"] for c in self._charges(job)), job.outcome["cost_usd"]
+            over = round(told - charged, 6)
+            unknown = any(failure["charged"] is None for failure in job.outcome["failures"])
+            if over < 0 or (over > 0 and not unknown):  # what may be charged counts as spent
+                why = f"charged {charged:.6f}, told {told:.6f}"
                 return Cell(_WRONG, f"job {job.outcome['job_id']}: {why}")
         return Cell(_OK)
+
+    def _charges(self, job: Job) -> list[dict[str, Any]]:
+        return [c for c in self.lab.charges() if c["purchase_id"] in job.purchases]
 
     def _has(self, job: Job, name: str, took: bool) -> Cell:  # noqa: FBT001
         """Whether it took what it says it can, and warned where it cannot."""
@@ -178,8 +199,7 @@ class _Model:
     def _draw(self, name: str, **request: Any) -> Job:
         """Run a job that must bring pictures, and show them under *name*."""
         job = self._job(**request)
-        self._jobs.append(job)
-        self.shown += [(name, image["url"]) for image in job.images if name]
+        self.shown += [(name, image["thumbnail_url"]) for image in job.images if name]
         return job
 
     def _job(self, cancel_at: str = "", **request: Any) -> Job:
@@ -189,18 +209,14 @@ class _Model:
             job.events.append(event)
             if event.kind == "completed":
                 job.outcome = event.data
+                self._jobs.append(job)
             elif event.kind == cancel_at:
                 self.edge.post(f"/images/jobs/{job.events[0].data['job_id']}/cancel")
                 cancel_at = ""
         return job
 
-    def _variant(self, job: Job) -> dict[str, Any]:
-        [image] = job.images
-        return self.edge.get(f"/images/variants/{image['variant_id']}")
-
-
-def _purchases(job: Job) -> set[str]:
-    return {str(event.data["purchase_id"]) for event in job.events if "purchase_id" in event.data}
+    def _variants(self, job: Job) -> list[dict[str, Any]]:
+        return [self.edge.get(f"/images/variants/{one['variant_id']}") for one in job.images]
 
 
 def _expect(good: bool, job: Job) -> Cell:  # noqa: FBT001
@@ -225,10 +241,12 @@ def _print(results: dict[str, dict[str, Cell]], *, as_json: bool) -> None:
         )
         return
     columns = ("model", *next(iter(results.values())))
-    print_table(
-        columns, [(key, *(c.mark for c in cells.values())) for key, cells in results.items()]
-    )
+    print_table(columns, [(key, *map(_shown, cells.values())) for key, cells in results.items()])
     for key, cells in results.items():
         for name, cell in cells.items():
             if cell.mark == _WRONG:
                 complain(f"{key}, {name}: {cell.why}")
+
+
+def _shown(cell: Cell) -> Text:
+    return Text(cell.mark, _STYLES.get(cell.mark, ""))

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 _SIDE, _GAP, _TEXT = 160, 12, 18  # pixels
-_PAPER, _INK = "#f6f3ec", "#1b1d2a"
+_PAPER, _INK, _GREY = "#f6f3ec", "#1b1d2a", "#c9c5bb"
 
 
 @dataclass(slots=True)
 class Sheet:
-    """Rows of pictures, each under its words."""
+    """Rows of pictures, each above its words; *transport* is of the wire, None: the real one."""
 
+    transport: httpx.BaseTransport | None = None
     _rows: list[tuple[str, list[tuple[str, Image.Image]]]] = field(default_factory=list)
 
     def add(self, title: str, pictures: list[tuple[str, str]]) -> None:
-        """Add a row of *pictures*, each its words and its link."""
-        with httpx.Client(timeout=30, trust_env=False) as client:
-            shown = [(words, _thumbnail(client.get(f"{url}").content)) for words, url in pictures]
+        """Add a row of *pictures*, each its words and its link; grey stands for what is none."""
+        with httpx.Client(timeout=30, trust_env=False, transport=self.transport) as client:
+            shown = [(words, _fetched(client, url)) for words, url in pictures]
         self._rows.append((title, shown))
 
     def save(self, path: Path) -> None:
@@ -39,6 +40,13 @@ class Sheet:
                 pen.text((left, top + _TEXT + _GAP + _SIDE), words, _INK, font)
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
+
+
+def _fetched(client: httpx.Client, url: str) -> Image.Image:
+    try:
+        return _thumbnail(client.get(url).raise_for_status().content)
+    except (httpx.HTTPError, UnidentifiedImageError, OSError):
+        return Image.new("RGB", (_SIDE, _SIDE), _GREY)
 
 
 def _thumbnail(content: bytes) -> Image.Image:

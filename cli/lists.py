@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from rich.text import Text
+
+from cli import vendors
 from cli.edge import Edge
 from cli.screen import dollars, print_json, print_table
 
@@ -22,10 +25,10 @@ def models(edge: Edge, *, as_json: bool) -> None:
     if as_json:
         return print_json(found)
     rows = [
-        (model["key"], model.get("provider", ""), _price(model), model.get("display_name", ""))
+        (model["key"], _usable(model), _price(model), model["provider"], model["display_name"])
         for model in found
     ]
-    return print_table(("model", "provider", "an image", "name"), rows)
+    return print_table(("model", "state", "an image", "provider", "name"), rows)
 
 
 def presets(edge: Edge, *, as_json: bool) -> None:
@@ -48,8 +51,18 @@ def _when(job: dict[str, Any]) -> str:
     return str(job.get("created_at", ""))[:19].replace("T", " ")
 
 
+def _usable(model: dict[str, Any]) -> Text:
+    """Tell whether a model can be drawn with, and what it takes where it cannot."""
+    state = str(model["state"])
+    if state == "active":
+        return Text("ready")
+    if state == "disabled":
+        return Text(f"needs {vendors.key(model['provider'])}", "dim")
+    instead = f", use {model['successor']}" if model["successor"] else ""
+    return Text(state + instead, "yellow")
+
+
 def _price(model: dict[str, Any]) -> str:
-    usd = model.get("price_per_image_usd", model.get("price_per_image"))
-    if isinstance(usd, dict):
-        usd = usd.get("usd")
-    return dollars(usd) if usd else "free"
+    """Write the price of an image; what is not known is not said to be free."""
+    usd = model["price_per_image_usd"]
+    return "unknown" if usd is None else dollars(usd) if usd else "free"

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
@@ -28,7 +29,7 @@ def print_json(found: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a plain table; where nobody looks, tab-separated lines."""
+    """Print a plain table, a Text in its style; where nobody looks, tab-separated lines."""
     if not output.is_terminal:
         for row in rows:
             sys.stdout.write("\t".join(str(cell) for cell in row) + "\n")
@@ -37,7 +38,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
     output.print(table)
 
 

@@ -18,6 +18,8 @@ _TOLD = {  # what the lab takes the place of
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
 
+_KEYS = {"replicate": "REPLICATE_API_TOKEN"}  # by a provider's name in the list of models
+
 
 def lab_url(settings: StackSettings) -> str:
     return f"http://127.0.0.1:{settings.lab}"
@@ -37,6 +39,11 @@ def behind_lab(settings: StackSettings) -> StackSettings:
 def overruled(settings: StackSettings) -> list[str]:
     """Return the names of what is set and has no effect beside the lab."""
     return [name for name, field in _TOLD.items() if getattr(settings, field)]
+
+
+def key(provider: str) -> str:
+    """Return the name of the setting that lights *provider*'s models up."""
+    return _KEYS.get(provider, f"a key of {provider}")
 
 
 def for_generator(settings: StackSettings) -> dict[str, str]:

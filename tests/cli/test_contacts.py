@@ -1,0 +1,32 @@
+"""The contact sheet: a row a model, and a grey square where no picture came."""
+
+import io
+from pathlib import Path
+
+import httpx
+from PIL import Image
+
+from cli.contacts import Sheet
+
+
+def picture(colour: str) -> httpx.Response:
+    file = io.BytesIO()
+    Image.new("RGB", (640, 320), colour).save(file, "WEBP", lossless=True)
+    return httpx.Response(200, content=file.getvalue())
+
+
+ANSWERS = {
+    "/red": picture("#ff0000"),
+    "/gone": httpx.Response(404),
+    "/page": httpx.Response(200, text="<html>"),
+    "/cut": httpx.Response(200, content=picture("#00ff00").content[:40]),
+}
+
+
+def test_what_brings_no_picture_is_grey_and_ends_nothing(tmp_path: Path) -> None:
+    sheet = Sheet(httpx.MockTransport(lambda request: ANSWERS[request.url.path]))
+    sheet.add("m", [(path, f"http://edge.test{path}") for path in ANSWERS])
+    sheet.save(tmp_path / "made" / "sheet.png")
+    with Image.open(tmp_path / "made" / "sheet.png") as made:
+        found = [made.convert("RGB").getpixel((92 + 172 * place, 82)) for place in range(4)]
+    assert found == [(255, 0, 0), *[(201, 197, 187)] * 3]

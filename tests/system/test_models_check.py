@@ -1,0 +1,62 @@
+"""`studio models --check` on a whole stack: what is right is ok, and what is wrong is WRONG."""
+
+import json
+
+from PIL import Image
+
+GOOD = {"ok", "lacks", "-"}
+
+
+def checked(lit, *models):
+    only = [word for model in models for word in ("--only", model)]
+    done = lit.studio("models", "--check", *only, "--json")
+    return done, json.loads(done.stdout)
+
+
+def marks(cells):
+    return {name: cell["mark"] for name, cell in cells.items()}
+
+
+def test_a_model_that_is_bought_and_one_that_is_built_in_do_what_they_say(lit, vendors):
+    done, cells = checked(lit, "flux-schnell", "sketch")
+    assert done.returncode == 0, done.stderr
+    assert cells.keys() == {"flux-schnell", "sketch"}
+    for of in cells.values():
+        assert set(marks(of).values()) <= GOOD, of
+        assert [marks(of)[case] for case in ("plain", "count 4", "aspects")] == ["ok"] * 3
+        assert marks(of)["cancel"] == marks(of)["cost"] == "ok"
+    assert marks(cells["flux-schnell"])["refusal"] == marks(cells["flux-schnell"])["429"] == "ok"
+    with Image.open(lit.data / "contact-sheet.png") as sheet:
+        assert len(sheet.getcolors(2**20)) > 100  # pictures, and no grey squares
+
+
+def test_a_vendor_that_charges_twice_makes_the_cost_wrong(lit, vendors):
+    vendors.faults([{"vendor": "replicate", "where": "create", "kind": "duplicate"}])
+    done, cells = checked(lit, "flux-schnell")
+    assert done.returncode == 1
+    assert marks(cells["flux-schnell"])["429"] == "WRONG"
+    cost = cells["flux-schnell"]["cost"]
+    assert cost["mark"] == "WRONG"
+    assert "charged 0.006000, told 0.003000" in cost["why"]
+
+
+def test_a_vendor_that_takes_nothing_makes_every_picture_wrong(lit, vendors):
+    vendors.faults([{"vendor": "replicate", "where": "create", "kind": "status:404"}])
+    done, cells = checked(lit, "flux-schnell")
+    assert done.returncode == 1
+    found = marks(cells["flux-schnell"])
+    assert {found[case] for case in ("plain", "count 4", "aspects", "seed", "429")} == {"WRONG"}
+
+
+def test_a_model_that_cannot_draw_here_is_misuse(lit):
+    done = lit.studio("models", "--check", "--only", "sketch", "--only", "nothing", "--json")
+    assert done.returncode == 2
+    assert "cannot draw here: nothing" in done.stderr
+    assert done.stdout == ""
+
+
+def test_on_a_terminal_the_table_stands_in_100_columns(lit, vendors):
+    done = lit.studio("models", "--check", "--only", "sketch", FORCE_COLOR="1", COLUMNS="100")
+    table = done.stdout.splitlines()
+    assert len(table) == 2  # the head and one row, neither folded
+    assert "reference" in table[0]
