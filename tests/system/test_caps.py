@@ -1,0 +1,170 @@
+"""Caps on a whole stack: what the vendor charges, what a user is told, and who is refused."""
+
+import asyncio
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import grpc
+import httpx
+import pytest
+
+from imagestudio.catalog.v1.catalog_service_pb2 import UpdateSpendCapRequest
+from imagestudio.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from tests.lab.process import Control
+from tests.system.client import generate
+from tests.system.stack import Stack, running_stack
+
+PRO = {"prompt": "a lighthouse at dawn", "models": ["flux-1.1-pro"]}  # $0.04 an image
+CREDENTIALS = ("generate", "read", "caps")
+
+
+@pytest.fixture(scope="module")
+def capped():
+    """A stack behind the lab on which nobody spends more than a dollar a month."""
+    quick = {"LAB_PACE": "0.05", "PUBLISH_WAIT": "0"}
+    with running_stack("--lab", AUTH="keys", SPEND_CAP_USD="1.00", **quick) as stack:
+        yield stack
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody with a key and a month in which nothing is spent yet."""
+
+    stack: Stack
+    key: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def ask(self, body, path="/images/generate"):
+        return httpx.post(f"{self.stack.url}{path}", json=body, headers=self.headers, timeout=30)
+
+    def usage(self):
+        return httpx.get(f"{self.stack.url}/images/usage", headers=self.headers).json()
+
+    def cap(self, micros):
+        """Set a cap of one's own; return the one that holds."""
+        with grpc.insecure_channel(f"127.0.0.1:{self.stack.port('CATALOG_PORT')}") as channel:
+            answer = CatalogServiceStub(channel).UpdateSpendCap(
+                UpdateSpendCapRequest(cap_usd_micros=micros),
+                metadata=[("authorization", f"Bearer {self.key}")],
+                timeout=20,
+            )
+        return answer.cap.cap_usd_micros
+
+
+@pytest.fixture
+def user(capped, request):
+    scopes = [word for scope in CREDENTIALS for word in ("--scope", scope)]
+    name = request.node.name
+    made = capped.studio("keys", "create", "test", "--user", name, *scopes, "--json")
+    assert made.returncode == 0, made.stderr
+    return User(capped, json.loads(made.stdout)["key"])
+
+
+@pytest.fixture
+def vendor(capped):
+    control = Control(f"http://127.0.0.1:{capped.port('LAB_PORT')}")
+    control.reset()
+    return control
+
+
+async def at_once(user, count):
+    """So many requests, each on a connection of its own, none before the others."""
+    limits = httpx.Limits(max_connections=count)
+    async with httpx.AsyncClient(limits=limits, timeout=60, headers=user.headers) as http:
+        url = f"{user.stack.url}/images/generate"
+        return await asyncio.gather(*(http.post(url, json=PRO) for _ in range(count)))
+
+
+def settled(user):
+    return user.usage()["cap"]["reserved_usd"] == 0
+
+
+async def test_of_200_at_once_exactly_those_that_the_cap_pays_for_are_bought(user, vendor):
+    answers = await at_once(user, 200)
+    assert Counter(answer.status_code for answer in answers) == {202: 25, 402: 175}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 402} == {
+        "SPEND_CAP_EXCEEDED"
+    }
+    user.stack.await_(lambda: settled(user), 60)
+    charges = vendor.ledger()
+    assert len(charges) == len({charge["purchase_id"] for charge in charges}) == 25
+    assert vendor.requests()["replicate"]["create"] == 25
+    usage = user.usage()
+    assert micros(usage["cap"]["spent_usd"]) == micros(sum(c["usd"] for c in charges)) == 1_000_000
+    assert (usage["cap"]["reserved_usd"], usage["cap"]["remaining_usd"]) == (0, 0)
+    assert [
+        (line["key"], line["image_count"], micros(line["cost_usd"])) for line in usage["lines"]
+    ] == [("flux-1.1-pro", 25, 1_000_000)]
+
+
+def micros(usd):
+    """Whole millionths of a dollar: no more may be lost on the way than a float cannot hold."""
+    found = round(usd * 1_000_000)
+    assert math.isclose(found, usd * 1_000_000, abs_tol=1e-6)
+    return found
+
+
+def test_more_than_max_cost_is_refused_before_anything_is_spent(user, vendor):
+    refused = user.ask(PRO | {"count": 3, "max_cost_usd": 0.119999})
+    assert (refused.status_code, refused.json()["code"]) == (402, "COST_LIMIT_EXCEEDED")
+    assert not vendor.requests().get("replicate", {}).get("create")
+    assert user.usage()["cap"]["reserved_usd"] == 0
+    taken = user.ask(PRO | {"count": 3, "max_cost_usd": 0.12})
+    assert taken.status_code == 202
+    user.stack.await_(lambda: settled(user), 60)
+    assert micros(user.usage()["cap"]["spent_usd"]) == 120_000
+
+
+def test_the_estimate_comes_before_and_the_vendors_price_after(user, vendor):
+    asked = PRO | {"models": ["flux-1.1-pro", "flux-schnell"], "count": 2}
+    told = user.ask(asked, "/images/estimate").json()
+    assert not vendor.requests().get("replicate", {}).get("create")
+    job = generate(user.stack.url, asked, user.key)
+    [accepted] = job.of("accepted")
+    assert job.events[0][0] == "accepted"
+    expected = accepted["estimate"]["expected_usd"]
+    assert micros(expected) == micros(told["expected_usd"]) == 86_000
+    charged = sum(charge["usd"] for charge in vendor.ledger())
+    assert micros(job.completed["cost_usd"]) == micros(charged) == 86_000
+    images = job.completed["images"]
+    assert micros(sum(image["cost_usd"] for image in images)) == 86_000
+
+
+def test_a_cap_of_ones_own_holds_below_the_servers(user, vendor):
+    assert user.cap(100_000) == 100_000
+    answers = [user.ask(PRO) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 402]
+    assert "$0.0200 of the month's $0.10 is left" in answers[2].json()["detail"]
+    with pytest.raises(grpc.RpcError) as above:
+        user.cap(1_000_001)
+    assert above.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    user.stack.await_(lambda: settled(user), 60)
+    assert len(vendor.ledger()) == 2
+
+
+def test_what_is_refused_by_the_vendor_gives_back_what_was_reserved(user, vendor):
+    assert user.cap(40_000) == 40_000
+    vendor.faults([{"vendor": "replicate", "where": "create", "kind": "status:402", "times": 1}])
+    answer = user.ask(PRO)
+    job = watch_as(user, answer.headers["location"])
+    assert [failure["charged"] for failure in job["failures"]] == [False]
+    assert user.usage()["cap"]["spent_usd"] == user.usage()["cap"]["reserved_usd"] == 0
+    assert user.ask(PRO).status_code == 202
+    user.stack.await_(lambda: settled(user), 60)
+
+
+def watch_as(user, location):
+    job = {}
+
+    def ended():
+        nonlocal job
+        job = httpx.get(f"{user.stack.url}{location}", headers=user.headers).json()
+        return job["ended_at"]
+
+    user.stack.await_(ended, 60)
+    return job
