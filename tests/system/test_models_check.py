@@ -40,14 +40,6 @@ def test_a_vendor_that_charges_twice_makes_the_cost_wrong(lit, vendors):
     assert "charged 0.006000, told 0.003000" in cost["why"]
 
 
-def test_a_vendor_that_takes_nothing_makes_every_picture_wrong(lit, vendors):
-    vendors.faults([{"vendor": "replicate", "where": "create", "kind": "status:404"}])
-    done, cells = checked(lit, "flux-schnell")
-    assert done.returncode == 1
-    found = marks(cells["flux-schnell"])
-    assert {found[case] for case in ("plain", "count 4", "aspects", "seed", "429")} == {"WRONG"}
-
-
 def test_a_model_that_cannot_draw_here_is_misuse(lit):
     done = lit.studio("models", "--check", "--only", "sketch", "--only", "nothing", "--json")
     assert done.returncode == 2
