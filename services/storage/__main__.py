@@ -17,8 +17,9 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
         give_up(error)
     await storage.vault.open()
     await storage.server.start(settings.host, settings.port, "STORAGE_PORT")
-    serve_metrics(settings.host, settings.port + 100)
-    await stop.wait()
+    with storage.room.shown():
+        serve_metrics(settings.host, settings.port + 100)
+        await stop.wait()
     await storage.server.stop(lame=settings.lame, grace=settings.drain)
     await storage.child.close()
     if storage.cdn:

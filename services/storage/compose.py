@@ -35,6 +35,7 @@ class Storage:
     """What is started in this order, and ended in the opposite one."""
 
     vault: Vault
+    room: Room
     peer: Peer
     child: Child
     cdn: Cdn | None
@@ -108,4 +109,4 @@ def storage(settings: Settings) -> Storage:
         secret=secret,
         resolve=resolver(catalog, settings.auth),
     )
-    return Storage(vault, peer, child, cdn, server)
+    return Storage(vault, room, peer, child, cdn, server)

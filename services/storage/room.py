@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-import prometheus_client
+from prometheus_client import REGISTRY
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from chassis.errors import Exhausted
 from services.storage.vault import Full
 
-_FREE = prometheus_client.Gauge("studio_vault_free_bytes", "Bytes that the vault can still take.")
-_RESERVE = prometheus_client.Gauge(
-    "studio_vault_reserve_bytes", "Below so many free bytes no new work is taken."
-)
 _AGAIN = 5.0  # seconds until it may be worth while to ask again
 
 
@@ -20,8 +18,16 @@ class Room:
 
     def __init__(self, free: Callable[[], int], reserve: int) -> None:
         self.free, self.reserve = free, reserve
-        _FREE.set_function(free)
-        _RESERVE.set(reserve)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Tell /metrics of it for as long as the vault is there to be asked."""
+        gauges = _Gauges(self)
+        REGISTRY.register(gauges)
+        try:
+            yield
+        finally:
+            REGISTRY.unregister(gauges)
 
     def check(self) -> None:
         """Refuse new work below the reserve: DISK_FULL."""
@@ -44,3 +50,26 @@ class Room:
             metadata={"free_bytes": str(self.free())},
             retry_after=_AGAIN,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gauges:
+    """What /metrics tells of a room, measured when it is asked."""
+
+    room: Room
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "studio_vault_free_bytes",
+            "Bytes that the vault can still take.",
+            value=self.room.free(),
+        )
+        yield GaugeMetricFamily(
+            "studio_vault_reserve_bytes",
+            "Below so many free bytes no new work is taken.",
+            value=self.room.reserve,
+        )
+
+    def describe(self) -> Iterator[Metric]:
+        """Name none: a second vault in one process may be shown beside the first."""
+        return iter(())

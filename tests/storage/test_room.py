@@ -1,0 +1,37 @@
+"""What /metrics tells of the vault's room, and for how long."""
+
+import shutil
+
+import pytest
+from prometheus_client import REGISTRY, generate_latest
+
+from services.storage.compose import vault_at
+from services.storage.room import Room
+
+
+@pytest.fixture
+async def vault(folder):
+    made = vault_at(f"file://{folder}")
+    await made.open()
+    yield made
+    await made.close()
+
+
+def told(name):
+    return REGISTRY.get_sample_value(f"studio_vault_{name}_bytes")
+
+
+async def test_a_vault_is_asked_for_its_room_as_long_as_it_is_shown(vault, folder):
+    room = Room(vault.free, 4096)
+    assert told("free") is None  # made is not shown
+    with room.shown():
+        assert told("free") > 0
+        assert told("reserve") == 4096
+    shutil.rmtree(folder)
+    assert b"studio_vault" not in generate_latest()
+
+
+async def test_two_vaults_of_one_process_do_not_forbid_each_other(vault):
+    with Room(vault.free, 1).shown(), Room(vault.free, 2).shown():
+        assert generate_latest().count(b"\nstudio_vault_reserve_bytes ") == 2
+    assert told("reserve") is None
