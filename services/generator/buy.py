@@ -11,10 +11,21 @@ from typing import Any
 from chassis import errors, logs, telemetry
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.type.v1 import purchase_pb2
-from services.generator import edges, marks, moves, orders, plan, purchase, reconcile
+from services.generator import (
+    edges,
+    keeping,
+    marks,
+    moves,
+    orders,
+    plan,
+    purchase,
+    reconcile,
+    settling,
+    standing,
+)
 from services.generator.deeds import Deeds, Tools
 from services.generator.ledger import Result
-from services.generator.purchase import Stage
+from services.generator.standing import Stage
 
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
 _THROUGH = frozenset(
@@ -85,7 +96,7 @@ class Errand:
                 for task in self._tasks:
                     task.cancel()
 
-    def _look_at(self, terms: purchase.Terms) -> edges.Known:
+    def _look_at(self, terms: standing.Terms) -> edges.Known:
         shown, spec = self._claim.purchase, self._claim.spec
         model = self._tools.registry.known(shown.model)
         place = orders.place_of(shown.ordinal, spec)
@@ -123,7 +134,7 @@ class Errand:
         deadline = shown.deadline.ToMicroseconds() / 1e6 if shown.HasField("deadline") else math.inf
         return self._now() - deadline
 
-    def _begin(self) -> purchase.Next:
+    def _begin(self) -> standing.Next:
         claim, terms, canceling = self._claim, self._known.terms, self._claim.cancel_requested
         match claim.purchase.state:
             case purchase_pb2.PURCHASE_STATE_SENDING:
@@ -134,12 +145,12 @@ class Errand:
                 drawn = ledger_pb2.OUTPUT_STATE_DRAWN
                 missing = frozenset(each.index for each in claim.outputs if each.state == drawn)
                 kept = frozenset(self._deeds.kept)
-                return purchase.resume_drawn(terms, missing, kept, canceling=canceling)
+                return keeping.resume_drawn(terms, missing, kept, canceling=canceling)
             case shown if shown in _THROUGH:
-                return purchase.resume_kept(terms, frozenset(self._deeds.kept))
+                return keeping.resume_kept(terms, frozenset(self._deeds.kept))
         wait = reconcile.wait(claim.purchase.send_time, terms, self._now())
         hinted = bool(claim.webhook_tickets)
-        return purchase.resume_unclear(terms, wait=wait, canceling=canceling, hinted=hinted)
+        return settling.resume_unclear(terms, wait=wait, canceling=canceling, hinted=hinted)
 
     def _start(self, effect: moves.Effect) -> None:
         deeds = self._deeds

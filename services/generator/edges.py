@@ -13,7 +13,7 @@ from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.generator import moves
 from services.generator.models import Model
 from services.generator.provider import Drawn, Inline, Link, Order
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 
 RETRY_FAILED = 2.0  # seconds after work raised
 _ENDINGS = {

@@ -10,7 +10,7 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from services.generator import showing
 from services.generator.generations import Generations
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 from services.generator.webhooks import Webhooks
 
 NAME = "imagestudio.generator.v1.GeneratorService"

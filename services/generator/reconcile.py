@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis import faults, logs, telemetry
 from services.generator import moves
 from services.generator import provider as seam
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 
 _RETRY = 5.0  # seconds until a provider that did not answer is asked again
 log = logs.get()

@@ -9,7 +9,7 @@ from imagestudio.generator.v1 import model_pb2
 from imagestudio.type.v1 import cost_pb2, image_pb2
 from services.generator import words
 from services.generator.models import Model, Registry
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 
 
 def listed(

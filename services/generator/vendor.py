@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from imagestudio.catalog.v1 import ledger_pb2
 from services.generator.provider import Provider
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from services.generator.hints import Hints
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate, can_check_webhooks
 from services.generator.providers.sketch import Sketch
-from services.generator.purchase import Terms
 from services.generator.receipts import Receipts
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
+from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 
 

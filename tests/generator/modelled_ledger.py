@@ -3,7 +3,7 @@ The ledger of the simulation: purchases as rows, guarded by state and fence as i
 """
 
 from services.generator import moves
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 
 LIMIT = 100.0  # seconds that a provider's work may take
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})

@@ -5,7 +5,7 @@ orders that hang, and webhooks that anybody may send again under another's URL.
 
 import random
 
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 from tests.generator.modelled_ledger import Rows
 
 LAG = 120.0  # seconds from the sending until a provider is asked

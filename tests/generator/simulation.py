@@ -9,8 +9,9 @@ import hashlib
 import random
 from collections.abc import Iterator
 
-from services.generator import moves, purchase
-from services.generator.purchase import GRACE, OUT_OF_REACH, Stage
+from services.generator import keeping, moves, purchase, settling, standing
+from services.generator.purchase import GRACE
+from services.generator.standing import OUT_OF_REACH, Stage
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_ledger import Row, promise
 from tests.generator.modelled_provider import LAG, TTL, Provider
@@ -212,7 +213,7 @@ class Worker:
         if won:
             held.begin(row)
         else:
-            held.state = purchase.Purchase(Stage.LEAVING, world.terms)
+            held.state = standing.Purchase(Stage.LEAVING, world.terms)
             held.commit(purchase.orphaned("lost", sending=row.state == "sending"))
 
     def commit(self, held: "Held", step: moves.Step) -> None:
@@ -254,12 +255,12 @@ class Held:
             first = purchase.resume_running(terms, row.ticket, canceling=canceling)
         elif row.state == "drawn":
             missing = frozenset(i for i, state in row.outputs.items() if state == "drawn")
-            first = purchase.resume_drawn(terms, missing, row.unpublished, canceling=canceling)
+            first = keeping.resume_drawn(terms, missing, row.unpublished, canceling=canceling)
         elif row.publishing:
-            first = purchase.resume_kept(terms, row.unpublished)
+            first = keeping.resume_kept(terms, row.unpublished)
         else:
             wait = row.sent_at + terms.lag - self.world.now
-            first = purchase.resume_unclear(terms, wait=wait, canceling=canceling,
+            first = settling.resume_unclear(terms, wait=wait, canceling=canceling,
                                             hinted=bool(self.hinted))  # fmt: skip
         self.move(first)
         if self.worker.stopping:
@@ -276,7 +277,7 @@ class Held:
             stale = result == "stale"
             self.happen(moves.Superseded() if stale else moves.Rejected(step, result))
 
-    def move(self, following: purchase.Next) -> None:
+    def move(self, following: standing.Next) -> None:
         self.state, effects = following
         for effect in effects:
             if isinstance(effect, moves.Commit):

@@ -13,7 +13,7 @@ from services.generator import edges, models, orders, showing
 from services.generator.models import Registry
 from services.generator.plan import plan
 from services.generator.provider import Drawn, Link
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 
 FIVE = {model.key: model for model in models.EVERY if model.provider == "replicate"}
 REGISTRY = Registry(models.EVERY, configured={"sketch", "replicate"}, default="sketch")

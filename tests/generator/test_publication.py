@@ -1,14 +1,14 @@
 """The machine's way to the CDN, decision by decision; the simulation has the rest."""
 
-from services.generator import moves, purchase
-from services.generator.purchase import Stage, Terms
+from services.generator import keeping, moves, purchase
+from services.generator.standing import Stage, Terms
 
 LISTED = Terms(askable=True, lag=120.0, cancelable=True)
 
 
 def kept(*publishable, event=None):
     """A purchase of two outputs with both in the vault and their edges committed."""
-    state, _effects = purchase.resume_drawn(LISTED, frozenset({0, 1}), canceling=False)
+    state, _effects = keeping.resume_drawn(LISTED, frozenset({0, 1}), canceling=False)
     done = []
     for index in (0, 1):
         for each in (
@@ -55,7 +55,7 @@ def test_a_stop_lets_go_of_a_publication_at_once_and_a_cancel_does_not_touch_it(
 
 
 def test_who_stops_keeps_what_he_stores_and_begins_no_upload():
-    state, _effects = purchase.resume_drawn(LISTED, frozenset({0}), canceling=False)
+    state, _effects = keeping.resume_drawn(LISTED, frozenset({0}), canceling=False)
     stage, done = on(
         state, moves.StopAsked(), moves.Stored(0, True), moves.Committed(moves.Kept(0, True))
     )
@@ -63,11 +63,11 @@ def test_who_stops_keeps_what_he_stores_and_begins_no_upload():
 
 
 def test_what_was_kept_before_is_published_with_the_rest():
-    state, effects = purchase.resume_drawn(LISTED, frozenset({1}), frozenset({0}), canceling=False)
+    state, effects = keeping.resume_drawn(LISTED, frozenset({1}), frozenset({0}), canceling=False)
     assert effects == (moves.Store(1),)
     _stage, done = on(state, moves.Stored(1), moves.Committed(moves.Kept(1)))
     assert done[-1] == moves.Publish(0)
-    state, effects = purchase.resume_kept(LISTED, frozenset({0, 1}))
+    state, effects = keeping.resume_kept(LISTED, frozenset({0, 1}))
     assert (state.stage, effects) == (Stage.KEPT, (moves.Publish(0), moves.Publish(1)))
 
 

@@ -17,8 +17,8 @@ from services.generator.deeds import Tools
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.models import Registry
-from services.generator.purchase import Terms
 from services.generator.receipts import Receipts
+from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from tests.generator.wire import serving
 

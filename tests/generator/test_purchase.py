@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.generator import moves, purchase
-from services.generator.purchase import Stage, Terms
+from services.generator import keeping, moves, purchase, settling
+from services.generator.standing import Stage, Terms
 
 SKETCH = Terms(askable=True, interruptible=True)
 LISTED = Terms(askable=True, lag=120.0, cancelable=True)
@@ -102,7 +102,7 @@ def test_a_worker_that_ends_gives_a_drawing_back():
 
 def test_an_absence_is_tried_again_unless_nobody_wants_it_any_more():
     for canceling in (False, True):
-        state, _ = purchase.resume_unclear(SKETCH, wait=0, canceling=canceling)
+        state, _ = settling.resume_unclear(SKETCH, wait=0, canceling=canceling)
         _, effects = purchase.step(state, moves.LookedUp(()))
         assert effects == (moves.Commit(moves.Absent(again=not canceling)),)
 
@@ -113,9 +113,9 @@ def test_a_claim_whose_answer_was_lost_is_given_back():
 
 
 def test_a_hint_has_it_looked_up_at_once_and_is_no_proof_of_an_absence():
-    state, effects = purchase.resume_unclear(LISTED, wait=90, canceling=False)
+    state, effects = settling.resume_unclear(LISTED, wait=90, canceling=False)
     assert effects == (moves.Commit(moves.Parked(90)),)
-    state, effects = purchase.resume_unclear(LISTED, wait=90, canceling=False, hinted=True)
+    state, effects = settling.resume_unclear(LISTED, wait=90, canceling=False, hinted=True)
     assert effects == (moves.LookUp(),)
     assert steps(purchase.step(state, moves.LookedUp(()))[1]) == ["Parked"]
     _, effects = purchase.step(state, moves.LookedUp(("p1",)))
@@ -145,7 +145,7 @@ def test_what_nobody_can_see_is_given_up_an_hour_after_its_deadline():
         _stage, done = after(LISTED, moves.Bought("p1"), moves.OutOfSight("down", 2, late))
         assert steps(done) == ["Ticketed", step]
     assert ended(done) == EXPIRED
-    state, _ = purchase.resume_drawn(LISTED, frozenset({0}), canceling=False)
+    state, _ = keeping.resume_drawn(LISTED, frozenset({0}), canceling=False)
     _, effects = purchase.step(state, moves.OutOfSight("storage is down", 1, 9999))
     assert steps(effects) == ["Parked"]  # what is drawn waits for its own expiry
 

@@ -13,7 +13,7 @@ from services.generator.buy import Errand
 from services.generator.deeds import Tools
 from services.generator.models import Registry
 from services.generator.provider import Drawn, Link
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from tests.generator.wire import serving
 

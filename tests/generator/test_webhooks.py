@@ -16,7 +16,7 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from services.generator import provider as seam
 from services.generator.handler import Handler
 from services.generator.hints import Hints
-from services.generator.purchase import Terms
+from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.webhooks import Webhooks
 from tests.generator.wire import serving

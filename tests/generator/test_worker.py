@@ -18,8 +18,8 @@ from services.generator.deeds import Tools
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.models import Registry
-from services.generator.purchase import Terms
 from services.generator.receipts import Receipts
+from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
 from tests.generator.scripted_ledger import (

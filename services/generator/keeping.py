@@ -1,0 +1,120 @@
+"""From known outputs to safe ones, and those to the CDN: the stages DRAWN and KEPT."""
+
+from dataclasses import replace
+
+from services.generator.moves import (
+    Brought,
+    Commit,
+    Committed,
+    Kept,
+    Lost,
+    OutOfSight,
+    Parked,
+    Publish,
+    Published,
+    StopAsked,
+    Store,
+    Stored,
+    Unpublished,
+    Uploaded,
+    Vanished,
+)
+from services.generator.publication import Publication
+from services.generator.standing import (
+    Handlers,
+    Next,
+    Purchase,
+    Stage,
+    Terms,
+    leave,
+    let_go,
+    out_of_sight,
+)
+
+NONE: frozenset[int] = frozenset()
+
+
+def resume_drawn(
+    terms: Terms, missing: frozenset[int], kept: frozenset[int] = NONE, *, canceling: bool
+) -> Next:
+    """Begin with known outputs: *missing* ones, neither kept nor lost, and *kept* to publish."""
+    purchase = Purchase(Stage.DRAWN, terms, canceling=canceling, settled=True, missing=missing)
+    purchase = replace(purchase, publication=Publication(kept))
+    return purchase, tuple(Store(index) for index in sorted(missing))
+
+
+def resume_kept(terms: Terms, kept: frozenset[int]) -> Next:
+    """Begin with one that is through for its job; no cancel touches it: it was paid for."""
+    return _publish(Purchase(Stage.KEPT, terms, publication=Publication(kept)))
+
+
+def _stored(purchase: Purchase, event: Stored) -> Next:
+    if event.publishable:
+        purchase = replace(purchase, publication=purchase.publication.wanted(event.index))
+    if purchase.settled:
+        return purchase, (Commit(Kept(event.index, event.publishable)),)
+    return replace(purchase, stored=purchase.stored | {event.index}), ()
+
+
+def _vanished(purchase: Purchase, event: Vanished) -> Next:
+    return purchase, (Commit(Lost(event.index, event.why)),)
+
+
+def _committed_drawn(purchase: Purchase, event: Committed) -> Next:
+    match event.step:
+        case Brought():
+            wanted = purchase.publication.waiting
+            kept = tuple(Commit(Kept(index, index in wanted)) for index in sorted(purchase.stored))
+            return replace(purchase, settled=True, stored=frozenset()), kept
+        case Kept(index) | Lost(index, _):
+            purchase = replace(purchase, missing=purchase.missing - {index})
+            return (purchase, ()) if purchase.missing else _publish(purchase)
+    return purchase, ()
+
+
+def _publish(purchase: Purchase) -> Next:
+    """Go on to the CDN with what it shall have."""
+    if not purchase.publication.waiting:
+        return replace(purchase, stage=Stage.GONE), ()
+    if purchase.stopping:
+        return leave(purchase, Parked(0))
+    publication = purchase.publication.begun()
+    wanted = tuple(Publish(index) for index in sorted(publication.waiting))
+    return replace(purchase, stage=Stage.KEPT, publication=publication), wanted
+
+
+def _uploaded(purchase: Purchase, event: Uploaded) -> Next:
+    return purchase, (Commit(Published(event.index)),)
+
+
+def _unpublished(purchase: Purchase, event: Unpublished) -> Next:
+    return _publish_on(purchase, purchase.publication.failed(event.index, event.delay))
+
+
+def _committed_kept(purchase: Purchase, event: Committed) -> Next:
+    match event.step:
+        case Published(index):
+            return _publish_on(purchase, purchase.publication.done(index))
+    return purchase, ()
+
+
+def _publish_on(purchase: Purchase, publication: Publication) -> Next:
+    """Wait for all under way, so that one which fails at once keeps none from its turn."""
+    purchase = replace(purchase, publication=publication)
+    if publication.under_way:
+        return purchase, ()
+    if publication.waiting:
+        return leave(purchase, Parked(publication.pause))
+    return replace(purchase, stage=Stage.GONE), ()
+
+
+HANDLERS: Handlers = {
+    (Stage.DRAWN, Stored): _stored,
+    (Stage.DRAWN, Vanished): _vanished,
+    (Stage.DRAWN, OutOfSight): out_of_sight,
+    (Stage.DRAWN, Committed): _committed_drawn,
+    (Stage.KEPT, Uploaded): _uploaded,
+    (Stage.KEPT, Unpublished): _unpublished,
+    (Stage.KEPT, Committed): _committed_kept,
+    (Stage.KEPT, StopAsked): let_go,
+}

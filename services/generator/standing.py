@@ -1,0 +1,91 @@
+"""Where a purchase stands in its worker's hands, and what any of its stages may do with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from services.generator.moves import (
+    CancelThere,
+    Commit,
+    Effects,
+    Follow,
+    OutOfSight,
+    Parked,
+    Step,
+    StopAsked,
+)
+from services.generator.publication import Publication
+
+NOTHING = Publication()
+OUT_OF_REACH = 3600.0  # seconds after the deadline; what was drawn is gone from the provider, too
+
+
+class Stage(Enum):
+    """Where a purchase stands in its worker's hands."""
+
+    SENDING = auto()
+    RUNNING = auto()
+    DRAWN = auto()
+    KEPT = auto()  # the job has what it waits for; the CDN has it not
+    UNCLEAR = auto()
+    LEAVING = auto()  # the last edge that we shall write for it is on its way
+    GONE = auto()  # not ours any more: do nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What may be done with a provider; *lag* is in seconds."""
+
+    askable: bool  # it can be asked what became of a call
+    lag: float = 0.0  # after the sending, before it is asked
+    interruptible: bool = False  # a call that is stopped halfway was never made
+    cancelable: bool = False  # what it has taken can be canceled there
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase in hand."""
+
+    stage: Stage
+    terms: Terms
+    ticket: str = ""
+    canceling: bool = False  # the user wants it no more
+    overdue: float | None = None  # so late was it when it was canceled there for that
+    unlisted: float = 0.0  # seconds until the provider's list must show it
+    stopping: bool = False  # this worker ends
+    settled: bool = False  # the outputs' edge is committed
+    missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost
+    stored: frozenset[int] = frozenset()  # outputs in the vault, without their edge yet
+    publication: Publication = NOTHING
+
+
+Next = tuple[Purchase, Effects]
+Handlers = dict[tuple[Stage, type[object]], Callable[..., Next]]  # by stage and event
+
+
+def leave(purchase: Purchase, last: Step, *before: Step) -> Next:
+    """Write *last*, after all that goes *before* it, and have done with it."""
+    commits = tuple(Commit(each) for each in (*before, last))
+    return replace(purchase, stage=Stage.LEAVING), commits
+
+
+def cancel_there(purchase: Purchase) -> Effects:
+    """Have the provider end what nobody wants any more, where it can."""
+    wanted = purchase.canceling and purchase.terms.cancelable
+    return (CancelThere(purchase.ticket),) if wanted else ()
+
+
+def out_of_sight(purchase: Purchase, event: OutOfSight) -> Next:
+    """Leave it to whoever comes next, a while later."""
+    return leave(purchase, Parked(event.delay))
+
+
+def let_go(purchase: Purchase, _event: StopAsked) -> Next:
+    """Leave it to another worker, at once."""
+    return leave(replace(purchase, stopping=True), Parked(0))
+
+
+def run(purchase: Purchase, ticket: str, proof: Step) -> Next:
+    """Follow it; the proof's commit goes beside the first look, ahead of all later edges."""
+    running = replace(purchase, stage=Stage.RUNNING, ticket=ticket)
+    return running, (Commit(proof), Follow(ticket), *cancel_there(running))
