@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import job_event_pb2
-from services.catalog import endings, guards, outcome, permits
+from services.catalog import adoption, endings, guards, outcome, permits
 from services.catalog.rows import DRAWN, PERMITTED, Batch, Kept, Output, Published, Purchase
 from services.catalog.words import CHARGED, ENDINGS, word
 
@@ -212,13 +212,14 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
         return
     guards.require(purchase, "unclear")
     if kind == "found" and step.found.tickets:
-        endings.adopt(batch, purchase, step.found)
+        adoption.adopt(batch, purchase, step.found)
     elif kind == "absent" and purchase.unheard:
         batch.let_go_of(purchase, batch.now)  # who looked did not know of it: look again
     elif kind == "absent":
         next_ = step.absent.next if step.absent.HasField("next") else None
         endings.void(batch, purchase, next_)
     elif kind == "not_askable":
+        purchase.error = outcome.evidence(step.not_askable.error) or purchase.error
         endings.end(batch, purchase, ending="unclear", charged="unknown", cost=purchase.reserved)
     else:
         raise Invalid("REQUEST_INVALID", "A look-up found something, nothing, or cannot be made.")

@@ -1,11 +1,10 @@
-"""How a purchase stops being what it was: unclear, found, void, ended, quarantined, kept."""
+"""How a purchase stops being what it was: unclear, void, ended, quarantined, kept."""
 
-import uuid
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
 
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.type.v1 import job_event_pb2, purchase_pb2
 from services.catalog import guards, outcome, permits
 from services.catalog.rows import Batch, Purchase, cost_message
@@ -63,19 +62,6 @@ def become_unclear(
         event.lookup_time.FromDatetime(when)
     batch.alarms.append(("unclear", purchase.purchase_id))
     batch.tell(purchase, unclear=event)
-
-
-def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) -> None:
-    purchase.state, purchase.ticket, purchase.not_before = "running", found.tickets[0], None
-    permits.count_permit(batch, purchase)
-    tell_purchased(batch, purchase, found.typical_time, found=True)
-    for ticket in list(found.tickets)[1:]:
-        batch.alarms.append(("doubled", purchase.purchase_id))
-        twin = _attempt(batch, purchase, _twin_id(purchase, ticket), purchase.model_key)
-        twin.state, twin.ticket, twin.sent_at = "running", ticket, purchase.sent_at
-        twin.deadline, twin.provider = purchase.deadline, purchase.provider
-        permits.count_permit(batch, twin)
-        tell_purchased(batch, twin, found.typical_time, found=True)
 
 
 def void(batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | None) -> None:
@@ -149,7 +135,7 @@ def _replace(
         return None
     if next_.reserved_usd_micros > purchase.reserved:
         raise guards.conflict(purchase, "a new attempt may not cost more than was reserved")
-    planned = _attempt(batch, purchase, next_.purchase_id, next_.model_key)
+    planned = attempt(batch, purchase, next_.purchase_id, next_.model_key)
     planned.provider, planned.fingerprint = next_.provider, next_.fingerprint
     planned.reserved = next_.reserved_usd_micros
     sums = batch.spent.setdefault((planned.user_id, planned.period), [0, 0])
@@ -157,7 +143,8 @@ def _replace(
     return planned
 
 
-def _attempt(batch: Batch, purchase: Purchase, purchase_id: str, model: str) -> Purchase:
+def attempt(batch: Batch, purchase: Purchase, purchase_id: str, model: str) -> Purchase:
+    """Add one more purchase at the place of *purchase*, planned."""
     key = (purchase.job_id, purchase.ordinal)
     number = batch.attempts[key] = batch.attempts.get(key, purchase.attempt) + 1
     made = Purchase(
@@ -187,11 +174,6 @@ def _attempt(batch: Batch, purchase: Purchase, purchase_id: str, model: str) -> 
     batch.planned.append(made)
     batch.job_of(purchase).open_purchases += 1
     return made
-
-
-def _twin_id(purchase: Purchase, ticket: str) -> str:
-    """Name the purchase of a second match: the same at every look-up."""
-    return str(uuid.uuid5(uuid.UUID(purchase.purchase_id), ticket))
 
 
 def tell_purchased(batch: Batch, purchase: Purchase, typical: Duration, *, found: bool) -> None:

@@ -31,6 +31,7 @@ MOST = 500  # edges in one call; a transaction takes those of many calls
 _NEEDS_PERMITS = frozenset({"claim", "release", "drawn", "end", "unclear", "fail", "settle"})
 _PURCHASE = [each.name for each in fields(Purchase) if each.name not in ("outputs", "webhooks")]
 _OUTPUT = [each.name for each in fields(Output)]
+_TICKETS = "purchases_provider_ticket_key"
 _NEEDS_ATTEMPTS = frozenset({"end", "settle"})
 
 
@@ -42,6 +43,7 @@ class Change:
     kind: str
     apply: Callable[[Batch], Outcome | None]
     worker_id: str = ""
+    tickets: Sequence[str] = ()  # that a look-up found
 
 
 Result = ledger_service_pb2.EdgeResult
@@ -83,16 +85,16 @@ class Ledger:
         return [list(itertools.islice(split, len(part))) for part in asked]
 
     async def _alone(self, change: Change) -> Result:
-        try:
-            return (await self._transaction([change]))[0]
-        except _REFUSALS as error:
-            name = getattr(error, "constraint_name", None) or "a value in it"
-            conflict = Precondition(
-                "STATE_CONFLICT",
-                f"Purchase {change.purchase_id}: {name} forbids this edge.",
-                metadata={"purchase_id": change.purchase_id, "constraint": name},
-            )
-            return present_ledger.refused(conflict)
+        """Take it by itself, and again for each ticket found that others take meanwhile."""
+        left = len(change.tickets)
+        while True:
+            try:
+                return (await self._transaction([change]))[0]
+            except _REFUSALS as error:
+                constraint = getattr(error, "constraint_name", None) or "a value in it"
+                if not left or constraint != _TICKETS:
+                    return present_ledger.refused(_forbidden(change, constraint))
+            left -= 1
 
     async def _transaction(self, changes: Sequence[Change]) -> list[Result]:
         faults.point("ledger.before_commit")
@@ -111,7 +113,16 @@ class Ledger:
 def _change(edge: edge_pb2.Edge) -> Change:
     kind = edge.WhichOneof("step") or ""
     worker = edge.claim.worker_id if kind == "claim" else ""
-    return Change(edge.purchase_id, kind, lambda batch: edges.take(batch, edge), worker)
+    tickets = edge.settle.found.tickets if kind == "settle" else ()
+    return Change(edge.purchase_id, kind, lambda batch: edges.take(batch, edge), worker, tickets)
+
+
+def _forbidden(change: Change, constraint: str) -> Precondition:
+    return Precondition(
+        "STATE_CONFLICT",
+        f"Purchase {change.purchase_id}: {constraint} forbids this edge.",
+        metadata={"purchase_id": change.purchase_id, "constraint": constraint},
+    )
 
 
 def _result(batch: Batch, change: Change) -> Result:
@@ -144,6 +155,8 @@ async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
         for row in await connection.fetch(SQL.attempts_of_ordinals, list(batch.jobs)):
             batch.attempts[row["job_id"], row["ordinal"]] = row["attempt"]
             batch.models.setdefault((row["job_id"], row["ordinal"]), []).append(row["model_key"])
+    if found_by := [change for change in changes if change.tickets]:
+        await _read_orders_alike(connection, batch, found_by)
     if "publish" in kinds:
         for row in await connection.fetch(SQL.images_of_purchases, ids):
             batch.images[row["purchase_id"], row["output_index"]] = completion.image_message(row)
@@ -153,6 +166,16 @@ async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
             found = batch.permits[row["provider"]]
             found.in_use, found.tokens = row["in_use"], row["tokens"]
     return batch
+
+
+async def _read_orders_alike(
+    connection: Connection, batch: Batch, changes: Sequence[Change]
+) -> None:
+    ids = [change.purchase_id for change in changes]
+    tickets = list(itertools.chain.from_iterable(change.tickets for change in changes))
+    for row in await connection.fetch(SQL.orders_alike, ids, tickets):
+        batch.held[row["purchase_id"]] = set(row["held"])
+        batch.rivals[row["purchase_id"]] = row["rivals"]
 
 
 def purchase_from(row: asyncpg.Record) -> Purchase:

@@ -170,6 +170,9 @@ class Batch:
     images: dict[tuple[str, int], image_pb2.ImageOutput] = field(default_factory=dict)
     attempts: dict[tuple[int, int], int] = field(default_factory=dict)  # by job and ordinal
     models: dict[tuple[int, int], list[str]] = field(default_factory=dict)  # tried, likewise
+    # Of those that were looked up: tickets that others hold, and equal orders without one.
+    held: dict[str, set[str]] = field(default_factory=dict)
+    rivals: dict[str, list[str]] = field(default_factory=dict)
     failed: set[int] = field(default_factory=set)  # jobs with FAILED purchases not read here
     # (job_id, event) in order; a Kept stands for the image_kept event of its variant.
     events: list[tuple[int, "job_event_pb2.JobEvent | Kept"]] = field(default_factory=list)

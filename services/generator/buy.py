@@ -208,4 +208,4 @@ class Errand:
             return moves.Rejected(step, str(fault))
         marks.after(step)
         self._deeds.learn(result.purchase.outputs)
-        return moves.Committed(step)
+        return moves.Committed(step, result.purchase.ticket)

@@ -139,15 +139,18 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
             made.unclear.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
             made.unclear.lookup_possible = known.terms.askable
             made.unclear.lookup_lag.CopyFrom(_seconds(known.terms.lag))
-        case moves.Found(tickets):
+        case moves.Found(tickets, alike):
             made.settle.found.tickets.extend(tickets)
+            made.settle.found.alike = alike
             made.settle.found.typical_time.CopyFrom(_seconds(known.model.typical))
         case moves.Absent(again):
             made.settle.absent.SetInParent()
             if again and (following := known.next(False)):
                 made.settle.absent.next.CopyFrom(following)
-        case moves.Unknowable():
+        case moves.Unknowable(why):
             made.settle.not_askable.SetInParent()
+            if why:
+                made.settle.not_askable.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
         case moves.Released(delay, why):
             made.release.delay.CopyFrom(_seconds(delay))
             made.release.error.CopyFrom(_status("PROVIDER_UNAVAILABLE", why, known))

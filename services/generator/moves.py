@@ -63,9 +63,10 @@ class Doubted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """unclear -> running, by the tickets that a look-up found."""
+    """unclear -> running, by one of the tickets that a look-up found; see `LookedUp`."""
 
     tickets: tuple[str, ...]
+    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Unknowable:
-    """unclear -> ended, charged: unknown."""
+    """unclear -> ended, charged: unknown; without *why*, because nobody can be asked."""
+
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,16 +269,24 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """What the provider's list has; nothing is the proof that nothing was bought."""
+    """
+    What the provider's list has; nothing is the proof that nothing was bought.
+
+    *alike*: equal orders may have bought them. Where they hold all of them it is the same
+    proof, unless *unproven* says why not.
+    """
 
     tickets: tuple[str, ...]
+    alike: bool = False
+    unproven: OutOfSight | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """An edge is in the ledger."""
+    """An edge is in the ledger; *ticket* is what the purchase has there now."""
 
     step: Step
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

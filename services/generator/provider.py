@@ -9,7 +9,7 @@ It translates; it never retries, stores, logs a secret, or knows what a job is.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -26,9 +26,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What finds the purchase again. Commit it before doing anything else."""
+    """
+    What finds the purchase again. Commit it before doing anything else.
+
+    *alike*, of one that was looked up: what was ordered is all that tells whose it is, and an
+    equal order may have bought it. *unsure*: there are others that tell not even that.
+    """
 
     reference: str  # the provider's id, or receipt:{purchase_id}
+    alike: bool = field(default=False, compare=False)
+    unsure: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class CanBeAsked(Protocol):
     """A provider that lists what was bought, so that an Unclear can be settled."""
 
     async def look_up(self, order: Order, /) -> list[Ticket]:
-        """Find all that may be *order*'s; none found may mean: not listed yet."""
+        """Find all that may be *order*'s, the oldest first; none may mean: not listed yet."""
 
 
 @runtime_checkable

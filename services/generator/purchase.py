@@ -54,7 +54,6 @@ from services.generator.standing import (
     leave,
     let_go,
     out_of_sight,
-    run,
 )
 
 GRACE = 60.0  # seconds that an order has to end once it was canceled for its lateness
@@ -88,10 +87,19 @@ def step(purchase: Purchase, event: Event) -> Next:
     if purchase.stage is Stage.GONE or isinstance(event, Superseded):
         return replace(purchase, stage=Stage.GONE), ()
     if purchase.stage is Stage.LEAVING:
-        gone = isinstance(event, Committed | Rejected) and isinstance(event.step, LAST)
-        return (replace(purchase, stage=Stage.GONE) if gone else purchase), ()
+        return _leaving(purchase, event)
     handle = _HANDLERS.get((purchase.stage, type(event)))
     return handle(purchase, event) if handle else _anywhere(purchase, event)
+
+
+def _leaving(purchase: Purchase, event: Event) -> Next:
+    """Wait for the last edge; one that the ledger does not take must not keep it ours for ever."""
+    match event:
+        case Rejected(last, why) if isinstance(last, LAST) and not isinstance(last, Failed):
+            return leave(purchase, Failed(why))
+        case Committed(last) | Rejected(last) if isinstance(last, LAST):
+            return replace(purchase, stage=Stage.GONE), ()
+    return purchase, ()
 
 
 def _anywhere(purchase: Purchase, event: Event) -> Next:
@@ -112,7 +120,12 @@ def _canceled(purchase: Purchase) -> Next:
 def _bought(purchase: Purchase, event: Bought) -> Next:
     if purchase.stopping:
         return leave(purchase, Parked(0), Ticketed(event.ticket))
-    return run(purchase, event.ticket, Ticketed(event.ticket))
+    running = replace(purchase, stage=Stage.RUNNING, ticket=event.ticket)
+    # The ticket's edge goes beside the first look, ahead of all later edges.
+    return running, (
+        *(Commit(Ticketed(event.ticket)), Follow(event.ticket)),
+        *cancel_there(running),
+    )
 
 
 def _never_sent(purchase: Purchase, event: NeverSent) -> Next:

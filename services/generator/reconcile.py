@@ -1,6 +1,6 @@
 """Settles a purchase whose answer was lost: waits out the provider's lag, then asks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -19,12 +19,13 @@ def wait(sent: Timestamp, terms: Terms, now: float) -> float:
 
 
 async def look_up(
-    provider: seam.Provider, order: seam.Order, hinted: Iterable[str] = ()
+    provider: seam.Provider, order: seam.Order, hinted: Iterable[str], late: Callable[[], float]
 ) -> moves.Event:
     """
     Ask what became of *order*; only a provider's own word counts, also for an absence.
 
-    *hinted* are tickets that webhooks named, which need not show in the list yet.
+    *hinted* are tickets that webhooks named, which need not show in the list yet; *late*
+    tells the seconds since the deadline.
     """
     if not isinstance(provider, seam.CanBeAsked):
         raise TypeError("only a provider that can be asked is asked")
@@ -34,11 +35,16 @@ async def look_up(
             tickets = await _recognized(provider, order, hinted)
             tickets = tickets or await provider.look_up(order)
     except seam.ProviderError as error:
-        return moves.OutOfSight(str(error), error.retry_after or _RETRY)
+        return moves.OutOfSight(str(error), error.retry_after or _RETRY, late())
     faults.point("lookup.after")
-    if len(tickets) > 1:
+    alike = any(ticket.alike for ticket in tickets)
+    if len(tickets) > 1 and not alike:
         log.error("bought more than once", purchase_id=order.purchase_id, found=len(tickets))
-    return moves.LookedUp(tuple(ticket.reference for ticket in tickets))
+    unproven = None
+    if any(ticket.unsure for ticket in tickets):
+        unproven = moves.OutOfSight("what the list has left shows no more", _RETRY, late())
+    found = tuple(ticket.reference for ticket in tickets)
+    return moves.LookedUp(found, alike, unproven)
 
 
 async def _recognized(

@@ -1,9 +1,14 @@
 """What became of an order whose answer was lost: the stage UNCLEAR."""
 
+from dataclasses import replace
+
 from services.generator.moves import (
     Absent,
+    Commit,
     Committed,
     Doubted,
+    Failed,
+    Follow,
     Found,
     LookedUp,
     LookUp,
@@ -13,15 +18,16 @@ from services.generator.moves import (
     Unknowable,
 )
 from services.generator.standing import (
+    OUT_OF_REACH,
     Handlers,
     Next,
     Purchase,
     Stage,
     Terms,
+    cancel_there,
     leave,
     let_go,
     out_of_sight,
-    run,
 )
 
 
@@ -36,7 +42,24 @@ def resume_unclear(terms: Terms, *, wait: float, canceling: bool, hinted: bool =
 
 
 def _committed_unclear(purchase: Purchase, event: Committed) -> Next:
-    return _settle(purchase, 0) if isinstance(event.step, Doubted) else (purchase, ())
+    match event.step:
+        case Doubted():
+            return _settle(purchase, 0)
+        case Found() if event.ticket:
+            running = replace(purchase, stage=Stage.RUNNING, ticket=event.ticket)
+            return running, (Follow(event.ticket), *cancel_there(running))
+        case Found():
+            return _all_of_others(purchase, event.step)
+    return purchase, ()
+
+
+def _all_of_others(purchase: Purchase, found: Found) -> Next:
+    """The ledger says that other purchases hold all that was found."""
+    if not found.alike:  # it was ours by name
+        return leave(purchase, Failed("another purchase holds what this one bought"))
+    if purchase.unproven:
+        return _undecided(purchase, purchase.unproven)
+    return leave(purchase, Absent(again=not purchase.canceling))
 
 
 def _settle(purchase: Purchase, wait: float) -> Next:
@@ -46,18 +69,25 @@ def _settle(purchase: Purchase, wait: float) -> Next:
 
 
 def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
-    if not event.tickets and purchase.unlisted > 0:
+    """Take what is found once the ledger has said which; an equal order's is as good as ours."""
+    if purchase.unlisted > 0 and (event.alike or not event.tickets):
         return leave(purchase, Parked(purchase.unlisted))
     if not event.tickets:
         return leave(purchase, Absent(again=not purchase.canceling))
-    if purchase.stopping:
-        return leave(purchase, Parked(0), Found(event.tickets))
-    return run(purchase, event.tickets[0], Found(event.tickets))
+    return replace(purchase, unproven=event.unproven), (Commit(Found(event.tickets, event.alike)),)
+
+
+def _undecided(purchase: Purchase, event: OutOfSight) -> Next:
+    """Ask again until whatever was drawn would be gone from the provider."""
+    if event.late < OUT_OF_REACH:
+        return out_of_sight(purchase, event)
+    why = "nobody could tell in time whether it was bought, and it may have been charged"
+    return leave(purchase, Unknowable(f"{why}: {event.why}"))
 
 
 HANDLERS: Handlers = {
     (Stage.UNCLEAR, LookedUp): _looked_up,
-    (Stage.UNCLEAR, OutOfSight): out_of_sight,
+    (Stage.UNCLEAR, OutOfSight): _undecided,
     (Stage.UNCLEAR, Committed): _committed_unclear,
     (Stage.UNCLEAR, StopAsked): let_go,
 }

@@ -8,7 +8,6 @@ from services.generator.moves import (
     CancelThere,
     Commit,
     Effects,
-    Follow,
     OutOfSight,
     Parked,
     Step,
@@ -52,6 +51,7 @@ class Purchase:
     canceling: bool = False  # the user wants it no more
     overdue: float | None = None  # so late was it when it was canceled there for that
     unlisted: float = 0.0  # seconds until the provider's list must show it
+    unproven: OutOfSight | None = None  # why the list that was read is no proof of an absence
     stopping: bool = False  # this worker ends
     settled: bool = False  # the outputs' edge is committed
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost
@@ -83,9 +83,3 @@ def out_of_sight(purchase: Purchase, event: OutOfSight) -> Next:
 def let_go(purchase: Purchase, _event: StopAsked) -> Next:
     """Leave it to another worker, at once."""
     return leave(replace(purchase, stopping=True), Parked(0))
-
-
-def run(purchase: Purchase, ticket: str, proof: Step) -> Next:
-    """Follow it; the proof's commit goes beside the first look, ahead of all later edges."""
-    running = replace(purchase, stage=Stage.RUNNING, ticket=ticket)
-    return running, (Commit(proof), Follow(ticket), *cancel_there(running))

@@ -136,8 +136,8 @@ def absent(purchase_id, fence, next_=None):
     return Edge(purchase_id=purchase_id, fence=fence, settle=step)
 
 
-def found(purchase_id, fence, *tickets):
-    step = edge_pb2.SettleEdge(found=edge_pb2.SettleEdge.Found(tickets=tickets))
+def found(purchase_id, fence, *tickets, alike=False):
+    step = edge_pb2.SettleEdge(found=edge_pb2.SettleEdge.Found(tickets=tickets, alike=alike))
     return Edge(purchase_id=purchase_id, fence=fence, settle=step)
 
 

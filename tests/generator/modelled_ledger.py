@@ -63,12 +63,13 @@ class Row:
 
 
 class Rows:
-    """The rows of one ordinal: attempt after attempt; `width` outputs each."""
+    """The rows of so many *orders*: attempt after attempt; `width` outputs each."""
 
-    def __init__(self, terms: Terms, width: int) -> None:
+    def __init__(self, terms: Terms, width: int, orders: int = 1) -> None:
         self.terms, self.width = terms, width
         self.now, self.canceling = 0.0, False
-        self.rows: dict[int, Row] = {1: Row(1)}
+        self.orders = orders
+        self.rows: dict[int, Row] = {number: Row(1) for number in range(1, orders + 1)}
         self.variants: list[tuple[int, int]] = []
         self.published: list[tuple[int, int]] = []
 
@@ -112,12 +113,19 @@ class Rows:
         if row.fence != fence or not row.owner:
             return "stale"
         starts, change = _EDGES[type(step)]
-        if row.state not in starts:
+        if row.state not in starts or self.forbids(row, step):
             return "conflict"
         change(self, row, number, step)
         if isinstance(step, moves.LAST):
             row.owner = 0
         return "ok"
+
+    def forbids(self, row: Row, step: moves.Step) -> bool:
+        """Tickets are unique, and what has none ends uncharged or is unclear."""
+        if isinstance(step, moves.Ticketed):
+            return step.ticket in {each.ticket for each in self.rows.values()}
+        ends = isinstance(step, moves.Ended) and row.state == "sending"
+        return ends and step.charged is not False
 
     def applied(self, row: Row, number: int, step: moves.Step) -> bool:
         """Whether that very edge was taken before."""
@@ -125,7 +133,7 @@ class Rows:
             case moves.Ticketed(ticket):
                 return row.ticket == ticket
             case moves.Found(tickets):
-                return row.ticket == tickets[0]
+                return row.ticket in tickets
             case moves.Brought():
                 return bool(row.outputs)
             case moves.Kept(index) | moves.Published(index) | moves.Lost(index, _):
@@ -158,8 +166,10 @@ def _ticketed(_rows: Rows, row: Row, _number: int, step: moves.Ticketed) -> None
     row.state, row.ticket = "running", step.ticket
 
 
-def _found(_rows: Rows, row: Row, _number: int, step: moves.Found) -> None:
-    row.state, row.ticket = "running", step.tickets[0]
+def _found(rows: Rows, row: Row, _number: int, step: moves.Found) -> None:
+    held = {each.ticket for each in rows.rows.values()}
+    if free := [ticket for ticket in step.tickets if ticket not in held]:
+        row.state, row.ticket = "running", free[0]
 
 
 def _brought(rows: Rows, row: Row, _number: int, _step: moves.Brought) -> None:
@@ -188,8 +198,8 @@ def _doubted(rows: Rows, row: Row, _number: int, _step: moves.Doubted) -> None:
     _become_unclear(rows, row)
 
 
-def _unknowable(_rows: Rows, row: Row, _number: int, _step: moves.Unknowable) -> None:
-    row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
+def _unknowable(rows: Rows, row: Row, _number: int, _step: moves.Unknowable) -> None:
+    row.state, row.ending, row.charged, row.ended_at = "ended", "UNCLEAR", "unknown", rows.now
 
 
 def _released(rows: Rows, row: Row, _number: int, step: moves.Released) -> None:
@@ -203,6 +213,8 @@ def _failed(rows: Rows, row: Row, _number: int, _step: moves.Failed) -> None:
         row.not_before = rows.now + 900.0
         return
     row.tries, row.not_before = row.tries + 1, rows.now + 1.0
+    if row.state == "sending":
+        _become_unclear(rows, row)
     if row.tries == 5:
         row.state = "quarantined"
 
@@ -231,6 +243,6 @@ _EDGES = {
     moves.Absent: ({"unclear"}, _absent),
     moves.Unknowable: ({"unclear"}, _unknowable),
     moves.Released: ({"sending"}, _released),
-    moves.Failed: (_HELD, _failed),
+    moves.Failed: (_HELD | {"sending"}, _failed),
     moves.Parked: (_HELD, _parked),
 }

@@ -1,5 +1,5 @@
 """
-The provider of the simulation: of one of three kinds, with a list that lags, links that die,
+The provider of the simulation: of one of four kinds, with a list that lags, links that die,
 orders that hang, and webhooks that anybody may send again under another's URL.
 """
 
@@ -14,6 +14,8 @@ TTL = 3600.0  # seconds that a provider's own links live
 
 TERMS = {
     "listed": Terms(askable=True, lag=LAG, cancelable=True),  # answers with an id; has a list
+    # Likewise, with nothing in its list that would tell equal orders apart.
+    "alike": Terms(askable=True, lag=LAG, cancelable=True),
     "receipt": Terms(askable=True, interruptible=True),  # answers with the picture: sketch
     "blind": Terms(askable=False),  # answers with the picture, and cannot be asked
 }
@@ -24,8 +26,11 @@ class Provider(Rows):
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
-        self.kind = dice.choice(("listed", "receipt", "blind"))
-        super().__init__(TERMS[self.kind], dice.choice((1, 1, 2)))
+        self.kind = dice.choice(("listed", "alike", "receipt", "blind"))
+        orders = dice.choice((2, 3, 4)) if self.kind == "alike" else 1
+        super().__init__(TERMS[self.kind], dice.choice((1, 1, 2)), orders)
+        self.lists = self.kind in ("listed", "alike")
+        self.mute = self.lists and dice.random() < 0.1  # its list tells nothing, ever
         self.charges: dict[str, int] = {}  # ticket -> purchase
         self.listed_at: dict[str, float] = {}
         self.drawn_at: dict[str, float] = {}  # when the picture is there; never, where it hangs
@@ -38,7 +43,7 @@ class Provider(Rows):
 
     def taken(self, number: int) -> str:
         """A call is taken, and paid for."""
-        listed, never, dice = self.kind == "listed", float("inf"), self.dice
+        listed, never, dice = self.lists, float("inf"), self.dice
         ticket = f"t{number}.{len(self.charges)}" if listed else f"r{number}"
         self.charges[ticket] = number
         self.listed_at[ticket] = self.now + dice.random() * LISTED
@@ -51,6 +56,12 @@ class Provider(Rows):
         if listed and dice.random() < 0.05:
             self.closed[ticket] = (dice.choice((True, False, None)), False, dice.random() < 0.2)
         return ticket
+
+    def paid_for(self, number: int) -> list[str]:
+        """What was paid for in the name of a row; of equal orders, what it has got."""
+        if self.kind == "alike":
+            return [self.rows[number].ticket] if self.rows[number].ticket else []
+        return [ticket for ticket, bought in self.charges.items() if bought == number]
 
     def ended(self, ticket: str) -> tuple[bool | None, bool, bool] | None:
         """How it ended without a picture, if it has."""
@@ -67,6 +78,8 @@ class Provider(Rows):
         """Those that were hinted at and are its own; the list; or the receipt, else sealed."""
         if self.kind == "receipt":
             return (f"r{number}",) if self.receipts.setdefault(number, False) else ()
+        if self.kind == "alike":
+            return tuple(ticket for ticket, at in self.listed_at.items() if at <= self.now)
         found = [ticket for ticket, bought in self.charges.items() if bought == number]
         return tuple(t for t in found if t in hinted or self.listed_at[t] <= self.now)
 

@@ -41,7 +41,7 @@ class World(Provider):
         for _ in range(self.dice.choice((20, 30, 50, 90))):
             self.act()
         self.calm = True
-        for _ in range(600):
+        for _ in range(600 * self.orders):
             if not any(row.has_work for row in self.rows.values()):
                 break
             self.act()
@@ -90,7 +90,7 @@ class World(Provider):
 
     def pass_time(self) -> None:
         """Time goes by: beats, the sweeper, announcements."""
-        longest = 40.0 if self.calm else 2.0
+        longest = (400.0 if self.mute else 40.0) if self.calm else 2.0
         awake = [worker for worker in self.workers if worker.able()]
         self.now += self.dice.random() * longest
         for worker in awake:  # one that wakes up just now acts before it knows of its death
@@ -123,16 +123,26 @@ class World(Provider):
     def check(self) -> None:
         """Raise Violated unless each charge has its picture or its row, once."""
         for number, row in self.rows.items():
-            paid = [ticket for ticket, bought in self.charges.items() if bought == number]
+            paid = self.paid_for(number)
             promise(not row.has_work, "nothing stays open", number, row)
             promise(len(paid) <= 1, "one row is charged once", number, row)
             self.check_row(number, row, paid)
         pictures = [ticket for ticket in self.charges if self.ended(ticket) is None]
         if self.kind != "blind":
-            promise(len(pictures) <= 1, "one picture is bought once", 0, self.rows[1])
+            promise(len(pictures) <= self.orders, "a picture is bought once", 0, self.rows[1])
+        if self.kind == "alike":
+            self.check_orphans()
         promise(len(set(self.variants)) == len(self.variants), "no doubles", 0, self.rows[1])
         promise(set(self.variants) <= self.vault, "kept means safe", 0, self.rows[1])
         self.cdn.check()
+
+    def check_orphans(self) -> None:
+        """Each that was bought has a row, but for those whose row was given up without any."""
+        rows = self.rows.values()
+        given_up = [r for r in rows if not r.ticket and r.charged == "unknown"]
+        given_up += [r for r in rows if not r.ticket and r.state == "quarantined"]
+        orphans = set(self.charges) - {row.ticket for row in rows}
+        promise(len(orphans) <= len(given_up), "nothing bought is lost", 0, self.rows[1])
 
     def check_row(self, number: int, row: Row, paid: list[str]) -> None:
         kept = sum(1 for bought, _ in self.variants if bought == number)
@@ -150,6 +160,9 @@ class World(Provider):
             late, drawn = row.ended_at - row.deadline, self.drawn_at[paid[0]] - row.deadline
             gone = min(late, drawn) >= GRACE or late >= OUT_OF_REACH
             promise(gone, "a picture is waited for until its time is over", number, row)
+        elif row.ending == "UNCLEAR" and self.terms.askable:
+            late = row.ended_at - row.deadline
+            promise(late >= OUT_OF_REACH, "it is asked until its time is over", number, row)
         elif row.charged == "unknown" and self.kind != "blind":
             free = all(ticket in self.closed for ticket in paid)
             promise(free, "only a blind provider hides a picture", number, row)
@@ -180,7 +193,7 @@ class Worker:
         if world.canceling:
             self.tell(moves.CancelAsked())
         if self.stopping and not self.held and not self.acts:
-            self.stopping = False
+            world.replace(self)
 
     def tell(self, event: moves.Event) -> None:
         for held in list(self.held.values()):
@@ -272,7 +285,7 @@ class Held:
 
     def answered(self, step: moves.Step, result: str) -> None:
         if result == "ok":
-            self.happen(moves.Committed(step))
+            self.happen(moves.Committed(step, self.world.rows[self.number].ticket))
         else:
             stale = result == "stale"
             self.happen(moves.Superseded() if stale else moves.Rejected(step, result))
@@ -311,7 +324,7 @@ class Held:
         if world.kind != "receipt":
             ticket = world.taken(self.number)
             yield
-        if world.kind != "listed":
+        if not world.lists:
             if world.kind == "receipt":
                 yield  # drawing
                 if self.interrupted:
@@ -366,9 +379,13 @@ class Held:
         self.happen(lost)
 
     def look_up(self, _effect: moves.LookUp) -> Iterator[None]:
-        found = self.world.look_up(self.number, self.hinted)
+        world, row = self.world, self.world.rows[self.number]
+        found, alike = world.look_up(self.number, self.hinted), world.kind == "alike"
         yield
-        self.happen(moves.OutOfSight("none", 5.0) if self.bad() else moves.LookedUp(found))
+        blank = moves.OutOfSight("none", 5.0, world.now - row.deadline)
+        unproven = blank if alike and self.bad() else None
+        looked = moves.LookedUp(found, bool(found) and alike, unproven)
+        self.happen(blank if world.mute or self.bad() else looked)
 
 
 _ACTS = {

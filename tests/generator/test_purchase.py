@@ -1,5 +1,7 @@
 """The machine's decisions that cost or save money, one by one; the simulation has the rest."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.generator import keeping, moves, purchase, settling
@@ -90,6 +92,16 @@ def test_a_picture_is_kept_once_it_is_stored_and_its_purchase_settled():
         assert (stage, steps(done)[-1]) == (Stage.DRAWN, "Kept")
 
 
+def test_where_the_ledger_does_not_take_the_last_edge_it_is_let_go_of_all_the_same():
+    events = [moves.Bought("p1"), moves.Closed(None, "no")]
+    _stage, done = after(LISTED, *events)
+    no = moves.Rejected(done[-1].step, "another holds the ticket")
+    stage, done = after(LISTED, *events, moves.Rejected(moves.Ticketed("p1"), "no"), no)
+    assert (stage, steps(done)) == (Stage.LEAVING, ["Ticketed", "Ended", "Failed"])
+    for answer in (moves.Committed(done[-1].step), moves.Rejected(done[-1].step, "no")):
+        assert after(LISTED, *events, no, answer) == (Stage.GONE, done)
+
+
 def test_another_owner_stops_everything():
     stage, done = after(LISTED, moves.Bought("p1"), moves.Superseded(), moves.Finished(1))
     assert (stage, steps(done)) == (Stage.GONE, ["Ticketed"])
@@ -117,9 +129,49 @@ def test_a_hint_has_it_looked_up_at_once_and_is_no_proof_of_an_absence():
     assert effects == (moves.Commit(moves.Parked(90)),)
     state, effects = settling.resume_unclear(LISTED, wait=90, canceling=False, hinted=True)
     assert effects == (moves.LookUp(),)
-    assert steps(purchase.step(state, moves.LookedUp(()))[1]) == ["Parked"]
+    for unproven in ((), ("p1",)):
+        looked = moves.LookedUp(unproven, alike=True)
+        assert steps(purchase.step(state, looked)[1]) == ["Parked"]
     _, effects = purchase.step(state, moves.LookedUp(("p1",)))
-    assert effects[:2] == (moves.Commit(moves.Found(("p1",))), moves.Follow("p1"))
+    assert effects == (moves.Commit(moves.Found(("p1",))),)
+
+
+def settled(looked, ticket, *, terms=LISTED, canceling=False):
+    """What is done once the ledger has said which ticket is its own of those found."""
+    state, _ = settling.resume_unclear(terms, wait=0, canceling=canceling)
+    state, _ = purchase.step(state, looked)
+    found = moves.Found(looked.tickets, looked.alike)
+    return purchase.step(state, moves.Committed(found, ticket))
+
+
+def test_of_what_equal_orders_bought_it_follows_what_the_ledger_gives_it():
+    looked = moves.LookedUp(("p1", "p2"), alike=True)
+    state, effects = settled(looked, "p2", canceling=True)
+    assert (state.stage, state.ticket) == (Stage.RUNNING, "p2")
+    assert effects == (moves.Follow("p2"), moves.CancelThere("p2"))
+
+
+def test_where_others_hold_all_that_was_found_a_whole_list_proves_an_absence():
+    looked = moves.LookedUp(("p1",), alike=True)
+    _, effects = settled(looked, "")
+    assert effects == (moves.Commit(moves.Absent(again=True)),)
+    _, effects = settled(looked, "", canceling=True)
+    assert effects == (moves.Commit(moves.Absent(again=False)),)
+    for late, step in ((3599, "Parked"), (3600, "Unknowable")):
+        blank = moves.OutOfSight("one shows nothing", 5, late)
+        assert steps(settled(replace(looked, unproven=blank), "")[1]) == [step]
+
+
+def test_what_was_bought_by_name_and_is_anothers_is_never_absent():
+    assert steps(settled(moves.LookedUp(("p1",)), "")[1]) == ["Failed"]
+
+
+def test_what_nobody_can_tell_is_asked_for_an_hour_and_ends_with_its_charge_unknown():
+    state, _ = settling.resume_unclear(LISTED, wait=0, canceling=False)
+    for late, step in ((-5, "Parked"), (3599, "Parked"), (3600, "Unknowable")):
+        _, effects = purchase.step(state, moves.OutOfSight("inputs are blank", 5, late))
+        assert steps(effects) == [step]
+    assert effects[0].step.why.endswith("may have been charged: inputs are blank")
 
 
 EXPIRED = ("EXPIRED", None)

@@ -93,11 +93,19 @@ async def test_what_cannot_be_excluded_is_unclear_and_never_absent(one):
 async def test_what_is_found_counts_whatever_else_cannot_be_told():
     found, _ = await looked_up(page(listed("p0", input={}, data_removed=True), listed()))
     assert found == [Ticket("p1")]
+    assert found[0].unsure  # where an equal order has it, that is no proof
 
 
-async def test_all_that_match_are_told():
-    found, _ = await looked_up(page(listed("p2"), listed("p1", **hooked(ID))))
-    assert found == [Ticket("p2"), Ticket("p1")]
+@pytest.mark.parametrize("named", [{}, hooked(ID)], ids=["alike", "named"])
+async def test_all_that_match_are_told_the_oldest_first(named):
+    found, _ = await looked_up(page(listed("p2", **named), listed("p1", **named)))
+    assert found == [Ticket("p1"), Ticket("p2")]
+    assert [(each.alike, each.unsure) for each in found] == [(not named, False)] * 2
+
+
+async def test_where_one_bears_our_name_those_without_are_not_ours():
+    found, _ = await looked_up(page(listed("p2"), listed("p1", **hooked(ID)), listed("p0")))
+    assert (found, found[0].alike) == ([Ticket("p1")], False)
 
 
 async def test_every_page_is_read():

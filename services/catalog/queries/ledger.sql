@@ -50,6 +50,19 @@ FROM purchases
 WHERE job_id = ANY ($1::bigint[])
 ORDER BY job_id, ordinal, attempt;
 
+-- Of purchases that were looked up: which of these tickets others hold, and which equal orders
+-- may have bought something without a ticket. One snapshot: who gets one in between is in either.
+-- name: orders_alike
+SELECT p.purchase_id,
+       ARRAY(SELECT q.ticket FROM purchases q
+             WHERE q.provider = p.provider AND q.ticket = ANY ($2::text[])
+               AND q.purchase_id <> p.purchase_id) AS held,
+       ARRAY(SELECT q.purchase_id FROM purchases q
+             WHERE q.state IN ('sending', 'unclear') AND q.provider = p.provider
+               AND q.fingerprint = p.fingerprint AND q.purchase_id <> p.purchase_id) AS rivals
+FROM purchases p
+WHERE p.purchase_id = ANY ($1::uuid[]);
+
 -- name: lock_permits
 SELECT provider, in_use,
        CASE WHEN max_per_minute = 0 THEN 0

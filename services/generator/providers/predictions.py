@@ -74,6 +74,11 @@ def belongs(found: Prediction, order: seam.Order) -> bool | None:
     return True if order.inputs.keys() <= told.keys() else None
 
 
+def is_named(found: Prediction) -> bool:
+    """Whether its webhook's address names the purchase that it is."""
+    return bool(_purchase(found))
+
+
 def time(found: Prediction, *names: str) -> datetime | None:
     """The first of its times *names* that it tells."""
     for name in names:

@@ -100,16 +100,20 @@ class Replicate:
         yield event
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
-        found, unsure = [], 0
+        named, alike, unsure = [], [], 0
         async for each in self._listed(_planned(order.purchase_id) - _SLACK):
             match predictions.belongs(each, order):
+                case True if predictions.is_named(each):
+                    named.append(seam.Ticket(_reference(each)))
                 case True:
-                    found.append(seam.Ticket(_reference(each)))
+                    alike.append(_reference(each))
                 case None:
                     unsure += 1
-        if unsure and not found:
+        if named:  # so was whatever else this order may have bought
+            return named[::-1]
+        if unsure and not alike:
             raise seam.Unclear(f"{unsure} listed predictions show no more whose they are")
-        return found
+        return [seam.Ticket(each, alike=True, unsure=unsure > 0) for each in alike[::-1]]
 
     async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""

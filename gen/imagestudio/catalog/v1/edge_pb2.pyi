@@ -462,10 +462,17 @@ class SettleEdge(_message.Message):
 
         TICKETS_FIELD_NUMBER: _builtins.int
         TYPICAL_TIME_FIELD_NUMBER: _builtins.int
+        ALIKE_FIELD_NUMBER: _builtins.int
+        alike: _builtins.bool
+        """They match by what was ordered alone: as many are left as there are equal orders
+        under way or unclear, of whatever job, that may have bought them.
+        """
         @_builtins.property
         def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-            """The provider's ids. The first becomes this purchase's ticket; each other
-            one becomes a purchase of its own at the same ordinal, RUNNING.
+            """The provider's ids, the oldest first. The first that no other purchase holds
+            becomes this one's ticket; each other one that nobody holds becomes a purchase
+            of its own at the same ordinal, RUNNING. Where others hold all of them nothing
+            is changed: OK, and the purchase in the answer has no ticket.
             """
 
         @_builtins.property
@@ -477,10 +484,11 @@ class SettleEdge(_message.Message):
             *,
             tickets: _abc.Iterable[_builtins.str] | None = ...,
             typical_time: _duration_pb2.Duration | None = ...,
+            alike: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["typical_time", b"typical_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["tickets", b"tickets", "typical_time", b"typical_time"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["alike", b"alike", "tickets", b"tickets", "typical_time", b"typical_time"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -516,12 +524,19 @@ class SettleEdge(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        ERROR_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def error(self) -> _status_pb2.Status:
+            """Why nobody will ever tell; empty where nobody could from the beginning."""
+
         def __init__(
             self,
+            *,
+            error: _status_pb2.Status | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -538,7 +553,7 @@ class SettleEdge(_message.Message):
 
     @_builtins.property
     def not_askable(self) -> Global___SettleEdge.NotAskable:
-        """The provider cannot be asked."""
+        """The provider cannot be asked, or has told nothing until its time was over."""
 
     def __init__(
         self,
