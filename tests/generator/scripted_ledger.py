@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Sequence
 
 from chassis import errors
 from chassis.errors import Unavailable
@@ -32,6 +33,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.state, self.ticket, self.sent, self.limit = SENDING, "", 0.0, 60.0
         self.broken = False  # no order can be made of what it asks for
         self.hinted: list[str] = []
+        self.held: set[str] = set()  # tickets of other purchases
         self.due: list[str] = []
         self.beats: list[ledger_service_pb2.HeartbeatRequest] = []
         self.edges: list[edge_pb2.Edge] = []
@@ -78,6 +80,9 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         if edge.fence != self.fence:
             stale = errors.Stale("FENCE_STALE", "another has it")
             return ledger_service_pb2.EdgeResult(status=errors.to_status(stale))
+        if kind == "settle":
+            free = [found for found in edge.settle.found.tickets if found not in self.held]
+            self.ticket = free[0] if free else ""
         if kind in ("release", "park", "end"):
             self.owner = ""
         return ledger_service_pb2.EdgeResult(purchase=self.purchase())
@@ -127,15 +132,20 @@ class Shop:
 
 
 class Listing(Shop):
-    """One that knows what it sold, and whose list does not show it yet."""
+    """One that knows what it sold, and whose list does not show it yet, but *shows* others."""
 
-    def __init__(self, owns: set[str]) -> None:
+    def __init__(self, owns: set[str], shows: Sequence[seam.Ticket] = ()) -> None:
         super().__init__()
-        self.owns, self.listed = owns, 0
+        self.owns, self.shows, self.listed = owns, shows, 0
+        self.followed: asyncio.Queue[str] = asyncio.Queue()
 
     async def recognize(self, order, ticket, /):
         return ticket.reference in self.owns
 
     async def look_up(self, order, /):
         self.listed += 1
-        return []
+        return list(self.shows)
+
+    def follow(self, ticket, /):
+        self.followed.put_nowait(ticket.reference)
+        return super().follow(ticket)

@@ -291,3 +291,44 @@ async def test_a_webhook_that_was_sent_under_anothers_url_settles_nothing(world)
     [edge] = world.catalog.edges
     assert 0 < edge.park.delay.seconds <= 120
     assert listing.listed == 1  # its list may have it already
+
+
+ALIKE = [seam.Ticket("t1", alike=True), seam.Ticket("t2", alike=True)]
+
+
+def listing(world, shows) -> Listing:
+    """Sold by one that tells of equal orders what it *shows*, without a lag."""
+    made = Listing(set(), shows)
+    terms = Terms(askable=True)
+    vendor = Vendor(name="sketch", provider=made, terms=terms, time_limit=60)
+    world.worker.tools.vendors["sketch"] = vendor
+    return made
+
+
+async def test_of_what_equal_orders_bought_it_follows_what_the_ledger_gave_it(world):
+    shop, world.catalog.held = listing(world, ALIKE), {"t1"}
+    work = asyncio.create_task(under_way(world, UNCLEAR, late=-1).run())
+    assert await soon(shop.followed.get()) == "t2"
+    [edge] = world.catalog.edges
+    assert (list(edge.settle.found.tickets), edge.settle.found.alike) == (["t1", "t2"], True)
+    work.cancel()
+
+
+@pytest.mark.parametrize("unsure", [False, True])
+async def test_where_equal_orders_hold_all_of_a_whole_list_nothing_was_bought(world, unsure):
+    shop = listing(world, [seam.Ticket("t1", alike=True, unsure=unsure)])
+    world.catalog.held = {"t1"}
+    await soon(under_way(world, UNCLEAR, late=-1).run())
+    _found, edge = world.catalog.edges
+    assert edge.settle.HasField("absent") is not unsure
+    assert edge.HasField("park") is unsure
+    assert shop.followed.empty()
+
+
+async def test_what_no_list_tells_is_given_up_with_its_reason_when_its_time_is_over(world):
+    listing(world, [seam.Ticket("t1", alike=True, unsure=True)])
+    world.catalog.held = {"t1"}
+    await soon(under_way(world, UNCLEAR, late=3600).run())
+    _found, edge = world.catalog.edges
+    fault = errors.from_status(edge.settle.not_askable.error)
+    assert (fault.reason, "may have been charged" in fault.message) == ("PURCHASE_UNCLEAR", True)
