@@ -45,13 +45,13 @@ class News:
         if told.events:
             self._spawn(self._publish(told))
         if told.planned:
-            self.announce((p.purchase_id, p.provider, p.fence) for p in told.planned)
+            self.announce((p.purchase_id, p.queue, p.fence) for p in told.planned)
         if told.freed:
             self._spawn(self._offer(told.freed))
 
     def announce(self, work: Iterable[tuple[str, str, int]], *, anew: bool = False) -> None:
         """
-        Queue purchases, each as (purchase_id, provider, fence); returns at once.
+        Queue purchases, each as (purchase_id, provider or ANY, fence); returns at once.
 
         The same is said once in a while only, but *anew* where something has changed.
         """

@@ -14,6 +14,7 @@ OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 PERMITTED = frozenset({"sending", "running"})  # states that hold a permit of the provider
 DRAWN = frozenset({"drawn", "kept", "published", "lost"})  # that have outputs
 FAILED = frozenset({"ended", "void", "lost", "quarantined"})  # states that brought no picture
+ANY = "any"  # stands for a provider where work needs none
 ENDED_JOB = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
 
 
@@ -88,6 +89,11 @@ class Purchase:
     def has_work(self) -> bool:
         """Whether there is something that a worker may claim it for."""
         return self.is_open or self.publishing
+
+    @property
+    def queue(self) -> str:
+        """Where it is announced: known outputs need no provider, and its key may be gone."""
+        return ANY if self.state == "drawn" or self.publishing else self.provider
 
 
 @dataclass(slots=True)

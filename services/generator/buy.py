@@ -26,9 +26,10 @@ from services.generator import (
 from services.generator.deeds import Deeds, Tools
 from services.generator.ledger import Result
 from services.generator.standing import Stage
+from services.generator.vendor import unknown
 
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
-_THROUGH = frozenset(
+THROUGH = frozenset(
     {  # for their jobs; what is safe of them is still to be published
         purchase_pb2.PURCHASE_STATE_KEPT,
         purchase_pb2.PURCHASE_STATE_LOST,
@@ -60,7 +61,8 @@ class Errand:
         self._tools, self._claim, self._now = tools, claim, now
         self._claimed_at, self._owned_until = claimed_at, owned_until
         self.job, self.purchase_id = claim.purchase.job, claim.purchase.purchase_id
-        vendor = tools.vendors[claim.purchase.provider]
+        provider = claim.purchase.provider
+        vendor = tools.vendors.get(provider) or unknown(provider)
         self._known = self._look_at(vendor.terms)
         self._events: asyncio.Queue[moves.Event] = asyncio.Queue()
         self._deeds = Deeds(
@@ -146,7 +148,7 @@ class Errand:
                 missing = frozenset(each.index for each in claim.outputs if each.state == drawn)
                 kept = frozenset(self._deeds.kept)
                 return keeping.resume_drawn(terms, missing, kept, canceling=canceling)
-            case shown if shown in _THROUGH:
+            case shown if shown in THROUGH:
                 return keeping.resume_kept(terms, frozenset(self._deeds.kept))
         wait = reconcile.wait(claim.purchase.send_time, terms, self._now())
         hinted = bool(claim.webhook_tickets)

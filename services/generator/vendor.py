@@ -1,9 +1,10 @@
 """A provider as the worker buys from it: the adapter and the terms that go with it."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from imagestudio.catalog.v1 import ledger_pb2
-from services.generator.provider import Provider
+from services.generator import provider as seam
 from services.generator.standing import Terms
 
 
@@ -12,7 +13,7 @@ class Vendor:
     """*most_in_flight* and *most_per_minute* are across all workers; 0 is no limit."""
 
     name: str
-    provider: Provider
+    provider: seam.Provider
     terms: Terms
     time_limit: float  # seconds that its slowest model may take
     most_in_flight: int = 0
@@ -28,3 +29,19 @@ class Vendor:
         )
         limit.lookup_lag.FromMilliseconds(round(self.terms.lag * 1000))
         return limit
+
+
+class _Unknown:
+    """Stands for a provider whose key was taken away: what it has drawn is kept without it."""
+
+    async def buy(self, *_order: object) -> seam.Ticket:
+        raise seam.Unavailable("there is no key for this provider")
+
+    async def follow(self, _ticket: seam.Ticket, /) -> AsyncIterator[seam.Drawn]:
+        raise seam.Unclear("there is no key for this provider")
+        yield
+
+
+def unknown(name: str) -> Vendor:
+    """The vendor of what is drawn, where nobody here buys from *name*."""
+    return Vendor(name=name, provider=_Unknown(), terms=Terms(askable=False), time_limit=0)

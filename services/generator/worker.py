@@ -22,7 +22,7 @@ from chassis.channel import Peer
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import purchase_pb2
 from services.generator import edges, moves, orders, purchase
-from services.generator.buy import Errand
+from services.generator.buy import THROUGH, Errand
 from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
 
@@ -31,6 +31,8 @@ _PULL_WAIT = 5.0  # seconds
 _ELSEWHERE = 5.0  # seconds until others are asked who may know what we do not
 OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
 _BY_ORDER = (purchase_pb2.PURCHASE_STATE_SENDING, purchase_pb2.PURCHASE_STATE_UNCLEAR)
+_WITHOUT_VENDOR = THROUGH | {purchase_pb2.PURCHASE_STATE_DRAWN}
+ANY = "any"  # stands for a provider where work needs none: its outputs are known
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
 log = logs.get()
 
@@ -58,7 +60,7 @@ class Worker:
     async def start(self) -> None:
         """Begin to live and to pull; returns at once."""
         self._lives.append(asyncio.create_task(self._live()))
-        for name in self.tools.vendors:
+        for name in (*self.tools.vendors, ANY):
             await self.bus.consume(f"work.{name}")
             self._pulls.append(asyncio.create_task(self._pull(name)))
 
@@ -150,7 +152,8 @@ class Worker:
         After an answer that was lost the claim is made again. If the first one was taken,
         the ledger names us as owner of what we never began: that is given back.
         """
-        time_limit = self.tools.vendors[provider].time_limit
+        limits = {name: vendor.time_limit for name, vendor in self.tools.vendors.items()}
+        time_limit = limits.get(provider) or max(limits.values(), default=0.0)  # ANY is no order
         lost = False
         while True:
             edge = edges.claim(purchase_id, self.worker_id, time_limit)
@@ -187,7 +190,8 @@ class Worker:
         shown, wanted = claim.purchase, {claim.purchase.model}
         if shown.state in _BY_ORDER:
             wanted |= {*orders.keys_of(shown.ordinal, claim.spec)}
-        return shown.provider in self.tools.vendors and all(
+        drawn = shown.state in _WITHOUT_VENDOR
+        return (drawn or shown.provider in self.tools.vendors) and all(
             key in self.tools.registry for key in wanted
         )
 
@@ -300,7 +304,7 @@ class Worker:
             limits=limits,
             leaving=leaving,
             room=0 if self.bus.connected else self.room,  # else the queue tells of all work
-            providers=self.tools.vendors,
+            providers=[*self.tools.vendors, ANY],
         )
 
     async def _begin_anew(self) -> None:

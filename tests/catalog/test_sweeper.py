@@ -268,3 +268,24 @@ async def test_a_worker_that_hears_of_no_work_is_told_with_its_heartbeat(pools, 
     assert await due(providers=["sketch"]) == []
     await taken(ledger, *(claim(each) for each in ids))
     assert await due(room=9, providers=["sketch"]) == []
+    fence, bought = 1, ids[0]
+    await taken(ledger, ticket(bought, fence), drawn(bought, fence), park(bought, fence))
+    assert await due(room=9, providers=["any"]) == [(bought, "any")]
+
+
+async def test_what_is_drawn_or_kept_is_announced_to_whom_it_may_concern(pools, user, studio):
+    """Its provider's key may be gone."""
+    ledger, sweep, connection = studio
+    news = ledger._news
+    [bought] = await admitted(pools.ledger, user)
+    await taken(ledger, claim(bought), ticket(bought, 1), drawn(bought, 1))
+    await silence(connection, "w1")
+    await sweep()
+    anybodys = [("work.any", bought)]
+    assert news.bus.announced == anybodys
+    await taken(ledger, claim(bought, "w2"), park(bought, 3))
+    await news.close()
+    assert news.bus.announced == anybodys * 2
+    await taken(ledger, claim(bought, "w2"), keep(bought, 4, to_publish=True), park(bought, 4))
+    await sweep()
+    assert news.bus.announced == anybodys

@@ -20,6 +20,7 @@ from services.generator.models import Registry
 from services.generator.receipts import Receipts
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
+from services.generator.worker import Worker
 from tests.generator.wire import serving
 
 ID = "01890000-0000-7000-8000-000000000001"
@@ -28,16 +29,26 @@ CDN = f"https://cdn.test/{HASH}"
 
 
 class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
-    """Takes every edge, and answers a keep as the real one does."""
+    """Takes every edge, and answers a keep as the real one does; *offered* to who claims it."""
 
     def __init__(self) -> None:
-        self.written = []
+        self.written, self.offered, self.done = [], None, asyncio.Event()
+
+    async def Heartbeat(self, request, context):
+        answer = ledger_service_pb2.HeartbeatResponse(alive=True)
+        answer.patience.FromSeconds(3)
+        return answer
 
     async def Apply(self, request, context):
-        self.written += request.edges
+        self.written += [edge for edge in request.edges if not edge.HasField("claim")]
+        if any(edge.HasField("publish") for edge in request.edges):
+            self.done.set()
         return ledger_service_pb2.ApplyResponse(results=map(self.result, request.edges))
 
     def result(self, edge):
+        if edge.HasField("claim"):
+            won = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
+            return ledger_service_pb2.EdgeResult(outcome=won, purchase=self.offered)
         found = ledger_pb2.LedgerPurchase(fence=edge.fence)
         if edge.HasField("keep") and edge.keep.to_publish:
             found.outputs.add(
@@ -92,8 +103,8 @@ def output(index, state="KEPT", *, version=0, to_publish=True):
 
 
 @pytest.fixture
-async def work():
-    """Runs the work on a claim to its end; yields it with both scripted services."""
+async def desk():
+    """Tools of a worker that knows `sketch` alone, and both scripted services."""
     catalog, storage = Catalog(), Storage()
     add_catalog = ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server
     add_storage = storage_service_pb2_grpc.add_StorageServiceServicer_to_server
@@ -111,13 +122,21 @@ async def work():
         )  # fmt: skip
         ledger.start()
 
-        async def run(found):
-            errand = Errand(tools, found, claimed_at=0, owned_until=lambda: 0, now=time.time)
-            await asyncio.wait_for(errand.run(), 15)
-            return [(edge.WhichOneof("step"), edge) for edge in catalog.written]
-
-        yield run, storage
+        yield tools, catalog, storage
         await ledger.close()
+
+
+@pytest.fixture
+async def work(desk):
+    """Runs the work on a claim to its end; yields it with the scripted storage."""
+    tools, catalog, storage = desk
+
+    async def run(found):
+        errand = Errand(tools, found, claimed_at=0, owned_until=lambda: 0, now=time.time)
+        await asyncio.wait_for(errand.run(), 15)
+        return [(edge.WhichOneof("step"), edge) for edge in catalog.written]
+
+    return run, storage
 
 
 @pytest.mark.parametrize("state", ["KEPT", "LOST", "QUARANTINED"])
@@ -158,3 +177,38 @@ async def test_what_does_not_get_there_is_let_go_of_for_a_while(work, fault, wai
     [(step, edge)] = await run(claim(purchase_pb2.PURCHASE_STATE_KEPT, output(0, version=4)))
     assert step == "park"
     assert edge.park.delay.ToMilliseconds() / 1000 == pytest.approx(wait, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("state", "was", "written"),
+    [("DRAWN", "DRAWN", ["keep", "publish"]), ("KEPT", "KEPT", ["publish"])],
+)
+async def test_what_was_bought_is_kept_and_published_without_the_providers_key(
+    desk, nats_url, state, was, written
+):
+    tools, catalog, _storage = desk
+    state = purchase_pb2.PurchaseState.Value(f"PURCHASE_STATE_{state}")
+    catalog.offered = claim(state, output(0, was, version=4))
+    catalog.offered.purchase.provider, catalog.offered.purchase.model = "replicate", "flux-schnell"
+    bus = Bus(nats_url, "a worker")
+    worker = Worker(tools, tools.ledger.peer, bus, 10)
+    await bus.start()
+    await worker.start()
+    while not await bus.announce("work.any", ID.encode(), once=f"{ID}:{state}"):
+        await asyncio.sleep(0)
+    await asyncio.wait_for(catalog.done.wait(), 15)
+    await worker.stop(5)
+    await bus.close()
+    assert [edge.WhichOneof("step") for edge in catalog.written] == written
+
+
+async def test_an_order_is_left_to_who_has_the_providers_key(desk):
+    tools, catalog, _storage = desk
+    catalog.offered = claim(purchase_pb2.PURCHASE_STATE_RUNNING)
+    catalog.offered.purchase.provider, catalog.offered.purchase.model = "replicate", "flux-schnell"
+    worker = Worker(tools, tools.ledger.peer, Bus("nats://127.0.0.1:1", "nobody is there"), 10)
+    worker.take(ID, "replicate")
+    while not catalog.written:
+        await asyncio.sleep(0)
+    assert [edge.WhichOneof("step") for edge in catalog.written] == ["park"]
+    await worker.stop(5)

@@ -324,7 +324,8 @@ ORDER BY p.purchase_id
 LIMIT 500;
 
 -- name: due_purchases
-SELECT due.purchase_id, due.provider, due.fence
+SELECT due.purchase_id, CASE WHEN due.state = 'drawn' THEN 'any' ELSE due.provider END AS provider,
+       due.fence
 FROM (SELECT DISTINCT provider FROM purchases
       WHERE owner IS NULL AND state IN ('planned', 'sending', 'running', 'drawn', 'unclear')) AS at,
 LATERAL (
@@ -339,7 +340,7 @@ LATERAL (
 ) AS due;
 
 -- name: due_publications
-SELECT purchase_id, provider, fence
+SELECT purchase_id, 'any' AS provider, fence
 FROM purchases
 WHERE publishing AND owner IS NULL AND not_before <= clock_timestamp()
 ORDER BY not_before

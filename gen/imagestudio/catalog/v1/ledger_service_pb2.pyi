@@ -441,7 +441,9 @@ class HeartbeatRequest(_message.Message):
 
     @_builtins.property
     def providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The providers that it buys from, with room."""
+        """The providers that it buys from, with room; and "any", where it takes what needs
+        none: outputs that are known are kept and published also without its key.
+        """
 
     def __init__(
         self,
@@ -519,7 +521,7 @@ class DuePurchase(_message.Message):
     purchase_id: _builtins.str
     """A UUIDv7."""
     provider: _builtins.str
-    """Where it buys."""
+    """Where it buys, or "any"."""
     def __init__(
         self,
         *,
