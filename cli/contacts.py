@@ -44,7 +44,7 @@ class Sheet:
 
 def _fetched(client: httpx.Client, url: str) -> Image.Image:
     try:
-        return _thumbnail(client.get(url).raise_for_status().content)
+        return _thumbnail(client.get(url).content)
     except (httpx.HTTPError, UnidentifiedImageError, OSError):
         return Image.new("RGB", (_SIDE, _SIDE), _GREY)
 
