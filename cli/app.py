@@ -79,8 +79,10 @@ def _finite(number: float | None) -> float | None:
 
 
 def _end(lines: list[str], status: int) -> NoReturn:
+    from cli.screen import harmless
+
     for line in lines:
-        print(f"studio: {line}", file=sys.stderr)
+        print(f"studio: {harmless(line)}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -178,8 +180,9 @@ def generate(
         negative_prompt=negative, preset=preset, project=project, title=title,
         parameters=param or [], max_cost_usd=max_cost,
     )  # fmt: skip
+    request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))
-    status = _troubled(lambda: run(_edge(settings), order, as_json=as_json, open_=open_))
+    status = _troubled(lambda: run(_edge(settings), request, as_json=as_json, open_=open_))
     raise typer.Exit(status)
 
 
@@ -218,6 +221,8 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """List the models that can draw here."""
+    if only and not check:
+        raise typer.BadParameter("it goes with --check", param_hint="--only")
     settings = load()
     if not check:
         from cli.lists import models as show
@@ -237,7 +242,9 @@ def models(
 
 @app.command()
 def rot(
-    hours: Annotated[float, typer.Option(min=0, help="What the vendors' clock moves on.")] = 24.0,
+    hours: Annotated[
+        float, typer.Option(min=0, max=100_000, help="What the vendors' clock moves on.")
+    ] = 24.0,
     jobs: Annotated[int, typer.Option(min=1, help="Jobs to buy first.")] = 200,
     as_json: AsJson = False,
 ) -> None:

@@ -51,9 +51,9 @@ class Order:
         return {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
 
 
-def run(edge: Edge, order: Order, *, as_json: bool, open_: bool) -> int:
-    """Generate and return the exit status."""
-    request, shown = order.to_request(), _Opener() if open_ else None
+def run(edge: Edge, request: dict[str, Any], *, as_json: bool, open_: bool) -> int:
+    """Generate what *request* asks for and return the exit status."""
+    shown = _Opener() if open_ else None
     events = edge.generate(request, str(uuid.uuid4()), say)
     return follow(shown.over(events) if shown else events, as_json=as_json)
 

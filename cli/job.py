@@ -50,19 +50,14 @@ class _Shown:
             case "image_kept":
                 self.links.append(data["url"])
                 bars.end(purchase, model, f"kept, {data['width']}x{data['height']}", good=True)
-            case "purchase_ended":
-                bars.end(purchase, model, _why(data), good=False)
+            case "purchase_ended":  # why, and what it cost, is told at the end
+                bars.end(purchase, model, "not drawn", good=False)
             case "unclear":
                 bars.move(purchase, model, None, "unclear: asking the provider")
             case "warning":
                 bars.say(f"{model}: {data.get('message', '')}".removeprefix(": "))
             case "completed":
                 self.outcome = data
-
-
-def _why(ended: dict[str, Any]) -> str:
-    error = ended.get("error") or {}
-    return str(error.get("message") or ended.get("state") or "failed")
 
 
 def _detach(shown: _Shown, *, as_json: bool) -> int:

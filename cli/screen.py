@@ -15,12 +15,22 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False)
 
 
+# A prompt or a vendor's words must not set a terminal's title, colours or worse.
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
+_LINES = _CONTROLS | {ord("\n"): "\n"}
+
+
+def harmless(words: str) -> str:
+    """Return *words* without control characters; lines stay."""
+    return words.translate(_LINES)
+
+
 def say(words: str) -> None:
-    errors.print(words, style="dim", markup=False)
+    errors.print(harmless(words), style="dim", markup=False)
 
 
 def complain(words: str) -> None:
-    errors.print(words, style="red", markup=False)
+    errors.print(harmless(words), style="red", markup=False)
 
 
 def print_json(found: Any) -> None:
@@ -32,14 +42,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     """Print a plain table, a Text in its style; where nobody looks, tab-separated lines."""
     if not output.is_terminal:
         for row in rows:
-            sys.stdout.write("\t".join(str(cell) for cell in row) + "\n")
+            sys.stdout.write("\t".join(str(cell).translate(_CONTROLS) for cell in row) + "\n")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else _text(cell) for cell in row))
     output.print(table)
+
+
+def _text(cell: object) -> Text:
+    return Text(str(cell).translate(_CONTROLS))
 
 
 def dollars(usd: float | None) -> str:
@@ -87,7 +101,7 @@ class Bars:
     def end(self, purchase_id: str, model: str, state: str, *, good: bool) -> None:
         task = self._task(purchase_id, model)
         colour = "green" if good else "red"
-        self._progress.update(task, state=f"[{colour}]{escape(state)}[/]")
+        self._progress.update(task, state=f"[{colour}]{escape(harmless(state))}[/]")
         if good:
             self._progress.update(task, completed=1.0)
         self._progress.stop_task(task)
@@ -95,7 +109,7 @@ class Bars:
             say(f"{model}: {state}")
 
     def say(self, words: str) -> None:
-        self._progress.console.print(words, style="dim", markup=False)
+        self._progress.console.print(harmless(words), style="dim", markup=False)
 
     def _task(self, purchase_id: str, model: str) -> TaskID:
         if purchase_id not in self._tasks:

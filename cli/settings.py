@@ -40,6 +40,19 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _shown_url(*schemes: str) -> Callable[[str], str]:
+    """A URL that `doctor` may show."""
+
+    def parse(text: str) -> str:
+        found = urlsplit(_url(*schemes)(text))
+        if found.username or found.password:
+            raise ValueError("it has a user or a password, and is shown to whoever looks")
+        _ = found.port  # raises where it is none
+        return text
+
+    return parse
+
+
 def _secret_url(*schemes: str) -> Callable[[str], Secret]:
     check = _url(*schemes)
     return lambda text: Secret(check(text))
@@ -139,7 +152,7 @@ class StackSettings:
     replicate_per_minute: str = setting("REPLICATE_MAX_PER_MINUTE", _limit, default="")
     cloudinary_url: Secret = setting("CLOUDINARY_URL", _cloudinary, default="")
     cloudinary_base: str = setting("CLOUDINARY_BASE_URL", _base, default="")
-    otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _url("http", "https"), default="")
+    otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _shown_url("http", "https"), default="")
     log_level: str = setting(
         "LOG_LEVEL",
         lambda text: chassis_settings.one_of("debug", "info", "warning", "error")(text.lower()),

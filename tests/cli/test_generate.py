@@ -1,5 +1,9 @@
 """From the command line to a request, and from events to what is printed."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,3 +106,13 @@ def test_an_event_of_a_kind_that_nobody_knows_is_passed_over() -> None:
 )
 def test_amounts_show_their_small_change(usd: float | None, text: str) -> None:
     assert dollars(usd) == text
+
+
+@pytest.mark.parametrize("wrong", [["generate", ""], ["models", "--only", "sketch"]], ids=repr)
+def test_what_makes_no_sense_starts_no_stack(tmp_path: Path, wrong: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cli", *wrong],
+        env=os.environ | {"STUDIO_DATA": str(tmp_path / "data")},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, []), done.stderr

@@ -114,3 +114,11 @@ def test_what_a_vendor_s_setting_is_not_is_told_without_its_value(
     (found,) = problems({name: text}, env_file)
     assert name in found
     assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("url", ["http://u:SEKRET@collector:4318", "http://collector:SEKRET"])
+def test_an_address_that_doctor_shows_has_no_secret_in_it(env_file: Path, url: str) -> None:
+    with pytest.raises(SettingsError) as failure:
+        load({"OTEL_EXPORTER_OTLP_ENDPOINT": url}, env_file)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in str(failure.value)
+    assert "u:SEKRET" not in str(failure.value)
