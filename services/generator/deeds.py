@@ -126,7 +126,14 @@ class Deeds:
             faults.point("canceling.after_call")
 
     async def store(self, index: int) -> moves.Event:
-        """Have an output copied into the vault."""
+        """Have an output copied into the vault; what raises is told as this output's."""
+        try:
+            return await self._store(index)
+        except Exception as error:
+            log.exception("an output could not be stored", index=index)
+            return moves.Unstored(index, f"{type(error).__name__}: {error}", defect=True)
+
+    async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:
             await self._learn()
         faults.point("import.before")
@@ -143,7 +150,7 @@ class Deeds:
         except errors.Denied as fault:
             return _forbidden(index, fault)
         except _AWAY as fault:
-            return moves.OutOfSight(str(fault), fault.retry_after or _RETRY)
+            return moves.Unstored(index, str(fault), fault.retry_after or _RETRY)
         faults.point("import.after")
         self.assets[index] = answer.asset
         return moves.Stored(index, answer.publishable)
@@ -228,7 +235,7 @@ def _forbidden(index: int, fault: errors.Denied) -> moves.Event:
     if fault.reason != "SOURCE_FORBIDDEN":
         raise fault
     if fault.retry_after is not None:
-        return moves.OutOfSight(str(fault), fault.retry_after)
+        return moves.Unstored(index, str(fault), fault.retry_after)
     return moves.Vanished(index, str(fault))
 
 

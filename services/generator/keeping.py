@@ -6,16 +6,18 @@ from services.generator.moves import (
     Brought,
     Commit,
     Committed,
+    Failed,
     Kept,
     Lost,
-    OutOfSight,
     Parked,
     Publish,
     Published,
+    Rejected,
     StopAsked,
     Store,
     Stored,
     Unpublished,
+    Unstored,
     Uploaded,
     Vanished,
 )
@@ -28,7 +30,6 @@ from services.generator.standing import (
     Terms,
     leave,
     let_go,
-    out_of_sight,
 )
 
 NONE: frozenset[int] = frozenset()
@@ -56,6 +57,26 @@ def _stored(purchase: Purchase, event: Stored) -> Next:
     return replace(purchase, stored=purchase.stored | {event.index}), ()
 
 
+def _unstored(purchase: Purchase, event: Unstored) -> Next:
+    unstored = purchase.unstored | {event.index}
+    purchase = replace(purchase, unstored=unstored, pause=max(purchase.pause, event.delay))
+    if event.defect:
+        purchase = replace(purchase, defect=purchase.defect or event.why)
+    return _store_on(purchase)
+
+
+def _rejected_drawn(purchase: Purchase, event: Rejected) -> Next:
+    match event.step:
+        case Kept(index) | Lost(index):
+            return _unstored(purchase, Unstored(index, event.why, defect=True))
+    return leave(purchase, Failed(event.why))
+
+
+def _stop_drawn(purchase: Purchase, _event: StopAsked) -> Next:
+    """Store what can be stored at once, and wait for nothing else."""
+    return _store_on(replace(purchase, stopping=True))
+
+
 def _vanished(purchase: Purchase, event: Vanished) -> Next:
     return purchase, (Commit(Lost(event.index, event.why)),)
 
@@ -67,9 +88,18 @@ def _committed_drawn(purchase: Purchase, event: Committed) -> Next:
             kept = tuple(Commit(Kept(index, index in wanted)) for index in sorted(purchase.stored))
             return replace(purchase, settled=True, stored=frozenset()), kept
         case Kept(index) | Lost(index, _):
-            purchase = replace(purchase, missing=purchase.missing - {index})
-            return (purchase, ()) if purchase.missing else _publish(purchase)
+            return _store_on(replace(purchase, missing=purchase.missing - {index}))
     return purchase, ()
+
+
+def _store_on(purchase: Purchase) -> Next:
+    """Wait for all under way, so that one which fails at once keeps none from its turn."""
+    if not purchase.missing:
+        return _publish(purchase)
+    lets_go = purchase.stopping and purchase.unstored
+    if purchase.missing - purchase.unstored and not lets_go:
+        return purchase, ()
+    return leave(purchase, Failed(purchase.defect) if purchase.defect else Parked(purchase.pause))
 
 
 def _publish(purchase: Purchase) -> Next:
@@ -99,7 +129,7 @@ def _committed_kept(purchase: Purchase, event: Committed) -> Next:
 
 
 def _publish_on(purchase: Purchase, publication: Publication) -> Next:
-    """Wait for all under way, so that one which fails at once keeps none from its turn."""
+    """Wait here, too, for all under way."""
     purchase = replace(purchase, publication=publication)
     if publication.under_way:
         return purchase, ()
@@ -111,7 +141,9 @@ def _publish_on(purchase: Purchase, publication: Publication) -> Next:
 HANDLERS: Handlers = {
     (Stage.DRAWN, Stored): _stored,
     (Stage.DRAWN, Vanished): _vanished,
-    (Stage.DRAWN, OutOfSight): out_of_sight,
+    (Stage.DRAWN, Unstored): _unstored,
+    (Stage.DRAWN, Rejected): _rejected_drawn,
+    (Stage.DRAWN, StopAsked): _stop_drawn,
     (Stage.DRAWN, Committed): _committed_drawn,
     (Stage.KEPT, Uploaded): _uploaded,
     (Stage.KEPT, Unpublished): _unpublished,

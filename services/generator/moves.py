@@ -228,7 +228,7 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class OutOfSight:
-    """Nobody could be asked, or nothing could be stored, just now."""
+    """Nobody could be asked just now."""
 
     why: str
     delay: float
@@ -241,6 +241,16 @@ class Stored:
 
     index: int
     publishable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unstored:
+    """An output is not safe yet: it is tried again after *delay* seconds, or a *defect* is told."""
+
+    index: int
+    why: str
+    delay: float = 0.0
+    defect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +331,6 @@ class StopAsked:
 
 Event = (
     Bought | NeverSent | Declined | Doubtful | Finished | Closed | Overdue | OutOfSight | Stored
-    | Vanished | Uploaded | Unpublished | LookedUp | Committed | Rejected | Raised | Superseded
-    | CancelAsked | StopAsked
+    | Unstored | Vanished | Uploaded | Unpublished | LookedUp | Committed | Rejected | Raised
+    | Superseded | CancelAsked | StopAsked
 )  # fmt: skip

@@ -56,6 +56,9 @@ class Purchase:
     settled: bool = False  # the outputs' edge is committed
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost
     stored: frozenset[int] = frozenset()  # outputs in the vault, without their edge yet
+    unstored: frozenset[int] = frozenset()  # missing ones whose turn is over
+    pause: float = 0.0  # seconds until they are tried again
+    defect: str = ""  # what raised when one was to be stored
     publication: Publication = NOTHING
 
 

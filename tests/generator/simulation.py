@@ -256,6 +256,7 @@ class Held:
     def __init__(self, worker: Worker, number: int, fence: int, claimed: float) -> None:
         self.worker, self.world, self.number = worker, worker.world, number
         self.fence, self.claimed, self.interrupted = fence, claimed, False
+        self.refused = False  # the ledger did not take an edge
         self.acts: list[Iterator[None]] = []
         self.hinted = tuple(self.world.rows[number].webhooks)
         worker.held[number] = self
@@ -280,6 +281,9 @@ class Held:
             self.happen(moves.StopAsked())
 
     def happen(self, event: moves.Event) -> None:
+        if isinstance(event, moves.Stored) and self.state.stage is Stage.LEAVING:
+            left = self.worker.stopping or self.refused
+            promise(left, "what is stored is kept", self.number, self.world.rows[self.number])
         self.world.trace.append((self.number, type(event).__name__))
         self.move(purchase.step(self.state, event))
 
@@ -287,7 +291,7 @@ class Held:
         if result == "ok":
             self.happen(moves.Committed(step, self.world.rows[self.number].ticket))
         else:
-            stale = result == "stale"
+            stale, self.refused = result == "stale", True
             self.happen(moves.Superseded() if stale else moves.Rejected(step, result))
 
     def move(self, following: standing.Next) -> None:
@@ -375,8 +379,9 @@ class Held:
             self.happen(moves.Stored(effect.index, self.world.cdn.wanted))
             return
         yield
-        lost = moves.Vanished(effect.index, "404") if gone else moves.OutOfSight("no answer", 1.0)
-        self.happen(lost)
+        lost = moves.Vanished(effect.index, "404")
+        unstored = moves.Unstored(effect.index, "no", 1.0, defect=self.bad())
+        self.happen(lost if gone else unstored)
 
     def look_up(self, _effect: moves.LookUp) -> Iterator[None]:
         world, row = self.world, self.world.rows[self.number]

@@ -63,8 +63,15 @@ class Storage(storage_service_pb2_grpc.StorageServiceServicer):
 
     def __init__(self) -> None:
         self.asked, self.fault = [], None
+        self.failing: dict[int, Exception] = {}  # outputs that are never stored
+        self.failed = asyncio.Event()
+        self.failed.set()
 
     async def ImportAsset(self, request, context):
+        if fault := self.failing.get(request.output_index):
+            self.failed.set()
+            raise fault
+        await self.failed.wait()
         asset = storage_service_pb2.Asset(name=f"assets/{HASH}", path="/i/abc")
         return storage_service_pb2.ImportAssetResponse(asset=asset, publishable=True)
 
@@ -160,6 +167,24 @@ async def test_what_is_kept_now_is_published_under_the_number_that_the_ledger_ga
     assert [step for step, _edge in found] == ["keep", "publish"]
     assert found[0][1].keep.to_publish
     assert storage.asked == [(f"assets/{HASH}", "sketch_12_4")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [
+        (errors.Unavailable("SERVICE_UNAVAILABLE", "no answer"), "park"),
+        (errors.Denied("SCOPE_MISSING", "a defect"), "fail"),
+    ],
+    ids=repr,
+)
+async def test_an_output_that_always_fails_at_once_leaves_its_siblings_kept(work, fault, last):
+    run, storage = work
+    storage.failing[0] = fault
+    storage.failed.clear()
+    outputs = [output(index, "DRAWN", to_publish=False) for index in range(3)]
+    found = await run(claim(purchase_pb2.PURCHASE_STATE_DRAWN, *outputs))
+    assert [step for step, _edge in found] == ["keep", "keep", last]
+    assert {edge.keep.output_index for _step, edge in found[:2]} == {1, 2}
 
 
 @pytest.mark.parametrize(

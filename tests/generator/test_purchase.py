@@ -174,6 +174,42 @@ def test_what_nobody_can_tell_is_asked_for_an_hour_and_ends_with_its_charge_unkn
     assert effects[0].step.why.endswith("may have been charged: inputs are blank")
 
 
+def drawing(*events, missing=3):
+    """The stage and the steps after *events* of one with so many outputs to be stored."""
+    state, done = keeping.resume_drawn(LISTED, frozenset(range(missing)), canceling=False)
+    for event in events:
+        state, effects = purchase.step(state, event)
+        done += effects
+    return state.stage, [each.step for each in done if isinstance(each, moves.Commit)]
+
+
+FAILS_AT_ONCE = {
+    "out of sight": (moves.Unstored(0, "no answer", 1.0), moves.Parked(7.0)),
+    "a defect": (moves.Unstored(0, "a defect", defect=True), moves.Failed("a defect")),
+    "not taken": (moves.Rejected(moves.Kept(0), "too large"), moves.Failed("too large")),
+}
+
+
+@pytest.mark.parametrize(("fails", "last"), FAILS_AT_ONCE.values(), ids=FAILS_AT_ONCE)
+def test_an_output_that_fails_at_once_keeps_no_other_from_its_turn(fails, last):
+    slow = (moves.Stored(1), moves.Unstored(2, "no answer", 7.0), moves.Committed(moves.Kept(1)))
+    stage, steps = drawing(fails, *slow[:-1])
+    assert (stage, steps) == (Stage.DRAWN, [moves.Kept(1)])
+    assert drawing(fails, *slow) == (Stage.LEAVING, [moves.Kept(1), last])
+
+
+def test_a_worker_that_ends_stores_what_it_can_and_waits_for_none_that_fails():
+    failed, stored = moves.Unstored(0, "no answer", 3.0), moves.Stored(1)
+    assert drawing(moves.StopAsked(), stored) == (Stage.DRAWN, [moves.Kept(1)])
+    for events in ((failed, moves.StopAsked()), (moves.StopAsked(), failed)):
+        assert drawing(*events) == (Stage.LEAVING, [moves.Parked(3.0)])
+
+
+def test_where_the_ledger_takes_no_outputs_nothing_more_is_waited_for():
+    no = moves.Rejected(moves.Brought(), "no")
+    assert drawing(no) == (Stage.LEAVING, [moves.Failed("no")])
+
+
 EXPIRED = ("EXPIRED", None)
 
 
@@ -198,7 +234,7 @@ def test_what_nobody_can_see_is_given_up_an_hour_after_its_deadline():
         assert steps(done) == ["Ticketed", step]
     assert ended(done) == EXPIRED
     state, _ = keeping.resume_drawn(LISTED, frozenset({0}), canceling=False)
-    _, effects = purchase.step(state, moves.OutOfSight("storage is down", 1, 9999))
+    _, effects = purchase.step(state, moves.Unstored(0, "storage is down", 1))
     assert steps(effects) == ["Parked"]  # what is drawn waits for its own expiry
 
 

@@ -81,11 +81,11 @@ async def test_storage_is_told_whose_url_it_is_and_when_it_dies(world):
     [
         (Missing("SOURCE_EXPIRED", "gone"), moves.Vanished(0, "gone")),
         (Denied("SOURCE_FORBIDDEN", "off the list"), moves.Vanished(0, "off the list")),
-        (Denied("SOURCE_FORBIDDEN", "may pass", retry_after=2), moves.OutOfSight("may pass", 2)),
+        (Denied("SOURCE_FORBIDDEN", "may pass", retry_after=2), moves.Unstored(0, "may pass", 2)),
         (Unavailable("PROVIDER_UNAVAILABLE", "later", retry_after=7),
-         moves.OutOfSight("later", 7)),
-        (Late("SERVICE_UNAVAILABLE", "late"), moves.OutOfSight("late", 1.0)),
-        (Exhausted("DISK_FULL", "full", retry_after=5), moves.OutOfSight("full", 5)),
+         moves.Unstored(0, "later", 7)),
+        (Late("SERVICE_UNAVAILABLE", "late"), moves.Unstored(0, "late", 1.0)),
+        (Exhausted("DISK_FULL", "full", retry_after=5), moves.Unstored(0, "full", 5)),
     ],
     ids=repr,
 )  # fmt: skip
@@ -98,5 +98,5 @@ async def test_an_output_is_lost_where_no_other_try_can_help_and_only_there(worl
 async def test_a_service_that_may_not_ask_loses_nothing(world):
     storage, deeds = world
     storage.fault = Denied("SERVICE_ONLY", "who are you")
-    with pytest.raises(Denied):
-        await deeds.store(0)
+    told = moves.Unstored(0, "Denied: who are you", defect=True)
+    assert await deeds.store(0) == told
