@@ -1,8 +1,8 @@
 """
 The way into the ledger: while one Apply is under way the next edges gather, no timer.
 
-An Apply whose answer was lost is said again for every edge but claims: the same edge again
-changes nothing, while of two claims only one wins and nobody knows which.
+An Apply whose answer was lost is said again for every edge but claims, in order: the same
+edge again changes nothing, while of two claims only one wins and nobody knows which.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from chassis import errors, logs
-from chassis.channel import Peer
+from chassis.channel import MAX_MESSAGE, Peer
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 
 MOST = 500  # edges in one call
@@ -18,8 +18,8 @@ MOST_CLAIMS = 50  # of them
 _TIMEOUT = 10.0  # seconds for one call
 _TURNS = 5  # of the loop, so that edges which follow each other without any wait go together
 _LONGEST_PAUSE = 1.0  # seconds
-# Exhausted is the database's disk: it has room again when somebody has made some.
-_LOST = (errors.Unavailable, errors.Late, errors.Exhausted)
+_FULL = MAX_MESSAGE // 2  # bytes of edges in one call; a longer edge goes alone
+_LONGEST = MAX_MESSAGE - 1024  # bytes of an edge that can be sent at all
 log = logs.get()
 
 Result = ledger_service_pb2.EdgeResult
@@ -33,6 +33,7 @@ class AnswerLostError(Exception):
 class _Waiting:
     edge: edge_pb2.Edge
     future: asyncio.Future[Result]
+    alone: bool = False  # it may be what breaks a call
 
     def answer(self, outcome: Result | Exception) -> None:
         if self.future.done():
@@ -72,9 +73,12 @@ class Ledger:
 
         The future brings the result of an edge that was taken, else a `Fault` (Stale: stop
         working on that purchase), for a claim also `AnswerLostError`. A future that is
-        canceled takes its edge out of the queue.
+        canceled takes its edge out of the queue. Invalid: no call can bring so long an edge.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        if edge.ByteSize() > _LONGEST:
+            future.set_exception(_too_long(edge))
+            return future
         self._waiting.append(_Waiting(edge, future))
         self._wake.set()
         return future
@@ -102,11 +106,14 @@ class Ledger:
 
     def _fitting(self) -> int:
         """How many of those that wait go into one call: each claim's answer brings a prompt."""
-        claims = 0
+        claims = size = 0
         for index, found in enumerate(self._waiting[:MOST]):
             claims += found.edge.HasField("claim")
-            if claims > MOST_CLAIMS:
+            size += found.edge.ByteSize()
+            if index and (claims > MOST_CLAIMS or size > _FULL or found.alone):
                 return index
+            if found.alone:
+                return 1
         return MOST
 
     async def _send(self, taken: list[_Waiting]) -> bool:
@@ -116,9 +123,10 @@ class Ledger:
         try:
             results = await self._ask(taken)
         except Exception as error:
-            if isinstance(error, errors.Fault) and not isinstance(error, _LOST):
+            if isinstance(error, errors.Fault) and not _is_lost(error):
                 if len(taken) > 1:
-                    return await self._one_by_one(taken, error)
+                    self._say_alone(taken, error)
+                    return True
                 if type(error) is not errors.Fault:  # a refusal: said again, it were the same
                     taken[0].answer(error)
                     return True
@@ -138,10 +146,15 @@ class Ledger:
                 again.append(found)
         self._waiting[:0] = again
 
-    async def _one_by_one(self, taken: list[_Waiting], fault: errors.Fault) -> bool:
+    def _say_alone(self, taken: list[_Waiting], fault: errors.Fault) -> None:
         """Find the edge that breaks the call, so that the others are written."""
         log.error("the ledger refused a call", edges=len(taken), error=str(fault))
-        return all([await self._send([found]) for found in taken])
+        for found in taken:
+            found.alone = True
+        if isinstance(fault, errors.Exhausted):  # perhaps the answer's length, after the deed
+            self._say_again(taken)
+        else:
+            self._waiting[:0] = taken
 
     async def _ask(self, taken: list[_Waiting]) -> Sequence[Result]:
         request = ledger_service_pb2.ApplyRequest(edges=[found.edge for found in taken])
@@ -149,3 +162,14 @@ class Ledger:
         if len(response.results) != len(taken):
             raise errors.Fault("INTERNAL", "The ledger answered for other edges than it was sent.")
         return list(response.results)
+
+
+def _is_lost(fault: errors.Fault) -> bool:
+    """Whether it may be taken later: a database's full disk has room when somebody made some."""
+    full = isinstance(fault, errors.Exhausted) and fault.reason == "DISK_FULL"
+    return full or isinstance(fault, errors.Unavailable | errors.Late)
+
+
+def _too_long(edge: edge_pb2.Edge) -> errors.Invalid:
+    said = f"An edge of {edge.ByteSize():,} bytes is longer than any call."
+    return errors.Invalid("REQUEST_INVALID", said)

@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from chassis import errors
+from chassis.channel import MAX_MESSAGE
 from chassis.errors import Precondition, Stale, Unavailable
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from services.generator.ledger import AnswerLostError, Ledger
@@ -13,6 +14,7 @@ from tests.generator.wire import serving
 
 NAME = "imagestudio.catalog.v1.LedgerService"
 LOST = Unavailable("SERVICE_UNAVAILABLE", "the answer is lost")
+TOO_LONG = errors.Exhausted("INTERNAL", "Received message larger than max")
 
 
 class Script(ledger_service_pb2_grpc.LedgerServiceServicer):
@@ -142,3 +144,40 @@ async def test_an_edge_that_nobody_waits_for_any_more_is_not_sent(wire):
     wire.script.go.set()
     await asyncio.gather(first, second)
     assert wire.script.calls == [["a"], ["c"]]
+
+
+def long(name: str, size: int) -> edge_pb2.Edge:
+    return edge_pb2.Edge(purchase_id=name, ticket=edge_pb2.TicketEdge(ticket="t" * size))
+
+
+async def test_edges_that_are_long_together_go_in_calls_that_the_wire_takes(wire):
+    futures = [wire.ledger.submit(long(name, MAX_MESSAGE // 5)) for name in "abcdef"]
+    futures.append(wire.ledger.submit(long("g", MAX_MESSAGE - 2000)))
+    await asyncio.wait_for(asyncio.gather(*futures), 15)
+    assert wire.script.calls == [["a", "b"], ["c", "d"], ["e", "f"], ["g"]]
+
+
+async def test_an_edge_that_no_call_can_bring_is_refused_and_the_others_are_written(wire):
+    edges = [park("a"), long("b", MAX_MESSAGE), park("c")]
+    first, too_long, last = [wire.ledger.submit(edge) for edge in edges]
+    await asyncio.wait_for(asyncio.gather(first, last), 15)
+    with pytest.raises(errors.Invalid):
+        await too_long
+    assert wire.script.calls == [["a", "c"]]
+
+
+async def test_a_call_that_is_too_long_for_the_wire_is_not_said_again_for_ever(wire):
+    """The wire's own word for it has the code of a full disk, and nothing else of it."""
+    wire.script.failures = [TOO_LONG, None, TOO_LONG]
+    futures = [wire.ledger.submit(edge) for edge in (claim("a"), park("b"), park("c"))]
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    names = [type(each).__name__ for each in results]
+    assert names == ["AnswerLostError", "EdgeResult", "Exhausted"]
+    assert wire.script.calls == [["a", "b", "c"], ["b"], ["c"]]
+
+
+async def test_edges_keep_their_order_where_an_answer_is_lost_while_each_goes_alone(wire):
+    wire.script.failures = [errors.Fault("INTERNAL", "a defect"), None, LOST]
+    futures = [wire.ledger.submit(park(name)) for name in "abc"]
+    await asyncio.gather(*futures)
+    assert wire.script.calls == [["a", "b", "c"], ["a"], ["b"], ["b"], ["c"]]
