@@ -60,6 +60,8 @@ class Deeds:
     interrupted: bool = False
     sending: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
+    learned: bool = False
+    learning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one look for all outputs
     kept: dict[int, ledger_pb2.PurchaseOutput] = field(default_factory=dict)  # to be published
 
     def __post_init__(self) -> None:
@@ -109,8 +111,7 @@ class Deeds:
                     if isinstance(seen, seam.Ended):
                         return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content)
                     self._report(seen)
-                    if (late := self.late()) >= 0:
-                        self.tell(moves.Overdue(late))
+                    self.tell(moves.Drawing(self.late()))
         except seam.Unclear as error:
             wait = error.retry_after or _RETRY_PROVIDER
             return moves.OutOfSight(str(error), wait, self.late())
@@ -135,7 +136,7 @@ class Deeds:
 
     async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:
-            await self._learn()
+            await self._learn_once()
         faults.point("import.before")
         try:
             with telemetry.span("import", index=index):
@@ -218,6 +219,12 @@ class Deeds:
         if recorded[index].HasField("source_expire_time"):
             request.source_expire_time.CopyFrom(recorded[index].source_expire_time)
         return request
+
+    async def _learn_once(self) -> None:
+        async with self.learning:
+            if not self.learned:
+                await self._learn()
+                self.learned = True
 
     async def _learn(self) -> None:
         """Read again what the provider told, for the variant's sake; without it goes, too."""

@@ -108,12 +108,12 @@ class Ledger:
         """How many of those that wait go into one call: each claim's answer brings a prompt."""
         claims = size = 0
         for index, found in enumerate(self._waiting[:MOST]):
+            if found.alone:  # such wait at the head of all
+                return 1
             claims += found.edge.HasField("claim")
             size += found.edge.ByteSize()
-            if index and (claims > MOST_CLAIMS or size > _FULL or found.alone):
+            if index and (claims > MOST_CLAIMS or size > _FULL):
                 return index
-            if found.alone:
-                return 1
         return MOST
 
     async def _send(self, taken: list[_Waiting]) -> bool:

@@ -220,8 +220,8 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Overdue:
-    """The provider says that it still draws, *late* seconds after the deadline."""
+class Drawing:
+    """The provider says that it still draws; *late* is negative before the deadline."""
 
     late: float
 
@@ -330,7 +330,7 @@ class StopAsked:
 
 
 Event = (
-    Bought | NeverSent | Declined | Doubtful | Finished | Closed | Overdue | OutOfSight | Stored
+    Bought | NeverSent | Declined | Doubtful | Finished | Closed | Drawing | OutOfSight | Stored
     | Unstored | Vanished | Uploaded | Unpublished | LookedUp | Committed | Rejected | Raised
     | Superseded | CancelAsked | StopAsked
 )  # fmt: skip

@@ -23,6 +23,7 @@ from services.generator.moves import (
     Declined,
     Doubted,
     Doubtful,
+    Drawing,
     Ended,
     Event,
     Failed,
@@ -31,7 +32,6 @@ from services.generator.moves import (
     Interrupt,
     NeverSent,
     OutOfSight,
-    Overdue,
     Parked,
     Raised,
     Rejected,
@@ -56,6 +56,7 @@ from services.generator.standing import (
     out_of_sight,
 )
 
+AGAIN = 5.0  # seconds until a cancel that has brought nothing yet is said again
 GRACE = 60.0  # seconds that an order has to end once it was canceled for its lateness
 
 
@@ -178,15 +179,32 @@ def _closed(purchase: Purchase, event: Closed) -> Next:
     return leave(purchase, Ended(ending, event.charged, reason, event.why, retry=retry))
 
 
-def _late(purchase: Purchase, event: Overdue) -> Next:
+def _drawing(purchase: Purchase, event: Drawing) -> Next:
+    return _late(purchase, event) if event.late >= 0 else _cancel_again(purchase, event)
+
+
+def _late(purchase: Purchase, event: Drawing) -> Next:
     """Cancel it there, and give it up where that cannot be done or has brought nothing."""
     if not purchase.terms.cancelable:
         return _expired(purchase, "it took longer than it may, and cannot be canceled")
     if purchase.overdue is None:
-        return replace(purchase, overdue=event.late), (CancelThere(purchase.ticket),)
+        purchase = replace(purchase, overdue=event.late, asked_at=event.late)
+        return purchase, (CancelThere(purchase.ticket),)
     if event.late - purchase.overdue < GRACE:
-        return purchase, ()
+        return _cancel_again(purchase, event)
     return _expired(purchase, "it took longer than it may, and went on when it was canceled")
+
+
+def _cancel_again(purchase: Purchase, event: Drawing) -> Next:
+    """Say it again where it is still at it: a cancel is lost without a word."""
+    wanted = purchase.canceling or purchase.overdue is not None
+    if not (wanted and purchase.terms.cancelable):
+        return purchase, ()
+    if purchase.asked_at is None:  # just now: the look that tells it is the next one
+        return replace(purchase, asked_at=event.late), ()
+    if event.late - purchase.asked_at >= AGAIN:
+        return replace(purchase, asked_at=event.late), (CancelThere(purchase.ticket),)
+    return purchase, ()
 
 
 def _expired(purchase: Purchase, why: str) -> Next:
@@ -215,7 +233,7 @@ _HANDLERS: Handlers = {
     (Stage.SENDING, StopAsked): _interrupt,
     (Stage.RUNNING, Finished): _finished,
     (Stage.RUNNING, Closed): _closed,
-    (Stage.RUNNING, Overdue): _late,
+    (Stage.RUNNING, Drawing): _drawing,
     (Stage.RUNNING, OutOfSight): _unseen,
     (Stage.RUNNING, CancelAsked): _cancel_running,
     (Stage.RUNNING, StopAsked): let_go,

@@ -63,3 +63,5 @@ class Rounds:
                 await self.look()
             except errors.Fault as fault:
                 log.warning("nobody says how far the logs are", error=str(fault))
+            except Exception:
+                log.exception("a look at the logs broke off")

@@ -1,13 +1,14 @@
 """
 Checks a value against the part of JSON Schema that the registry uses: type, enum,
 minimum, maximum, properties, required, additionalProperties, items, maxItems, and format
-"uri", which must be https: a provider fetches it.
+"uri", which must be https, for a provider fetches it, and no longer than any browser's.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+_LONGEST_URI = 2048  # characters: parameters stay small enough for every message
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -44,6 +45,8 @@ def _out_of_bounds(schema: Mapping[str, Any], value: object) -> str:
         return f"must be one of {', '.join(map(str, schema['enum']))}"
     if isinstance(value, str) and schema.get("format") == "uri" and not _is_https(value):
         return "must be an https URL"
+    if isinstance(value, str) and schema.get("format") == "uri" and len(value) > _LONGEST_URI:
+        return f"must have at most {_LONGEST_URI:,} characters and has {len(value):,}"
     if isinstance(value, list) and len(value) > (most := schema.get("maxItems", len(value))):
         return f"must have at most {most} entries and has {len(value)}"
     if isinstance(value, int | float) and not isinstance(value, bool):

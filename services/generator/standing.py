@@ -50,6 +50,7 @@ class Purchase:
     ticket: str = ""
     canceling: bool = False  # the user wants it no more
     overdue: float | None = None  # so late was it when it was canceled there for that
+    asked_at: float | None = None  # how late it was at the last cancel there
     unlisted: float = 0.0  # seconds until the provider's list must show it
     unproven: OutOfSight | None = None  # why the list that was read is no proof of an absence
     stopping: bool = False  # this worker ends

@@ -360,8 +360,7 @@ class Held:
                 return self.happen(moves.Closed(charged, "there", stopped, content))
             if world.now >= world.drawn_at[ticket]:
                 return self.happen(moves.Finished(world.width))
-            if late >= 0:
-                self.happen(moves.Overdue(late))
+            self.happen(moves.Drawing(late))
 
     def cancel(self, effect: moves.CancelThere) -> Iterator[None]:
         if not self.bad():

@@ -198,6 +198,7 @@ WRONG_PARAMETERS = [
     ("flux-1.1-pro", "image_prompt", "https://"),
     ("flux-1.1-pro", "image_prompt", "https://x.test/\n"),
     ("flux-1.1-pro", "image_prompt", "https://[x"),
+    ("flux-1.1-pro", "image_prompt", f"https://x.test/{'a' * 2034}"),  # 2,049 characters
     ("flux-1.1-pro", "image_prompt", "data:image/png;base64,AAAA"),
     ("flux-1.1-pro", "aspect_ratio", "1:1"),  # the request's own field says it
     ("flux-1.1-pro", "seed", 7),

@@ -213,18 +213,32 @@ def test_where_the_ledger_takes_no_outputs_nothing_more_is_waited_for():
 EXPIRED = ("EXPIRED", None)
 
 
-def test_what_is_overdue_is_canceled_there_once_and_given_up_a_minute_later():
-    _stage, done = after(LISTED, moves.Bought("p1"), moves.Overdue(700), moves.Overdue(759.9))
-    assert done.count(moves.CancelThere("p1")) == 1
+def canceled_there(*events, terms=LISTED):
+    return after(terms, moves.Bought("p1"), *events)[1].count(moves.CancelThere("p1"))
+
+
+def test_a_cancel_is_said_again_to_a_provider_that_still_draws():
+    """The first may be lost on the way, and what goes on costs money."""
+    asked = moves.CancelAsked()
+    assert canceled_there(*map(moves.Drawing, range(-90, -20))) == 0
+    assert canceled_there(asked, moves.Drawing(-90), moves.Drawing(-86)) == 1
+    assert canceled_there(asked, moves.Drawing(-90), moves.Drawing(-85)) == 2
+    assert canceled_there(asked, *map(moves.Drawing, range(-90, -79))) == 3
+    assert canceled_there(asked, *map(moves.Drawing, range(-90, -79)), terms=BLIND) == 0
+    assert canceled_there(*map(moves.Drawing, range(700, 711))) == 3
+
+
+def test_what_is_overdue_is_canceled_there_and_given_up_a_minute_later():
+    _stage, done = after(LISTED, moves.Bought("p1"), moves.Drawing(700), moves.Drawing(759.9))
     assert steps(done) == ["Ticketed"]
-    stage, done = after(LISTED, moves.Bought("p1"), moves.Overdue(700), moves.Overdue(760))
+    stage, done = after(LISTED, moves.Bought("p1"), moves.Drawing(700), moves.Drawing(760))
     assert (stage, ended(done)) == (Stage.LEAVING, EXPIRED)
-    _stage, done = after(LISTED, moves.Bought("p1"), moves.Overdue(0), moves.Finished(1))
+    _stage, done = after(LISTED, moves.Bought("p1"), moves.Drawing(0), moves.Finished(1))
     assert steps(done) == ["Ticketed", "Brought"]  # it was paid for
 
 
 def test_what_cannot_be_canceled_there_is_given_up_at_its_deadline():
-    stage, done = after(BLIND, moves.Bought("r1"), moves.Overdue(0))
+    stage, done = after(BLIND, moves.Bought("r1"), moves.Drawing(0))
     assert (stage, ended(done)) == (Stage.LEAVING, EXPIRED)
 
 

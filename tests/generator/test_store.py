@@ -1,5 +1,6 @@
 """What a worker makes of storage's answers when a picture is to be copied from its vendor."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ from services.generator import models, moves
 from services.generator.buy import Errand
 from services.generator.deeds import Tools
 from services.generator.models import Registry
-from services.generator.provider import Drawn, Link
+from services.generator.provider import Drawn, Link, Unclear
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from tests.generator.wire import serving
@@ -39,7 +40,14 @@ class Storage(pb_grpc.StorageServiceServicer):
 class Vendors:
     """A vendor that has drawn."""
 
+    def __init__(self) -> None:
+        self.looks, self.away = 0, False
+
     async def follow(self, ticket, /):
+        self.looks += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unclear("no answer")
         yield Drawn(images=(Link(URL, EXPIRES),), seconds=1.0)
 
 
@@ -74,6 +82,18 @@ async def test_storage_is_told_whose_url_it_is_and_when_it_dies(world):
     (asked,) = storage.asked
     assert (asked.source_uri, asked.provider, asked.purchase_id) == (URL, "replicate", ID)
     assert asked.source_expire_time.ToDatetime(UTC) == EXPIRES
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_many_outputs_ask_the_vendor_once_for_all(world, away):
+    _storage, deeds = world
+    vendor = deeds.vendor.provider
+    vendor.away = away
+    for index in range(3):
+        deeds.claim.outputs.add(index=index, source=URL)
+    stored = await asyncio.gather(*map(deeds.store, range(3)))
+    assert stored == [moves.Stored(index) for index in range(3)]
+    assert vendor.looks == 1
 
 
 @pytest.mark.parametrize(
