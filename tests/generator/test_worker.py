@@ -197,11 +197,11 @@ async def test_without_nats_the_heartbeat_brings_the_work(world):
     assert list(world.catalog.beats[-1].providers) == ["sketch", "any"]
 
 
-def errand(world, claimed_at: float, owned_until: float) -> Errand:
+def errand(world, claimed_at: float, owned_until: float, now=lambda: NOW) -> Errand:
     """The work on a claim that the ledger gave us, begun whenever the test says."""
     world.catalog.owner, world.catalog.fence = world.worker.worker_id, 1
     claim, tools = world.catalog.purchase(), world.worker.tools
-    until = {"owned_until": lambda: owned_until, "now": lambda: NOW}
+    until = {"owned_until": lambda: owned_until, "now": now}
     return Errand(tools, claim, claimed_at=claimed_at, **until)
 
 
@@ -225,12 +225,12 @@ async def test_who_is_stopped_before_he_began_says_so(world, event, edge):
     assert world.shop.asked == 0
 
 
-def under_way(world, state, late: float) -> Errand:
+def under_way(world, state, late: float, clock=lambda: NOW) -> Errand:
     """The work on what was sent by another, *late* seconds after its deadline."""
     world.catalog.state, world.catalog.ticket = state, "t1"
     world.catalog.sent = world.catalog.limit + late
     now = asyncio.get_running_loop().time()
-    return errand(world, now, now + 60)
+    return errand(world, now, now + 60, clock)
 
 
 async def test_an_order_that_is_overdue_is_given_up_with_its_charge_unknown(world):
@@ -332,3 +332,32 @@ async def test_what_no_list_tells_is_given_up_with_its_reason_when_its_time_is_o
     _found, edge = world.catalog.edges
     fault = errors.from_status(edge.settle.not_askable.error)
     assert (fault.reason, "may have been charged" in fault.message) == ("PURCHASE_UNCLEAR", True)
+
+
+class Deaf(Shop):
+    """One that draws on, 2 s from look to look, and has heard no cancel before the third."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.cancels = NOW, 0
+
+    async def follow(self, ticket, /):
+        while self.cancels < 3:
+            yield seam.Working(None)
+            self.now += 2
+            await asyncio.sleep(0)
+        yield seam.Ended(charged=False, reason="canceled", stopped=True)
+
+    async def cancel(self, ticket, /):
+        self.cancels += 1
+
+
+async def test_a_cancel_that_was_not_heard_is_said_again_at_later_looks(world):
+    shop, terms = Deaf(), Terms(askable=True, cancelable=True)
+    vendor = Vendor(name="sketch", provider=shop, terms=terms, time_limit=60)
+    world.worker.tools.vendors["sketch"] = vendor
+    work = under_way(world, RUNNING, -50, lambda: shop.now)
+    work.tell(moves.CancelAsked())
+    await soon(work.run())
+    assert await soon(world.catalog.written.get()) == "end"
+    assert (shop.cancels, shop.now - NOW < 30) == (3, True)
