@@ -21,7 +21,7 @@ MOST = 100 * 1024 * 1024  # bytes of a picture that was paid for
 PATIENCE = 45.0  # seconds for all of it
 _REDIRECTS = 3
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_GONE = frozenset({404, 410})
+_GONE = 410  # for good; a 404 is also what a file that is not everywhere yet gets
 _LATER = frozenset({408, 425, 429})
 _LOOK = 16 * 1024  # bytes in which a picture shows what it is
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))  # no text has them (WHATWG, binary data)
@@ -68,7 +68,7 @@ class Fetch:
     def _check(self, answer: Answer) -> None:
         headers = answer.headers
         if 400 <= answer.status < 500 and answer.status not in _LATER:
-            raise Gone(answer.status, passing=answer.status not in _GONE)
+            raise Gone(answer.status, passing=answer.status != _GONE)
         if answer.status != 200:
             wait = headers.get("retry-after", "")
             seconds = float(wait) if wait.isascii() and wait.isdecimal() else None

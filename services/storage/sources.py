@@ -25,8 +25,8 @@ _LONGEST = 8192  # characters
 
 class Trouble(Exception):
     """
-    Why there is no picture. *passing*: an answer said so, and the next may say otherwise; what
-    the URL itself or "gone" says never changes.
+    Why there is no picture. *passing*: an answer or our list said so, and the next may say
+    otherwise; how the URL itself is written, or "gone", never changes.
     """
 
     def __init__(self, why: str, *, passing: bool) -> None:
@@ -108,7 +108,8 @@ class Policy:
             raise Forbidden("port", f"{found.host} is not to be asked on port {found.port}")
         names = HOSTS.get(provider, ())
         if not any(found.host == name or found.host.endswith(f".{name}") for name in names):
-            raise Forbidden("host", f"{found.host} is no host of {provider or 'a known vendor'}")
+            why = f"{found.host} is no host of {provider or 'a known vendor'}"
+            raise Forbidden("host", why, passing=True)  # the next release may know it
         return found
 
     def redirected(self, by: Target, location: str, provider: str) -> Target:

@@ -169,7 +169,10 @@ async def test_a_large_picture_passes_through_a_small_memory(vendor):
 @pytest.mark.parametrize(
     ("trouble", "left", "kind", "reason", "retry_after"),
     [
-        (Gone(404), 60, Missing, "SOURCE_EXPIRED", None),
+        (Gone(404, passing=True), 3600, Unavailable, "PROVIDER_UNAVAILABLE", 2.0),
+        (Gone(404, passing=True), 0, Missing, "SOURCE_EXPIRED", None),
+        (Gone(404, passing=True), None, Missing, "SOURCE_EXPIRED", None),
+        (Gone(410), 3600, Missing, "SOURCE_EXPIRED", None),
         (Gone(410), None, Missing, "SOURCE_EXPIRED", None),
         (Gone(403, passing=True), 3600, Unavailable, "PROVIDER_UNAVAILABLE", 2.0),
         (Gone(403, passing=True), 0, Missing, "SOURCE_EXPIRED", None),
@@ -183,6 +186,7 @@ async def test_a_large_picture_passes_through_a_small_memory(vendor):
         (Failed("no"), 0, Missing, "SOURCE_EXPIRED", None),
         (Failed("no"), -1, Missing, "SOURCE_EXPIRED", None),
         (Forbidden("url", "no"), 3600, Denied, "SOURCE_FORBIDDEN", None),
+        (Forbidden("host", "no", passing=True), 3600, Denied, "SOURCE_FORBIDDEN", 2.0),
         (Forbidden("address", "no", passing=True), 3600, Denied, "SOURCE_FORBIDDEN", 2.0),
         (Forbidden("address", "no", passing=True), None, Denied, "SOURCE_FORBIDDEN", None),
         (Forbidden("address", "no", passing=True), -1, Missing, "SOURCE_EXPIRED", None),

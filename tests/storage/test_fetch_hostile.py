@@ -198,7 +198,7 @@ async def test_an_endless_body_is_cut_at_the_cap_whatever_it_is_made_of(vendor):
 
 @pytest.mark.parametrize(
     ("status", "passing"),
-    [("404", False), ("410", False), ("401", True), ("403", True), ("429", True), ("500", True)],
+    [("404", True), ("410", False), ("401", True), ("403", True), ("429", True), ("500", True)],
 )
 async def test_what_is_gone_for_good_is_told_from_what_may_come_back(vendor, status, passing):
     vendor.scripts = {"/a": http(PNG, f"{status} No")}

@@ -103,7 +103,10 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
 @pytest.mark.parametrize(
     ("script", "expires", "kind", "reason"),
     [
-        (http(b"{}", "404 Not Found"), SOON, Missing, "SOURCE_EXPIRED"),
+        (http(b"{}", "404 Not Found"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(b"{}", "404 Not Found"), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(b"{}", "404 Not Found"), None, Missing, "SOURCE_EXPIRED"),
+        (http(b"{}", "410 Gone"), SOON, Missing, "SOURCE_EXPIRED"),
         (http(PNG, "503 Busy", retry_after="7"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
         (http(PNG, "503 Busy", retry_after="7"), None, Unavailable, "PROVIDER_UNAVAILABLE"),
         (http(PNG, "503 Busy", retry_after="7"), OVER, Missing, "SOURCE_EXPIRED"),
@@ -129,9 +132,6 @@ async def test_what_is_not_kept_leaves_nothing_and_says_what_helps(
 @pytest.mark.parametrize(
     ("url", "provider", "rule"),
     [
-        ("https://example.com/a", "replicate", "host"),
-        ("https://replicate.delivery/a", "", "host"),
-        ("https://replicate.delivery/a", "recraft", "host"),
         ("https://replicate.delivery:444/a", "replicate", "port"),
         ("http://replicate.delivery/a", "replicate", "scheme"),
         ("https://token@replicate.delivery/a", "replicate", "url"),
@@ -143,6 +143,25 @@ async def test_a_url_that_may_never_be_fetched_is_denied_for_good(client, url, p
     assert (refusal.value.reason, refusal.value.retry_after) == ("SOURCE_FORBIDDEN", None)
     assert refusal.value.metadata["rule"] == rule
     assert "token" not in refusal.value.message + str(refusal.value.metadata)
+
+
+@pytest.mark.parametrize(
+    ("url", "provider"),
+    [
+        ("https://example.com/a", "replicate"),
+        ("https://replicate.delivery/a", ""),
+        ("https://replicate.delivery/a", "recraft"),
+    ],
+)
+@pytest.mark.parametrize("expires", [SOON, None])
+async def test_a_host_off_the_list_may_be_on_it_while_the_link_lives(
+    client, url, provider, expires
+):
+    with pytest.raises(Denied) as refusal:
+        await client.fetch(url, provider=provider, source_expire_time=expires)
+    assert refusal.value.reason == "SOURCE_FORBIDDEN"
+    assert refusal.value.metadata["rule"] == "host"
+    assert (refusal.value.retry_after is None) == (expires is None)
 
 
 async def test_an_import_without_a_source_is_invalid(client):

@@ -17,7 +17,7 @@ def drawn(lit, vendors, kind: str):
     return job
 
 
-@pytest.mark.parametrize("kind", ["html", "truncate", "status:503", "drop_after"])
+@pytest.mark.parametrize("kind", ["html", "truncate", "status:404", "status:503", "drop_after"])
 def test_a_picture_whose_host_fails_once_is_kept_whole(lit, vendors, kind):
     job = drawn(lit, vendors, kind)
     prove_whole(job, 1)
@@ -27,8 +27,8 @@ def test_a_picture_whose_host_fails_once_is_kept_whole(lit, vendors, kind):
 
 
 def test_a_picture_that_is_gone_is_lost_at_once_and_the_reason_is_said(lit, vendors):
-    completed = drawn(lit, vendors, "status:404").completed
+    completed = drawn(lit, vendors, "status:410").completed
     assert (completed["state"], completed["images"]) == ("failed", [])
     (failure,) = completed["failures"]
     assert (failure["reason"], failure["charged"]) == ("OUTPUT_LOST", True)
-    assert "HTTP 404" in failure["message"]
+    assert "HTTP 410" in failure["message"]
