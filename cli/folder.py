@@ -3,6 +3,7 @@ The data folder of a stack: its layout, its format's version, its lock and its s
 
     postgres/ nats/ vault/     what the stack keeps        logs/       a file for each process
     secrets/ (0700)            made once, 0600 each        stack.json  what runs now
+    VENDORS                    who its jobs were made with: lab, or vendors; none before either
 """
 
 import fcntl
@@ -85,6 +86,21 @@ class Folder:
                 f"up to {FORMAT}: use the newer Image Studio that wrote it (git pull), "
                 "or set STUDIO_DATA to another folder"
             )
+
+    def keep_to(self, who: str) -> None:
+        """Remember *who* its jobs are made with, and raise CannotUse where it was another.
+
+        "lab" or "vendors", empty where nobody can be bought from. A job of the lab's would be
+        bought for real, and a real one be given up: the lab knows nothing of it.
+        """
+        path = self.path / "VENDORS"
+        if not who:
+            return
+        if not path.exists():
+            _write(path, f"{who}\n", 0o644)
+        found = path.read_text(errors="replace").strip()
+        if found != who:
+            raise CannotUse(_made_with(self.path, found))
 
     def lock(self) -> int:
         """Take the folder for this process; return the descriptor that holds it.
@@ -184,6 +200,14 @@ def _flock(descriptor: int) -> bool:
         else:
             return True
     return False
+
+
+def _made_with(path: Path, found: str) -> str:
+    if found == "lab":
+        remedy = "set STUDIO_DATA to another folder for real vendors, or go on with --lab"
+        return f"the jobs in {path} were made with the lab: {remedy}"
+    remedy = "set STUDIO_DATA to another folder for the lab, or go on without --lab"
+    return f"the jobs in {path} were made with real vendors: {remedy}"
 
 
 def _busy(path: Path, pid: str, shape: Shape) -> Busy:

@@ -255,6 +255,7 @@ def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
     folder.prepare()
     lock = _lock(folder, report)
     folder.forget_state()
+    folder.keep_to(vendors.standing(settings, shape))
     if taken := ports.taken(processes.ports(settings, shape)):
         raise CannotUse("\n".join(f"{found}: {remedy}" for found, remedy in taken))
     what = processes.stack(settings, folder, shape)

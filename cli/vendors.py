@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from chassis.settings import Secret
 from cli.settings import StackSettings
+from cli.shape import Shape
 
 _LAB_TOKEN = Secret("r8_lab")
 _LAB_CLOUD = Secret("cloudinary://lab:lab-secret@lab")
@@ -34,6 +35,13 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
+
+
+def standing(settings: StackSettings, shape: Shape) -> str:
+    """Return who answers for the vendors: "lab", "vendors", or nobody where none is set."""
+    if shape.lab:
+        return "lab"
+    return "vendors" if settings.replicate_token or settings.cloudinary_url else ""
 
 
 def overruled(settings: StackSettings) -> list[str]:

@@ -62,6 +62,20 @@ def test_a_folder_of_a_newer_format_is_left_alone(folder: Folder, written: str) 
     assert (folder.path / "FORMAT").read_text() == f"{written}\n"
 
 
+@pytest.mark.parametrize(("first", "other"), [("lab", "vendors"), ("vendors", "lab")])
+def test_what_was_made_with_the_lab_never_meets_real_vendors_nor_the_other_way_round(
+    folder: Folder, first: str, other: str
+) -> None:
+    folder.keep_to("")  # nobody stands for a vendor yet: it may become either
+    for _ in range(2):
+        folder.keep_to(first)
+    with pytest.raises(CannotUse, match=r"jobs in .* were made with .*STUDIO_DATA.*--lab"):
+        folder.keep_to(other)
+    folder.keep_to("")
+    folder.keep_to(first)
+    assert (folder.path / "VENDORS").read_text() == f"{first}\n"
+
+
 def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotUse, match=r"cannot be written.*STUDIO_DATA"):

@@ -127,6 +127,21 @@ def test_each_vendor_is_told_of_and_no_value_shown() -> None:
     assert all("is not set" in words for words in dark.values())
 
 
+@pytest.mark.parametrize(
+    ("given", "lab", "who"),
+    [
+        ({}, False, ""), ({"PUBLISH_WAIT": "1", "REPLICATE_BASE_URL": "https://a.test"}, False, ""),
+        ({"REPLICATE_API_TOKEN": "r8_a"}, False, "vendors"),
+        ({"CLOUDINARY_URL": "cloudinary://a:b@c"}, False, "vendors"),
+        ({}, True, "lab"), (GIVEN, True, "lab"),
+    ],
+)  # fmt: skip
+def test_who_stands_for_the_vendors_follows_from_what_is_set(
+    given: dict[str, str], lab: bool, who: str
+) -> None:
+    assert vendors.standing(load(given, Path("no.env")), Shape(lab=lab)) == who
+
+
 def compose() -> dict[str, Any]:
     text = (CHECKOUT / "docker-compose.yml").read_text()
     return yaml.safe_load(text)["services"]  # type: ignore[no-any-return]

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.postgres import temporary_data
 from tests.system.stack import Stack, running_stack
 
 TOKEN = "r8_a-real-one-that-costs"
@@ -42,6 +43,19 @@ def test_it_stands_for_the_vendors_and_says_so(stack: Stack) -> None:
     assert doctor.returncode == 0
     assert "the lab stands for every vendor" in doctor.stdout
     assert TOKEN not in doctor.stdout
+
+
+def test_its_jobs_are_never_bought_for_real_nor_real_ones_asked_for_there(stack: Stack) -> None:
+    assert (stack.data / "VENDORS").read_text() == "lab\n"
+    with temporary_data() as data:
+        other = Stack(data, {"REPLICATE_API_TOKEN": TOKEN})
+        for who, command in (("lab", ("up",)), ("vendors", ("up", "--lab"))):
+            (data / "VENDORS").write_text(f"{who}\n")
+            refused = other.studio(*command)
+            assert refused.returncode == 1
+            assert f"the jobs in {data} were made with" in refused.stderr
+            assert "set STUDIO_DATA to another folder" in refused.stderr
+            assert other.ps() == {}
 
 
 def test_who_asks_for_the_lab_is_served_by_it(stack: Stack) -> None:
