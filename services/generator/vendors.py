@@ -2,17 +2,20 @@
 
 import httpx
 
-from chassis.settings import host_of, is_loopback
+from chassis.settings import SettingsError, host_of, is_loopback
 from services.generator import models
+from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.providers import transport
-from services.generator.providers.replicate import Replicate, can_check_webhooks
+from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
 from services.generator.providers.sketch import Sketch
 from services.generator.receipts import Receipts
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
+
+_SPARE = 10.0  # seconds for what left last to be taken in
 
 
 def sold_here(
@@ -22,13 +25,17 @@ def sold_here(
     hints: Hints,
     outgoing: list[httpx.AsyncClient],
 ) -> dict[str, Vendor]:
-    """All of them by name; what they ask over is added to *outgoing*, to be closed at the end."""
+    """
+    All of them by name; what they ask over is added to *outgoing*, to be closed at the end.
+
+    Raises SettingsError.
+    """
     found = {"sketch": _sketch(easel, receipts)}
     if settings.replicate_api_token:
-        token = settings.replicate_api_token.reveal()
+        token, lag = settings.replicate_api_token.reveal(), _replicates_lag(settings)
         http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
         outgoing.append(http)
-        found["replicate"] = _replicate(settings, http, hints)
+        found["replicate"] = _replicate(settings, http, hints, lag)
     return found
 
 
@@ -41,7 +48,7 @@ def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
     )
 
 
-def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints) -> Vendor:
+def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints, lag: float) -> Vendor:
     sold = _of("replicate")
     return Vendor(
         name="replicate",
@@ -52,11 +59,27 @@ def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints) -> Ven
             prices={model.slug: model.price for model in sold},
             pause=hints.wait,
         ),
-        terms=Terms(askable=True, lag=settings.lookup_lag, cancelable=True),
+        terms=Terms(askable=True, lag=lag, cancelable=True),
         time_limit=max(model.time_limit for model in sold),
         most_in_flight=settings.replicate_in_flight,
         most_per_minute=settings.replicate_per_minute,
     )
+
+
+def _replicates_lag(settings: Settings) -> float:
+    """
+    How long after a claim Replicate's list may lack what was bought; raises SettingsError.
+
+    An order leaves within `FRESH` of its claim and is under way for `BUY`: one that was taken for
+    absent before then might still arrive, beside the next. The lab is not paid.
+    """
+    least, base = FRESH + BUY + _SPARE, settings.replicate_base_url
+    lab = is_loopback(host_of(base))
+    lab = lab or bool(settings.lab_url and base.startswith(f"{settings.lab_url}/"))
+    if settings.lookup_lag < least and not lab:
+        why = "an order may be under way until then, and would be bought twice"
+        raise SettingsError([f"LOOKUP_LAG is below {least:.0f} seconds: {why}. Raise it."])
+    return settings.lookup_lag
 
 
 def _replicates_hook(settings: Settings) -> httpx.URL | None:

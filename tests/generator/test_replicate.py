@@ -109,7 +109,7 @@ async def test_an_answer_that_never_comes_is_unclear(monkeypatch):
         async def handle_async_request(self, request):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(adapter, "_BUY", 0.01)
+    monkeypatch.setattr(adapter, "BUY", 0.01)
     async with asyncio.timeout(15):
         with pytest.raises(Unclear):
             await replicate(Silent()).buy(ORDER, None, None)

@@ -5,6 +5,7 @@ import pytest
 from chassis.bus import Bus
 from chassis.settings import SettingsError, read
 from services.generator import compose
+from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.provider import (
     CanBeAsked,
@@ -13,7 +14,7 @@ from services.generator.provider import (
     Provider,
     SendsWebhooks,
 )
-from services.generator.providers.replicate import can_check_webhooks
+from services.generator.providers.replicate import BUY, can_check_webhooks
 from services.generator.settings import Settings
 from services.generator.vendors import sold_here
 
@@ -58,15 +59,29 @@ def test_a_default_that_cannot_be_bought_ends_the_start():
 
 
 async def test_replicate_is_all_that_a_provider_may_be():
-    made = await vendor(LOOKUP_LAG="7", REPLICATE_MAX_IN_FLIGHT="3")
+    made = await vendor(LOOKUP_LAG="77", REPLICATE_MAX_IN_FLIGHT="3")
     provider: Provider = made.provider
     assert isinstance(provider, CanBeAsked)
     assert isinstance(provider, CanCancel)
     assert isinstance(provider, SendsWebhooks)
     assert isinstance(provider, CanRecognize)
-    assert (made.terms.askable, made.terms.lag, made.terms.cancelable) == (True, 7.0, True)
-    assert (await vendor(LOOKUP_LAG="0")).terms.lag == 0
+    assert (made.terms.askable, made.terms.lag, made.terms.cancelable) == (True, 77.0, True)
     assert (made.most_in_flight, made.most_per_minute, made.time_limit) == (3, 600, 600.0)
+
+
+async def test_no_order_may_still_leave_when_its_absence_is_believed():
+    """It may leave until `FRESH` after its claim, and then be under way for as long as BUY."""
+    least = 60.0
+    assert least > FRESH + BUY
+    assert (await vendor(LOOKUP_LAG=str(least))).terms.lag == least
+    elsewhere = {"LAB_URL": "http://127.0.0.1:7900"}  # there, and it is not bought from
+    for given in ({}, elsewhere, {"REPLICATE_BASE_URL": "https://proxy.test"}):
+        with pytest.raises(SettingsError, match="LOOKUP_LAG.*60"):
+            await vendor(LOOKUP_LAG=str(least - 1), **given)
+    away = {"LAB_URL": "http://lab:7900", "REPLICATE_BASE_URL": "http://lab:7900/replicate"}
+    for lab in (LAB, away):
+        assert (await vendor(LOOKUP_LAG="0", **lab)).terms.lag == 0
+    assert settings(LOOKUP_LAG="0")  # nobody is bought from
 
 
 async def test_the_token_is_sent_and_never_shown():

@@ -28,7 +28,7 @@ from services.generator.providers.predictions import Prediction
 Pause: TypeAlias = Callable[[str, float], Awaitable[None]]
 
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 413, 422})
-_BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is free
+BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is free
 _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
 _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
@@ -69,7 +69,7 @@ class Replicate:
             body |= {"webhook": str(hook), "webhook_events_filter": ["logs", "completed"]}
         path, stop = f"/v1/models/{order.slug}/predictions", f"{order.give_up_after}s"
         asking = self.http.post(path, json=body, headers={"Cancel-After": stop})
-        answer = await transport.answer(asking, _BUY, never_sent=seam.Unavailable)
+        answer = await transport.answer(asking, BUY, never_sent=seam.Unavailable)
         if answer.status_code == 429:
             raise transport.error(seam.Unavailable, answer)
         if answer.status_code in _REFUSALS:
