@@ -120,7 +120,7 @@ class _Plan:
         migrate = Process(
             name="migrate",
             command=_python("services.catalog.migrate"),
-            environment=self.common | {"DATABASE_URL": self._database_url()},
+            environment=_inherited() | {"DATABASE_URL": self._database_url()},
             level=1,
             after=after,
         )

@@ -39,8 +39,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began, headers = time.perf_counter(), Headers(scope=scope)
+        path = _shown(scope)
         answer = _Answer(send)
-        with telemetry.span(f"{scope['method']} {scope['path']}", parent=headers):
+        with telemetry.span(f"{scope['method']} {path}", parent=headers):
             try:
                 guard_browser(scope["method"], headers, self._public_url)
                 await self._app(scope, _limited(receive, headers), answer.send)
@@ -50,12 +51,18 @@ class Edge:
             except errors.Fault as fault:
                 await answer.fail(fault, scope, receive)
             except Exception:
-                log.exception("a request failed", method=scope["method"], path=scope["path"])
+                log.exception("a request failed", method=scope["method"], path=path)
                 await answer.fail(_defect(), scope, receive)
             finally:
                 route = getattr(scope.get("route"), "path", "none")
                 labels = (scope["method"], route, str(answer.status))
                 HTTP_SECONDS.labels(*labels).observe(time.perf_counter() - began)
+
+
+def _shown(scope: Scope) -> str:
+    """Return the path for logs and traces: what follows /i/ opens a picture to its readers."""
+    path: str = scope["path"]
+    return "/i/{link}" if path.startswith("/i/") else path
 
 
 def _forget_the_application(scope: Scope) -> None:
@@ -77,7 +84,7 @@ class _Answer:
 
     async def fail(self, fault: errors.Fault, scope: Scope, receive: Receive) -> None:
         if self.status:
-            log.warning("an answer was cut", path=scope["path"], reason=fault.reason)
+            log.warning("an answer was cut", path=_shown(scope), reason=fault.reason)
             return  # the server cuts the connection, so that it is not taken for whole
         await problem.respond(fault, instance=scope["path"])(scope, receive, self.send)
 

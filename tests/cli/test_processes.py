@@ -62,6 +62,9 @@ def test_a_secret_of_the_folder_goes_to_who_needs_it(folder: Folder) -> None:
     assert told == {"nats", "catalog", "generator-1"}
     key = folder.secret("link_key", vendors.Secret("")).reveal()
     assert {n for n, p in processes.items() if key in p.environment.values()} == {"storage"}
+    signs = folder.secret("service_secret", vendors.Secret("")).reveal()
+    told = {n for n, p in processes.items() if signs in p.environment.values()}
+    assert told == {"catalog", "storage", "generator-1", "gateway"}
 
 
 def test_what_is_not_set_is_not_told(folder: Folder) -> None:

@@ -76,7 +76,7 @@ async def test_no_order_may_still_leave_when_its_absence_is_believed():
     assert (await vendor(LOOKUP_LAG=str(least))).terms.lag == least
     elsewhere = {"LAB_URL": "http://127.0.0.1:7900"}  # there, and it is not bought from
     for given in ({}, elsewhere, {"REPLICATE_BASE_URL": "https://proxy.test"}):
-        with pytest.raises(SettingsError, match="LOOKUP_LAG.*60"):
+        with pytest.raises(SettingsError, match=r"LOOKUP_LAG.*60"):
             await vendor(LOOKUP_LAG=str(least - 1), **given)
     away = {"LAB_URL": "http://lab:7900", "REPLICATE_BASE_URL": "http://lab:7900/replicate"}
     for lab in (LAB, away):

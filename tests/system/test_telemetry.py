@@ -74,6 +74,19 @@ def test_one_trace_runs_through_every_process_to_the_provider(collected):
         assert Collector.heard.wait_for(whole, 30), dict(Collector.seen)
 
 
+def test_a_picture_s_link_is_in_no_trace_since_it_opens_the_picture(collected):
+    (image,) = generate(collected.url, PICTURE).completed["images"]
+    assert httpx.get(image["url"]).status_code == 200
+    link = image["url"].rpartition("/")[2]
+
+    def named():
+        return {name for names in Collector.names.values() for name in names}
+
+    with Collector.heard:
+        assert Collector.heard.wait_for(lambda: "GET /i/{link}" in named(), 30), named()
+        assert not any(link in name for name in named())
+
+
 def test_every_line_of_our_logs_is_json_and_names_its_process(stack):
     generate(stack.url, PICTURE)
     for name in ("catalog", "storage", "generator-1", "gateway"):
