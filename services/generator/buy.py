@@ -6,6 +6,8 @@ function: the machine in `purchase.py` says what to do from any state, and here 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from chassis import errors, logs, telemetry
@@ -25,6 +27,7 @@ from services.generator import (
 )
 from services.generator.deeds import Deeds, Tools
 from services.generator.ledger import Result
+from services.generator.provider import Order
 from services.generator.standing import Stage
 from services.generator.vendor import unknown
 
@@ -108,15 +111,25 @@ class Errand:
             fence=self._claim.fence,
             model=model,
             terms=terms,
-            order=orders.order(model, spec, place, images, shown.purchase_id),
+            order=self._as_sent(orders.order(model, spec, place, images, shown.purchase_id)),
             images=images,
             next=self._next,
             ticket=self._claim.ticket,
         )
 
+    def _as_sent(self, order: Order) -> Order:
+        shown = self._claim.purchase
+        sent = shown.send_time.ToDatetime(UTC) if shown.HasField("send_time") else None
+        planned = orders.fingerprint(order) == self._claim.fingerprint
+        if not planned:
+            log.warning("another release planned it", purchase_id=shown.purchase_id)
+        return replace(order, sent=sent, as_planned=planned)
+
     def _next(self, other: bool) -> ledger_pb2.PlannedPurchase | None:  # noqa: FBT001
         """Plan a new attempt: with the next model that was not tried yet, or with the same."""
         claim, model, images = self._claim, self._known.model, self._known.images
+        if not self._known.order.as_planned:  # its calls bring other numbers of images
+            return None
         if other:
             tried = {*claim.models_tried, model.key}
             here = [key for key in claim.spec.fallback_models if key in self._tools.registry]

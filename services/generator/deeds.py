@@ -76,6 +76,8 @@ class Deeds:
         """Send the order, once."""
         if self.interrupted:
             return moves.Declined("stopped before it was sent")
+        if not self.known.order.as_planned:
+            return moves.Declined("this release would send another order than was planned")
         if not self.may_send():
             return moves.NeverSent("the claim had grown too old to send by it", 0)
         user_id = identifiers.number_of(self.claim.user)

@@ -16,12 +16,19 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to draw, already in the provider's own vocabulary."""
+    """
+    What to draw, already in the provider's own vocabulary.
+
+    *sent*, of one that is looked up: it certainly did not leave before. Not *as_planned*:
+    another release planned it, with inputs that this one would not send.
+    """
 
     purchase_id: str
     slug: str
     inputs: Mapping[str, object]
     give_up_after: int  # seconds; told to a provider that can stop by itself
+    sent: datetime | None = None
+    as_planned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

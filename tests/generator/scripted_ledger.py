@@ -13,6 +13,7 @@ from imagestudio.catalog.v1 import (
     ledger_service_pb2_grpc,
 )
 from imagestudio.type.v1 import purchase_pb2
+from services.generator import models, orders
 from services.generator import provider as seam
 
 NAME = "imagestudio.catalog.v1.LedgerService"
@@ -32,6 +33,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.lost, self.model, self.fallback, self.count = 0, "sketch", "sketch", 1
         self.state, self.ticket, self.sent, self.limit = SENDING, "", 0.0, 60.0
         self.broken = False  # no order can be made of what it asks for
+        self.changed = False  # another release planned another order
         self.hinted: list[str] = []
         self.held: set[str] = set()  # tickets of other purchases
         self.due: list[str] = []
@@ -100,6 +102,9 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.spec.fallback_models.append(self.fallback)
         if self.broken:
             found.spec.parameters["sketch"].fields["seconds"].number_value = math.nan
+        elif not self.changed:
+            planned = orders.order(models.EVERY[0], found.spec, 0, 1, ID)
+            found.fingerprint = orders.fingerprint(planned)
         return found
 
 
@@ -137,6 +142,7 @@ class Listing(Shop):
     def __init__(self, owns: set[str], shows: Sequence[seam.Ticket] = ()) -> None:
         super().__init__()
         self.owns, self.shows, self.listed = owns, shows, 0
+        self.looked_for: list[seam.Order] = []
         self.followed: asyncio.Queue[str] = asyncio.Queue()
 
     async def recognize(self, order, ticket, /):
@@ -144,6 +150,7 @@ class Listing(Shop):
 
     async def look_up(self, order, /):
         self.listed += 1
+        self.looked_for.append(order)
         return list(self.shows)
 
     def follow(self, ticket, /):

@@ -1,5 +1,8 @@
 """Whether Replicate took an order whose answer was lost: never "no" on a guess."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
@@ -46,6 +49,7 @@ async def test_it_asks_for_all_since_a_while_before_it_was_planned():
         listed(),
         listed(input=INPUTS | {"output_quality": 80}),  # what the provider filled in
         listed(input=INPUTS | {"seed": 7.0}),
+        listed(source="api"),
         listed(webhook="https://elsewhere.test/hook"),
         listed(webhook=7),
     ],
@@ -65,6 +69,9 @@ async def test_what_was_bought_is_found(one):
         listed(model="who/else", input={}, data_removed=True),
         listed(input=INPUTS | {"seed": 8}),
         listed(input=INPUTS | {"prompt": "a harbour"}),
+        listed(source="web"),  # somebody's own, on their pages
+        listed(created_at="2023-06-28T03:10:00Z"),  # before it was planned
+        listed(input={}, data_removed=True, created_at="2023-06-28T03:10:00Z"),
     ],
     ids=repr,
 )
@@ -82,12 +89,51 @@ async def test_what_is_anothers_is_not_taken(one):
         listed(data_removed=True),
         listed(model=None),
         listed(input={"prompt": INPUTS["prompt"]}),  # where is the seed?
+        listed(input=INPUTS | {"seed": "7"}),
+        listed(input=INPUTS | {"prompt": "a\u00a0lighthouse \n"}),  # it may have tidied it up
+        listed(input=INPUTS | {"prompt": None}),
     ],
     ids=repr,
 )
 async def test_what_cannot_be_excluded_is_unclear_and_never_absent(one):
     with pytest.raises(Unclear):
         await looked_up(page(one))
+
+
+async def test_an_input_that_the_provider_may_have_changed_proves_nothing():
+    order = replace(ORDER, inputs=INPUTS | {"output_quality": 100})
+    script = Script(page(listed(input=INPUTS | {"output_quality": 95})))
+    with pytest.raises(Unclear):
+        await replicate(script).look_up(order)
+
+
+async def test_what_was_created_before_the_order_left_is_anothers():
+    sent = datetime(2026, 11, 22, 7, 5, 1, tzinfo=UTC)
+    script = Script(page(listed(created_at="2026-11-22T07:00:00Z")))
+    assert await replicate(script).look_up(replace(ORDER, sent=sent)) == []
+    assert script.requests[0].url.params["created_after"] == "2026-11-22T07:00:01Z"
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (listed(**hooked(ID)), [Ticket("p1")]),
+        (listed(**hooked(OTHER)), []),
+        (listed(source="web"), []),
+        (listed(input=INPUTS | {"prompt": "a harbour"}), None),
+        (listed(model="who/else"), None),
+        (listed(), None),
+    ],
+    ids=repr,
+)
+async def test_of_what_another_release_sent_the_name_alone_tells(one, expected):
+    provider = replicate(Script(page(one)))
+    order = replace(ORDER, as_planned=False)
+    if expected is None:
+        with pytest.raises(Unclear):
+            await provider.look_up(order)
+    else:
+        assert await provider.look_up(order) == expected
 
 
 async def test_what_is_found_counts_whatever_else_cannot_be_told():
@@ -119,7 +165,7 @@ async def test_every_page_is_read():
 
 async def test_a_page_that_is_older_than_the_order_is_the_last_to_be_read():
     old = listed("p0", input={}, data_removed=True, created_at="2023-06-28T03:00:00Z")
-    young = old | {"id": "p1", "model": "who/else", "created_at": "2026-11-22T07:00:00Z"}
+    young = old | {"id": "p1", "created_at": "2026-11-22T07:00:00Z"}
     with pytest.raises(Unclear):  # its own page still counts
         await looked_up(page(young, old, next="https://r.test/2"), page(old, next=None))
     _, script = await looked_up(
@@ -139,6 +185,7 @@ async def test_a_page_that_is_older_than_the_order_is_the_last_to_be_read():
         [says(next=None)],
         [says(results=["p1"], next=None)],
         [page(next="https://r.test/2"), says(502)],
+        [page(next="http://[x")],
         [httpx.Response(200, text="<html>")],
         [page(listed(None, **hooked(ID)))],
     ],

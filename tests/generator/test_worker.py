@@ -1,6 +1,7 @@
 """What a worker does about answers that are lost, its own death, and its end."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -291,6 +292,35 @@ async def test_a_webhook_that_was_sent_under_anothers_url_settles_nothing(world)
     [edge] = world.catalog.edges
     assert 0 < edge.park.delay.seconds <= 120
     assert listing.listed == 1  # its list may have it already
+
+
+async def test_an_order_that_another_release_planned_otherwise_is_not_sent(world):
+    world.catalog.changed, world.catalog.fallback = True, "sketch-ink"
+    world.shop.answer = seam.Ticket("t1")
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == "end"
+    [edge] = world.catalog.edges
+    assert (edge.end.charged, edge.end.HasField("next")) == (cost_pb2.CHARGED_NO, False)
+    assert world.shop.asked == 0
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_what_another_release_planned_is_followed_by_no_attempt_of_this(world, changed):
+    """It may bring more images in a call, and other calls of the job bring them already."""
+    world.catalog.changed, world.catalog.fallback = changed, "sketch-ink"
+    world.shop.sights = [seam.Ended(charged=False, reason="out of memory")]
+    await soon(under_way(world, RUNNING, late=-1).run())
+    assert world.catalog.edges[0].end.HasField("next") is not changed
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_who_looks_is_told_whether_it_is_the_order_that_was_sent(world, changed):
+    world.catalog.changed, shop = changed, listing(world, [])
+    await soon(under_way(world, UNCLEAR, late=-1).run())
+    [order] = shop.looked_for
+    assert (order.as_planned, order.sent) == (
+        *(not changed, datetime.fromtimestamp(NOW - world.catalog.sent, UTC)),
+    )
 
 
 ALIKE = [seam.Ticket("t1", alike=True), seam.Ticket("t2", alike=True)]

@@ -6,6 +6,8 @@ else, and what cannot be read is Unclear.
 """
 
 import re
+import unicodedata
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeGuard
@@ -25,6 +27,7 @@ _CONTENT = re.compile(
     re.IGNORECASE,
 )
 _WORKING = ("starting", "processing")
+_SLACK = timedelta(minutes=5)  # between our clock and theirs
 
 
 def is_working(found: Prediction) -> bool:
@@ -59,19 +62,32 @@ def belongs(found: Prediction, order: seam.Order) -> bool | None:
     """
     Whether it is what *order* bought; None where nobody can tell.
 
-    The purchase in its webhook's address decides. Without one the model and the inputs do;
-    the provider may have added inputs of its own, and after an hour it shows none.
+    The purchase in its webhook's address decides. Without one it is another's by its time,
+    model, seed or prompt alone: the provider may have changed other inputs or added some, and
+    after an hour it shows none.
     """
     if named := _purchase(found):
         return named == order.purchase_id
     model, told = found.get("model"), _part(found, "input")
+    created = time(found, "created_at")
+    if found.get("source") == "web" or (created and created < since(order)):
+        return False
+    if not order.as_planned:
+        return None
     if isinstance(model, str) and model != order.slug:
         return False
     if not model or not told or found.get("data_removed"):
         return None
-    if any(name in told and told[name] != value for name, value in order.inputs.items()):
+    if _differs(told, order.inputs):
         return False
-    return True if order.inputs.keys() <= told.keys() else None
+    same = all(name in told and told[name] == value for name, value in order.inputs.items())
+    return True if same else None
+
+
+def since(order: seam.Order) -> datetime:
+    """What was created before is not *order*'s; a purchase's UUIDv7 begins with milliseconds."""
+    planned = datetime.fromtimestamp((uuid.UUID(order.purchase_id).int >> 80) / 1000, UTC)
+    return (order.sent or planned) - _SLACK
 
 
 def is_named(found: Prediction) -> bool:
@@ -129,6 +145,22 @@ def _seed(found: Prediction) -> int | None:
     seed = _part(found, "input").get("seed")
     fits = isinstance(seed, int) and not isinstance(seed, bool) and -(2**63) <= seed < 2**63
     return seed if fits else None
+
+
+def _differs(told: Mapping[str, Any], inputs: Mapping[str, object]) -> bool:
+    """Whether they differ in what no provider rewrites: the seed, and the prompt's words."""
+    seed, prompt = told.get("seed"), told.get("prompt")
+    if "seed" in inputs and _is_seed(seed) and seed != inputs["seed"]:
+        return True
+    return isinstance(prompt, str) and _plain(prompt) != _plain(str(inputs.get("prompt", "")))
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _purchase(found: Prediction) -> str:

@@ -9,10 +9,9 @@ take the check of a webhook's signature, with the time window that it leaves off
 import asyncio
 import contextlib
 import json
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -32,7 +31,6 @@ BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is 
 _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
 _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
-_SLACK = timedelta(minutes=5)  # between our clock and theirs
 _MOST_PAGES = 200
 _WINDOW = 300  # seconds in which a webhook must come
 log = logs.get()
@@ -101,7 +99,7 @@ class Replicate:
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         named, alike, unsure = [], [], 0
-        async for each in self._listed(_planned(order.purchase_id) - _SLACK):
+        async for each in self._listed(predictions.since(order)):
             match predictions.belongs(each, order):
                 case True if predictions.is_named(each):
                     named.append(seam.Ticket(_reference(each)))
@@ -255,18 +253,16 @@ def _path(reference: str) -> str:
     return f"/v1/predictions/{quote(reference, safe='')}"
 
 
-def _planned(purchase_id: str) -> datetime:
-    """When a purchase was planned: its id, a UUIDv7, begins with the milliseconds."""
-    return datetime.fromtimestamp((uuid.UUID(purchase_id).int >> 80) / 1000, UTC)
-
-
 def _next(told: Mapping[str, Any], base: httpx.URL) -> str | None:
     """The address of the next page; the token goes to nobody but Replicate."""
     if "next" not in told:
         raise seam.Unclear("a listing that does not say whether it goes on")
     if told["next"] is None:
         return None
-    found = base.join(str(told["next"]))
+    try:
+        found = base.join(str(told["next"]))
+    except httpx.InvalidURL as error:
+        raise seam.Unclear("a listing that goes on at no address") from error
     if (found.scheme, found.host, found.port) != (base.scheme, base.host, base.port):
         raise seam.Unclear(f"a listing that goes on at {found.host}")
     return str(found)
