@@ -6,7 +6,7 @@ import asyncpg
 from google.protobuf import json_format
 
 from chassis import faults
-from chassis.errors import Exhausted, Exists, Invalid
+from chassis.errors import Exhausted, Exists, Invalid, Unavailable
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
 from services.catalog import completion, log
@@ -14,6 +14,7 @@ from services.catalog.database import Connection, Pool, as_ledger, by_statement
 from services.catalog.queries import SQL
 
 _TITLE = 80  # characters of the prompt that stand in for a title
+_TRIES = 3  # between two of them the month turns, or something is given back
 _ONCE = "image_jobs_user_id_request_id_key"
 
 Request = ledger_service_pb2.AdmitRequest
@@ -28,19 +29,30 @@ async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | No
     """
     if not request.purchases:
         raise Invalid("REQUEST_INVALID", "A job without purchases makes nothing.")
-    faults.point("ledger.before_admit")
+    for _ in range(_TRIES):
+        faults.point("ledger.before_admit")
+        admitted = await _admit_once(pool, request, user_id, server_cap)
+        faults.point("ledger.after_admit")
+        if admitted is not None:
+            return admitted
+        async with as_ledger(pool) as connection:
+            found = await _replay_or_refuse(connection, request, user_id, server_cap)
+        if found is not None:
+            return found
+    why = "What is left of the month's cap is changing too fast; ask again."
+    raise Unavailable("SERVICE_UNAVAILABLE", why, retry_after=1.0)
+
+
+async def _admit_once(
+    pool: Pool, request: Request, user_id: int, server_cap: int | None
+) -> Response | None:
     try:
         async with by_statement(pool) as connection:
-            admitted = await _insert(connection, request, user_id, server_cap)
+            return await _insert(connection, request, user_id, server_cap)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _ONCE:
             raise
-        admitted = None
-    faults.point("ledger.after_admit")
-    if admitted is not None:
-        return admitted
-    async with as_ledger(pool) as connection:
-        return await _replay_or_refuse(connection, request, user_id, server_cap)
+        return None
 
 
 async def _insert(
@@ -128,10 +140,12 @@ def _first_events(request: Request) -> list[job_event_pb2.JobEvent]:
 
 async def _replay_or_refuse(
     connection: Connection, request: Request, user_id: int, server_cap: int | None
-) -> Response:
+) -> Response | None:
+    """The job that is admitted already; None where nothing stands in the way any more."""
     row = await connection.fetchrow(SQL.job_by_request, user_id, request.request_id)
     if row is None:
-        raise await _over_cap(connection, request, user_id, server_cap)
+        await _refuse_over_cap(connection, request, user_id, server_cap)
+        return None
     if row["fingerprint"] != request.fingerprint:
         raise Exists(
             "REQUEST_ID_REUSED",
@@ -146,15 +160,17 @@ async def _replay_or_refuse(
     return Response(job=jobs[row["job_id"]], replayed=True, estimate=accepted.estimate)
 
 
-async def _over_cap(
+async def _refuse_over_cap(
     connection: Connection, request: Request, user_id: int, server_cap: int | None
-) -> Exhausted:
+) -> None:
     await connection.execute(SQL.ensure_spending, user_id)  # a month may just have begun
     [row] = await connection.fetch(SQL.spending_of_user, user_id)
     caps = [cap for cap in (row["cap"], server_cap) if cap is not None]
     needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
-    cap, used = min(caps), row["spent"] + row["reserved"]
-    return Exhausted(
+    cap, used = min(caps, default=None), row["spent"] + row["reserved"]
+    if cap is None or used + needed <= cap:
+        return
+    raise Exhausted(
         "SPEND_CAP_EXCEEDED",
         f"This needs ${needed / 1e6:.4f}, and ${max(0, cap - used) / 1e6:.4f} of the month's "
         f"${cap / 1e6:.2f} is left. Ask for less, raise the cap, or wait for the next month.",

@@ -8,6 +8,7 @@ from chassis.errors import Exhausted, Exists, Precondition
 from services.catalog import admit, cancel, edges, reading, saving
 from services.catalog.database import as_ledger
 from services.catalog.ledger import Change, read
+from tests.catalog.conftest import run_as_owner
 from tests.catalog.purchases import (
     absent,
     admitted,
@@ -233,6 +234,23 @@ async def test_a_cap_admits_exactly_what_fits(pools, user):
 
     assert sum(await asyncio.gather(*(ask() for _ in range(100)))) == 25
     assert await spending(pools, user) == (0, 1_000_000)
+
+
+@pytest.mark.parametrize("cap", [None, 40_000])
+async def test_a_month_that_turns_in_the_middle_is_none_of_the_askers_business(
+    pools, user, database_url, cap
+):
+    """The new month has no row yet when the money is to be taken from it."""
+    await run_as_owner(
+        database_url,
+        "CREATE SEQUENCE made; GRANT USAGE ON SEQUENCE made TO PUBLIC",
+        """CREATE FUNCTION turn() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN IF nextval('made') = 1 THEN RETURN NULL; END IF; RETURN NEW; END $$""",
+        "CREATE TRIGGER turn BEFORE INSERT ON spending FOR EACH ROW EXECUTE FUNCTION turn()",
+    )
+    answer = await admit.admit(pools.ledger, asking(reserve=40_000), user, cap)
+    assert not answer.replayed
+    assert await spending(pools, user) == (0, 40_000)
 
 
 async def test_the_same_request_is_the_same_job_and_another_is_refused(pools, user):
