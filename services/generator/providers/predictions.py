@@ -68,18 +68,15 @@ def belongs(found: Prediction, order: seam.Order) -> bool | None:
     """
     if named := _purchase(found):
         return named == order.purchase_id
-    model, told = found.get("model"), _part(found, "input")
-    created = time(found, "created_at")
+    told, created = _part(found, "input"), time(found, "created_at")
     if found.get("source") == "web" or (created and created < since(order)):
         return False
     if not order.as_planned:
         return None
-    if isinstance(model, str) and model != order.slug:
+    if _differs(found, order):
         return False
-    if not model or not told or found.get("data_removed"):
+    if not found.get("model") or found.get("data_removed"):
         return None
-    if _differs(told, order.inputs):
-        return False
     same = all(name in told and told[name] == value for name, value in order.inputs.items())
     return True if same else None
 
@@ -147,12 +144,17 @@ def _seed(found: Prediction) -> int | None:
     return seed if fits else None
 
 
-def _differs(told: Mapping[str, Any], inputs: Mapping[str, object]) -> bool:
-    """Whether they differ in what no provider rewrites: the seed, and the prompt's words."""
+def _differs(found: Prediction, order: seam.Order) -> bool:
+    """Whether it differs in what no provider rewrites: the model, the seed, the prompt's words."""
+    model, told, inputs = found.get("model"), _part(found, "input"), order.inputs
+    if isinstance(model, str) and model != order.slug:
+        return True
+    if found.get("data_removed"):
+        return False
     seed, prompt = told.get("seed"), told.get("prompt")
     if "seed" in inputs and _is_seed(seed) and seed != inputs["seed"]:
         return True
-    return isinstance(prompt, str) and _plain(prompt) != _plain(str(inputs.get("prompt", "")))
+    return isinstance(prompt, str) and _plain(prompt) != _plain(str(inputs["prompt"]))
 
 
 def _is_seed(value: object) -> bool:
