@@ -1,5 +1,5 @@
 """
-Adopts what a look-up found: one ticket for the purchase, and whatever nobody else bought.
+Adopts what a look-up found: one ticket for the purchase, and whatever else bears its name.
 
 Equal orders, of one job or of many, find each other's purchases where what was ordered is
 all that tells them apart. Which of them has which does not matter, while each has one.
@@ -20,25 +20,27 @@ def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) ->
     Give *purchase* the first ticket that nobody holds; nothing changes where there is none.
 
     A later purchase's list does not go back as far as an earlier one's: what is left to
-    others is the newest.
+    others is the newest. What is left over, alike and of no name, may be anybody's: it
+    raises the alarm alone.
     """
     free = _free(batch, purchase, found.tickets)
-    if not free:
-        return
-    others = free[1:]
-    if found.alike:
-        others = others[: max(0, len(others) - _rivals(batch, purchase))]
+    rivals = _rivals(batch, purchase) if found.alike else 0
+    canceling = batch.job_of(purchase).state == "canceling"
+    if not free or (canceling and len(free) <= rivals):
+        return  # to be canceled, it may be an equal order's that is still wanted
+    others = free[1 : max(1, len(free) - rivals)]
     purchase.state, purchase.ticket, purchase.not_before = "running", free[0], None
     permits.count_permit(batch, purchase)
     endings.tell_purchased(batch, purchase, found.typical_time, found=True)
     for ticket in others:
-        _adopt_twin(batch, purchase, ticket, found)
+        batch.alarms.append(("doubled", purchase.purchase_id))
+        if not found.alike:
+            _adopt_twin(batch, purchase, ticket, found)
 
 
 def _adopt_twin(
     batch: Batch, purchase: Purchase, ticket: str, found: edge_pb2.SettleEdge.Found
 ) -> None:
-    batch.alarms.append(("doubled", purchase.purchase_id))
     twin = endings.attempt(batch, purchase, _twin_id(purchase, ticket), purchase.model_key)
     twin.state, twin.ticket, twin.sent_at = "running", ticket, purchase.sent_at
     twin.deadline, twin.provider = purchase.deadline, purchase.provider

@@ -85,7 +85,7 @@ def end(
     next_: ledger_pb2.PlannedPurchase | None = None,
 ) -> None:
     purchase.ending, purchase.charged = ending, charged
-    if batch.job_of(purchase).state == "canceling":
+    if batch.job_of(purchase).state == "canceling" or purchase.is_twin:
         next_ = None
     planned = _replace(batch, purchase, next_)
     batch.settle(purchase, cost=cost)

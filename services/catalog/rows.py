@@ -3,6 +3,7 @@ Rows of the ledger as edges see them: read under the job's lock, changed in memo
 written back in one go.
 """
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ PERMITTED = frozenset({"sending", "running"})  # states that hold a permit of th
 DRAWN = frozenset({"drawn", "kept", "published", "lost"})  # that have outputs
 FAILED = frozenset({"ended", "void", "lost", "quarantined"})  # states that brought no picture
 ANY = "any"  # stands for a provider where work needs none
+_OF_A_NAME = 5  # the version of a UUID that is made of another and a ticket
 ENDED_JOB = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
 
 
@@ -79,6 +81,11 @@ class Purchase:
     def is_open(self) -> bool:
         """Whether its job waits for it."""
         return self.state in OPEN
+
+    @property
+    def is_twin(self) -> bool:
+        """Whether a look-up found it beside another's: nobody planned it, or anything after it."""
+        return uuid.UUID(self.purchase_id).version == _OF_A_NAME
 
     @property
     def unheard(self) -> bool:

@@ -208,7 +208,7 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
         charged=_CHARGED[step.charged],
         error=_status(step.reason, step.why, known),
     )
-    if step.charged is True:
+    if step.charged is not False:
         ended.cost.usd_micros = known.model.price * known.images
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):

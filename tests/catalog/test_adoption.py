@@ -15,6 +15,7 @@ from tests.catalog.purchases import (
     claim,
     drawn,
     edge_pb2,
+    end,
     fail,
     found,
     keep,
@@ -75,15 +76,18 @@ async def test_equal_orders_whose_answers_were_lost_adopt_one_each(pools, user, 
         await taken(ledgers[0], drawn(each, 1), keep(each, 1))
 
 
-async def test_the_last_of_the_equal_orders_adopts_what_is_left_over(pools, user, ledger):
+async def test_what_equal_orders_leave_over_may_be_anybodys_and_raises_the_alarm(
+    pools, user, ledger
+):
     before = doubled()
     one, two = await admitted(pools.ledger, user, 2)
     await lost(ledger, one, two)
     await taken(ledger, found(one, 1, "t1", "t2", "t3", alike=True))
-    assert ("running", "t2") in await rows_of(pools)  # three for two orders
+    assert await rows_of(pools) == [("running", "t1"), ("unclear", None)]  # three for two
     assert doubled() == before + 1
     await taken(ledger, found(two, 1, "t1", "t2", "t3", alike=True))
-    assert sorted(await rows_of(pools)) == [("running", f"t{n}") for n in (1, 2, 3)]
+    assert sorted(await rows_of(pools)) == [("running", "t1"), ("running", "t2")]
+    assert doubled() == before + 2
 
 
 async def test_one_batch_leaves_its_orders_a_ticket_each(pools, user, ledger):
@@ -91,7 +95,7 @@ async def test_one_batch_leaves_its_orders_a_ticket_each(pools, user, ledger):
     await lost(ledger, one, two)
     tickets = ("t1", "t2", "t3")
     await taken(ledger, *(found(each, 1, *tickets, alike=True) for each in (one, two)))
-    assert sorted(await rows_of(pools)) == [("running", f"t{n}") for n in (1, 2, 3)]
+    assert sorted(await rows_of(pools)) == [("running", "t1"), ("running", "t2")]
 
 
 async def test_what_bears_the_orders_name_is_left_to_no_equal_one(pools, user, ledger):
@@ -140,9 +144,45 @@ async def test_a_ticket_of_an_order_that_ended_without_one_is_adopted(pools, use
     step = edge_pb2.SettleEdge(not_askable=edge_pb2.SettleEdge.NotAskable())
     await taken(ledger, Edge(purchase_id=one, fence=1, settle=step))
     await taken(ledger, found(two, 1, "t1", "t2", alike=True))
-    assert sorted(await rows_of(pools), key=str) == [
-        *(("ended", None), ("running", "t1"), ("running", "t2"))
-    ]
+    assert await rows_of(pools) == [("ended", None), ("running", "t1")]
+
+
+async def test_what_is_to_be_canceled_leaves_an_equal_order_what_may_be_its_own(
+    pools, user, ledger
+):
+    [wanted], [unwanted] = [await admitted(pools.ledger, user) for _ in range(2)]
+    await lost(ledger, wanted, unwanted)
+    async with as_ledger(pools.ledger) as connection:
+        await connection.execute(
+            "UPDATE image_jobs SET state = 'canceling' WHERE job_id ="
+            " (SELECT job_id FROM purchases WHERE purchase_id = $1)",
+            unwanted,
+        )
+    await taken(ledger, found(unwanted, 1, "t1", alike=True))
+    assert await rows_of(pools) == [("unclear", None)] * 2
+    await taken(ledger, found(unwanted, 1, "t1", "t2", alike=True))  # one for each
+    assert sorted(await rows_of(pools), key=str) == [("running", "t1"), ("unclear", None)]
+
+
+@pytest.mark.parametrize(("charged", "cost"), [("NO", 0), ("UNKNOWN", 700)])
+async def test_a_second_match_that_fails_is_followed_by_none_and_counts_what_it_may_cost(
+    pools, user, ledger, charged, cost
+):
+    [one] = await admitted(pools.ledger, user, reserve=500)
+    await lost(ledger, one)
+    await taken(ledger, found(one, 1, "t1", "t2"))
+    async with as_ledger(pools.ledger) as connection:
+        twin = await connection.fetchval("SELECT purchase_id FROM purchases WHERE ticket = 't2'")
+    [owned] = await taken(ledger, claim(twin))
+    failed = end(twin, owned.fence, charged=charged)
+    if charged == "NO":
+        failed.end.next.CopyFrom(next_attempt())
+    else:
+        failed.end.cost.usd_micros = cost
+    await taken(ledger, failed)
+    assert sorted(await rows_of(pools)) == [("ended", "t2"), ("running", "t1")]
+    async with as_ledger(pools.ledger) as connection:
+        assert await connection.fetchval("SELECT spent FROM spending") == cost
 
 
 async def blocked(pools):
