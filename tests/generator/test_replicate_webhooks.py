@@ -116,6 +116,29 @@ async def test_without_the_secret_nobody_can_tell_and_it_is_asked_for_again(answ
     assert (await provider.open_webhook(signed(), BODY)).reference == "p1"
 
 
+@needs_package
+async def test_a_secret_that_was_changed_is_asked_for_again_and_not_for_every_forgery():
+    new, now = "whsec_" + "B" * 32, [0.0]
+    script = Script(says(key=KEY), says(key=new), says(500))
+    provider = replicate(script, hook=HOOK, clock=lambda: now[0])
+    changed = signed(key=new)
+    await provider.open_webhook(signed(), BODY)
+    with pytest.raises(Forged):
+        await provider.open_webhook(changed, BODY)  # we have only just asked
+    now[0] = 60.0
+    assert (await provider.open_webhook(changed, BODY)).reference == "p1"
+    for _ in range(3):
+        with pytest.raises(Forged):
+            await provider.open_webhook(signed(), BODY)
+    assert len(script.asked) == 2
+    now[0] = 120.0
+    with pytest.raises(Unclear):
+        await provider.open_webhook(signed(), BODY)
+    with pytest.raises(Forged):
+        await provider.open_webhook(signed(), BODY)
+    assert len(script.asked) == 3
+
+
 async def test_who_asked_for_no_webhooks_takes_none():
     script = Script()
     with pytest.raises(Forged):

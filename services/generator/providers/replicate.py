@@ -9,10 +9,12 @@ take the check of a webhook's signature, with the time window that it leaves off
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, repeat
+from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -33,6 +35,7 @@ _BLIND = 30.0  # seconds after an answer that another look will not better: 401,
 _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
 _MOST_PAGES = 200
 _WINDOW = 300  # seconds in which a webhook must come
+_SECRET_LIVES = 60.0  # seconds in which a forged webhook does not make us ask for it anew
 log = logs.get()
 
 
@@ -55,7 +58,8 @@ class Replicate:
     prices: Mapping[str, int] = field(default_factory=dict)  # micro-USD an image
     pause: Pause = _sleep
     _crowd: Crowd = field(default_factory=Crowd, repr=False)
-    _secrets: list[str] = field(default_factory=list, repr=False)  # the webhooks', once known
+    clock: Callable[[], float] = monotonic
+    _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def buy(
@@ -135,12 +139,14 @@ class Replicate:
     async def open_webhook(self, headers: Mapping[str, str], body: bytes, /) -> seam.Webhook:
         if self.hook is None:
             raise seam.Forged("no webhook was asked for")
-        secret = await self._secret()
+        secret = await self._secret(math.inf)
         try:
-            told = _verified(headers, body.decode(), secret)
-            return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(told))
-        except Exception as error:  # their check raises what it likes, and may name the secret
-            raise seam.Forged(f"not signed as it should be: {type(error).__name__}") from None
+            return _opened(headers, body, secret)
+        except seam.Forged:
+            anew = await self._secret(_SECRET_LIVES)
+            if anew == secret:
+                raise
+            return _opened(headers, body, anew)
 
     # -- looking
 
@@ -199,14 +205,17 @@ class Replicate:
             path = following
         raise seam.Unclear(f"a listing of more than {_MOST_PAGES} pages")
 
-    async def _secret(self) -> str:
+    async def _secret(self, oldest: float) -> str:
+        """The webhooks' secret, asked for *oldest* seconds ago at most: it may be changed."""
         async with self._one_asks:
-            if not self._secrets:
+            now = self.clock()
+            if not self._secrets or now - self._secrets[-1][1] >= oldest:
+                self._secrets[:] = [(key, now) for key, _asked in self._secrets]
                 key = (await self._get("/v1/webhooks/default/secret")).get("key")
                 if not key or not isinstance(key, str):
                     raise seam.Unclear("no secret was told")
-                self._secrets.append(key)
-        return self._secrets[0]
+                self._secrets[:] = [(key, now)]
+            return self._secrets[0][0]
 
 
 def can_check_webhooks() -> bool:
@@ -216,6 +225,14 @@ def can_check_webhooks() -> bool:
     except Exception:
         return False
     return True
+
+
+def _opened(headers: Mapping[str, str], body: bytes, secret: str) -> seam.Webhook:
+    try:
+        told = _verified(headers, body.decode(), secret)
+        return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(told))
+    except Exception as error:  # their check raises what it likes, and may name the secret
+        raise seam.Forged(f"not signed as it should be: {type(error).__name__}") from None
 
 
 def _verified(headers: Mapping[str, str], body: str, secret: str) -> dict[str, Any]:
