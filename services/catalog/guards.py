@@ -55,7 +55,11 @@ def stale(purchase: Purchase) -> Fault:
     return Stale(
         "FENCE_STALE",
         f"Purchase {purchase.purchase_id} has another owner; stop working on it.",
-        metadata={"purchase_id": purchase.purchase_id, "fence": str(purchase.fence)},
+        metadata={
+            "purchase_id": purchase.purchase_id,
+            "fence": str(purchase.fence),
+            "provider": purchase.provider,
+        },
     )
 
 

@@ -38,7 +38,9 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     async def Apply(self, request: pb.ApplyRequest, context: Context) -> pb.ApplyResponse:
         _service("Apply")
-        return pb.ApplyResponse(results=await self.ledger.apply(request.edges))
+        results = await self.ledger.apply(request.edges)
+        await webhooks.heed_late(self.pool, self.news, request.edges, results)
+        return pb.ApplyResponse(results=results)
 
     async def RequestCancel(
         self, request: pb.RequestCancelRequest, context: Context

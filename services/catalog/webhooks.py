@@ -6,9 +6,11 @@ nobody signs. So nothing here takes a state or a ticket from it: an unclear purc
 due at once, and whoever claims it asks the provider whose the ticket is.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from chassis import faults, logs
+from chassis import errors, faults, logs
+from imagestudio.catalog.v1 import edge_pb2
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from services.catalog import arguments, saving
 from services.catalog.database import Pool, as_ledger
@@ -54,6 +56,29 @@ async def store(pool: Pool, news: News, request: pb.StoreWebhookRequest) -> bool
     if due and purchase:
         news.announce([(purchase.purchase_id, purchase.provider, purchase.fence)], anew=True)
     return row is not None
+
+
+async def heed_late(
+    pool: Pool, news: News, edges: Iterable[edge_pb2.Edge], results: Iterable[pb.EdgeResult]
+) -> None:
+    """Take a ticket as a hint, too, whose worker has lost its purchase to another meanwhile."""
+    for edge, result in zip(edges, results, strict=True):
+        if edge.WhichOneof("step") != "ticket" or not result.HasField("status"):
+            continue
+        fault = errors.from_status(result.status)
+        if fault.reason != "FENCE_STALE":
+            continue
+        hint = pb.StoreWebhookRequest(
+            webhook_id=f"late:{edge.purchase_id}:{edge.fence}",
+            provider=fault.metadata["provider"],
+            purchase_id=edge.purchase_id,
+            ticket=edge.ticket.ticket,
+        )
+        try:
+            await store(pool, news, hint)
+        except errors.Fault:  # what the edges did is done, and is to be told
+            lost = {"purchase_id": edge.purchase_id, "ticket": edge.ticket.ticket[:200]}
+            log.exception("a late ticket was not kept", **lost)
 
 
 def _heed(batch: Batch, purchase: Purchase, ticket: str, holder: str | None) -> bool:

@@ -7,10 +7,12 @@ import uuid
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from chassis.errors import Invalid
+from chassis import identity
+from chassis.errors import Invalid, from_status
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog import webhooks, workers
 from services.catalog.database import as_ledger, connect
+from services.catalog.ledger_handler import LedgerHandler
 from services.catalog.news import ALARMS
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
@@ -62,6 +64,16 @@ class Desk:
         edge = unclear(purchase_id, 1)
         edge.unclear.lookup_lag.CopyFrom(LAG)
         await taken(self.ledger, edge)
+
+    async def told(self, edge):
+        """Take an edge as a worker's call does; return why it is refused."""
+        identity.current.set(identity.Caller(0, service="generator"))
+        handler = LedgerHandler(
+            pool=self.pool, ledger=self.ledger, news=self.news, resolve=None, patience=3.0,
+            server_cap=None, public_url="",
+        )  # fmt: skip
+        answer = await handler.Apply(ledger_service_pb2.ApplyRequest(edges=[edge]), None)
+        return from_status(answer.results[0].status).reason
 
     async def waits(self, purchase_id, fence=1):
         """Set it down until the provider's list must show it."""
@@ -199,6 +211,32 @@ async def test_the_ticket_of_another_purchase_wakes_nobody(desk, user):
     assert await desk.store("m1", lost, "t3")
     assert await desk.announced() == []
     assert (await desk.ledger.apply([claim(lost)]))[0].outcome == NOT_DUE
+
+
+async def test_a_ticket_that_comes_from_a_worker_of_the_past_is_taken_as_a_hint(desk, user):
+    """It was bought: whoever looks it up is to know at once, before a list may show it."""
+    [purchase_id] = await admitted(desk.pool, user)
+    await desk.lost(purchase_id)
+    await taken(desk.ledger, park(purchase_id, 1))
+    [owned] = await taken(desk.ledger, claim(purchase_id, "w2"))
+    await desk.waits(purchase_id, owned.fence)
+    await desk.announced()
+    late = ticket(purchase_id, 1, "t1")
+    for _ in range(2):  # said again, after an answer that was lost
+        assert await desk.told(late) == "FENCE_STALE"
+    assert await desk.announced() == [purchase_id]
+    [owned] = await taken(desk.ledger, claim(purchase_id, "w3"))
+    assert list(owned.webhook_tickets) == ["t1"]
+
+
+async def test_a_late_ticket_of_what_has_ended_raises_the_alarm(desk, user):
+    [purchase_id] = await admitted(desk.pool, user)
+    await desk.lost(purchase_id)
+    await taken(desk.ledger, absent(purchase_id, 1))
+    before = alarms()
+    assert await desk.told(ticket(purchase_id, 0, "t1")) == "FENCE_STALE"
+    assert alarms() == before + 1
+    assert await desk.told(ticket(purchase_id, 0, "t" * 300)) == "FENCE_STALE"  # no inbox takes it
 
 
 async def test_a_webhook_of_no_purchase_of_ours_is_kept_aside(desk):
