@@ -185,7 +185,7 @@ async def test_a_page_that_is_older_than_the_order_is_the_last_to_be_read():
         [says(next=None)],
         [says(results=["p1"], next=None)],
         [page(next="https://r.test/2"), says(502)],
-        [page(next="http://[x")],
+        [page(next="http://[x]")],
         [httpx.Response(200, text="<html>")],
         [page(listed(None, **hooked(ID)))],
     ],
