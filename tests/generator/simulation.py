@@ -255,11 +255,10 @@ class Held:
 
     def __init__(self, worker: Worker, number: int, fence: int, claimed: float) -> None:
         self.worker, self.world, self.number = worker, worker.world, number
-        self.fence, self.claimed, self.interrupted = fence, claimed, False
-        self.refused = False  # the ledger did not take an edge
-        self.acts: list[Iterator[None]] = []
+        self.fence, self.claimed = fence, claimed
+        self.interrupted = self.refused = False  # refused: the ledger did not take an edge
         self.hinted = tuple(self.world.rows[number].webhooks)
-        worker.held[number] = self
+        worker.held[number], self.acts = self, list[Iterator[None]]()
 
     def begin(self, row: Row) -> None:
         terms, canceling = self.world.terms, self.world.canceling
@@ -282,8 +281,8 @@ class Held:
 
     def happen(self, event: moves.Event) -> None:
         if isinstance(event, moves.Stored) and self.state.stage is Stage.LEAVING:
-            left = self.worker.stopping or self.refused
-            promise(left, "what is stored is kept", self.number, self.world.rows[self.number])
+            row, left = self.world.rows[self.number], self.worker.stopping or self.refused
+            promise(left, "what is stored is kept", self.number, row)
         self.world.trace.append((self.number, type(event).__name__))
         self.move(purchase.step(self.state, event))
 
@@ -291,8 +290,8 @@ class Held:
         if result == "ok":
             self.happen(moves.Committed(step, self.world.rows[self.number].ticket))
         else:
-            stale, self.refused = result == "stale", True
-            self.happen(moves.Superseded() if stale else moves.Rejected(step, result))
+            self.refused, no = True, moves.Rejected(step, result)
+            self.happen(moves.Superseded() if result == "stale" else no)
 
     def move(self, following: standing.Next) -> None:
         self.state, effects = following
@@ -377,10 +376,9 @@ class Held:
             yield
             self.happen(moves.Stored(effect.index, self.world.cdn.wanted))
             return
-        yield
-        lost = moves.Vanished(effect.index, "404")
         unstored = moves.Unstored(effect.index, "no", 1.0, defect=self.bad())
-        self.happen(lost if gone else unstored)
+        yield
+        self.happen(moves.Vanished(effect.index, "404") if gone else unstored)
 
     def look_up(self, _effect: moves.LookUp) -> Iterator[None]:
         world, row = self.world, self.world.rows[self.number]
