@@ -20,7 +20,6 @@ from services.generator.provider import (
     Working,
 )
 from services.generator.providers import predictions
-from services.generator.providers import replicate as adapter
 from tests.generator.scripted_wire import ID, ORDER, SLUG, Script, replicate, says
 
 HOOK = httpx.URL("https://studio.test/webhooks/replicate")
@@ -104,15 +103,14 @@ async def test_a_failed_purchase_says_whether_money_may_have_moved(answer, expec
     assert len(script.asked) == 1  # buying is never repeated down here
 
 
-async def test_an_answer_that_never_comes_is_unclear(monkeypatch):
+async def test_an_answer_that_never_comes_is_unclear():
     class Silent(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(adapter, "BUY", 0.01)
     async with asyncio.timeout(15):
         with pytest.raises(Unclear):
-            await replicate(Silent()).buy(ORDER, None, None)
+            await replicate(Silent(), patience=0.01).buy(ORDER, None, None)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ class Replicate:
     Draws through Replicate's predictions API.
 
     *http* must stand on `transport.client`. *usual* and *prices* are by the provider's word
-    for a model. *pause* is told whose next look it holds up; it may end early.
+    for a model. *pause* is told whose next look it holds up; it may end early. *patience* is in
+    seconds, for an order.
     """
 
     http: httpx.AsyncClient
@@ -57,6 +58,7 @@ class Replicate:
     usual: Mapping[str, float]  # seconds that a model usually takes
     prices: Mapping[str, int] = field(default_factory=dict)  # micro-USD an image
     pause: Pause = _sleep
+    patience: float = BUY
     _crowd: Crowd = field(default_factory=Crowd, repr=False)
     clock: Callable[[], float] = monotonic
     _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
@@ -71,7 +73,7 @@ class Replicate:
             body |= {"webhook": str(hook), "webhook_events_filter": ["logs", "completed"]}
         path, stop = f"/v1/models/{order.slug}/predictions", f"{order.give_up_after}s"
         asking = self.http.post(path, json=body, headers={"Cancel-After": stop})
-        answer = await transport.answer(asking, BUY, never_sent=seam.Unavailable)
+        answer = await transport.answer(asking, self.patience, never_sent=seam.Unavailable)
         if answer.status_code == 429:
             raise transport.error(seam.Unavailable, answer)
         if answer.status_code in _REFUSALS:
