@@ -9,6 +9,13 @@ from gateway.bodies import State
 
 Id = Annotated[str, Field(pattern=r"^[0-9]+$", description="A number, as text.")]
 Usd = Annotated[float, Field(ge=0, description="US dollars, up to six decimals.")]
+VaultUrl = Annotated[
+    str,
+    Field(
+        description="The studio's own link: works for ever, published or not; /thumbnail after it "
+        "brings the preview. Null only on events from before there was one."
+    ),
+]
 
 
 class Answer(BaseModel):
@@ -74,6 +81,7 @@ class Image(Answer):
     version_number: int
     url: str
     thumbnail_url: str
+    vault_url: VaultUrl | None
     image_hash: Annotated[str, Field(description="SHA-256 of the bytes, in hex.")]
     media_type: str
     size_bytes: int
@@ -146,6 +154,7 @@ class Variant(Answer):
     url: str
     cdn_url: str
     thumbnail_url: str
+    vault_url: VaultUrl
     width: int
     height: int
     seed: int | None

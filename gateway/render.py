@@ -27,6 +27,10 @@ class Renderer:
         """Make a path of ours a whole URL; what is one already stays."""
         return self.public_url + found if found.startswith("/") else found
 
+    def vault(self, path: str) -> str | None:
+        """Make the path of a picture in the vault a URL; None where an old event has none."""
+        return self.public_url + path if path else None
+
     def event(self, event: JobEvent) -> tuple[str, dict[str, Any]] | None:
         """Return the name and the payload of *event*; None for what only keeps a stream alive."""
         kind = event.WhichOneof("event")
@@ -57,6 +61,7 @@ class Renderer:
             "version_number": image.version_number,
             "url": self.link(image.url),
             "thumbnail_url": self.link(image.thumbnail_url),
+            "vault_url": self.vault(image.path),
             "image_hash": image.image_hash,
             "media_type": image.media_type,
             "size_bytes": image.size_bytes,
@@ -72,7 +77,7 @@ class Renderer:
         found = plain(variant)
         job_id, variant_id = variant_ids(variant.name)
         url, thumbnail = self.link(variant.cdn_url), self.link(variant.thumbnail_url)
-        for absent in ("name", "user", "generation_time"):
+        for absent in ("name", "user", "generation_time", "path"):
             del found[absent]
         return found | {
             "job_id": job_id,
@@ -81,6 +86,7 @@ class Renderer:
             "url": url,
             "cdn_url": url,
             "thumbnail_url": thumbnail,
+            "vault_url": self.vault(variant.path),
             "generation_time_ms": variant.generation_time.ToMilliseconds(),
             "created_at": found.pop("create_time"),
             "published_at": found.pop("publish_time"),

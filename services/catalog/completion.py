@@ -184,6 +184,7 @@ def image_message(row: asyncpg.Record) -> image_pb2.ImageOutput:
         model=row["model_key"],
         url=row["cdn_url"],
         thumbnail_url=row["thumbnail_url"],
+        path=row["path"],
         image_hash=row["image_hash"],
         media_type=row["media_type"],
         size_bytes=row["bytes"],

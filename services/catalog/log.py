@@ -34,7 +34,9 @@ def finish(
 
 
 def publish(image: image_pb2.ImageOutput | image_pb2.Variant, public_url: str) -> None:
-    """Make the links of *image* absolute, in place."""
+    """Make the links of *image* absolute, in place; its path stays one."""
+    if isinstance(image, image_pb2.ImageOutput) and image.url.startswith("/i/"):
+        image.path = image.path or image.url  # older events in the log have the link alone
     for field in ("url", "cdn_url", "thumbnail_url"):
         path = getattr(image, field, "")
         if path.startswith("/"):

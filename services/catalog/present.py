@@ -51,7 +51,7 @@ _AS_THEY_ARE = (
     *("version_number", "model_key", "model_version", "original_prompt", "enhanced_prompt"),
     *("enhanced_by", "negative_prompt", "cdn_url", "thumbnail_url", "width", "height", "seed"),
     *("replicate_prediction_id", "image_hash", "is_favorite", "user_rating", "purchase_id"),
-    *("media_type", "thumbhash"),
+    *("media_type", "thumbhash", "path"),
 )
 
 

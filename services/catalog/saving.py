@@ -230,6 +230,7 @@ def _image(kept: Kept) -> image_pb2.ImageOutput:
         model=purchase.model_key,
         url=f"/i/{file.link}",
         thumbnail_url=f"/i/{file.link}/thumbnail",
+        path=f"/i/{file.link}",
         image_hash=image.image_hash,
         media_type=file.media_type,
         size_bytes=file.size_bytes,

@@ -49,6 +49,7 @@ async def test_a_job_is_shown_with_images_and_failures(shelf: Shelf) -> None:
     assert (found.spec.prompt, found.cost.usd_micros) == ("a lighthouse at dawn", 42)
     assert [image.variant for image in found.images] == [first, second]
     assert all(image.url.startswith(f"{PUBLIC}/i/") for image in found.images)
+    assert [f"{PUBLIC}{image.path}" for image in found.images] == [i.url for i in found.images]
     assert [(failure.purchase_id, failure.reason) for failure in found.failures] == [
         (refused, "CONTENT_REFUSED"),
         (unclear, "PURCHASE_UNCLEAR"),

@@ -15,7 +15,8 @@ PROMPT = " ".join(["lighthouse"] * 100)  # wide rows, as real ones are
 FILL = f"""
     INSERT INTO users (subject) SELECT 'reader' || n FROM generate_series(1, 2) n;
     INSERT INTO image_files
-        SELECT user_id, 'h', 'l' || user_id, 'image/png', 1, 1, 1, true FROM users;
+        SELECT user_id, 'h' || n, 'l' || n || '-' || user_id, 'image/png', 1, 1, 1, true
+        FROM users, generate_series(1, {JOBS}) n;
     INSERT INTO image_jobs (user_id, title, state, original_prompt, spec, request_id, fingerprint,
                             last_sequence, open_purchases, created_at)
         SELECT user_id, 't', 'succeeded', '', '{{}}', gen_random_uuid(), '', 1, 0,
@@ -24,7 +25,8 @@ FILL = f"""
     INSERT INTO image_variants (job_id, user_id, version_number, model_key, original_prompt,
                                 cdn_url, thumbnail_url, width, height, cost, image_hash,
                                 purchase_id, output_index, media_type, bytes, created_at)
-        SELECT job_id, user_id, n, 'sketch', '{PROMPT}', '/i/x', '/i/x', 1024, 1024, 0, 'h',
+        SELECT job_id, user_id, n, 'sketch', '{PROMPT}', '/i/x', '/i/x', 1024, 1024, 0,
+               'h' || n,
                gen_random_uuid(), 0, 'image/png', 1, created_at
         FROM image_jobs, generate_series(1, {EACH}) n"""
 

@@ -1,6 +1,7 @@
 """Variants over gRPC: shown, listed, narrowed, rated, deleted, restored."""
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,7 @@ async def test_a_variant_is_shown_whole_with_links_that_work(shelf: Shelf) -> No
     assert (found.name, found.user) == (name, f"users/{ann.user_id}")
     assert found.cdn_url.startswith(f"{PUBLIC}/i/link")
     assert found.thumbnail_url == f"{found.cdn_url}/thumbnail"
+    assert f"{PUBLIC}{found.path}" == found.cdn_url
     assert (found.seed, found.cost.usd_micros) == (7, 2_500_000)
     assert found.generation_time.ToMilliseconds() == 1500
     assert dict(found.parameters) == {"steps": 4}
@@ -46,7 +48,9 @@ async def test_a_variant_is_shown_whole_with_links_that_work(shelf: Shelf) -> No
     assert not found.HasField("delete_time")
 
 
-async def test_a_published_variant_has_the_cdns_links(shelf: Shelf) -> None:
+async def test_a_published_variant_has_the_cdns_links_and_its_path_in_the_vault(
+    shelf: Shelf,
+) -> None:
     ann = await shelf.person()
     cdn = "https://cdn.test/a.png"
     name = await shelf.variant(
@@ -54,6 +58,16 @@ async def test_a_published_variant_has_the_cdns_links(shelf: Shelf) -> None:
     )
     found = (await ann.ask("GetVariant", name=name)).variant
     assert (found.cdn_url, found.HasField("publish_time")) == (cdn, True)
+    assert re.fullmatch(r"/i/link\d+", found.path)
+    [listed] = (await ann.ask("ListVariants", parent="jobs/-")).variants
+    liked = image_pb2.Variant(name=name, is_favorite=True)
+    wanted = pb.VariantFilter(query="lighthouse")
+    [hit] = (await ann.ask("SearchVariants", parent="jobs/-", filter=wanted)).hits
+    rated = (await ann.ask("UpdateVariant", variant=liked)).variant
+    gone = (await ann.ask("DeleteVariant", name=name)).variant
+    back = (await ann.ask("RestoreVariant", name=name)).variant
+    shown = [listed, hit.variant, rated, gone, back]
+    assert [one.path for one in shown] == [found.path] * len(shown)
 
 
 async def test_the_job_in_a_name_may_be_left_open_but_not_wrong(shelf: Shelf) -> None:

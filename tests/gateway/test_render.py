@@ -36,6 +36,7 @@ IMAGE = ImageOutput(
     model="sketch",
     url="/i/abc",
     thumbnail_url="/i/abc/thumbnail",
+    path="/i/abc",
     image_hash="00ff",
     media_type="image/png",
     size_bytes=10,
@@ -71,6 +72,7 @@ def test_an_image_has_every_documented_key():
         "version_number": 1,
         "url": "https://studio.test/i/abc",
         "thumbnail_url": "https://studio.test/i/abc/thumbnail",
+        "vault_url": "https://studio.test/i/abc",
         "image_hash": "00ff",
         "media_type": "image/png",
         "size_bytes": 10,
@@ -89,6 +91,12 @@ def test_a_published_image_is_the_same_with_the_cdns_links_as_they_are():
     kind, found = RENDER.event(JobEvent(sequence=8, job="jobs/7", image_published=published))
     urls = {"url": "https://cdn.test/abc", "thumbnail_url": "https://cdn.test/w_512/abc"}
     assert (kind, found) == ("image_published", RENDER.image(IMAGE) | urls)
+    assert found["vault_url"] == "https://studio.test/i/abc"
+
+
+def test_an_old_event_that_knows_no_path_into_the_vault_says_null():
+    old = ImageOutput(variant="jobs/7/variants/9", url="https://cdn.test/abc")
+    assert RENDER.image(old)["vault_url"] is None
 
 
 def test_completed_tells_images_and_failures_and_whether_they_were_charged():
@@ -172,7 +180,7 @@ def test_every_event_of_the_contract_is_rendered_as_json():
 
 
 def test_every_answer_has_what_its_description_promises():
-    variant = Variant(name="jobs/7/variants/9", cdn_url="/i/a", thumbnail_url="/i/b", etag="1")
+    variant = Variant(name="jobs/7/variants/9", cdn_url="/i/a", path="/i/a", etag="1")
     variant.create_time.FromSeconds(0)
     model = Model(key="m", state=MODEL_STATE_ACTIVE, capabilities=ModelCapabilities())
 
@@ -183,9 +191,12 @@ def test_every_answer_has_what_its_description_promises():
 
 
 def test_a_rating_that_is_not_set_is_null_and_a_link_of_a_cdn_stays():
-    found = RENDER.variant(Variant(name="jobs/7/variants/9", cdn_url="https://cdn.test/a"))
+    published = Variant(name="jobs/7/variants/9", cdn_url="https://cdn.test/a", path="/i/a")
+    found = RENDER.variant(published)
     assert found["user_rating"] is None
     assert found["cdn_url"] == found["url"] == "https://cdn.test/a"
+    assert found["vault_url"] == "https://studio.test/i/a"
+    assert "path" not in found
 
 
 def test_the_cap_tells_what_it_leaves_and_nothing_where_there_is_none():

@@ -97,6 +97,41 @@ async def test_a_favourite_stays_and_a_picture_opens_and_closes_by_the_keyboard(
     assert not await page.locator("#viewer[open]").count()
 
 
+async def test_the_vault_shows_what_the_cdn_no_longer_has(open_page, stack):
+    start(stack, 0, "an abandoned mill")
+    page = await open_page()
+    await page.wait_for_selector('#gallery figcaption:has-text("abandoned mill")')
+    asked = []
+
+    async def with_links_that_are_dead(route):
+        answer = await route.fetch()
+        page_of = await answer.json()
+        for one in page_of["variants"]:
+            one |= {"url": f"{stack.url}/gone", "thumbnail_url": f"{stack.url}/gone"}
+        await route.fulfill(response=answer, json=page_of)
+
+    async def nothing(route):
+        asked.append(route.request.url)
+        await route.fulfill(status=404)
+
+    await page.route("**/images/variants?*", with_links_that_are_dead)
+    await page.route("**/gone", nothing)
+    await page.reload()
+    shown = "() => document.querySelector('#{} img')?.naturalWidth > 0"
+    await page.wait_for_function(shown.format("gallery"))
+    await page.locator("#gallery .frame").first.click()
+    await page.wait_for_function(shown.format("viewer"))
+    assert asked
+
+    await page.route("**/i/**", nothing)  # nor has the vault: it is asked once, then let be
+    async with page.expect_request("**/i/**"):
+        await page.reload()
+    for _round in range(5):
+        await page.evaluate("fetch('/gone').then((answer) => answer.text())")
+    vault = [url for url in asked if "/i/" in url]
+    assert len(vault) == len(set(vault)) > 0
+
+
 async def test_it_fits_a_telephone_in_the_dark_whatever_the_prompt(open_page, stack):
     job = start(stack, 0, "w" * 500)
     page = await open_page(

@@ -35,12 +35,10 @@ SELECT found_id FROM jobs_with_words($1, $2, $3) AS found_id;
 SELECT EXISTS (SELECT FROM image_jobs WHERE user_id = $1 AND job_id = $2);
 
 -- name: images_of_job
-SELECT job_id, variant_id, purchase_id, output_index, version_number, model_key, cdn_url,
-       thumbnail_url, image_hash, media_type, bytes, width, height, thumbhash, seed, cost,
-       generation_time_ms, published_at
-FROM image_variants
-WHERE user_id = $1 AND job_id = $2 AND deleted_at IS NULL
-ORDER BY version_number;
+SELECT /*image*/
+FROM image_variants v
+WHERE v.user_id = $1 AND v.job_id = $2 AND v.deleted_at IS NULL
+ORDER BY v.version_number;
 
 -- name: failures_of_job
 SELECT /*failure*/

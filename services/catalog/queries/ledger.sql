@@ -5,10 +5,6 @@
 job_id, user_id, title, project, use_case, preset_used, state, original_prompt, spec::text AS spec,
        request_id, fingerprint, last_sequence, last_version, open_purchases, publishing, complete_by,
        cost, retry_of, created_at, updated_at, ended_at
--- fragment: image
-job_id, variant_id, purchase_id, output_index, version_number, model_key, cdn_url,
-       thumbnail_url, image_hash, media_type, bytes, width, height, thumbhash, seed, cost,
-       generation_time_ms, published_at
 -- name: lock_jobs_of_purchases
 SELECT /*job*/
 FROM image_jobs
@@ -365,14 +361,14 @@ LIMIT $2;
 
 -- name: images_of_jobs
 SELECT /*image*/
-FROM image_variants
-WHERE job_id = ANY ($1::bigint[])
-ORDER BY job_id, version_number;
+FROM image_variants v
+WHERE v.job_id = ANY ($1::bigint[])
+ORDER BY v.job_id, v.version_number;
 
 -- name: images_of_purchases
 SELECT /*image*/
-FROM image_variants
-WHERE purchase_id = ANY ($1::uuid[]);
+FROM image_variants v
+WHERE v.purchase_id = ANY ($1::uuid[]);
 
 -- name: failures_of_jobs
 SELECT /*failure*/

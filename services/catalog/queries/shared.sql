@@ -11,3 +11,14 @@ p.state IN ('ended', 'void', 'lost', 'quarantined')
 -- fragment: failure
 DISTINCT ON (p.job_id, p.ordinal) p.job_id, p.purchase_id, p.model_key, p.ending, p.charged,
 p.error::text AS error
+
+-- fragment: path
+-- Where the gateway has the picture of v for ever; cdn_url is the CDN's once that has it.
+(SELECT '/i/' || f.link FROM image_files f
+ WHERE f.user_id = v.user_id AND f.image_hash = v.image_hash) AS path
+
+-- fragment: image
+v.job_id, v.variant_id, v.purchase_id, v.output_index, v.version_number, v.model_key, v.cdn_url,
+v.thumbnail_url, v.image_hash, v.media_type, v.bytes, v.width, v.height, v.thumbhash, v.seed,
+v.cost, v.generation_time_ms, v.published_at,
+/*path*/

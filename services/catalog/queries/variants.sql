@@ -6,7 +6,8 @@ v.variant_id, v.job_id, v.user_id, v.version_number, v.model_key, v.model_versio
 v.original_prompt, v.enhanced_prompt, v.enhanced_by, v.negative_prompt, v.parameters, v.cdn_url,
 v.thumbnail_url, v.width, v.height, v.seed, v.generation_time_ms, v.cost,
 v.replicate_prediction_id, v.image_hash, v.is_favorite, v.user_rating, v.created_at,
-v.purchase_id, v.media_type, v.bytes, v.thumbhash, v.published_at, v.deleted_at
+v.purchase_id, v.media_type, v.bytes, v.thumbhash, v.published_at, v.deleted_at,
+/*path*/
 
 -- fragment: filter
 v.user_id = $1

@@ -160,6 +160,7 @@ class ImageOutput(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     GENERATION_TIME_FIELD_NUMBER: _builtins.int
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
     variant: _builtins.str
     """"jobs/{job}/variants/{variant}"."""
     purchase_id: _builtins.str
@@ -186,6 +187,10 @@ class ImageOutput(_message.Message):
     """ThumbHash for an instant placeholder; empty where the file cannot be read."""
     seed: _builtins.int
     """The seed that was used, where the provider told or we chose it."""
+    path: _builtins.str
+    """Path at the gateway, "/i/{link}": works for ever, published or not. Empty on
+    an event told before there was this field, once the picture was published.
+    """
     @_builtins.property
     def size(self) -> Global___PixelSize:
         """Size in pixels; 0 by 0 where the file cannot be read."""
@@ -221,10 +226,11 @@ class ImageOutput(_message.Message):
         cost: _cost_pb2.Cost | None = ...,
         generation_time: _duration_pb2.Duration | None = ...,
         publish_time: _timestamp_pb2.Timestamp | None = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "generation_time", b"generation_time", "publish_time", b"publish_time", "seed", b"seed", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "generation_time", b"generation_time", "image_hash", b"image_hash", "media_type", b"media_type", "model", b"model", "output_index", b"output_index", "publish_time", b"publish_time", "purchase_id", b"purchase_id", "seed", b"seed", "size", b"size", "size_bytes", b"size_bytes", "thumbhash", b"thumbhash", "thumbnail_url", b"thumbnail_url", "url", b"url", "variant", b"variant", "version_number", b"version_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "cost", b"cost", "generation_time", b"generation_time", "image_hash", b"image_hash", "media_type", b"media_type", "model", b"model", "output_index", b"output_index", "path", b"path", "publish_time", b"publish_time", "purchase_id", b"purchase_id", "seed", b"seed", "size", b"size", "size_bytes", b"size_bytes", "thumbhash", b"thumbhash", "thumbnail_url", b"thumbnail_url", "url", b"url", "variant", b"variant", "version_number", b"version_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
@@ -269,6 +275,7 @@ class Variant(_message.Message):
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"jobs/{job}/variants/{variant}"; {variant} is variant_id, {job} is job_id. In
     a request "-" may stand for {job}.
@@ -319,6 +326,8 @@ class Variant(_message.Message):
     """ThumbHash; empty where the file cannot be read."""
     etag: _builtins.str
     """Changes with is_favorite, user_rating and delete_time."""
+    path: _builtins.str
+    """Path at the gateway, "/i/{link}": works for ever, published or not."""
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Parameters as sent to the provider."""
@@ -375,10 +384,11 @@ class Variant(_message.Message):
         publish_time: _timestamp_pb2.Timestamp | None = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_user_rating", b"_user_rating", "cost", b"cost", "create_time", b"create_time", "delete_time", b"delete_time", "generation_time", b"generation_time", "parameters", b"parameters", "publish_time", b"publish_time", "seed", b"seed", "user_rating", b"user_rating"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_user_rating", b"_user_rating", "cdn_url", b"cdn_url", "cost", b"cost", "create_time", b"create_time", "delete_time", b"delete_time", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "etag", b"etag", "generation_time", b"generation_time", "height", b"height", "image_hash", b"image_hash", "is_favorite", b"is_favorite", "media_type", b"media_type", "model_key", b"model_key", "model_version", b"model_version", "name", b"name", "negative_prompt", b"negative_prompt", "original_prompt", b"original_prompt", "parameters", b"parameters", "publish_time", b"publish_time", "purchase_id", b"purchase_id", "replicate_prediction_id", b"replicate_prediction_id", "seed", b"seed", "size_bytes", b"size_bytes", "thumbhash", b"thumbhash", "thumbnail_url", b"thumbnail_url", "user", b"user", "user_rating", b"user_rating", "version_number", b"version_number", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "_user_rating", b"_user_rating", "cdn_url", b"cdn_url", "cost", b"cost", "create_time", b"create_time", "delete_time", b"delete_time", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "etag", b"etag", "generation_time", b"generation_time", "height", b"height", "image_hash", b"image_hash", "is_favorite", b"is_favorite", "media_type", b"media_type", "model_key", b"model_key", "model_version", b"model_version", "name", b"name", "negative_prompt", b"negative_prompt", "original_prompt", b"original_prompt", "parameters", b"parameters", "path", b"path", "publish_time", b"publish_time", "purchase_id", b"purchase_id", "replicate_prediction_id", b"replicate_prediction_id", "seed", b"seed", "size_bytes", b"size_bytes", "thumbhash", b"thumbhash", "thumbnail_url", b"thumbnail_url", "user", b"user", "user_rating", b"user_rating", "version_number", b"version_number", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
