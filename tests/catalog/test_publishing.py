@@ -1,15 +1,14 @@
 """Publication in the ledger: a job's end waits for it, and never long; it is never given up."""
 
 import asyncio
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import asyncpg
 import pytest
 
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
-from imagestudio.type.v1 import image_pb2, job_event_pb2, job_pb2, purchase_pb2
-from services.catalog import cancel, completion, log, reading, workers
+from imagestudio.type.v1 import job_event_pb2, purchase_pb2
+from services.catalog import cancel, completion, reading, workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
@@ -160,20 +159,6 @@ async def test_the_end_of_a_job_waits_for_publication_and_shows_the_cdns_urls(st
     assert not news.completed.job.images
     row = await studio.row(purchase_id)
     assert (row["job_state"], row["unpublished"], row["publishing"]) == ("succeeded", 0, False)
-
-
-@pytest.mark.parametrize(
-    ("url", "path"), [("/i/abc", "/i/abc"), (f"https://cdn.test/{'a' * 16}", "")]
-)
-def test_an_event_from_before_paths_tells_the_vaults_where_its_link_was_that(url, path):
-    image = image_pb2.ImageOutput(url=url)
-    old = job_event_pb2.JobEvent(image_kept=image)
-    told = log.finish(old, 1, 2, datetime.now(UTC), "https://studio.test")
-    assert told.image_kept.path == path
-    job = job_pb2.Job(images=[image])
-    ended = job_event_pb2.JobEvent(completed=job_event_pb2.JobEvent.Completed(job=job))
-    told = log.finish(ended, 1, 3, datetime.now(UTC), "https://studio.test")
-    assert told.completed.job.images[0].path == path
 
 
 async def test_a_purchase_is_published_with_its_last_output(studio):
