@@ -113,6 +113,7 @@ async def _picture(answer: Answer, limit: _Limit) -> AsyncGenerator[bytes]:
         inspector.feed(piece)
         yield piece
         piece = await limit.of(answer.read())
+    inspector.end()
     if not answer.proven and not inspector.picture.readable:
         raise Failed("the connection ended, and the picture did not")
 

@@ -62,6 +62,7 @@ class Incoming:
             )
         if not self.size:
             raise invalid("source_uri", "no bytes are there")
+        self._inspector.end()
         found = self._hash.hexdigest()
         if self.claim.sha256 and self.claim.sha256 != found:
             raise DataLoss(

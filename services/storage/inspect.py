@@ -90,6 +90,14 @@ class Inspector:
                 self._held.clear()
                 return
 
+    def end(self) -> None:
+        """Take note that no more bytes come: a walker may hold back what it has heard."""
+        if self._steps >= 0 and isinstance(self._wish, _Any):
+            if self._step(b""):
+                self.feed(b"")
+            else:
+                self._steps = -1
+
     @property
     def picture(self) -> Picture:
         """What the bytes so far are."""
@@ -244,10 +252,12 @@ def _svg() -> _Walk:
     """Markup, whose first element tells whether it is an SVG at all."""
     outline = Outline()
     while not outline.over:
-        known = outline.is_svg
-        outline.feed((yield _Any()))
+        known, chunk = outline.is_svg, (yield _Any())
+        outline.feed(chunk, last=not chunk)
         if outline.is_svg and not known:
             yield _Size(*(outline.size or (0, 0)), SVG)
+        if not chunk:
+            break
     return outline.whole
 
 

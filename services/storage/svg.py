@@ -31,10 +31,10 @@ class Outline:
         self._parser.EndElementHandler = self._end
         self._parser.EntityDeclHandler = self._entity
 
-    def feed(self, chunk: bytes) -> None:
-        """Go on with the next bytes."""
+    def feed(self, chunk: bytes, *, last: bool = False) -> None:
+        """Go on with the next bytes; some Expats hold a token back until the *last* came."""
         try:
-            self._parser.Parse(chunk)
+            self._parser.Parse(chunk, last)
         except (expat.ExpatError, _OddError):
             self.over = True
 

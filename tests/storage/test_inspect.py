@@ -33,6 +33,7 @@ def inspected(content: bytes, step: int = 65_536) -> Inspector:
     inspector = Inspector()
     for at in range(0, len(content), step):
         inspector.feed(content[at : at + step])
+    inspector.end()
     return inspector
 
 
