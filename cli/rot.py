@@ -23,7 +23,8 @@ _AT_ONCE = 16  # jobs, and downloads
 _HOUR = 3600  # seconds
 _LOOK, _LOOKS = 0.2, 150  # seconds between looks for what the CDN has, and how many
 _SHOWN = 5  # bad links that are named
-_WHOLE = ("url", "cdn_url", "vault_url")  # what brings the bytes of the hash beside it; else it is a thumbnail
+# What brings the bytes of the hash beside it; any other link is a thumbnail's.
+_WHOLE = ("url", "cdn_url", "vault_url")
 THEIRS = "the vendor's own, never given out"
 LEAKED = "the vendor's own, given out"
 
