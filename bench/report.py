@@ -107,7 +107,7 @@ def machine() -> str:
     return (
         f"{cores} cores of {model}, Linux {platform.release()}, Python "
         f"{platform.python_version()}; at the end a load average of {load:.1f} and "
-        f"{_loop():.0f} ms of CPU for a fixed loop (27 where nobody else uses the cores)"
+        f"{_loop():.0f} ms of CPU for a fixed loop: compare it between runs"
     )
 
 

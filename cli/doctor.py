@@ -111,6 +111,9 @@ def _folder(settings: StackSettings, folder: Folder) -> Iterator[Finding]:
             yield Finding("data", _GOOD, f"{folder.path} can be written")
         except CannotUse as error:
             yield Finding("data", _BAD, str(error), "as it says")
+    if folder.kept_to:
+        whose = "the lab" if folder.kept_to == "lab" else "real vendors"
+        yield Finding("data", _GOOD, f"its jobs are made with {whose}, and with nobody else")
     moved = folder.path / "postgres.moved"
     if moved.exists():
         yield Finding("data", _NOTE, f"the database lives in {moved.read_text().strip()}")

@@ -93,14 +93,22 @@ class Folder:
         "lab" or "vendors", empty where nobody can be bought from. A job of the lab's would be
         bought for real, and a real one be given up: the lab knows nothing of it.
         """
-        path = self.path / "VENDORS"
         if not who:
             return
-        if not path.exists():
-            _write(path, f"{who}\n", 0o644)
-        found = path.read_text(errors="replace").strip()
-        if found != who:
-            raise CannotUse(_made_with(self.path, found))
+        if not self._vendors.exists():
+            _write(self._vendors, f"{who}\n", 0o644)
+        if self.kept_to != who:
+            raise CannotUse(_made_with(self.path, self.kept_to))
+
+    @property
+    def kept_to(self) -> str:
+        """Who its jobs are made with: "lab" or "vendors", empty for nobody yet."""
+        exists = self._vendors.exists()
+        return self._vendors.read_text(errors="replace").strip() if exists else ""
+
+    @property
+    def _vendors(self) -> Path:
+        return self.path / "VENDORS"
 
     def lock(self) -> int:
         """Take the folder for this process; return the descriptor that holds it.

@@ -22,6 +22,7 @@ from cli.screen import complain, print_json, print_table, say
 _AT_ONCE = 16  # jobs, and downloads
 _HOUR = 3600  # seconds
 _LOOK, _LOOKS = 0.2, 150  # seconds between looks for what the CDN has, and how many
+_STEP = 10  # as many times it says how far it is, and not after fewer jobs
 _SHOWN = 5  # bad links that are named
 # What brings the bytes of the hash beside it; any other link is a thumbnail's.
 _WHOLE = ("url", "cdn_url", "vault_url")
@@ -58,6 +59,7 @@ class Row:
 
 def run(edge: Edge, lab: Lab, *, jobs: int, hours: float, as_json: bool) -> int:
     """Print what became of every link; 0 where all that were given out live, with their bytes."""
+    say(f"buying {jobs} jobs in the lab")
     with lab.pace(0):
         links = _collect(edge, jobs)
     theirs = [Link(url) for url in lab.outputs()]
@@ -97,7 +99,12 @@ def _collect(edge: Edge, jobs: int) -> set[Link]:
     models = [one["key"] for one in found if one["state"] == "active"]
     with ThreadPoolExecutor(_AT_ONCE) as pool:  # the first job that fails keeps the rest from it
         told = pool.map(lambda model: set(_told(edge, model)), islice(cycle(models), jobs))
-        return {link for links in told for link in links}
+        given = set[Link]()
+        for number, links in enumerate(told, 1):
+            given |= links
+            if number % max(_STEP, jobs // _STEP) == 0:
+                say(f"{number} of {jobs} jobs have their pictures")
+        return given
 
 
 def _told(edge: Edge, model: str) -> Iterator[Link]:

@@ -97,9 +97,7 @@ def _base(text: str) -> str:
 
 
 def _cloudinary(text: str) -> Secret:
-    parts = urlsplit(text)
-    whole = parts.scheme == "cloudinary" and parts.username and parts.password and parts.hostname
-    if text and not whole:
+    if text and not re.fullmatch(r"cloudinary://[^:@/?#\s]+:[^:@/?#\s]+@[A-Za-z0-9_-]+/?", text):
         raise ValueError("it is written as cloudinary://KEY:SECRET@CLOUD")
     return Secret(text)
 

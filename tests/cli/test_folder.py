@@ -66,12 +66,14 @@ def test_a_folder_of_a_newer_format_is_left_alone(folder: Folder, written: str) 
 def test_what_was_made_with_the_lab_never_meets_real_vendors_nor_the_other_way_round(
     folder: Folder, first: str, other: str
 ) -> None:
+    assert not folder.kept_to
     folder.keep_to("")  # nobody stands for a vendor yet: it may become either
     for _ in range(2):
         folder.keep_to(first)
     with pytest.raises(CannotUse, match=r"jobs in .* were made with .*STUDIO_DATA.*--lab"):
         folder.keep_to(other)
     folder.keep_to("")
+    assert folder.kept_to == first
     folder.keep_to(first)
     assert (folder.path / "VENDORS").read_text() == f"{first}\n"
 

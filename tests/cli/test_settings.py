@@ -105,6 +105,7 @@ def test_vendors_keys_are_known_and_said_to_be_unused(env_file: Path) -> None:
     [("REPLICATE_API_TOKEN", "r8 hunter2"), ("REPLICATE_BASE_URL", "ftp://hunter2"),
      ("REPLICATE_BASE_URL", "http://u:hunter2@h"), ("REPLICATE_BASE_URL", "http://h/?t=hunter2"),
      ("CLOUDINARY_URL", "cloudinary://hunter2@cloud"), ("CLOUDINARY_URL", "https://hunter2"),
+     ("CLOUDINARY_URL", "cloudinary://key:hunter2@my cloud"),
      ("CLOUDINARY_BASE_URL", "//hunter2"), ("REPLICATE_MAX_IN_FLIGHT", "-1"),
      ("REPLICATE_MAX_PER_MINUTE", "many"), ("LAB_PORT", "70000")],
 )  # fmt: skip

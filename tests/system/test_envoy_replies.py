@@ -37,6 +37,7 @@ def silent() -> Iterator[socket.socket]:
 
 
 def started(folder: Path, gateway: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Return an Envoy in front of *gateway*, which logs to edge.log in *folder*, and its port."""
     edge, *nobody = free_ports(4)
     ports = dict(zip(("generator", "storage", "catalog"), ([port] for port in nobody), strict=True))
     text = envoy.on_loopback(envoy.SOURCE.read_text(), edge, ports | {"gateway": [gateway]})
@@ -47,7 +48,8 @@ def started(folder: Path, gateway: int) -> tuple[subprocess.Popen[bytes], int]:
     configuration.write_text(text)
     command = [str(envoy.installed()), "-c", str(configuration), "--concurrency", "1", "-l", "off"]
     command = leashed([*command, "--disable-hot-restart"])
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    with (folder / "edge.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log)
     while True:
         try:
             httpx.get(f"http://127.0.0.1:{edge}/metrics")
@@ -135,3 +137,18 @@ def test_grpc_web_gets_its_own_status(edges: tuple[str, int]) -> None:
     )
     assert answer.headers["content-type"].startswith("application/grpc-web")
     assert answer.headers["grpc-status"] == "14"
+
+
+def test_a_failure_is_logged_and_a_picture_s_path_is_not(tmp_path: Path) -> None:
+    process, port = started(tmp_path, free_ports(1)[0])
+    try:
+        for path in ("/images/jobs", "/i/secret", "//i/secret", "/i/%73ecret/thumbnail"):
+            httpx.get(f"http://127.0.0.1:{port}{path}?token=hunter2")
+    finally:
+        process.terminate()  # it writes what it still holds
+        process.wait()
+    lines = [json.loads(line) for line in (tmp_path / "edge.log").read_text().splitlines()]
+    paths = [line["path"] for line in lines if line["code"] == 503]
+    assert sorted(paths) == ["/i/…", "/i/…", "/i/…", "/images/jobs"]
+    assert "ecret" not in str(lines)
+    assert "hunter2" not in str(lines)

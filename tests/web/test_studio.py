@@ -122,6 +122,8 @@ async def test_the_vault_shows_what_the_cdn_no_longer_has(open_page, stack):
     await page.locator("#gallery .frame").first.click()
     await page.wait_for_function(shown.format("viewer"))
     assert asked
+    save = await page.get_attribute("#viewer a[download]", "href")
+    assert save.startswith("/i/")
 
     await page.route("**/i/**", nothing)  # nor has the vault: it is asked once, then let be
     async with page.expect_request("**/i/**"):
