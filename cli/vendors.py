@@ -11,15 +11,21 @@ from cli.settings import StackSettings
 from cli.shape import Shape
 
 _LAB_TOKEN = Secret("r8_lab")
+_LAB_KEY = Secret("lab")
 _LAB_CLOUD = Secret("cloudinary://lab:lab-secret@lab")
 _TOLD = {  # what the lab takes the place of
     "REPLICATE_API_TOKEN": "replicate_token",
     "REPLICATE_BASE_URL": "replicate_base",
+    "RECRAFT_API_TOKEN": "recraft_token",
+    "RECRAFT_BASE_URL": "recraft_base",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
 
-_KEYS = {"replicate": "REPLICATE_API_TOKEN"}  # by a provider's name in the list of models
+_KEYS = {  # by a provider's name in the list of models
+    "replicate": "REPLICATE_API_TOKEN",
+    "recraft": "RECRAFT_API_TOKEN",
+}
 
 
 def lab_url(settings: StackSettings) -> str:
@@ -32,6 +38,8 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         settings,
         replicate_token=_LAB_TOKEN,
         replicate_base=f"{lab_url(settings)}/replicate",
+        recraft_token=_LAB_KEY,
+        recraft_base=f"{lab_url(settings)}/recraft",
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
@@ -41,7 +49,8 @@ def standing(settings: StackSettings, shape: Shape) -> str:
     """Return who answers for the vendors: "lab", "vendors", or nobody where none is set."""
     if shape.lab:
         return "lab"
-    return "vendors" if settings.replicate_token or settings.cloudinary_url else ""
+    keys = (settings.replicate_token, settings.recraft_token, settings.cloudinary_url)
+    return "vendors" if any(keys) else ""
 
 
 def overruled(settings: StackSettings) -> list[str]:
@@ -61,6 +70,10 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "REPLICATE_BASE_URL": settings.replicate_base,
         "REPLICATE_MAX_IN_FLIGHT": settings.replicate_in_flight,
         "REPLICATE_MAX_PER_MINUTE": settings.replicate_per_minute,
+        "RECRAFT_API_TOKEN": settings.recraft_token.reveal(),
+        "RECRAFT_BASE_URL": settings.recraft_base,
+        "RECRAFT_MAX_IN_FLIGHT": settings.recraft_in_flight,
+        "RECRAFT_MAX_PER_MINUTE": settings.recraft_per_minute,
         "LOOKUP_LAG": settings.lookup_lag,
     }
 
@@ -83,6 +96,16 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             settings.replicate_base,
             "its models are drawn with: ./studio models lists them",
             "its models are not offered",
+        ),
+    )
+    yield (
+        "Recraft",
+        _told(
+            "RECRAFT_API_TOKEN",
+            settings.recraft_token,
+            settings.recraft_base,
+            "its models are drawn with: ./studio models lists them",
+            "recraft-v3 comes by Replicate, where that is set",
         ),
     )
     yield (

@@ -103,7 +103,7 @@ class Errand:
 
     def _look_at(self, terms: standing.Terms) -> edges.Known:
         shown, spec = self._claim.purchase, self._claim.spec
-        model = self._tools.registry.known(shown.model)
+        model = self._tools.registry.known(shown.model, shown.provider)
         place = orders.place_of(shown.ordinal, spec)
         images = orders.images_of(shown.ordinal, spec, self._tools.registry)
         return edges.Known(

@@ -74,7 +74,6 @@ class Inline:
 
     start: int
     stop: int
-    media_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from chassis import errors, faults
+from chassis import errors, faults, logs
 from chassis.channel import Peer
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
@@ -21,7 +21,10 @@ _CHUNK = 256 * 1024  # bytes of a message; a smaller answer is one
 _HEAD = 4096  # bytes remembered of each receipt
 _REMEMBERED = 4096  # receipts
 _TIMEOUT = 30.0  # seconds to write a receipt once it is all there, or to read one
+_AWAY = (errors.Unavailable, errors.Late)
+_AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds until a receipt is sent again
 _SEAL = b'{"sealed": "nothing was bought"}\n'
+log = logs.get()
 
 
 @dataclass(slots=True)
@@ -78,54 +81,70 @@ class Receipts:
 
 @dataclass(slots=True)
 class Sink:
-    """One receipt on its way; what fits in one message waits there for the end.
+    """
+    One receipt on its way; nothing is kept unless it is closed.
 
-    It leaves nothing unless closed.
+    All of it stays in memory until then: where storage goes away meanwhile it is sent again,
+    since a vendor's answer is paid for and comes once.
     """
 
     receipts: Receipts
     header: pb.ReceiptHeader
     user_id: int
-    _queue: asyncio.Queue[pb.PutReceiptRequest | None] = field(default_factory=asyncio.Queue)
+    _pieces: list[bytes] = field(default_factory=list)  # each but the last is full
+    _held: bytes = b""  # what does not fill one yet
+    _whole: bool = False
+    _more: asyncio.Event = field(default_factory=asyncio.Event)
     _sending: asyncio.Task[pb.PutReceiptResponse] | None = None
-    _size: int = 0
-    _head: bytes = b""
-    _held: bytes = b""
 
     async def write(self, chunk: bytes, /) -> None:
-        if self._sending and self._sending.done():
-            await self._sending  # it broke: say how
-        self._size += len(chunk)
-        self._head += chunk[: _HEAD - len(self._head)]
+        self._check()
         held = self._held + chunk
-        full = (len(held) - 1) // _CHUNK * _CHUNK  # the last message is never empty
-        for start in range(0, full, _CHUNK):
-            self._put(pb.PutReceiptRequest(chunk=held[start : start + _CHUNK]))
+        full = (len(held) - 1) // _CHUNK * _CHUNK  # the last piece is never empty
+        self._add(*(held[start : start + _CHUNK] for start in range(0, full, _CHUNK)))
         self._held = held[full:]
 
     async def close(self) -> None:
-        if not self._size:
+        if not self._held:
             raise ValueError("an empty receipt proves nothing")
-        end = pb.ReceiptEnd(size_bytes=self._size)
-        sending = self._put(pb.PutReceiptRequest(chunk=self._held, end=end))
-        self._queue.put_nowait(None)
+        self._whole = True
+        self._add(self._held)
         faults.point("receipt.before_close")
-        await sending
+        await self._sent()
         faults.point("receipt.after_close")
-        self.receipts.remember(self.header.purchase_id, self._head)
+        self.receipts.remember(self.header.purchase_id, b"".join(self._pieces[:1])[:_HEAD])
 
     def abandon(self) -> None:
         """Stop; what was not closed is not kept."""
         if self._sending and not self._sending.done():
             self._sending.cancel()
 
-    def _put(self, message: pb.PutReceiptRequest) -> asyncio.Task[pb.PutReceiptResponse]:
-        """Send *message* after those before it; the first one brings the header."""
-        if self._sending is None:
-            message.header.CopyFrom(self.header)
+    def _add(self, *pieces: bytes) -> None:
+        self._pieces += pieces
+        self._more.set()
+        if self._pieces and self._sending is None:
             self._sending = asyncio.create_task(self._send())
-        self._queue.put_nowait(message)
-        return self._sending
+
+    def _check(self) -> None:
+        """Raise what ended the sending and will end it again."""
+        if self._sending and self._sending.done():
+            with contextlib.suppress(*_AWAY):
+                self._sending.result()
+
+    async def _sent(self) -> None:
+        """Wait until all of it is durable, and send it again while storage is away."""
+        for wait in (*_AGAIN, None):
+            try:
+                if self._sending:
+                    await self._sending
+            except _AWAY as fault:
+                if wait is None:
+                    raise
+                log.warning("a receipt is sent again", error=str(fault))
+                await asyncio.sleep(wait)
+                self._sending = asyncio.create_task(self._send())
+            else:
+                return
 
     async def _send(self) -> pb.PutReceiptResponse:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
@@ -135,5 +154,18 @@ class Sink:
         return response
 
     async def _messages(self) -> AsyncIterator[pb.PutReceiptRequest]:
-        while (message := await self._queue.get()) is not None:
-            yield message
+        """All pieces as they come; the first brings the header, the last the end."""
+        place = 0
+        while True:
+            while place < len(self._pieces):
+                message = pb.PutReceiptRequest(chunk=self._pieces[place])
+                if place == 0:
+                    message.header.CopyFrom(self.header)
+                place += 1
+                if self._whole and place == len(self._pieces):
+                    message.end.size_bytes = sum(map(len, self._pieces))
+                    yield message
+                    return
+                yield message
+            self._more.clear()
+            await self._more.wait()

@@ -72,6 +72,12 @@ class Settings(Serving):
     )
     replicate_in_flight: int = setting("REPLICATE_MAX_IN_FLIGHT", _limit, default="0")
     replicate_per_minute: int = setting("REPLICATE_MAX_PER_MINUTE", _limit, default="600")
+    recraft_api_token: Secret = setting("RECRAFT_API_TOKEN", _token, default="")
+    recraft_base_url: str = setting(
+        "RECRAFT_BASE_URL", _base, default="https://external.api.recraft.ai"
+    )
+    recraft_in_flight: int = setting("RECRAFT_MAX_IN_FLIGHT", _limit, default="0")
+    recraft_per_minute: int = setting("RECRAFT_MAX_PER_MINUTE", _limit, default="100")
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
@@ -82,3 +88,4 @@ class Settings(Serving):
     def __post_init__(self) -> None:
         Serving.__post_init__(self)  # super() does not find it in a class with slots
         forbid_the_clear("REPLICATE_BASE_URL", self.replicate_base_url, self.lab_url)
+        forbid_the_clear("RECRAFT_BASE_URL", self.recraft_base_url, self.lab_url)

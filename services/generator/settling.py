@@ -30,6 +30,8 @@ from services.generator.standing import (
     out_of_sight,
 )
 
+_LOST = "its answer was lost, and the provider cannot be asked; it may have been charged"
+
 
 def resume_unclear(terms: Terms, *, wait: float, canceling: bool, hinted: bool = False) -> Next:
     """
@@ -72,6 +74,8 @@ def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
     """Take what is found once the ledger has said which; an equal order's is as good as ours."""
     if purchase.unlisted > 0 and (event.alike or not event.tickets):
         return leave(purchase, Parked(purchase.unlisted))
+    if not event.tickets and not purchase.terms.conclusive:
+        return leave(purchase, Unknowable(_LOST))
     if not event.tickets:
         return leave(purchase, Absent(again=not purchase.canceling))
     return replace(purchase, unproven=event.unproven), (Commit(Found(event.tickets, event.alike)),)

@@ -36,6 +36,7 @@ class Terms:
     """What may be done with a provider; *lag* is in seconds."""
 
     askable: bool  # it can be asked what became of a call
+    conclusive: bool = True  # that it knows of none is proof that nothing was bought
     lag: float = 0.0  # after the sending, before it is asked
     interruptible: bool = False  # a call that is stopped halfway was never made
     cancelable: bool = False  # what it has taken can be canceled there

@@ -7,6 +7,7 @@ from services.generator import models
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.providers import transport
+from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
 from services.generator.providers.sketch import Sketch
 from services.generator.receipts import Receipts
@@ -36,6 +37,11 @@ def sold_here(
         http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
         outgoing.append(http)
         found["replicate"] = _replicate(settings, http, hints, lag)
+    if settings.recraft_api_token:
+        token = settings.recraft_api_token.reveal()
+        http = transport.client(settings.recraft_base_url, {"Authorization": f"Bearer {token}"})
+        outgoing.append(http)
+        found["recraft"] = _recraft(settings, http, receipts)
     return found
 
 
@@ -45,6 +51,17 @@ def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
         provider=Sketch(easel, receipts),
         terms=Terms(askable=True, lag=0.0, interruptible=True),
         time_limit=max(model.time_limit for model in _of("sketch")),
+    )
+
+
+def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) -> Vendor:
+    return Vendor(
+        name="recraft",
+        provider=Recraft(http=http, receipts=receipts),
+        terms=Terms(askable=True, conclusive=False),
+        time_limit=max(model.time_limit for model in _of("recraft")),
+        most_in_flight=settings.recraft_in_flight,
+        most_per_minute=settings.recraft_per_minute,
     )
 
 

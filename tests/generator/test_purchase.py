@@ -10,6 +10,7 @@ from services.generator.standing import Stage, Terms
 SKETCH = Terms(askable=True, interruptible=True)
 LISTED = Terms(askable=True, lag=120.0, cancelable=True)
 BLIND = Terms(askable=False)
+FORGETFUL = Terms(askable=True, conclusive=False)  # it has what came whole, and nothing else
 
 
 def after(terms, *events, canceling=False):
@@ -117,6 +118,14 @@ def test_an_absence_is_tried_again_unless_nobody_wants_it_any_more():
         state, _ = settling.resume_unclear(SKETCH, wait=0, canceling=canceling)
         _, effects = purchase.step(state, moves.LookedUp(()))
         assert effects == (moves.Commit(moves.Absent(again=not canceling)),)
+
+
+def test_where_nothing_is_no_proof_it_may_have_been_bought_and_is_not_tried_again():
+    state, effects = settling.resume_unclear(FORGETFUL, wait=0, canceling=False)
+    assert effects == (moves.LookUp(),)
+    assert steps(purchase.step(state, moves.LookedUp(()))[1]) == ["Unknowable"]
+    _, effects = purchase.step(state, moves.LookedUp(("receipt:1",)))
+    assert steps(effects) == ["Found"]
 
 
 def test_a_claim_whose_answer_was_lost_is_given_back():

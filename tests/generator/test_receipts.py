@@ -1,5 +1,8 @@
 """Receipts at a real storage, in this process, on a real folder: the rules of the memory's, too."""
 
+import asyncio
+from contextlib import asynccontextmanager
+
 import pytest
 
 from chassis.channel import Peer
@@ -17,12 +20,12 @@ ID = "01890000-0000-7000-8000-000000000001"
 ANSWER = b"x" * 1000 + b"y" * 200_000
 
 
-@pytest.fixture
-async def at_storage(tmp_path):
-    port = free_port()
+@asynccontextmanager
+async def storing(folder, port):
+    """Run a storage on *folder* in this process."""
     environment = {
         "STORAGE_PORT": str(port),
-        "VAULT_URL": f"file://{tmp_path}/vault",
+        "VAULT_URL": f"file://{folder}/vault",
         "CATALOG_TARGET": "127.0.0.1:1",
         "SERVICE_SECRET": SECRET.decode(),
         "LINK_KEY": SECRET.decode(),
@@ -31,13 +34,25 @@ async def at_storage(tmp_path):
     storage = compose.storage(read(Settings, environment))
     await storage.vault.open()
     await storage.server.start("127.0.0.1", port, "STORAGE_PORT")
-    peer = Peer(f"127.0.0.1:{port}", "storage", service="generator", secret=SECRET)
-    yield Receipts(peer, storage_service_pb2_grpc.StorageServiceStub(peer.channel))
-    await peer.close()
+    yield
     await storage.server.stop(lame=0, grace=0)
     await storage.child.close()
     await storage.peer.close()
     await storage.vault.close()
+
+
+@asynccontextmanager
+async def reaching(port):
+    peer = Peer(f"127.0.0.1:{port}", "storage", service="generator", secret=SECRET)
+    yield Receipts(peer, storage_service_pb2_grpc.StorageServiceStub(peer.channel))
+    await peer.close()
+
+
+@pytest.fixture
+async def at_storage(tmp_path):
+    port = free_port()
+    async with storing(tmp_path, port), reaching(port) as receipts:
+        yield receipts
 
 
 @pytest.fixture(params=["memory", "storage"])
@@ -98,3 +113,21 @@ async def test_what_is_there_cannot_be_sealed(receipts):
     await keep(receipts)
     assert not await receipts.seal(ID)
     assert await receipts.read(ID, 0, 10) == ANSWER[:10]
+
+
+@pytest.mark.parametrize("size", [1, 256 * 1024, 256 * 1024 + 1, 3_000_000])
+async def test_an_answer_is_kept_whole_though_storage_goes_away_in_the_middle(tmp_path, size):
+    answer = bytes(range(256)) * (size // 256) + b"z" * (size % 256)
+    port = free_port()
+    async with reaching(port) as receipts:
+        async with storing(tmp_path, port):
+            taking = sink(receipts)
+            await taking.write(answer[: size // 2])
+            await taking.write(answer[size // 2 :])
+        closing = asyncio.create_task(taking.close())
+        await asyncio.wait({closing}, timeout=0.3)
+        assert not closing.done()
+        async with storing(tmp_path, port):
+            await asyncio.wait_for(closing, 30)
+            receipts.forget(ID)
+            assert await receipts.read(ID, 0, size + 1) == answer

@@ -59,6 +59,8 @@ def test_a_kill_here_loses_and_doubles_nothing(faulty, point):
     stack.await_(lambda: not trap.exists())  # somebody died there
     if count is None:
         prove_canceled(before, Vendors(stack), job)
+    elif count == 0:
+        prove_untold(before, Vendors(stack), job)
     else:
         prove_whole(job, count)
         stack.await_(lambda: published(stack, job))
@@ -278,7 +280,24 @@ def prove_canceled(before: Vendors, after: Vendors, job: Job) -> None:
     assert charged == told | {image["purchase_id"] for image in completed["images"] if charged}
 
 
+def answer_cut(stack, trap: Path) -> tuple[Job, int]:
+    """A worker dies over the answer of a vendor that nobody can ask again."""
+    trap.touch(mode=0o666)
+    return generate(stack.url, BOUGHT | {"models": ["recraft-v3"]}), 0
+
+
+def prove_untold(before: Vendors, after: Vendors, job: Job) -> None:
+    """It was charged once, and the job says that nobody can tell."""
+    [charge] = after.charges[len(before.charges) :]
+    [failure] = job.completed["failures"]
+    assert (failure["reason"], failure["charged"]) == ("PURCHASE_UNCLEAR", None)
+    assert failure["purchase_id"] == charge["purchase_id"]
+    assert not job.completed["images"]
+    assert job.completed["cost_usd"] == charge["usd"]
+
+
 SCENARIOS = {
+    "answer": answer_cut,
     "sweep": while_drawing,
     "heartbeat": while_drawing,
     "lookup": unclear,

@@ -9,8 +9,12 @@ from services.generator.models.sketch import MODELS as SKETCHES
 
 __all__ = ["EVERY", "KEYS", "Model", "Registry", "Wire"]
 
-EVERY = (*SKETCHES, *files.models("replicate"))
-KEYS = {"replicate": "REPLICATE_API_TOKEN"}  # what to set for a provider's models
+# Of several who sell a model under one key the first that is configured is bought from.
+EVERY = (*SKETCHES, *files.models("recraft"), *files.models("replicate"))
+KEYS = {  # what to set for a provider's models
+    "recraft": "RECRAFT_API_TOKEN",
+    "replicate": "REPLICATE_API_TOKEN",
+}
 
 
 class Registry:
@@ -19,8 +23,13 @@ class Registry:
     def __init__(
         self, models: Iterable[Model], *, configured: Collection[str], default: str
     ) -> None:
-        self._models = {model.key: model for model in sorted(models, key=lambda each: each.key)}
-        self._configured = frozenset(configured)
+        self._configured, self._sold = frozenset(configured), {}
+        self._models: dict[str, Model] = {}
+        for model in sorted(models, key=lambda each: each.key):
+            self._sold[model.key, model.provider] = model
+            other = self._models.setdefault(model.key, model)
+            if self.ready(model) and not self.ready(other):
+                self._models[model.key] = model
         self.default = default
 
     def __iter__(self) -> Iterator[Model]:
@@ -33,9 +42,9 @@ class Registry:
         """Whether *model* can be bought here."""
         return model.provider in self._configured
 
-    def known(self, key: str) -> Model:
-        """Return the model of *key*; MODEL_UNKNOWN where there is none."""
-        model = self._models.get(key)
+    def known(self, key: str, provider: str = "") -> Model:
+        """Return the model of *key*, as *provider* sells it; MODEL_UNKNOWN where there is none."""
+        model = self._sold.get((key, provider)) or self._models.get(key)
         if model is None:
             raise Missing(
                 "MODEL_UNKNOWN",

@@ -126,7 +126,7 @@ def _index(length: int, media_type: str, seconds: float, order: seam.Order) -> b
 def _drawn(index: bytes) -> seam.Drawn:
     try:
         found = json.loads(index)
-        images = tuple(seam.Inline(**image) for image in found["images"])
+        images = tuple(seam.Inline(image["start"], image["stop"]) for image in found["images"])
         return seam.Drawn(
             images=images,
             seconds=found["seconds"],

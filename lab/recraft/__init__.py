@@ -1,0 +1,1 @@
+"""Recraft's own API, as far as it is known."""

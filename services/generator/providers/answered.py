@@ -1,0 +1,133 @@
+"""
+Vendors whose answer to the order holds the pictures: it is durable before it is parsed.
+
+The raw body of a good answer goes into a receipt, and the receipt is the ticket. Nobody can be
+asked what became of a call whose answer was lost; a receipt of it is all that a look-up can find.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+
+from chassis import faults
+from chassis.errors import Fault
+from services.generator import provider as seam
+from services.generator.providers import transport
+from services.generator.providers.outline import Outline
+
+_RECEIPT = "receipt:"
+_PIECE = 256 * 1024  # bytes read of a receipt at a time
+_BIGGEST = 128 << 20  # bytes of an answer
+Refusal = Callable[[httpx.Response], seam.ProviderError | None]
+
+
+async def buy(
+    http: httpx.AsyncClient,
+    request: httpx.Request,
+    receipt: seam.ReceiptSink,
+    purchase_id: str,
+    *,
+    patience: float,
+    refusal: Refusal,
+) -> seam.Ticket:
+    """
+    Send *request* once, and return when its answer is durable: *patience* seconds in all.
+
+    *refusal* says what an answer proves that is none of 2xx; None: it may have been bought.
+    """
+    until = asyncio.get_running_loop().time() + patience
+    asking = http.send(request, stream=True)
+    answer = await transport.answer(asking, patience, never_sent=seam.Unavailable)
+    try:
+        async with asyncio.timeout_at(until):
+            return await _taken(answer, receipt, purchase_id, refusal)
+    except TimeoutError as error:
+        raise seam.Unclear(f"no whole answer in {patience:g} seconds") from error
+    finally:
+        await answer.aclose()
+
+
+async def _taken(
+    answer: httpx.Response, receipt: seam.ReceiptSink, purchase_id: str, refusal: Refusal
+) -> seam.Ticket:
+    if not answer.is_success:
+        try:
+            await answer.aread()
+        except Exception as error:
+            raise seam.Unclear(f"{answer.status_code}, and its words were cut off") from error
+        raise refusal(answer) or transport.error(seam.Unclear, answer)
+    faults.point("answer.begun")
+    try:
+        size = await _poured(answer, receipt)
+    except TimeoutError:
+        raise
+    except Exception as error:  # cut off, or not kept: it is bought for all we know
+        raise seam.Unclear(f"its answer is not whole: {error!r}") from error
+    if not 0 < size <= _BIGGEST:
+        raise seam.Unclear(f"an answer of {size} bytes")
+    await finish(receipt)
+    return seam.Ticket(_RECEIPT + purchase_id)
+
+
+async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink) -> int:
+    """Pour *answer* into *receipt*; return its bytes, too many where there are too many."""
+    size = 0
+    async for chunk in answer.aiter_bytes():
+        size += len(chunk)
+        if size > _BIGGEST:
+            break
+        await receipt.write(chunk)
+    return size
+
+
+async def finish(receipt: seam.ReceiptSink) -> None:
+    """Close *receipt*, to its end also where we are stopped meanwhile: it is bought."""
+    closing = asyncio.ensure_future(receipt.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await closing
+    except Fault as fault:
+        raise seam.Unclear(f"its answer is not kept: {fault}") from fault
+
+
+async def look_up(receipts: seam.Receipts, purchase_id: str) -> list[seam.Ticket]:
+    """
+    Find the receipt, or seal its place: no late answer is taken for it then.
+
+    None is no proof that nothing was bought.
+    """
+    try:
+        absent = await receipts.seal(purchase_id)
+    except Fault as fault:
+        raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+    return [] if absent else [seam.Ticket(_RECEIPT + purchase_id)]
+
+
+async def outline(receipts: seam.Receipts, ticket: seam.Ticket) -> Any:
+    """
+    Return the answer that *ticket* names, with a `Part` for each picture.
+
+    Unclear where it cannot be read now; ValueError where it never makes sense.
+    """
+    found, purchase_id = Outline(), ticket.reference.removeprefix(_RECEIPT)
+    async for piece in _pieces(receipts, purchase_id):
+        found.feed(piece)
+    return found.read()
+
+
+async def _pieces(receipts: seam.Receipts, purchase_id: str) -> AsyncIterator[bytes]:
+    start = 0
+    while True:
+        try:
+            piece = await receipts.read(purchase_id, start, start + _PIECE)
+        except Fault as fault:
+            raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+        if piece is None:
+            raise seam.Unclear(f"there is no receipt of {purchase_id}")
+        yield piece
+        start += len(piece)
+        if len(piece) < _PIECE:
+            return

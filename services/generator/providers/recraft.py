@@ -1,0 +1,81 @@
+"""
+Recraft, asked directly: raster and vector pictures in the answer, and what they cost.
+
+Its answer has no id to ask for again, and no list: see `answered.py` for what follows from that.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.generator import provider as seam
+from services.generator.providers import answered, predictions, transport
+from services.generator.providers.outline import Part
+
+BUY = 180.0  # seconds in all for an order
+_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+_CREDIT = 1000  # micro-USD: 1,000 API units are a dollar
+_WORDS = {"seed": "random_seed"}  # ours and theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recraft:
+    """Draws through Recraft's API; *http* must stand on `transport.client`."""
+
+    http: httpx.AsyncClient
+    receipts: seam.Receipts
+    patience: float = BUY
+
+    async def buy(
+        self, order: seam.Order, receipt: seam.ReceiptSink, _report: seam.Report, /
+    ) -> seam.Ticket:
+        inputs = {_WORDS.get(name, name): value for name, value in order.inputs.items()}
+        body = {"model": order.slug, "response_format": "b64_json", **inputs}
+        return await answered.buy(
+            self.http,
+            self.http.build_request(
+                *("POST", "/v1/images/generations"),
+                json=body,
+                headers={"X-Request-Id": order.purchase_id},  # to ask their support about it by
+            ),
+            receipt,
+            order.purchase_id,
+            patience=self.patience,
+            refusal=_refusal,
+        )
+
+    async def follow(
+        self, ticket: seam.Ticket, /
+    ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
+        try:
+            told = await answered.outline(self.receipts, ticket)
+            drawn = tuple(_image(each["b64_json"]) for each in told["data"] if each.get("b64_json"))
+            cost = _CREDIT * int(told["credits"]) if "credits" in told else None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
+            return
+        if not drawn:
+            yield seam.Ended(charged=bool(cost), reason="an answer without a picture")
+            return
+        yield seam.Drawn(images=drawn, seconds=None, cost=cost)
+
+    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+        """Find the receipt of an answer that came whole; none proves nothing."""
+        return await answered.look_up(self.receipts, order.purchase_id)
+
+
+def _image(found: Any) -> seam.Inline:
+    if not isinstance(found, Part):
+        raise TypeError("a picture that is no base64 text")
+    return seam.Inline(found.start, found.stop)
+
+
+def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
+    if answer.status_code == 429:
+        return transport.error(seam.Unavailable, answer)
+    if answer.status_code not in _REFUSALS:
+        return None
+    error = transport.error(seam.Refused, answer)
+    return seam.ContentRefused(str(error)) if predictions.is_of_content(str(error)) else error

@@ -1,0 +1,146 @@
+"""Recraft is a provider like any other, on the shipped transport against the lab."""
+
+import asyncio
+import io
+
+import httpx
+import pytest
+from PIL import Image
+
+from services.generator import models, orders
+from services.generator import provider as seam
+from services.generator.providers import transport
+from services.generator.providers.recraft import Recraft
+from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite, decoded
+from tests.generator.memory_receipts import SEAL, MemoryReceipts
+from tests.lab.process import Lab, running_lab
+
+SOLD = {model.key: model for model in models.EVERY if model.provider == "recraft"}
+ID = "01890000-0000-7000-8000-000000000009"
+
+
+class RecraftShop:
+    def __init__(self, lab: Lab, http: httpx.AsyncClient) -> None:
+        self.lab, self.receipts = lab, MemoryReceipts()
+        self.provider = Recraft(http=http, receipts=self.receipts)
+
+    def order(self, purchase_id=ID, key="recraft-v3", images=1, prompt=PROMPT, **more):
+        spec = orders.job_pb2.JobSpec(prompt=prompt, models=[key], count=images, **more)
+        return orders.order(SOLD[key], spec, 0, images, purchase_id)
+
+    async def buy(self, order: seam.Order, report: seam.Report = lambda _s: None) -> seam.Ticket:
+        return await self.provider.buy(order, self.receipts.sink(order.purchase_id), report)
+
+    async def told(self, ticket: seam.Ticket) -> seam.Working | seam.Drawn | seam.Ended:
+        return [seen async for seen in self.provider.follow(ticket)][-1]
+
+    def bytes_of(self, purchase_id: str, image: seam.Inline | seam.Link) -> bytes:
+        assert isinstance(image, seam.Inline)
+        return decoded(self.receipts.kept[purchase_id], image)
+
+    def charges(self) -> list[tuple[str, str, int]]:
+        return [(one["purchase_id"], one["model"], one["images"]) for one in self.lab.ledger()]
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with running_lab() as found:
+        yield found
+
+
+@pytest.fixture
+async def shop(lab: Lab):
+    lab.reset()
+    lab.pace(0)
+    http = transport.client(f"{lab.url}/recraft", {"Authorization": "Bearer lab"})
+    yield RecraftShop(lab, http)
+    await http.aclose()
+
+
+class TestRecraft(ProviderSuite):
+    @pytest.mark.parametrize(("key", "kind"), [("recraft-v3", "WEBP"), ("recraft-v3-vector", "")])
+    async def test_several_pictures_come_as_ordered_at_the_price_it_tells(self, shop, key, kind):
+        ticket = await shop.buy(shop.order(key=key, images=3, aspect="16:9", seed=7))
+        drawn = await shop.told(ticket)
+        assert ticket.reference == f"receipt:{ID}"
+        assert drawn.cost == 3 * SOLD[key].price
+        pictures = [shop.bytes_of(ID, image) for image in drawn.images]
+        assert len(set(pictures)) == 3
+        for picture in pictures:
+            if kind:
+                with Image.open(io.BytesIO(picture)) as opened:
+                    assert (opened.format, opened.size) == (kind, (1820, 1024))
+            else:
+                assert picture.startswith(b"<svg")
+        assert shop.charges() == [(ID, SOLD[key].slug, 3)]
+
+    @pytest.mark.parametrize("token", ["wrong", "poor"])
+    async def test_who_may_not_buy_is_refused(self, shop, token):
+        shop.provider.http.headers["Authorization"] = f"Bearer {token}"
+        with pytest.raises(seam.Refused, match=r"^40[12] "):
+            await shop.buy(shop.order())
+        assert shop.charges() == []
+
+    async def test_what_it_will_not_draw_is_refused_for_its_content(self, shop):
+        with pytest.raises(seam.ContentRefused, match="moderation"):
+            await shop.buy(shop.order(prompt="refuse-me"))
+
+    @pytest.mark.parametrize(
+        ("kind", "error", "charged"),
+        [("status:429", seam.Unavailable, 0), ("status:400", seam.Refused, 0),
+         ("status:500", seam.Unclear, 0), ("status:503", seam.Unclear, 0),
+         ("drop_before", seam.Unclear, 0), ("drop_after", seam.Unclear, 1),
+         ("truncate", seam.Unclear, 1)],
+    )  # fmt: skip
+    async def test_a_call_that_goes_wrong_says_what_it_may_have_cost(
+        self, shop, kind, error, charged
+    ):
+        shop.lab.faults([{"vendor": "recraft", "where": "create", "kind": kind}])
+        with pytest.raises(seam.ProviderError) as raised:
+            await shop.buy(shop.order())
+        assert type(raised.value) is error
+        assert len(shop.charges()) == charged
+        assert not shop.receipts.kept
+
+    async def test_an_answer_that_takes_too_long_is_unclear(self, shop):
+        shop.provider = Recraft(http=shop.provider.http, receipts=shop.receipts, patience=0.3)
+        shop.lab.faults([{"vendor": "recraft", "where": "create", "kind": "hang:30"}])
+        with pytest.raises(seam.Unclear):
+            await shop.buy(shop.order())
+
+    async def test_a_page_in_place_of_an_answer_is_kept_and_ends_it(self, shop):
+        shop.lab.faults([{"vendor": "recraft", "where": "create", "kind": "html"}])
+        ended = await shop.told(await shop.buy(shop.order()))
+        assert isinstance(ended, seam.Ended)
+        assert ended.charged is None
+        assert b"<html" in shop.receipts.kept[ID]
+
+    @pytest.mark.parametrize(
+        ("answer", "charged"),
+        [('{"data": [], "credits": 0}', False), ('{"data": [], "credits": 40}', True),
+         ('{"data": [{"url": "https://x"}], "credits": 40}', True), ('{"data": 1}', None),
+         ('{"credits": "x", "data": []}', None), ("[]", None),
+         ('{"data": [{"b64_json": "short"}]}', None)],
+    )  # fmt: skip
+    async def test_an_answer_without_a_picture_ends_it(self, shop, answer, charged):
+        shop.receipts.kept[ID] = answer.encode()
+        ended = await shop.told(seam.Ticket(f"receipt:{ID}"))
+        assert isinstance(ended, seam.Ended)
+        assert ended.charged is charged
+
+    async def test_stopped_in_the_middle_nothing_is_kept_and_stopped_at_the_end_all_is(self, shop):
+        shop.lab.pace(60)
+        buying = asyncio.create_task(shop.buy(shop.order()))
+        while not (await asyncio.to_thread(shop.lab.requests)).get("recraft", {}).get("create"):
+            await asyncio.sleep(0.01)
+        buying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await buying
+        assert not shop.receipts.kept
+
+    async def test_a_look_up_seals_the_place_of_what_did_not_come(self, shop):
+        order = shop.order()
+        assert await shop.provider.look_up(order) == []
+        assert shop.receipts.kept[ID] == SEAL
+        with pytest.raises(seam.Unclear, match="not kept"):
+            await shop.buy(order)  # a late one finds the place taken

@@ -1,0 +1,57 @@
+"""An answer's outline has all of it but the pictures, however it comes in pieces."""
+
+import base64
+import json
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.generator.providers.outline import Outline, Part
+
+PICTURE = base64.b64encode(random.Random(7).randbytes(30_000)).decode()
+ODD = 'a "quoted" text, a back\\slash, an é and \x01' + "word " * 20
+
+
+def read(answer: bytes, pieces: list[int]) -> object:
+    outline, start = Outline(), 0
+    for size in [*pieces, len(answer)]:
+        outline.feed(answer[start : start + size])
+        start += size
+    return outline.read()
+
+
+@given(st.lists(st.integers(0, 200), max_size=60), st.booleans())
+def test_the_pictures_are_told_by_their_place(pieces: list[int], ascii_only: bool) -> None:
+    small = base64.b64encode(b"x" * 60).decode()
+    told = {"a": [{"b64_json": PICTURE}, {"b64_json": small}], ODD: ODD, "n": -1.5e3, "id": "x" * 9}
+    answer = json.dumps(told, ensure_ascii=ascii_only).encode()
+    found = read(answer, pieces)
+    parts = [each["b64_json"] for each in found["a"]]
+    assert [answer[part.start : part.stop].decode() for part in parts] == [PICTURE, small]
+    assert found | {"a": 0} == told | {"a": 0}
+
+
+def test_no_picture_is_in_memory() -> None:
+    outline = Outline()
+    outline.feed(b'{"b64_json": "')
+    for _ in range(100):
+        outline.feed(b"A" * 1_000_000)
+        assert len(outline._kept) + len(outline._held) < 2_000_000
+    outline.feed(b'"}')
+    assert outline.read() == {"b64_json": Part(14, 100_000_014)}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"<html>", b'{"a": "', b'{"a": 1', b'"' + b"A" * 70_000 + b'\\/"', b'"\\', b"\xff\xfe{}"],
+)
+def test_what_makes_no_sense_is_a_value_error(answer: bytes) -> None:
+    with pytest.raises(ValueError):
+        read(answer, [1, 1])
+
+
+def test_words_without_end_are_refused() -> None:
+    with pytest.raises(ValueError, match="too many words"):
+        read(b'"so many words" ' * 400_000, [1000] * 6400)

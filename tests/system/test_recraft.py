@@ -1,0 +1,103 @@
+"""Recraft at a whole stack: an answer that came is never lost, and one that did not is told."""
+
+import hashlib
+import threading
+
+import httpx
+import pytest
+
+from tests.lab.process import Lab
+from tests.ports import free_port
+from tests.system.client import Job, generate, prove_whole
+from tests.system.stack import running_stack
+
+ORDER = {"prompt": "a lighthouse at dawn", "models": ["recraft-v3"]}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    folder.chmod(0o777)
+    settings = {"LAB_PORT": str(free_port()), "LAB_PACE": "0", "WORKER_PATIENCE": "1"}
+    with running_stack("--lab", FAULT_FOLDER=str(folder), **settings) as found:
+        yield found, folder
+
+
+@pytest.fixture
+def lab(stack):
+    found = Lab(f"http://127.0.0.1:{stack[0].port('LAB_PORT')}", None)
+    found.reset()
+    return found
+
+
+def charged(lab: Lab) -> list[tuple[str, str, int, float]]:
+    return [(c["purchase_id"], c["model"], c["images"], c["usd"]) for c in lab.ledger()]
+
+
+@pytest.mark.parametrize(("key", "slug", "kind", "usd"), [
+    ("recraft-v3", "recraftv3", "image/webp", 0.04),
+    ("recraft-v3-vector", "recraftv3_vector", "image/svg+xml", 0.08),
+])  # fmt: skip
+def test_pictures_are_kept_at_what_they_cost(stack, lab, key, slug, kind, usd):
+    order = {**ORDER, "models": [key], "count": 3, "seed": 11, "negative_prompt": "people"}
+    job = generate(stack[0].url, order)
+    prove_whole(job, 3)
+    images = job.completed["images"]
+    [purchase] = {image["purchase_id"] for image in images}
+    assert charged(lab) == [(purchase, slug, 3, pytest.approx(3 * usd))]
+    assert {image["media_type"] for image in images} == {kind}
+    assert job.completed["cost_usd"] == pytest.approx(3 * usd)
+    assert not job.of("warning")
+
+
+@pytest.mark.parametrize("point", ["receipt.after_close", "buy.after_send"])
+def test_an_answer_that_is_kept_is_found_by_whoever_comes_next(stack, lab, point):
+    stack, folder = stack
+    (folder / point).touch(mode=0o666)
+    job = generate(stack.url, ORDER)
+    assert not (folder / point).exists()
+    prove_whole(job, 1)
+    assert len(charged(lab)) == 1
+
+
+def test_storage_may_die_over_an_answer(stack, lab):
+    stack, folder = stack
+    (folder / "receipt.before_close").touch(mode=0o666)  # it is the generator's: dies, and is lost
+    lost = generate(stack.url, ORDER)
+    assert lost.completed["failures"][0]["charged"] is None
+    lab.reset()
+    job = Job("")
+    lab.pace(1)
+    asking = threading.Thread(target=generate, args=(stack.url, ORDER), kwargs={"job": job})
+    asking.start()
+    stack.await_(lambda: lab.requests().get("recraft", {}).get("create"))
+    stack.kill("storage")
+    asking.join()
+    prove_whole(job, 1)
+    assert len(charged(lab)) == 1
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "truncate", "status:500"])
+def test_an_answer_that_did_not_come_is_told_and_not_asked_for_again(stack, lab, kind):
+    lab.faults([{"vendor": "recraft", "where": "create", "kind": kind, "times": 1}])
+    job = generate(stack[0].url, ORDER | {"fallback_models": ["flux-schnell"]})
+    [failure] = job.completed["failures"]
+    assert (failure["reason"], failure["charged"]) == ("PURCHASE_UNCLEAR", None)
+    assert lab.requests()["recraft"]["create"] == 1
+    assert "replicate" not in lab.requests()
+    assert job.completed["cost_usd"] == pytest.approx(0.04)
+
+
+def test_a_refusal_costs_nothing_and_another_model_draws(stack, lab):
+    lab.faults([{"vendor": "recraft", "where": "create", "kind": "status:400", "times": 1}])
+    job = generate(stack[0].url, ORDER | {"fallback_models": ["flux-schnell"]})
+    [image] = job.completed["images"]
+    assert image["model"] == "flux-schnell"
+    content = httpx.get(image["vault_url"], timeout=10).content
+    assert hashlib.sha256(content).hexdigest() == image["image_hash"]
+
+
+def test_a_call_too_many_waits_and_is_not_lost(stack, lab):
+    lab.faults([{"vendor": "recraft", "where": "create", "kind": "status:429", "times": 2}])
+    prove_whole(generate(stack[0].url, ORDER), 1)
+    assert len(charged(lab)) == 1
