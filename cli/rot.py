@@ -127,13 +127,18 @@ def _published(edge: Edge, job: str) -> Iterator[Link]:
     for _ in range(_LOOKS):
         shown = edge.get(f"/images/jobs/{job}")
         yield from _links(shown)
-        if not any(_is_vaults(image["url"]) for image in shown["images"]):
+        if not any(_waits(image) for image in shown["images"]):
             return
         edge.pause(_LOOK)
     raise Trouble(
         f"the pictures of job {job} are not with the CDN after {_LOOK * _LOOKS:g} s, so that its "
         "links cannot be tried; `./studio logs storage` may say why"
     )
+
+
+def _waits(image: dict[str, Any]) -> bool:
+    """Whether it shall be with the CDN and is not; drawings stay with us."""
+    return _is_vaults(image["url"]) and image["media_type"] != "image/svg+xml"
 
 
 def _links(told: Any) -> Iterator[Link]:
