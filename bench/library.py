@@ -14,12 +14,15 @@ import asyncpg
 import uvloop
 
 from bench.report import Report, parser, percentile
+from chassis.bus import Bus
 from imagestudio.catalog.v1 import catalog_service_pb2 as pb
 from imagestudio.catalog.v1.usage_pb2 import USAGE_GROUPING_DAY
 from services.catalog import pages
-from services.catalog.database import open_pools
+from services.catalog.database import Pools, open_pools
+from services.catalog.ledger import Ledger
 from services.catalog.library import Library, open_library
 from services.catalog.migrate import migrate
+from services.catalog.news import News
 from tests.ports import free_port
 from tests.postgres import running_postgres, temporary_data
 
@@ -118,10 +121,16 @@ def looks(library: Library, bare: asyncpg.Connection) -> dict[str, tuple[Look, f
     }
 
 
+def _library(pools: Pools) -> Library:
+    """A library whose news nobody hears."""
+    news = News(Bus("nats://127.0.0.1:1", "bench"), pools.ledger, "http://127.0.0.1")
+    return open_library(pools, Ledger(pools.ledger, news), news, server_cap=None)
+
+
 async def measure(url: str, report: Report, calls: int) -> None:
     """Ask each a number of times, half of them as the user who has most."""
     pools, bare = await open_pools(url), await asyncpg.connect(url)
-    for name, (look, most, aim) in looks(open_library(pools, server_cap=None), bare).items():
+    for name, (look, most, aim) in looks(_library(pools), bare).items():
         took = []
         for number in range(calls):
             user = _HEAVY if number % 2 else random.randint(_HEAVY + 1, _HEAVY + _USERS - 1)

@@ -7,17 +7,23 @@ Exit status: 0 well, 1 not, 2 misused, 78 wrong settings, 130 left by Ctrl-C.
 # ruff: noqa: FBT002  (an option of the command line is a parameter here)
 
 import errno
-import math
 import os
 import signal
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from chassis.settings import EX_CONFIG, SettingsError
+from cli import accounts
+from cli.calls import edge as _edge
+from cli.calls import end as _end
+from cli.calls import ensure as _ensure
+from cli.calls import finite as _finite
+from cli.calls import say as _say
+from cli.calls import troubled as _troubled
 from cli.folder import CannotUse, Folder
-from cli.settings import CHECKOUT, StackSettings, load
+from cli.settings import CHECKOUT, load
 from cli.shape import Shape
 
 app = typer.Typer(
@@ -32,6 +38,9 @@ jobs_app = typer.Typer(help="Past and running jobs.", invoke_without_command=Tru
 keys_app = typer.Typer(help="API keys, for a stack with AUTH=keys.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
+app.command()(accounts.usage)
+jobs_app.command("retry-unclear")(accounts.retry_unclear)
+jobs_app.command("settle")(accounts.settle)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 Lab = Annotated[
@@ -70,20 +79,6 @@ def _run() -> None:
 
 def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _finite(number: float | None) -> float | None:
-    if number is not None and not math.isfinite(number):
-        raise typer.BadParameter("an amount in dollars is a number, such as 0.50")
-    return number
-
-
-def _end(lines: list[str], status: int) -> NoReturn:
-    from cli.screen import harmless
-
-    for line in lines:
-        print(f"studio: {harmless(line)}", file=sys.stderr)
-    sys.exit(status)
 
 
 @app.command()
@@ -315,38 +310,3 @@ def test(context: typer.Context) -> None:
         marks += ["-n", "2", "--dist", "loadfile"]
     os.chdir(CHECKOUT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *marks, *arguments])  # noqa: S606
-
-
-def _ensure(settings: StackSettings, shape: Shape) -> Any:
-    """Return the state of a stack that runs, as it was asked for."""
-    from cli import stack
-
-    try:
-        return stack.ensure(settings, shape, _say)
-    except stack.CannotStart as error:
-        _end(str(error).splitlines(), error.status)
-
-
-def _edge(settings: StackSettings) -> Any:
-    from cli.edge import Edge
-
-    if settings.auth == "keys" and not settings.api_key:
-        raise SettingsError(
-            ["AUTH=keys needs STUDIO_API_KEY here; `./studio keys create NAME` makes a key"]
-        )
-    state = Folder(settings.data).read_state()
-    return Edge(state["address"] if state else settings.address, settings.api_key)
-
-
-def _troubled(work: Any) -> Any:
-    """Run *work*; what the stack refuses is misuse where its argument was bad."""
-    from cli.edge import Trouble
-
-    try:
-        return work()
-    except Trouble as error:
-        _end([str(error)], 2 if error.status in (400, 422) else 1)
-
-
-def _say(words: str) -> None:
-    print(f"studio: {words}", file=sys.stderr, flush=True)

@@ -58,14 +58,20 @@ class Edge:
         """Return what *path* answers, less what is empty in *query*."""
         return self._ask("GET", path, {name: value for name, value in query.items() if value})
 
-    def post(self, path: str) -> dict[str, Any]:
-        """Return what a POST without a body answers; made once."""
-        return self._ask("POST", path, {})
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what a POST answers; made once."""
+        return self._ask("POST", path, {}, body)
 
-    def _ask(self, method: str, path: str, query: Mapping[str, str | int]) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         with self.client() as client:
             try:
-                answer = client.request(method, path, params=query)
+                answer = client.request(method, path, params=query, json=body)
             except httpx.HTTPError as error:
                 raise _unreachable(self.address, error) from error
         _check(answer)

@@ -79,9 +79,20 @@ def _print(outcome: dict[str, Any], *, as_json: bool) -> None:
         charged = {True: "charged", False: "not charged"}.get(failure["charged"], "charge unclear")
         words = failure.get("message") or failure["reason"]
         complain(f"{failure['model']}: {words} ({charged})")
+        if failure["charged"] is None:
+            _tell_what_to_do(str(outcome["job_id"]), failure)
     kept = len(outcome["images"])
     images = "1 image" if kept == 1 else f"{kept} images"
     say(f"{images} kept for {dollars(outcome['cost_usd'])} (job {outcome['job_id']})")
+
+
+def _tell_what_to_do(job_id: str, failure: dict[str, Any]) -> None:
+    cost, purchase = dollars(failure.get("cost_usd")), failure.get("purchase_id", "ID")
+    say(
+        f"{cost} counts as spent for it. Order it again: ./studio jobs retry-unclear {job_id}; "
+        "say what the invoice says: "
+        f"./studio jobs settle {job_id} --purchase {purchase} --charged yes|no"
+    )
 
 
 def _print_links(links: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the stack has, as tables or JSON: jobs, models, presets."""
+"""What the stack has, as tables or JSON: jobs, models, presets, usage."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rich.text import Text
 
 from cli import vendors
 from cli.edge import Edge
-from cli.screen import dollars, print_json, print_table
+from cli.screen import dollars, print_json, print_table, say
 
 
 def jobs(edge: Edge, limit: int, *, as_json: bool) -> None:
@@ -45,6 +45,45 @@ def presets(edge: Edge, *, as_json: bool) -> None:
         for preset in found
     ]
     return print_table(("preset", "model", "for", "name"), rows)
+
+
+def usage(edge: Edge, group_by: str, between: tuple[str, str], *, as_json: bool) -> None:
+    """Show what was spent *between* two times, the present month's where they are empty."""
+    start, end = between
+    found = edge.get("/images/usage", group_by=group_by, start=start, end=end)
+    if as_json:
+        return print_json(found)
+    rows = [
+        (
+            line["key"] or "none",
+            str(line["image_count"]),
+            str(line["purchase_count"]),
+            dollars(line["cost_usd"]),
+            _risk(line),
+        )
+        for line in found["lines"]
+    ]
+    print_table((group_by.replace("_", " "), "images", "purchases", "cost", "at risk"), rows)
+    cap = found["cap"]
+    limit = "" if cap["cap_usd"] is None else f" of {dollars(cap['cap_usd'])}"
+    say(f"{dollars(found['total_usd'])} in all; {cap['period']}: {_sums(cap)}{limit}")
+    if found["at_risk_count"]:
+        say(
+            f"at risk: {_risk(found)}, of which nobody knows whether it was charged; "
+            "./studio jobs watch ID names the purchases, ./studio jobs settle tells what it was"
+        )
+    return None
+
+
+def _sums(cap: dict[str, Any]) -> str:
+    return f"{dollars(cap['spent_usd'])} spent and {dollars(cap['reserved_usd'])} held"
+
+
+def _risk(found: dict[str, Any]) -> str:
+    count = found["at_risk_count"]
+    if not count:
+        return "-"
+    return f"{dollars(found['at_risk_usd'])} in {count} purchase{'s' * (count > 1)}"
 
 
 def _when(job: dict[str, Any]) -> str:

@@ -93,13 +93,17 @@ class Image(Answer):
 
 
 class Failure(Answer):
-    """A purchase that brought nothing; charged is null where nobody can tell."""
+    """
+    A purchase that brought nothing. charged is null where nobody can tell: cost_usd then counts
+    as spent until it is settled. cost_usd is null only on events from before there was one.
+    """
 
     purchase_id: str
     model: str
     reason: str
     message: str
     charged: bool | None
+    cost_usd: Usd | None
 
 
 class JobSummary(Answer):
@@ -117,6 +121,9 @@ class JobSummary(Answer):
     use_case: str
     preset_used: str
     request_id: str
+    retry_of: Annotated[
+        Id | None, Field(description="The job whose unclear purchases this one repeats.")
+    ]
     last_sequence: int
     created_at: datetime
     updated_at: datetime
@@ -124,10 +131,34 @@ class JobSummary(Answer):
 
 
 class Job(JobSummary):
-    """A job with its images and failures."""
+    """
+    A job with its images and failures.
+
+    At risk is what counts as spent, or is held, for purchases of which nobody knows whether
+    they were charged: still being looked up, or ended with charged null.
+    """
 
     images: list[Image]
     failures: list[Failure]
+    at_risk_usd: Usd
+    at_risk_count: int
+
+
+class Settlement(Answer):
+    """What somebody told of a purchase, and what counted as spent for it until then."""
+
+    purchase_id: str
+    charged: bool
+    cost_usd: Usd
+    counted_usd: Usd
+    settled_by: Annotated[Id, Field(description="The user.")]
+    settled_at: datetime
+
+
+class Settled(Job):
+    """A job after one of its purchases was settled."""
+
+    settlement: Settlement
 
 
 class Jobs(Answer):
@@ -262,21 +293,30 @@ class SpendCap(Answer):
 
 
 class UsageLine(Answer):
-    """What one model, project, use case or day cost."""
+    """What one model, project, use case or day cost, and how much of it may be a mistake."""
 
     key: str
     image_count: int
     purchase_count: int
     cost_usd: Usd
+    at_risk_count: int
+    at_risk_usd: Usd
 
 
 class Usage(Answer):
-    """What was spent, and on what."""
+    """
+    What was spent, and on what.
+
+    At risk is, of whatever time, what counts as spent or is held for purchases of which nobody
+    knows whether they were charged; of the lines, of the time that was asked for.
+    """
 
     cap: SpendCap
     lines: list[UsageLine]
     total_usd: Usd
     language_usd: Usd
+    at_risk_count: int
+    at_risk_usd: Usd
 
 
 class Event(Answer):
@@ -284,14 +324,15 @@ class Event(Answer):
 
     event: Literal[
         "accepted", "queued", "prompt_enhanced", "purchased", "image_kept", "image_published",
-        "warning", "purchase_ended", "unclear", "completed", "progress", "preview", "error",
+        "warning", "purchase_ended", "unclear", "charge_settled", "completed", "progress",
+        "preview", "error",
     ]  # fmt: skip
     id: Annotated[Id | None, Field(description="On durable events: 1, 2, 3 … in the job.")] = None
     data: Annotated[
         str,
         Field(
-            description="JSON. image_kept has an Image; completed a job's state, images, failures "
-            "and cost_usd; error a Problem; accepted, the first, job_id and estimate."
+            description="JSON. image_kept has an Image; completed a job's state, images, failures, "
+            "cost_usd and at_risk_usd; error a Problem; accepted, the first, job_id and estimate."
         ),
     ]
 

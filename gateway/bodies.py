@@ -118,6 +118,24 @@ class Generation(Spec):
     request_id: Annotated[UUID, Field(strict=False)] | None = None
 
 
+class Retry(Body):
+    """
+    Which purchases to order again, all where none is named; request_id and the
+    Idempotency-Key header are the same thing. Without either, twice is once.
+    """
+
+    purchase_ids: list[Annotated[UUID, Field(strict=False)]] = []
+    request_id: Annotated[UUID, Field(strict=False)] | None = None
+
+
+class Settlement(Body):
+    """Whether a purchase was charged, and what it cost: unset is what counts as spent."""
+
+    purchase_id: Annotated[UUID, Field(strict=False)]
+    charged: bool | Literal["yes", "no"]
+    cost_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+
+
 class VariantChange(Body):
     """What may be changed of a variant; a rating of null takes it away."""
 
@@ -195,6 +213,13 @@ class UsageFilter(Filter):
     start: AwareDatetime | None = None
     end: AwareDatetime | None = None
     group_by: Literal["model", "project", "use_case", "day"] = "model"
+
+    @model_validator(mode="after")
+    def _forward(self) -> "UsageFilter":
+        if self.start and self.end and self.end < self.start:
+            why = "is before start"
+            raise Invalid("REQUEST_INVALID", f"end {why}.", fields={"end": why})
+        return self
 
 
 def _refuse_unknown(kind: type[BaseModel], data: dict[str, Any]) -> None:

@@ -42,6 +42,15 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
+FEED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The caller's feed, without end. `id` is the number in the feed; send the "
+        "last as Last-Event-ID to go on after it.",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/Event"}}},
+    }
+}
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Make the description of *app* once."""
     if app.openapi_schema:

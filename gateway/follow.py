@@ -1,8 +1,8 @@
 """
-A job's events from any point to the end, whatever dies on the way.
+A job's events from any point to the end, and a user's feed, whatever dies on the way.
 
-A generator that goes away ends a call and not the job: the watch is taken up again
-after the last event, at whichever generator answers. Gap-free, nothing twice.
+A service that goes away ends a call and not the job: the watch is taken up again after
+the last event, at whichever replica answers. Gap-free, nothing twice.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from chassis.errors import Fault, Unavailable
 from gateway.services import Services, was_cut
+from imagestudio.catalog.v1.catalog_service_pb2 import WatchUserRequest
 from imagestudio.generator.v1.generator_service_pb2 import (
     GenerateImagesRequest,
     WatchGenerationRequest,
@@ -18,11 +19,12 @@ from imagestudio.generator.v1.generator_service_pb2 import (
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 
 FIRST = 12.0  # seconds for the first event of a new job
-QUIET = 25.0  # seconds: a living generator says something every 10
+QUIET = 25.0  # seconds: a living service says something every 10
 GIVE_UP = 60.0  # seconds without any event until the client shall come back by itself
 _PAUSE = 0.2  # seconds before a call is made again, growing to a second
 
 Open = Callable[[], AsyncIterator[JobEvent]]
+Again = Callable[[str, int], Open]  # for a job and the last event of it that was told
 
 
 def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterator[JobEvent]:
@@ -34,12 +36,29 @@ def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterato
             async for answer in answers:
                 yield answer.event
 
-    return _follow(services, open_, after=0)
+    return _follow(open_, _jobs(services), after=0)
 
 
 def watch(services: Services, name: str, after: int) -> AsyncIterator[JobEvent]:
     """Follow the job *name* after the event *after*."""
-    return _follow(services, _watching(services, name, after), after=after)
+    again = _jobs(services)
+    return _follow(again(name, after), again, after=after)
+
+
+def feed(services: Services, after: int) -> AsyncIterator[JobEvent]:
+    """Follow the running caller's feed after the number *after*, without end."""
+
+    def again(_name: str, last: int) -> Open:
+        async def open_() -> AsyncIterator[JobEvent]:
+            request = WatchUserRequest(after_sequence=last)
+            answers = services.catalog.stream("WatchUser", request)
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield answer.event
+
+        return open_
+
+    return _follow(again("", after), again, after=after, endless=True)
 
 
 async def opened(events: AsyncIterator[JobEvent]) -> tuple[JobEvent, AsyncIterator[JobEvent]]:
@@ -59,19 +78,24 @@ async def opened(events: AsyncIterator[JobEvent]) -> tuple[JobEvent, AsyncIterat
     return first, whole()
 
 
-def _watching(services: Services, name: str, after: int) -> Open:
-    request = WatchGenerationRequest(name=name, after_sequence=after)
+def _jobs(services: Services) -> Again:
+    def again(name: str, last: int) -> Open:
+        request = WatchGenerationRequest(name=name, after_sequence=last)
 
-    async def open_() -> AsyncIterator[JobEvent]:
-        answers = services.generator.stream("WatchGeneration", request)
-        async with aclosing(answers):
-            async for answer in answers:
-                yield answer.event
+        async def open_() -> AsyncIterator[JobEvent]:
+            answers = services.generator.stream("WatchGeneration", request)
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield answer.event
 
-    return open_
+        return open_
+
+    return again
 
 
-async def _follow(services: Services, open_: Open, *, after: int) -> AsyncIterator[JobEvent]:
+async def _follow(
+    open_: Open, again: Again, *, after: int, endless: bool = False
+) -> AsyncIterator[JobEvent]:
     now = asyncio.get_running_loop().time
     name, last, heard, pause = "", after, now(), _PAUSE
     while True:
@@ -85,7 +109,7 @@ async def _follow(services: Services, open_: Open, *, after: int) -> AsyncIterat
                         break  # a gap: read on from before it
                     last = max(last, event.sequence)
                     yield event
-                    if event.HasField("completed"):
+                    if event.HasField("completed") and not endless:
                         return
                 else:
                     return
@@ -94,7 +118,7 @@ async def _follow(services: Services, open_: Open, *, after: int) -> AsyncIterat
                 raise
         await asyncio.sleep(pause)
         pause = min(1.0, pause * 2)
-        open_ = _watching(services, name, last) if name else open_
+        open_ = again(name, last) if name or endless else open_
 
 
 async def _living(events: AsyncIterator[JobEvent]) -> AsyncIterator[JobEvent]:
@@ -113,7 +137,7 @@ async def _living(events: AsyncIterator[JobEvent]) -> AsyncIterator[JobEvent]:
 def _silent() -> Fault:
     return Unavailable(
         "SERVICE_UNAVAILABLE",
-        "The generator does not answer; try again in a moment.",
-        metadata={"service": "generator"},
+        "A service does not answer; try again in a moment.",
+        metadata={"service": "generator, catalog"},
         retry_after=1.0,
     )

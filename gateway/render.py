@@ -6,7 +6,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from gateway.plain import cost, dollars, plain, time, word
-from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageResponse
+from imagestudio.catalog.v1.catalog_service_pb2 import ChargeSettlement, GetUsageResponse
 from imagestudio.catalog.v1.preset_pb2 import Preset
 from imagestudio.generator.v1.model_pb2 import Model
 from imagestudio.type.v1.cost_pb2 import CHARGED_NO, CHARGED_YES
@@ -15,6 +15,10 @@ from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import Job, JobEstimate, JobFailure, JobState
 
 _CHARGED = {CHARGED_YES: True, CHARGED_NO: False}  # else None: nobody can tell
+_HOW_IT_ENDED = (
+    *("job_id", "state", "cost_usd", "at_risk_usd", "at_risk_count", "title", "project"),
+    *("use_case", "retry_of", "created_at", "ended_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,18 @@ class Renderer:
                 return kind, self.job_outcome(payload.job)
             case "progress":
                 return kind, progress(payload)
+            case "unclear":
+                found = plain(payload) | {"at_risk_usd": cost(payload.held)}
             case _:
                 found = plain(payload)
         return kind, {"job_id": last_part(event.job), **found, "event_time": time(event.event_time)}
+
+    def news(self, event: JobEvent) -> tuple[str, dict[str, Any]] | None:
+        """Render an entry of a feed as `event` does; of a job that ended, how and not what."""
+        if not event.HasField("completed"):
+            return self.event(event)
+        found = self.job(event.completed.job)
+        return "completed", {name: found[name] for name in _HOW_IT_ENDED}
 
     def image(self, image: ImageOutput) -> dict[str, Any]:
         """Render one kept image of a job."""
@@ -101,6 +114,8 @@ class Renderer:
             "images": [self.image(image) for image in job.images],
             "failures": [failure(one) for one in job.failures],
             "cost_usd": cost(job.cost) or 0.0,
+            "at_risk_usd": dollars(job.at_risk_usd_micros),
+            "at_risk_count": job.at_risk_count,
         }
 
     def job(self, job: Job) -> dict[str, Any]:
@@ -122,6 +137,7 @@ class Renderer:
             "use_case": job.use_case,
             "preset_used": job.preset_used,
             "request_id": job.request_id,
+            "retry_of": last_part(job.retry_of) or None,
             "last_sequence": job.last_sequence,
             "created_at": time(job.create_time),
             "updated_at": time(job.update_time),
@@ -156,6 +172,19 @@ def failure(found: JobFailure) -> dict[str, Any]:
         "reason": found.reason,
         "message": found.message,
         "charged": _CHARGED.get(found.charged),
+        "cost_usd": cost(found.cost),
+    }
+
+
+def settlement(found: ChargeSettlement) -> dict[str, Any]:
+    """Render what somebody told of a purchase."""
+    return {
+        "purchase_id": found.purchase_id,
+        "charged": _CHARGED.get(found.charged),
+        "cost_usd": dollars(found.cost_usd_micros),
+        "counted_usd": dollars(found.counted_usd_micros),
+        "settled_by": last_part(found.settled_by),
+        "settled_at": time(found.settle_time),
     }
 
 

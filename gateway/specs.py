@@ -12,6 +12,7 @@ from chassis.errors import Invalid, Missing
 from gateway import bodies
 from imagestudio.catalog.v1 import catalog_service_pb2 as catalog
 from imagestudio.catalog.v1.preset_pb2 import Preset
+from imagestudio.type.v1.cost_pb2 import CHARGED_NO, CHARGED_YES
 from imagestudio.type.v1.image_pb2 import PixelSize, ReferenceImage, ReferenceRole
 from imagestudio.type.v1.job_pb2 import JobSpec, JobState
 
@@ -43,8 +44,13 @@ def request_id(header: str | None, given: uuid.UUID | None) -> str:
 
     A key that is no UUID becomes one, the same for the same text. Raises Invalid.
     """
+    return given_id(header, given) or str(uuid.uuid4())
+
+
+def given_id(header: str | None, given: uuid.UUID | None) -> str:
+    """Return the id as `request_id` does, but where none is given: then it is empty."""
     if header is None:
-        return str(given or uuid.uuid4())
+        return str(given or "")
     if not 1 <= len(header) <= 255 or not header.isascii() or not header.isprintable():
         raise _refused("Idempotency-Key", "takes 1 to 255 printable ASCII characters")
     try:
@@ -81,6 +87,27 @@ def resource(kind: str, found: str) -> str:
             f"There is no {kind.rstrip('s')} {found[:50]!r}, or it is another user's.",
         )
     return f"{kind}/{int(found)}"
+
+
+def settlement(job_id: str, body: bodies.Settlement) -> catalog.SettleChargeRequest:
+    """Make the request that settles a purchase of a job."""
+    charged = body.charged in (True, "yes")
+    made = catalog.SettleChargeRequest(
+        name=resource("jobs", job_id),
+        purchase_id=str(body.purchase_id),
+        charged=CHARGED_YES if charged else CHARGED_NO,
+    )
+    if body.cost_usd is not None:
+        made.cost_usd_micros = _micros(body.cost_usd)
+    return made
+
+
+def _micros(usd: float) -> int:
+    """Count millionths of a dollar; what has more than six decimals is Invalid."""
+    found = Decimal(str(usd)) * 1_000_000  # Decimal, since 2.01 * 1_000_000 is 2009999.99…
+    if found != int(found):
+        raise _refused("cost_usd", "takes six decimals at most")
+    return int(found)
 
 
 def job_filter(query: bodies.JobFilter) -> catalog.JobFilter:

@@ -1,6 +1,6 @@
 """Jobs: start, watch, list, cancel. A stream is only a view: leaving it cancels nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from chassis import identity
 from chassis.errors import Fault, Invalid
 from gateway import answers, bodies, follow, problem, render, specs
 from gateway.access import Behind
-from gateway.describe import EVENTS, problems
+from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
 from gateway.services import Services, was_cut
 from gateway.sse import EventStream, Frame, frame
@@ -21,7 +21,10 @@ from imagestudio.generator.v1.generator_service_pb2 import (
     CancelGenerationRequest,
     EstimateCostRequest,
     GenerateImagesRequest,
+    RetryUnclearRequest,
+    RetryUnclearResponse,
     StartGenerationRequest,
+    StartGenerationResponse,
 )
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import Job
@@ -36,6 +39,9 @@ Key = Annotated[
         "same request is the same job, however often it is sent.",
     ),
 ]
+
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
+After = Annotated[str | None, Query(description="The same as Last-Event-ID.")]
 
 
 @router.post(
@@ -56,7 +62,7 @@ async def generate_and_watch(
         spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
     first, events = await follow.opened(follow.generate(behind, asked))
-    frames = _frames(request.app.state.render, events)
+    frames = _frames(request.app.state.render.event, events)
     return _stream(request, frames, {"Location": _path(first.job)})
 
 
@@ -71,14 +77,7 @@ async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> 
     asked = StartGenerationRequest(
         spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
-    started = await behind.generator.ask("StartGeneration", asked)
-    found = {
-        "job_id": render.last_part(started.job.name),
-        "state": render.job_state(started.job),
-        "estimate": render.estimate(started.estimate),
-        "replayed": started.replayed,
-    }
-    return JSONResponse(found, 202, {"Location": _path(started.job.name)})
+    return _started(await behind.generator.ask("StartGeneration", asked))
 
 
 @router.post("/estimate", response_model=answers.CostEstimate, responses=problems(413))
@@ -125,8 +124,8 @@ async def watch(
     request: Request,
     behind: Behind,
     job_id: str,
-    last: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
-    after: Annotated[str | None, Query(description="The same as Last-Event-ID.")] = None,
+    last: LastEventId = None,
+    after: After = None,
 ) -> Response:
     """Send a job's events after one of them, from the first where none is named."""
     begin = specs.after_sequence(last, after)
@@ -139,7 +138,7 @@ async def watch(
     state, name = request.app.state, job.name
 
     def whole() -> AsyncIterator[Frame]:
-        return _frames(state.render, follow.watch(behind, name, 0))
+        return _frames(state.render.event, follow.watch(behind, name, 0))
 
     key = (name, identity.current.get())
     return _stream(request, state.crowds.watch(key, begin, whole), {})
@@ -151,6 +150,76 @@ async def cancel(request: Request, behind: Behind, job_id: str) -> Response:
     asked = CancelGenerationRequest(name=specs.resource("jobs", job_id))
     found = await behind.generator.ask("CancelGeneration", asked)
     return JSONResponse(request.app.state.render.job(found.job))
+
+
+@router.post(
+    "/jobs/{job_id}/retry-unclear",
+    status_code=202,
+    response_model=answers.Started,
+    responses=problems(402, 404, 409, 413, 422, 429, 507),
+)
+async def retry_unclear(
+    behind: Behind, job_id: str, body: bodies.Retry | None = None, key: Key = None
+) -> Response:
+    """
+    Order again, in a new job, what may have been charged and brought no image.
+
+    It may be charged twice so: asking is your word for it. What is still being looked up is
+    refused, and so is a job without anything unclear.
+    """
+    body = body or bodies.Retry()
+    asked = RetryUnclearRequest(
+        name=specs.resource("jobs", job_id),
+        purchase_ids=map(str, body.purchase_ids),
+        request_id=specs.given_id(key, body.request_id),
+    )
+    return _started(await behind.generator.ask("RetryUnclear", asked))
+
+
+@router.post(
+    "/jobs/{job_id}/settle",
+    response_model=answers.Settled,
+    responses=problems(404, 409, 413),
+)
+async def settle(
+    request: Request, behind: Behind, job_id: str, body: bodies.Settlement
+) -> Response:
+    """
+    Tell whether a purchase was charged that ended with `charged` null, as an invoice says.
+
+    The same answer again changes nothing, another one is refused. Takes the scope caps.
+    """
+    found = await behind.catalog.ask("SettleCharge", specs.settlement(job_id, body))
+    told = {"settlement": render.settlement(found.settlement)}
+    return JSONResponse(request.app.state.render.job(found.job) | told)
+
+
+@router.get("/events", response_class=Response, responses=FEED | problems())
+async def watch_feed(
+    request: Request, behind: Behind, last: LastEventId = None, after: After = None
+) -> Response:
+    """
+    Send what happens after jobs' own events have ended, and that they ended.
+
+    `completed` (how, and not what it brought), `image_published` and `charge_settled`; from
+    the first where none is named, without end.
+    """
+    begin = specs.after_sequence(last, after)
+    try:
+        _heartbeat, events = await follow.opened(follow.feed(behind, begin))
+    except Invalid as fault:
+        raise Invalid(fault.reason, fault.message, fields={"after": fault.message}) from fault
+    return _stream(request, _frames(request.app.state.render.news, events), {})
+
+
+def _started(started: StartGenerationResponse | RetryUnclearResponse) -> Response:
+    found = {
+        "job_id": render.last_part(started.job.name),
+        "state": render.job_state(started.job),
+        "estimate": render.estimate(started.estimate),
+        "replayed": started.replayed,
+    }
+    return JSONResponse(found, 202, {"Location": _path(started.job.name)})
 
 
 async def _job(behind: Services, job_id: str) -> Job:
@@ -168,11 +237,12 @@ def _stream(request: Request, frames: AsyncIterator[Frame], headers: dict[str, s
 
 
 async def _frames(
-    renderer: render.Renderer, events: AsyncIterator[JobEvent]
+    rendered: Callable[[JobEvent], tuple[str, dict[str, Any]] | None],
+    events: AsyncIterator[JobEvent],
 ) -> AsyncIterator[Frame]:
     async with aclosing(events):  # type: ignore[type-var]
         async for event in events:
-            if found := renderer.event(event):
+            if found := rendered(event):
                 kind, data = found
                 yield frame(kind, data, event.sequence, _topic(kind, data))
 

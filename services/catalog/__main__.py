@@ -16,6 +16,7 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     serve_metrics(settings.host, settings.port + 100)
     await stop.wait()
     sweeping.cancel()
+    catalog.news.wakes.close()
     await catalog.server.stop(lame=settings.lame, grace=settings.drain)
     await catalog.close()
 

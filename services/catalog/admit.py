@@ -9,7 +9,7 @@ from chassis import faults
 from chassis.errors import Exhausted, Exists, Invalid, Unavailable
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
-from services.catalog import completion, log
+from services.catalog import arguments, completion, log
 from services.catalog.database import Connection, Pool, as_ledger, by_statement
 from services.catalog.queries import SQL
 
@@ -74,6 +74,8 @@ async def _insert(
         list(range(1, len(events) + 1)),
         [log.kind_of(event) for event in events],
         [event.SerializeToString() for event in events],
+        arguments.job_id(request.retry_of, "retry_of") if request.retry_of else None,
+        [purchase.repeats or None for purchase in bought],
     )
     if row is None:
         return None
@@ -100,6 +102,7 @@ def _job(
         request_id=request.request_id,
         fingerprint=request.fingerprint,
         cost=cost_pb2.Cost(basis=cost_pb2.COST_BASIS_METERED),
+        retry_of=request.retry_of,
     )
     job.create_time.FromDatetime(row["created_at"])
     job.update_time.CopyFrom(job.create_time)
@@ -142,15 +145,24 @@ async def _replay_or_refuse(
     connection: Connection, request: Request, user_id: int, server_cap: int | None
 ) -> Response | None:
     """The job that is admitted already; None where nothing stands in the way any more."""
-    row = await connection.fetchrow(SQL.job_by_request, user_id, request.request_id)
-    if row is None:
+    found = await replayed(connection, user_id, request.request_id, request.fingerprint)
+    if found is None:
         await _refuse_over_cap(connection, request, user_id, server_cap)
+    return found
+
+
+async def replayed(
+    connection: Connection, user_id: int, request_id: str, fingerprint: str
+) -> Response | None:
+    """Return the job that *request_id* has admitted; Exists where it was another request."""
+    row = await connection.fetchrow(SQL.job_by_request, user_id, request_id)
+    if row is None:
         return None
-    if row["fingerprint"] != request.fingerprint:
+    if row["fingerprint"] != fingerprint:
         raise Exists(
             "REQUEST_ID_REUSED",
             "That request id was used for another request; choose a new one.",
-            metadata={"request_id": request.request_id},
+            metadata={"request_id": request_id},
         )
     ids = [row["job_id"]]
     failures = await completion.failures_of(connection, ids)

@@ -45,6 +45,7 @@ async def complete(
         return []
     troubled = _troubled(batch, through)
     failures = await failures_of(connection, troubled) if troubled else {}
+    risks = await risks_of(connection, troubled) if troubled else {}
     images = await _images_of(connection, batch, through, kept)
     events = []
     for job in through:
@@ -56,6 +57,7 @@ async def complete(
         told.update_time.FromDatetime(batch.now)
         told.images.extend(images[job.job_id])
         told.failures.extend(failed)
+        tell_risk(told, risks.get(job.job_id))
         completed = job_event_pb2.JobEvent.Completed(job=told)
         events.append((job.job_id, job_event_pb2.JobEvent(completed=completed)))
     return events
@@ -124,7 +126,25 @@ def failure_message(row: asyncpg.Record) -> job_pb2.JobFailure:
         reason=error.get("reason", "PURCHASE_UNCLEAR" if row["ending"] == "unclear" else ""),
         message=error.get("message", ""),
         charged=CHARGED[row["charged"] or ""],
+        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=_basis(row["charged"])),
     )
+
+
+def _basis(charged: str | None) -> cost_pb2.CostBasis.ValueType:
+    known = charged in ("yes", "no")
+    return cost_pb2.COST_BASIS_METERED if known else cost_pb2.COST_BASIS_ESTIMATED
+
+
+async def risks_of(connection: Connection, job_ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+    """Read, by job, how much may have been charged and nobody knows whether it was."""
+    rows = await connection.fetch(SQL.risks_of_jobs, list(job_ids))
+    return {row["job_id"]: row for row in rows}
+
+
+def tell_risk(job: job_pb2.Job, risk: asyncpg.Record | None) -> None:
+    """Put a row of risks_of_jobs into *job*, in place."""
+    if risk is not None:
+        job.at_risk_count, job.at_risk_usd_micros = risk["count"], risk["micros"]
 
 
 async def whole_jobs(
@@ -136,8 +156,10 @@ async def whole_jobs(
     """Read jobs with images (links as paths) and *failures*, of these users alone."""
     rows = await connection.fetch(SQL.job_whole, list(job_ids), list(user_ids))
     jobs = {row["job_id"]: job_message(row) for row in rows}
+    risks = await risks_of(connection, list(jobs))
     for job_id, job in jobs.items():
         job.failures.extend(failures.get(job_id, []))
+        tell_risk(job, risks.get(job_id))
     for row in await connection.fetch(SQL.images_of_jobs, list(jobs)):
         jobs[row["job_id"]].images.append(image_message(row))
     return jobs

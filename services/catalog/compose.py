@@ -43,6 +43,7 @@ async def compose(settings: Settings) -> Catalog:
     pools = await open_pools(url)
     bus = Bus(settings.nats_url.reveal(), "catalog")
     news = News(bus, pools.ledger, settings.public_url)
+    news.wakes.hear(bus)
     ledger = Ledger(pools.ledger, news, settings.publish_wait)
     sweeper = Sweeper(
         connect=lambda: connect(url, "studio_ledger"),
@@ -56,7 +57,7 @@ async def compose(settings: Settings) -> Catalog:
 def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Server:
     secret = settings.service_secret.reveal().encode()
 
-    library = open_library(pools, server_cap=settings.spend_cap)
+    library = open_library(pools, ledger, news, server_cap=settings.spend_cap)
     catalog = CatalogHandler(library=library, public_url=settings.public_url)
     books = LedgerHandler(
         pool=pools.ledger,

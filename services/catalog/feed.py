@@ -24,10 +24,10 @@ def endings(batch: Batch, ended: Sequence[tuple[int, Event]]) -> Iterator[tuple[
         yield batch.jobs[job_id].user_id, news
 
 
-async def append(connection: Connection, news: Sequence[tuple[int, Event]]) -> None:
-    """Write *news*, by user and in order, into the feeds."""
+async def append(connection: Connection, news: Sequence[tuple[int, Event]]) -> set[int]:
+    """Write *news*, by user and in order, into the feeds; return whose have gone on."""
     if not news:
-        return
+        return set()
     counts: dict[int, int] = {}
     rows = []
     for user_id, event in news:
@@ -35,3 +35,4 @@ async def append(connection: Connection, news: Sequence[tuple[int, Event]]) -> N
         rows.append((user_id, counts[user_id], kind_of(event), event.SerializeToString()))
     columns = map(list, zip(*rows, strict=True))
     await connection.execute(SQL.append_to_feed, list(counts), *columns)
+    return set(counts)

@@ -1,5 +1,7 @@
 """CatalogService over gRPC: decode, command, encode."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +10,7 @@ import grpc
 from chassis import identity
 from imagestudio.catalog.v1 import catalog_service_pb2 as pb
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc
+from imagestudio.type.v1 import job_pb2
 from services.catalog import present
 from services.catalog.library import Library
 from services.catalog.pages import page
@@ -23,9 +26,7 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
     public_url: str
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
-        found = await self.library.jobs.get(_user("read"), request.name)
-        job = present.job(found.job, self.public_url, found.images, found.failures)
-        return pb.GetJobResponse(job=job)
+        return pb.GetJobResponse(job=await self._job(_user("read"), request.name))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         user = _user("read")
@@ -118,6 +119,8 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
             lines=map(present.usage_line, report.lines),
             total_usd_micros=report.total,
             language_usd_micros=report.language,
+            at_risk_count=report.at_risk["count"],
+            at_risk_usd_micros=report.at_risk["micros"],
         )
 
     async def UpdateSpendCap(
@@ -126,6 +129,22 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
         wanted = request.cap_usd_micros if request.HasField("cap_usd_micros") else None
         cap = await self.library.usage.set_cap(_user("caps"), wanted)
         return pb.UpdateSpendCapResponse(cap=present.spend_cap(cap))
+
+    async def SettleCharge(
+        self, request: pb.SettleChargeRequest, context: Context
+    ) -> pb.SettleChargeResponse:
+        user = _user("caps")
+        row = await self.library.settlements.settle(user, request)
+        job = await self._job(user, request.name)
+        return pb.SettleChargeResponse(job=job, settlement=present.settlement(row))
+
+    async def WatchUser(
+        self, request: pb.WatchUserRequest, context: Context
+    ) -> AsyncIterator[pb.WatchUserResponse]:
+        events = self.library.feeds.watch(_user("read"), request.after_sequence)
+        async with contextlib.aclosing(events):  # type: ignore[type-var]
+            async for event in events:
+                yield pb.WatchUserResponse(event=event)
 
     async def CreateApiKey(
         self, request: pb.CreateApiKeyRequest, context: Context
@@ -146,6 +165,10 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
     ) -> pb.RevokeApiKeyResponse:
         row = await self.library.keys.revoke(_caller("keys"), request.name)
         return pb.RevokeApiKeyResponse(api_key=present.api_key(row))
+
+    async def _job(self, user: int, name: str) -> job_pb2.Job:
+        found = await self.library.jobs.get(user, name)
+        return present.job(found.job, self.public_url, found.images, found.failures, found.risk)
 
 
 def _caller(scope: str) -> identity.Caller:

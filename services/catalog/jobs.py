@@ -20,11 +20,12 @@ _LOOKS = 5  # windows for one page, then it is shorter than asked for
 
 @dataclass(frozen=True, slots=True)
 class JobFound:
-    """A job with its images, by version, and its failures, by ordinal."""
+    """A job with its images, by version, its failures, by ordinal, and what is at risk."""
 
     job: Row
     images: Sequence[Row]
     failures: Sequence[Row]
+    risk: Row  # count, micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Jobs:
                 raise unknown(name)
             images = await connection.fetch(SQL.images_of_job, user_id, job_id)
             failures = await connection.fetch(SQL.failures_of_job, user_id, job_id)
-        return JobFound(job, images, failures)
+            (risk,) = await connection.fetch(SQL.risk_of_job, user_id, job_id)
+        return JobFound(job, images, failures, risk)
 
     async def newest(self, user_id: int, wanted: pb.JobFilter, page: Page) -> tuple[list[Row], str]:
         """Return a page, newest first, and the next token."""

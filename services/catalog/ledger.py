@@ -23,7 +23,7 @@ from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.edges import Outcome
 from services.catalog.news import News
 from services.catalog.queries import SQL
-from services.catalog.rows import Batch, Job, Output, Permits, Purchase, Webhook
+from services.catalog.rows import Batch, Job, Output, Permits, Purchase, Settlement, Webhook
 
 # What one edge may bring on: a constraint, or a value that no column takes.
 _REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
@@ -69,7 +69,7 @@ class Ledger:
         return await self._gathering.do(changes) if changes else []
 
     async def change(self, changes: Sequence[Change]) -> list[Result]:
-        """Do what is no edge of the contract: an owner's death."""
+        """Do what is no edge of the contract: an owner's death, a charge that is settled."""
         return await self._gathering.do(changes) if changes else []
 
     async def _together(
@@ -160,6 +160,9 @@ async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
     if "publish" in kinds:
         for row in await connection.fetch(SQL.images_of_purchases, ids):
             batch.images[row["purchase_id"], row["output_index"]] = completion.image_message(row)
+    if "charge" in kinds:
+        for row in await connection.fetch(SQL.settlements_of_purchases, ids):
+            batch.settlements[row["purchase_id"]] = Settlement(**row)
     limited = sorted(provider for provider, found in batch.permits.items() if found.limited)
     if limited and kinds & _NEEDS_PERMITS:
         for row in await connection.fetch(SQL.lock_permits, limited):

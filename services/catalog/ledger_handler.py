@@ -57,6 +57,15 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
         job_id = _job_id(request.job)
         return await reading.events(self.pool, job_id, user_id, after, most, self.public_url)
 
+    async def ReadUnclear(
+        self, request: pb.ReadUnclearRequest, context: Context
+    ) -> pb.ReadUnclearResponse:
+        user_id = _service("ReadUnclear").require_user()
+        found = await reading.unclear(self.pool, request, _job_id(request.job), user_id)
+        if found.HasField("admitted"):
+            reading.absolute(found.admitted, self.public_url)
+        return found
+
     async def ReadPositions(
         self, request: pb.ReadPositionsRequest, context: Context
     ) -> pb.ReadPositionsResponse:

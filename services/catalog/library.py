@@ -1,11 +1,18 @@
-"""The library of a user: what was made, how it is arranged, what it cost, who may see it."""
+"""
+The library of a user: what was made, how it is arranged, what it cost, what is new in it,
+who may see it.
+"""
 
 from dataclasses import dataclass
 
 from services.catalog.database import Pools
+from services.catalog.feeds import Feeds
 from services.catalog.jobs import Jobs
 from services.catalog.keys import Keys
+from services.catalog.ledger import Ledger
+from services.catalog.news import News
 from services.catalog.presets import Presets
+from services.catalog.settlement import Settlements
 from services.catalog.usage import Usage
 from services.catalog.variants import Variants
 
@@ -19,9 +26,11 @@ class Library:
     presets: Presets
     usage: Usage
     keys: Keys
+    settlements: Settlements
+    feeds: Feeds
 
 
-def open_library(pools: Pools, *, server_cap: int | None) -> Library:
+def open_library(pools: Pools, ledger: Ledger, news: News, *, server_cap: int | None) -> Library:
     """Make the library on *pools*; *server_cap* in micro-USD, None for no cap."""
     return Library(
         jobs=Jobs(pools.user),
@@ -29,4 +38,6 @@ def open_library(pools: Pools, *, server_cap: int | None) -> Library:
         presets=Presets(pools.user),
         usage=Usage(pools.user, server_cap),
         keys=Keys(pools),
+        settlements=Settlements(ledger, pools.user),
+        feeds=Feeds(pools.user, news.wakes, news.public_url),
     )

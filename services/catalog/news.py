@@ -20,6 +20,7 @@ from services.catalog import log as joblog
 from services.catalog.database import Pool, as_ledger
 from services.catalog.queries import SQL
 from services.catalog.saving import Told
+from services.catalog.wakes import SUBJECT, Wakes
 
 AGAIN = 5  # seconds after which the same work may be announced again
 ALARMS = prometheus_client.Counter(
@@ -35,6 +36,7 @@ class News:
     bus: Bus
     pool: Pool
     public_url: str
+    wakes: Wakes = field(default_factory=Wakes)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def tell(self, told: Told) -> None:
@@ -44,6 +46,9 @@ class News:
             log.warning("purchase alarm", kind=kind, purchase_id=purchase_id)
         if told.events:
             self._spawn(self._publish(told))
+        for user_id in told.fed:
+            self.wakes.wake(user_id)
+            self._spawn(self.bus.publish(f"{SUBJECT}.{user_id}", b""))
         if told.planned:
             self.announce((p.purchase_id, p.queue, p.fence) for p in told.planned)
         if told.freed:

@@ -8,19 +8,30 @@ import asyncpg
 
 from imagestudio.catalog.v1 import catalog_service_pb2, preset_pb2, usage_pb2
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_pb2
-from services.catalog.completion import failure_message, image_message, job_message
+from services.catalog.completion import (
+    failure_message,
+    image_message,
+    job_message,
+    tell_risk,
+)
 from services.catalog.log import publish
 from services.catalog.usage import Cap
+from services.catalog.words import CHARGED
 
 Row = asyncpg.Record
 
 
 def job(
-    row: Row, public_url: str, images: Sequence[Row] = (), failures: Sequence[Row] = ()
+    row: Row,
+    public_url: str,
+    images: Sequence[Row] = (),
+    failures: Sequence[Row] = (),
+    risk: Row | None = None,
 ) -> job_pb2.Job:
     """Render a job and what it brought."""
     found = job_message(row)
     found.failures.extend(map(failure_message, failures))
+    tell_risk(found, risk)
     for image_row in images:
         image = image_message(image_row)
         publish(image, public_url)
@@ -116,7 +127,22 @@ def usage_line(row: Row) -> usage_pb2.UsageLine:
         image_count=row["images"],
         purchase_count=row["purchases"],
         cost_usd_micros=row["cost"],
+        at_risk_count=row["risky"],
+        at_risk_usd_micros=row["risk"],
     )
+
+
+def settlement(row: Row) -> catalog_service_pb2.ChargeSettlement:
+    """Render what somebody told of a purchase."""
+    found = catalog_service_pb2.ChargeSettlement(
+        purchase_id=row["purchase_id"],
+        charged=CHARGED[row["charged"]],
+        cost_usd_micros=row["cost"],
+        counted_usd_micros=row["counted"],
+        settled_by=f"users/{row['settled_by']}",
+    )
+    _times(found, row, settle_time="settled_at")
+    return found
 
 
 def _times(message: Any, row: Row, **columns: str) -> None:

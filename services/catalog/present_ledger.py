@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import asyncpg
+
 from chassis import errors
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import purchase_pb2
@@ -48,6 +50,28 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         cancel_requested=job.state == "canceling",
         models_tried=batch.models.get(key, [purchase.model_key]),
         webhook_tickets=dict.fromkeys(found.ticket for found in purchase.webhooks),
+        repeats=purchase.repeats or "",
+    )
+
+
+def unclear(row: asyncpg.Record, job_id: int) -> ledger_pb2.LedgerPurchase:
+    """Render a row of unclear_of_job, for an order of the same again."""
+    found = purchase_pb2.Purchase(
+        purchase_id=row["purchase_id"],
+        job=f"jobs/{job_id}",
+        provider=row["provider"],
+        model=row["model_key"],
+        ordinal=row["ordinal"],
+        attempt=row["attempt"],
+        state=STATES[row["state"]],
+        ending=ENDINGS[row["ending"] or ""],
+        charged=CHARGED[row["charged"] or ""],
+    )
+    for field, column in (("deadline", "deadline"), ("not_before", "not_before")):
+        if row[column]:
+            getattr(found, field).FromDatetime(row[column])
+    return ledger_pb2.LedgerPurchase(
+        purchase=found, fingerprint=row["fingerprint"], repeats=row["repeats"]
     )
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from chassis.errors import Invalid, Precondition
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.type.v1 import job_event_pb2
-from services.catalog import log
+from services.catalog import admit, completion, log, present_ledger
 from services.catalog.cancel import unknown_job
 from services.catalog.database import Pool, as_ledger, by_statement
 from services.catalog.queries import SQL
@@ -53,6 +53,23 @@ async def positions(pool: Pool, job_ids: Sequence[int]) -> pb.ReadPositionsRespo
         rows = await connection.fetch(SQL.log_positions, job_ids)
     found = {row["job_id"]: row["last_sequence"] for row in rows}
     return pb.ReadPositionsResponse(last_sequences=[found.get(job_id, 0) for job_id in job_ids])
+
+
+async def unclear(
+    pool: Pool, request: pb.ReadUnclearRequest, job_id: int, user_id: int
+) -> pb.ReadUnclearResponse:
+    """Read what of a job of *user_id* may have been charged and brought no picture."""
+    async with as_ledger(pool) as connection:
+        again = await admit.replayed(connection, user_id, request.request_id, request.fingerprint)
+        if again is not None:
+            return pb.ReadUnclearResponse(admitted=again)
+        jobs = await completion.whole_jobs(connection, [job_id], [user_id], {})
+        rows = await connection.fetch(SQL.unclear_of_job, job_id)
+    if job_id not in jobs:
+        raise unknown_job(job_id)
+    jobs[job_id].ClearField("images")
+    purchases = [present_ledger.unclear(row, job_id) for row in rows]
+    return pb.ReadUnclearResponse(job=jobs[job_id], purchases=purchases)
 
 
 def absolute(answer: WithJob, public_url: str) -> WithJob:

@@ -74,6 +74,7 @@ class Purchase:
     deadline: datetime | None
     error: dict[str, Any] | None
     publishing: bool = False  # through for its job, and with outputs that await the CDN
+    repeats: str | None = None  # the purchase whose order it gives again
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
 
@@ -171,6 +172,19 @@ class Published:
     image: image_pb2.ImageOutput
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What somebody told of a purchase of which nobody knew whether it was charged."""
+
+    purchase_id: str
+    user_id: int
+    charged: str  # yes or no
+    cost: int
+    counted: int  # as spent until then
+    settled_by: int  # user
+    settled_at: datetime
+
+
 @dataclass(slots=True)
 class Batch:
     """What a transaction has read, and what its edges add to it."""
@@ -191,6 +205,8 @@ class Batch:
     events: list[tuple[int, "job_event_pb2.JobEvent | Kept"]] = field(default_factory=list)
     feed: list[tuple[int, job_event_pb2.JobEvent]] = field(default_factory=list)  # by user
     published: list[Published] = field(default_factory=list)
+    settlements: dict[str, Settlement] = field(default_factory=dict)  # of before, by purchase
+    settled: list[Settlement] = field(default_factory=list)
     planned: list[Purchase] = field(default_factory=list)
     let_go: list[Purchase] = field(default_factory=list)  # to be had by anybody, now or later
     spent: dict[tuple[int, date], list[int]] = field(default_factory=dict)  # [spent, reserved]

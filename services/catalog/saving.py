@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ class Told:
     events: list[tuple[int, int, datetime, job_event_pb2.JobEvent]] = field(default_factory=list)
     planned: list[Purchase] = field(default_factory=list)  # anybody may take these now
     freed: dict[str, int] = field(default_factory=dict)  # permits by provider, where limited
+    fed: set[int] = field(default_factory=set)  # users whose feed has gone on
     alarms: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -71,7 +72,8 @@ async def save(
     ended = await completion.complete(connection, batch, images)
     left.events += _numbered(batch, ended)
     told.events += await _write(connection, batch, before, left)
-    await feed.append(connection, [*batch.feed, *feed.endings(batch, ended)])
+    await _settle(connection, batch)
+    told.fed = await feed.append(connection, [*batch.feed, *feed.endings(batch, ended)])
     told.freed = _freed(batch, in_use)
     told.planned = [p for p in batch.planned if p.state == "planned"]
     told.planned += [
@@ -202,6 +204,12 @@ async def _publish(connection: Connection, batch: Batch) -> None:
         ]
         columns = map(list, zip(*rows, strict=True))
         await connection.execute(SQL.publish_variants, *columns, batch.now)
+
+
+async def _settle(connection: Connection, batch: Batch) -> None:
+    if batch.settled:
+        columns = map(list, zip(*map(astuple, batch.settled), strict=True))
+        await connection.execute(SQL.insert_settlements, *columns)
 
 
 def _variant(kept: Kept) -> tuple[Any, ...]:

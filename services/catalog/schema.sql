@@ -72,6 +72,31 @@ CREATE POLICY own ON api_keys FOR ALL TO studio_user
 GRANT DELETE, INSERT, SELECT, UPDATE ON api_keys TO studio_ledger;
 GRANT INSERT (user_id, hash, hint, label, scopes), SELECT, UPDATE (revoked_at) ON api_keys TO studio_user;
 
+CREATE TABLE charge_settlements (
+    purchase_id uuid NOT NULL,
+    user_id bigint NOT NULL,
+    charged text NOT NULL,
+    cost bigint NOT NULL,
+    counted bigint NOT NULL,
+    settled_by bigint NOT NULL,
+    settled_at timestamp with time zone NOT NULL,
+    CONSTRAINT charge_settlements_pkey PRIMARY KEY (purchase_id),
+    CONSTRAINT charge_settlements_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text]))),
+    CONSTRAINT charge_settlements_cost_check CHECK ((cost >= 0)),
+    CONSTRAINT charge_settlements_counted_check CHECK ((counted >= 0)),
+    CONSTRAINT charge_settlements_purchase_id_fkey FOREIGN KEY (purchase_id) REFERENCES purchases(purchase_id) ON DELETE CASCADE,
+    CONSTRAINT charge_settlements_settled_by_fkey FOREIGN KEY (settled_by) REFERENCES users(user_id),
+    CONSTRAINT charge_settlements_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id)
+);
+ALTER TABLE charge_settlements ENABLE ROW LEVEL SECURITY;
+ALTER TABLE charge_settlements FORCE ROW LEVEL SECURITY;
+CREATE POLICY ledger ON charge_settlements FOR ALL TO studio_ledger
+    USING (true);
+CREATE POLICY own ON charge_settlements FOR ALL TO studio_user
+    USING ((user_id = ( SELECT studio_user_id() AS studio_user_id)));
+GRANT DELETE, INSERT, SELECT, UPDATE ON charge_settlements TO studio_ledger;
+GRANT SELECT ON charge_settlements TO studio_user;
+
 CREATE TABLE image_files (
     user_id bigint NOT NULL,
     image_hash text NOT NULL,
@@ -341,6 +366,7 @@ CREATE TABLE purchases (
     error jsonb,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     publishing boolean DEFAULT false NOT NULL,
+    repeats uuid,
     CONSTRAINT purchases_pkey PRIMARY KEY (purchase_id),
     CONSTRAINT purchases_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT purchases_cost_check CHECK ((cost >= 0)),

@@ -35,6 +35,7 @@ class Report:
     cap: Cap
     lines: list[Row]
     language: int
+    at_risk: Row  # of whatever time: count, micros
 
     @property
     def total(self) -> int:
@@ -59,10 +60,14 @@ class Usage:
         start = arguments.time_of(request, "start_time")
         async with as_user(self.pool, user_id) as connection:
             cap = await self._cap(connection, user_id)
-            between = (user_id, start or cap.begins, end)
+            start = start or cap.begins
+            if end < start:
+                raise _backwards(start, end)
+            between = (user_id, start, end)
             lines = await connection.fetch(query, *between)
             language = await connection.fetchval(SQL.language_cost, *between)
-        return Report(cap=cap, lines=lines, language=language)
+            (at_risk,) = await connection.fetch(SQL.at_risk, user_id)
+        return Report(cap=cap, lines=lines, language=language, at_risk=at_risk)
 
     async def set_cap(self, user_id: int, cap: int | None) -> Cap:
         """Set the cap of this period and later ones; None leaves the server's own."""
@@ -89,6 +94,11 @@ def _queries() -> dict[int, str]:
         usage_pb2.USAGE_GROUPING_USE_CASE: SQL.usage_by_use_case,
         usage_pb2.USAGE_GROUPING_DAY: SQL.usage_by_day,
     }
+
+
+def _backwards(start: datetime, end: datetime) -> Fault:
+    begins = f"{start:%Y-%m-%dT%H:%M:%SZ}, where the report begins"
+    return arguments.invalid("end_time", f"is {end:%Y-%m-%dT%H:%M:%SZ} and before {begins}")
 
 
 def _above(server_cap: int) -> Fault:

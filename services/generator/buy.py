@@ -106,12 +106,13 @@ class Errand:
         model = self._tools.registry.known(shown.model, shown.provider)
         place = orders.place_of(shown.ordinal, spec)
         images = orders.images_of(shown.ordinal, spec, self._tools.registry)
+        names = shown.purchase_id, self._claim.repeats
         return edges.Known(
             purchase_id=shown.purchase_id,
             fence=self._claim.fence,
             model=model,
             terms=terms,
-            order=self._as_sent(orders.order(model, spec, place, images, shown.purchase_id)),
+            order=self._as_sent(orders.order(model, spec, place, images, *names)),
             images=images,
             next=self._next,
             ticket=self._claim.ticket,

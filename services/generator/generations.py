@@ -1,9 +1,9 @@
-"""The commands behind GeneratorService: start, watch, get and cancel a job; estimate one."""
+"""The commands behind GeneratorService: start, watch, get, cancel and retry a job; estimate one."""
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from chassis import faults
@@ -18,7 +18,7 @@ from imagestudio.catalog.v1 import (
 )
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.type.v1 import job_event_pb2, job_pb2
-from services.generator import identifiers, words
+from services.generator import identifiers, retry, words
 from services.generator.disk import Disk
 from services.generator.models import Registry
 from services.generator.plan import Plan, plan
@@ -54,7 +54,28 @@ class Generations:
     ) -> ledger_service_pb2.AdmitResponse:
         """Admit a job and begin with it where there is room; idempotent by *request_id*."""
         request_id = _request_id(request_id)
-        planned = await self._plan(spec)
+        return await self._admit(await self._plan(spec), request_id)
+
+    async def retry(
+        self, job: str, purchase_ids: Sequence[str], request_id: str
+    ) -> ledger_service_pb2.AdmitResponse:
+        """
+        Order again what of *job* may have been charged and brought no image, at the user's word.
+
+        Idempotent by *request_id*; without one, the same words are the same request.
+        """
+        wanted = retry.Wanted(identifiers.job_name(job), retry.checked(purchase_ids))
+        request_id = _request_id(request_id or wanted.request_id)
+        request = ledger_service_pb2.ReadUnclearRequest(
+            job=wanted.job, request_id=request_id, fingerprint=wanted.fingerprint
+        )
+        found = await self.catalog.ask(self.ledger.ReadUnclear, request, timeout=_TIMEOUT)
+        if found.HasField("admitted"):
+            admitted: ledger_service_pb2.AdmitResponse = found.admitted
+            return admitted
+        return await self._admit(retry.plan(wanted, found, self.registry), request_id)
+
+    async def _admit(self, planned: Plan, request_id: str) -> ledger_service_pb2.AdmitResponse:
         await self.disk.check()
         request = _admission(planned, request_id)
         request.handed_off = min(self.worker.room, len(planned.purchases))
@@ -174,4 +195,5 @@ def _admission(planned: Plan, request_id: str) -> ledger_service_pb2.AdmitReques
         estimate=planned.estimate,
         warnings=planned.warnings,
         original_prompt=planned.original_prompt,
+        retry_of=planned.retry_of,
     )

@@ -64,6 +64,16 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
         _require("generate")
         return pb.CancelGenerationResponse(job=await self.generations.cancel(request.name))
 
+    async def RetryUnclear(
+        self, request: pb.RetryUnclearRequest, context: Context
+    ) -> pb.RetryUnclearResponse:
+        _require("generate")
+        wanted = request.name, request.purchase_ids, request.request_id
+        found = await self.generations.retry(*wanted)
+        return pb.RetryUnclearResponse(
+            job=found.job, replayed=found.replayed, estimate=found.estimate
+        )
+
     async def EstimateCost(
         self, request: pb.EstimateCostRequest, context: Context
     ) -> pb.EstimateCostResponse:

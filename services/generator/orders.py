@@ -15,18 +15,26 @@ from services.generator.models.entry import Size
 from services.generator.provider import Order
 
 
-def order(model: Model, spec: job_pb2.JobSpec, place: int, images: int, purchase_id: str) -> Order:
+def order(
+    model: Model,
+    spec: job_pb2.JobSpec,
+    place: int,
+    images: int,
+    purchase_id: str,
+    repeats: str = "",
+) -> Order:
     """
     Say what to buy from *model* in one call: so many *images*, from the *place*-th on.
 
-    Each call has a seed of its own: the job's and *place*, or one made of *purchase_id*.
+    Each call has a seed of its own: the job's and *place*, or one made of *purchase_id*; one
+    that *repeats* another purchase's order has that one's.
     """
     inputs: dict[str, object] = {"prompt": spec.prompt, **_shape(model, size(model, spec))}
     if model.wire.count:
         inputs[model.wire.count] = images
     if model.seed:
         given = spec.seed + place if spec.HasField("seed") else None
-        inputs["seed"] = _seed(purchase_id) if given is None else _wrapped(given)
+        inputs["seed"] = _seed(repeats or purchase_id) if given is None else wrapped(given)
     if model.negative_prompt and spec.negative_prompt:
         inputs["negative_prompt"] = spec.negative_prompt
     inputs |= parameters(spec, model.key) | dict(model.wire.fixed)
@@ -115,5 +123,6 @@ def _seed(purchase_id: str) -> int:
     return int.from_bytes(hashlib.sha256(purchase_id.encode()).digest()[:4], "big") >> 1
 
 
-def _wrapped(seed: int) -> int:
+def wrapped(seed: int) -> int:
+    """Bring *seed* into the range of an int64."""
     return (seed + 2**63) % 2**64 - 2**63

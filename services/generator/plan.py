@@ -5,7 +5,7 @@ it may cost. No I/O; what cannot be planned is refused with a `Fault` that says 
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import ledger_pb2, preset_pb2
@@ -28,6 +28,7 @@ class Plan:
     estimate: job_pb2.JobEstimate
     fingerprint: str
     preset_used: str
+    retry_of: str = ""
 
 
 def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Registry) -> Plan:
@@ -38,7 +39,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
     spares = [registry.usable(key) for key in spec.fallback_models]
     fitting.check(spec, models, spares)
     estimate = _estimate(spec, models, spares)
-    _within_limit(spec, estimate)
+    within_limit(spec, estimate)
     return Plan(
         spec=spec,
         original_prompt=asked.prompt,
@@ -47,7 +48,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
             *_not_rewritten(asked, preset),
             *_not_shaped(spec, preset),
             *_not_known(preset, models),
-            *_left_out(spec, models),
+            *left_out(spec, models),
         ],
         estimate=estimate,
         fingerprint=request_fingerprint(asked),
@@ -61,11 +62,16 @@ def request_fingerprint(asked: job_pb2.JobSpec) -> str:
 
 
 def planned(
-    model: Model, spec: job_pb2.JobSpec, ordinal: int, images: int, reserved: int
+    model: Model,
+    spec: job_pb2.JobSpec,
+    ordinal: int,
+    images: int,
+    reserved: int,
+    repeats: str = "",
 ) -> ledger_pb2.PlannedPurchase:
     """One call of *model* for *images*, under a new id; *reserved* is in micro-USD."""
-    purchase_id = identifiers.uuid7()
-    order = orders.order(model, spec, orders.place_of(ordinal, spec), images, purchase_id)
+    purchase_id, place = identifiers.uuid7(), orders.place_of(ordinal, spec)
+    order = orders.order(model, spec, place, images, purchase_id, repeats)
     return ledger_pb2.PlannedPurchase(
         purchase_id=purchase_id,
         provider=model.provider,
@@ -73,6 +79,7 @@ def planned(
         ordinal=ordinal,
         fingerprint=orders.fingerprint(order),
         reserved_usd_micros=reserved,
+        repeats=repeats,
     )
 
 
@@ -163,22 +170,24 @@ def _estimate(
             model=model.key,
             image_count=count,
             purchase_count=math.ceil(count / orders.most_of((model, *spares))),
-            cost=_estimated(model.price * count),
+            cost=estimated(model.price * count),
         )
         for model in models
     ]
     return job_pb2.JobEstimate(
-        reserved=_estimated(sum(dearest(model, spares) * count for model in models)),
-        expected=_estimated(sum(line.cost.usd_micros for line in lines)),
+        reserved=estimated(sum(dearest(model, spares) * count for model in models)),
+        expected=estimated(sum(line.cost.usd_micros for line in lines)),
         models=lines,
     )
 
 
-def _estimated(micros: int) -> cost_pb2.Cost:
+def estimated(micros: int) -> cost_pb2.Cost:
+    """Tell *micros* as a Cost that the price table gives."""
     return cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
 
 
-def _within_limit(spec: job_pb2.JobSpec, estimate: job_pb2.JobEstimate) -> None:
+def within_limit(spec: job_pb2.JobSpec, estimate: job_pb2.JobEstimate) -> None:
+    """Refuse what may cost more than *spec* allows."""
     most, needed = spec.max_cost_usd_micros, estimate.reserved.usd_micros
     if spec.HasField("max_cost_usd_micros") and needed > most:
         raise Precondition(
@@ -217,7 +226,8 @@ def _not_known(preset: preset_pb2.Preset | None, models: list[Model]) -> Iterato
                 yield _without(model, f"parameter {name[:80]!r}; the preset's is left out")
 
 
-def _left_out(spec: job_pb2.JobSpec, models: list[Model]) -> Iterator[Warn]:
+def left_out(spec: job_pb2.JobSpec, models: Sequence[Model]) -> Iterator[Warn]:
+    """Tell what of *spec* some of *models* are bought without."""
     for model in models:
         if spec.HasField("seed") and not model.seed:
             yield _without(model, "seeds; each image comes out by chance")

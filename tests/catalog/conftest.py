@@ -20,6 +20,7 @@ from services.catalog import database
 from services.catalog.handler import CatalogHandler
 from services.catalog.library import open_library
 from services.catalog.migrate import migrate
+from tests.catalog.purchases import make_ledger
 from tests.catalog.shelf import PUBLIC, SECRET, Shelf
 from tests.ports import free_port
 from tests.postgres import postgres, postgres_url
@@ -93,9 +94,10 @@ async def pools(database_url: str) -> AsyncIterator[database.Pools]:
 
 @pytest.fixture
 async def shelf(shared_url: str) -> AsyncIterator[Shelf]:
-    """A catalog without a ledger, listening, on a database that other tests use, too."""
+    """A catalog, listening, on a database that other tests use, too; its ledger by itself."""
     pools = await database.open_pools(shared_url)
-    library = open_library(pools, server_cap=50_000_000)
+    ledger, news = make_ledger(pools.ledger, PUBLIC)
+    library = open_library(pools, ledger, news, server_cap=50_000_000)
 
     async def resolve(credential: str | None) -> identity.Caller:
         if credential is None:
@@ -111,6 +113,7 @@ async def shelf(shared_url: str) -> AsyncIterator[Shelf]:
     await server.start("127.0.0.1", port, "CATALOG_PORT")
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = catalog_service_pb2_grpc.CatalogServiceStub(channel)
-        yield Shelf(pools, library.keys, stub)
+        yield Shelf(pools, library.keys, stub, ledger, news)
+    news.wakes.close()
     await server.stop(lame=0, grace=0)
     await pools.close()

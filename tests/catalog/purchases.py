@@ -136,6 +136,11 @@ def absent(purchase_id, fence, next_=None):
     return Edge(purchase_id=purchase_id, fence=fence, settle=step)
 
 
+def not_askable(purchase_id, fence):
+    step = edge_pb2.SettleEdge(not_askable=edge_pb2.SettleEdge.NotAskable())
+    return Edge(purchase_id=purchase_id, fence=fence, settle=step)
+
+
 def found(purchase_id, fence, *tickets, alike=False):
     step = edge_pb2.SettleEdge(found=edge_pb2.SettleEdge.Found(tickets=tickets, alike=alike))
     return Edge(purchase_id=purchase_id, fence=fence, settle=step)
@@ -165,6 +170,18 @@ async def taken(ledger, *edges):
     for result in results:
         assert result.status.code == OK, result.status.message
     return [result.purchase for result in results]
+
+
+async def ended_unclear(ledger, purchase_id):
+    """Let nobody ever tell whether a planned purchase was charged."""
+    await taken(ledger, claim(purchase_id), unclear(purchase_id, 1, possible=False))
+    await taken(ledger, not_askable(purchase_id, 1))
+
+
+async def kept(ledger, purchase_id, cost=0):
+    """Let a planned purchase bring its picture."""
+    await taken(ledger, claim(purchase_id), ticket(purchase_id, 1))
+    await taken(ledger, drawn(purchase_id, 1, cost=cost), keep(purchase_id, 1))
 
 
 async def refused(ledger, edge):

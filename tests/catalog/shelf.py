@@ -6,6 +6,7 @@ The rows are written as the ledger leaves them, by SQL: what is tested here is r
 
 import hashlib
 import itertools
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +16,11 @@ import grpc
 
 from chassis import errors, identity
 from imagestudio.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
+from imagestudio.type.v1.job_event_pb2 import JobEvent
 from services.catalog.database import Pools, as_ledger
 from services.catalog.keys import Keys
+from services.catalog.ledger import Ledger
+from services.catalog.news import News
 
 SECRET = b"a secret of the tests alone"
 PUBLIC = "https://studio.test"
@@ -39,6 +43,18 @@ class Person:
         except grpc.aio.AioRpcError as error:
             raise errors.from_rpc(error, "catalog") from error
 
+    async def watch(self, after: int = 0) -> AsyncIterator[JobEvent]:
+        """Watch the feed after a number. Failures come as Fault."""
+        request = catalog_service_pb2.WatchUserRequest(after_sequence=after)
+        call = self.stub.WatchUser(request, metadata=self.metadata, timeout=60)
+        try:
+            async for answer in call:
+                yield answer.event
+        except grpc.aio.AioRpcError as error:
+            raise errors.from_rpc(error, "catalog") from error
+        finally:
+            call.cancel()
+
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
@@ -47,6 +63,8 @@ class Shelf:
     pools: Pools
     keys: Keys
     stub: catalog_service_pb2_grpc.CatalogServiceStub
+    ledger: Ledger
+    news: News
 
     async def person(self, name: str = "", *scopes: str) -> Person:
         """Make a new user with a key of *scopes*, all where none are given."""

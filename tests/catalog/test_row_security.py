@@ -18,6 +18,7 @@ OWNED = {  # tables of users, and the rows that `filled` writes for each of two 
     "spending": 1,
     "language_calls": 1,
     "user_feed": 1,
+    "charge_settlements": 1,
 }
 SHARED = {"image_presets"}  # the system's are everybody's to read
 NOBODYS = {"workers", "permits", "webhook_inbox", "schema_migrations"}  # studio_user may not look
@@ -33,6 +34,9 @@ async def _fill(shelf: Shelf, owner: Person) -> None:
         "INSERT INTO purchase_outputs (purchase_id, index, source, state) "
         "VALUES ($1, 0, 'receipt', 'kept')",
         purchase,
+    )
+    await shelf.run(
+        "INSERT INTO charge_settlements VALUES ($1, $2, 'no', 0, 5, $2, now())", purchase, user
     )
     await shelf.run("INSERT INTO spending (user_id, period) VALUES ($1, '2026-11-01')", user)
     await shelf.run(
@@ -121,6 +125,7 @@ async def test_a_change_without_a_where_clause_reaches_only_the_users_own(
         "UPDATE image_jobs SET title = ''",
         "INSERT INTO users (subject) VALUES ('more')",
         "UPDATE purchases SET charged = 'no'",
+        "UPDATE charge_settlements SET charged = 'yes'",
     ],
 )
 async def test_what_only_the_ledger_may_is_refused(

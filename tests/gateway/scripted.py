@@ -1,4 +1,4 @@
-"""A generator that plays scripts over real gRPC, to see what the gateway makes of them."""
+"""Services that play scripts over real gRPC, to see what the gateway makes of them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,11 @@ from chassis.server import Server
 from chassis.settings import Secret
 from gateway.services import Services
 from gateway.settings import Settings
+from imagestudio.catalog.v1.catalog_service_pb2 import WatchUserResponse
+from imagestudio.catalog.v1.catalog_service_pb2_grpc import (
+    CatalogServiceServicer,
+    add_CatalogServiceServicer_to_server,
+)
 from imagestudio.catalog.v1.ledger_service_pb2 import ResolveCredentialResponse
 from imagestudio.catalog.v1.ledger_service_pb2_grpc import (
     LedgerServiceServicer,
@@ -21,6 +26,7 @@ from imagestudio.type.v1.job_event_pb2 import JobEvent
 from tests.ports import free_port
 
 NAME = "imagestudio.generator.v1.GeneratorService"
+CATALOG = "imagestudio.catalog.v1.CatalogService"
 LEDGER = "imagestudio.catalog.v1.LedgerService"
 SECRET = "a secret of the tests"
 CUT = "cut"  # the process dies
@@ -33,7 +39,7 @@ def event(sequence: int, *, kind: str = "warning") -> JobEvent:
     return found
 
 
-class Scripted(stubs.GeneratorServiceServicer):
+class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer):
     """Each call plays the next line: events, and how it ends; *asked* has the requests."""
 
     def __init__(self, *lines: list[Any]) -> None:
@@ -47,6 +53,10 @@ class Scripted(stubs.GeneratorServiceServicer):
     async def WatchGeneration(self, request, context):
         async for found in self._play(request, context):
             yield wire.WatchGenerationResponse(event=found)
+
+    async def WatchUser(self, request, context):
+        async for found in self._play(request, context):
+            yield WatchUserResponse(event=found)
 
     async def StartGeneration(self, request, context):
         async for _ in self._play(request, context):
@@ -80,6 +90,10 @@ def _add_ledger(server: grpc.aio.Server) -> None:
     add_LedgerServiceServicer_to_server(_Ledger(), server)
 
 
+def _nothing(_server: grpc.aio.Server) -> None:
+    """The script that plays the generator plays this one, too."""
+
+
 class Stage:
     """Serves scripts, each on a port of its own, until the test is over."""
 
@@ -87,17 +101,20 @@ class Stage:
         self._open: list[tuple[Services, Server]] = []
 
     async def play(self, script: Scripted) -> Services:
-        """Serve *script*; return services whose generator it is."""
+        """Serve *script*; return services whose generator and catalog it is."""
 
         async def nobody(_credential):
             raise AssertionError("the gateway calls with a service token")
 
         def add(server: grpc.aio.Server) -> None:
             stubs.add_GeneratorServiceServicer_to_server(script, server)
+            add_CatalogServiceServicer_to_server(script, server)
 
         port = free_port()
         server = Server(
-            [(NAME, add), (LEDGER, _add_ledger)], secret=SECRET.encode(), resolve=nobody
+            [(NAME, add), (CATALOG, _nothing), (LEDGER, _add_ledger)],
+            secret=SECRET.encode(),
+            resolve=nobody,
         )
         await server.start("127.0.0.1", port, "GENERATOR_PORT")
         services = Services(settings(port))

@@ -1,10 +1,11 @@
 """A job is followed to its end, gap-free and without repetition, whatever dies on the way."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
-from chassis.errors import Exhausted, Missing, Unavailable
+from chassis.errors import Exhausted, Invalid, Missing, Unavailable
 from gateway import follow
 from gateway.services import Services
 from imagestudio.generator.v1.generator_service_pb2 import (
@@ -16,6 +17,17 @@ from tests.ports import free_port
 
 END = event(4, kind="completed")
 ASKED = GenerateImagesRequest(request_id="0190")
+
+
+@pytest.fixture
+def fed(stage):
+    async def play(script: Scripted, count: int, after: int = 0) -> list[int]:
+        """The first *count* numbers that a feed brings."""
+        services = await stage.play(script)
+        async with aclosing(follow.feed(services, after)) as events:
+            return [(await anext(events)).sequence for _ in range(count)]
+
+    return play
 
 
 @pytest.fixture
@@ -91,6 +103,28 @@ async def test_a_stream_without_a_first_event_is_a_service_that_does_not_answer(
     services = await stage.play(Scripted([]))
     with pytest.raises(Unavailable):
         await follow.opened(follow.generate(services, ASKED))
+
+
+async def test_a_feed_goes_on_after_jobs_that_completed_and_after_cuts(fed):
+    beat = event(0, kind="heartbeat")
+    end = [event(number, kind="completed") for number in range(5)]
+    script = Scripted(
+        [beat, end[1], end[2], CUT], [CUT], [beat, end[2], end[4]], [beat, end[3], end[4], HANG]
+    )
+    assert await fed(script, 7) == [0, 1, 2, 0, 0, 3, 4]
+    assert [one.after_sequence for one in script.asked] == [0, 2, 2, 2]
+
+
+async def test_a_feed_that_ends_by_itself_is_over(fed):
+    with pytest.raises(StopAsyncIteration):
+        await fed(Scripted([event(3)]), 2, after=2)
+
+
+async def test_a_number_that_no_feed_has_is_refused_at_once(stage):
+    script = Scripted([Invalid("REQUEST_INVALID", "x")])
+    services = await stage.play(script)
+    with pytest.raises(Invalid):
+        await follow.opened(follow.feed(services, 7))
 
 
 async def test_a_call_that_was_cut_is_made_again_with_the_same_request(stage):

@@ -178,3 +178,14 @@ def test_usage_tells_what_was_spent_on_what(http, images):
         assert found.status_code == 200, found.text
         assert sum(line["image_count"] for line in found.json()["lines"]) >= len(images)
     assert http.get("/images/usage?group_by=mood").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("start=2026-02-01T00:00:00Z&end=2026-01-01T00:00:00Z", "end"),
+     ("end=2020-01-01T00:00:00Z", "end_time"), ("start=2999-01-01T00:00:00Z", "end_time")],
+)  # fmt: skip
+def test_a_time_that_runs_backwards_is_no_empty_report(http, query, field):
+    answer = http.get(f"/images/usage?{query}")
+    assert answer.status_code == 400, answer.text
+    assert list(answer.json()["fields"]) == [field]

@@ -9,14 +9,23 @@ from gateway import plain, render
 from gateway.answers import Job as JobAnswer
 from gateway.answers import Model as ModelAnswer
 from gateway.answers import Preset as PresetAnswer
+from gateway.answers import Settled as SettledAnswer
 from gateway.answers import Usage as UsageAnswer
 from gateway.answers import Variant as VariantAnswer
-from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageResponse
+from imagestudio.catalog.v1.catalog_service_pb2 import ChargeSettlement, GetUsageResponse
 from imagestudio.catalog.v1.preset_pb2 import Preset
 from imagestudio.catalog.v1.usage_pb2 import SpendCap
 from imagestudio.generator.v1.model_pb2 import MODEL_STATE_ACTIVE, Model, ModelCapabilities
 from imagestudio.type.v1 import job_event_pb2
-from imagestudio.type.v1.cost_pb2 import COST_BASIS_BILLED, COST_BASIS_ESTIMATED, Cost
+from imagestudio.type.v1.cost_pb2 import (
+    CHARGED_NO,
+    CHARGED_UNKNOWN,
+    CHARGED_YES,
+    COST_BASIS_BILLED,
+    COST_BASIS_ESTIMATED,
+    COST_BASIS_METERED,
+    Cost,
+)
 from imagestudio.type.v1.image_pb2 import ImageOutput, PixelSize, Variant
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import (
@@ -119,6 +128,48 @@ def test_a_job_is_its_outcome_and_what_was_asked_for():
     assert found["created_at"] == "1970-01-01T00:00:00Z"
     assert (found["title"], found["prompt"], found["last_sequence"]) == ("t", "p", 12)
     JobAnswer.model_validate(found)
+
+
+def test_what_is_at_risk_stands_in_the_job_its_failures_and_its_events():
+    job = Job(name="jobs/7", at_risk_usd_micros=40_001, at_risk_count=2, retry_of="jobs/5")
+    job.failures.add(charged=CHARGED_UNKNOWN, cost=Cost(usd_micros=1, basis=COST_BASIS_ESTIMATED))
+    found = RENDER.job(job)
+    assert (found["at_risk_usd"], found["at_risk_count"], found["retry_of"]) == (0.040001, 2, "5")
+    assert (found["failures"][0]["charged"], found["failures"][0]["cost_usd"]) == (None, 0.000001)
+    event = JobEvent(job="jobs/7", completed=JobEvent.Completed(job=job))
+    assert RENDER.event(event)[1]["at_risk_usd"] == 0.040001
+    held = Cost(usd_micros=40_001, basis=COST_BASIS_ESTIMATED)
+    unclear = JobEvent(job="jobs/7", unclear=JobEvent.Unclear(purchase_id="0190", held=held))
+    assert RENDER.event(unclear)[1]["at_risk_usd"] == 0.040001
+    assert RENDER.job(JOB)["retry_of"] is None
+    assert RENDER.job(JOB)["failures"][0]["cost_usd"] is None  # told before there was one
+
+
+def test_a_feed_tells_how_a_job_ended_and_not_what_it_brought():
+    event = JobEvent(sequence=9, job="jobs/7", completed=JobEvent.Completed(job=JOB))
+    kind, found = RENDER.news(event)
+    assert (kind, found["job_id"], found["title"]) == ("completed", "7", "t")
+    assert found["state"] == "partially_succeeded"
+    assert not {"images", "failures", "models", "count"} & set(found)
+    image = JobEvent(sequence=8, job="jobs/7", image_published=IMAGE)
+    assert RENDER.news(image) == RENDER.event(image)
+    assert RENDER.news(JobEvent(heartbeat=JobEvent.Heartbeat())) is None
+
+
+def test_a_settlement_is_told_with_what_counted_before():
+    told = JobEvent.ChargeSettled(
+        purchase_id="0190",
+        charged=CHARGED_NO,
+        cost=Cost(basis=COST_BASIS_METERED),
+        counted=Cost(usd_micros=3_001, basis=COST_BASIS_ESTIMATED),
+    )
+    kind, found = RENDER.news(JobEvent(sequence=8, job="jobs/7", charge_settled=told))
+    assert (kind, found["job_id"], found["charged"]) == ("charge_settled", "7", "no")
+    assert (found["cost_usd"], found["counted_usd"]) == (0.0, 0.003001)
+    settled = ChargeSettlement(charged=CHARGED_YES, cost_usd_micros=7, settled_by="users/5")
+    assert render.settlement(settled)["charged"] is True
+    answer = RENDER.job(JOB) | {"settlement": render.settlement(settled)}
+    assert SettledAnswer.model_validate(answer).settlement.cost_usd == 0.000007
 
 
 def test_accepted_carries_the_job_and_the_estimate():

@@ -23,6 +23,7 @@ from tests.system.client import generate
 from tests.system.stack import running_stack
 
 DRAW = {"prompt": "a lighthouse", "models": ["sketch"], "size": "64x64"}
+SETTLE = {"purchase_id": "{purchase}", "charged": False}
 SERVICES = {
     "imagestudio.generator.v1.GeneratorService": "GENERATOR_PORT",
     "imagestudio.storage.v1.StorageService": "STORAGE_PORT",
@@ -39,6 +40,7 @@ class Theirs:
     owner: str = field(repr=False)
     other: str = field(repr=False)
     job: str
+    purchase: str
     variant: str
     preset: str
     key: str
@@ -47,7 +49,7 @@ class Theirs:
     stack: object
 
     def fill(self, text: str) -> str:
-        names = ("job", "variant", "preset", "key", "link", "hash")
+        names = ("job", "purchase", "variant", "preset", "key", "link", "hash")
         for name in names:
             text = text.replace("{" + name + "}", getattr(self, name))
         return text
@@ -74,8 +76,8 @@ def theirs():
             headers={"Authorization": f"Bearer {owner}"},
         ).json()
         yield Theirs(
-            stack.url, owner, other, job["job_id"], image["variant_id"], str(preset["preset_id"]),
-            keys[0]["id"], image["url"].rpartition("/")[2],
+            stack.url, owner, other, job["job_id"], image["purchase_id"], image["variant_id"],
+            str(preset["preset_id"]), keys[0]["id"], image["url"].rpartition("/")[2],
             image["image_hash"], stack,
         )  # fmt: skip
 
@@ -89,6 +91,11 @@ ROUTES = {
     ("GET", "/images/jobs/{job_id}"): ("/images/jobs/{job}", None, 200, 404, 401),
     ("GET", "/images/jobs/{job_id}/events"): ("/images/jobs/{job}/events", None, 200, 404, 401),
     ("POST", "/images/jobs/{job_id}/cancel"): ("/images/jobs/{job}/cancel", None, 200, 404, 401),
+    ("POST", "/images/jobs/{job_id}/retry-unclear"): (
+        "/images/jobs/{job}/retry-unclear", None, 409, 404, 401),
+    ("POST", "/images/jobs/{job_id}/settle"): (
+        "/images/jobs/{job}/settle", SETTLE, 409, 404, 401),
+    ("GET", "/images/events"): ("/images/events", None, 200, 200, 401),
     ("GET", "/images/variants"): ("/images/variants", None, 200, 200, 401),
     ("GET", "/images/variants/{variant_id}"): ("/images/variants/{variant}", None, 200, 404, 401),
     ("PATCH", "/images/variants/{variant_id}"): (
@@ -130,6 +137,7 @@ RPCS = {
     "GeneratorService/WatchGeneration": (JOB, OWN),
     "GeneratorService/GetGeneration": (JOB, OWN),
     "GeneratorService/CancelGeneration": (JOB, OWN),
+    "GeneratorService/RetryUnclear": (JOB, ("FAILED_PRECONDITION", MISSING, UNKNOWN)),
     "GeneratorService/EstimateCost": (SPEC, ALL),
     "GeneratorService/ListModels": ({}, ALL),
     "GeneratorService/ReceiveWebhook": ({"provider": "replicate"}, SERVICE),
@@ -160,6 +168,10 @@ RPCS = {
          "update_mask": "displayName"}, OWN),
     "CatalogService/DeletePreset": ({"name": "presets/mine2"}, OWN),
     "CatalogService/GetUsage": ({}, ALL),
+    "CatalogService/SettleCharge": (
+        JOB | {"purchase_id": "{purchase}", "charged": "CHARGED_NO"},
+        ("FAILED_PRECONDITION", MISSING, UNKNOWN)),
+    "CatalogService/WatchUser": ({}, ALL),
     "CatalogService/UpdateSpendCap": ({"cap_usd_micros": 1000}, ALL),
     "CatalogService/CreateApiKey": ({"label": "x"}, ALL),
     "CatalogService/ListApiKeys": ({}, ALL),
@@ -167,6 +179,7 @@ RPCS = {
     "LedgerService/Admit": ({}, SERVICE),
     "LedgerService/Apply": ({}, SERVICE),
     "LedgerService/RequestCancel": (JOB, SERVICE),
+    "LedgerService/ReadUnclear": ({"job": "jobs/{job}"}, SERVICE),
     "LedgerService/ReadEvents": ({"job": "jobs/{job}"}, SERVICE),
     "LedgerService/StoreWebhook": ({"webhook_id": "m", "ticket": "t"}, SERVICE),
     "LedgerService/Heartbeat": ({"worker_id": "w"}, SERVICE),
@@ -191,7 +204,8 @@ def test_routes_are_open_to_whom_their_row_says(theirs):
     for row in ORDER:
         path, body, *expected = ROUTES[row]
         for who, wanted in reversed(list(zip(("owner", "other", "nobody"), expected, strict=True))):
-            status = _ask(theirs, row[0], theirs.fill(path), body, who)
+            filled = json.loads(theirs.fill(json.dumps(body)))
+            status = _ask(theirs, row[0], theirs.fill(path), filled, who)
             if status != wanted:
                 wrong.append(f"{row[0]} {path} by {who}: {status}, not {wanted}")
     assert not wrong
@@ -203,6 +217,9 @@ def _ask(theirs, method, path, body, who):
     with httpx.Client(base_url=theirs.url, headers=headers, timeout=30) as http:
         if path.endswith(theirs.preset) and method == "PATCH":
             headers["If-Match"] = http.get(path).headers.get("etag", '"1"')
+        if path == "/images/events":  # it has no end
+            with http.stream(method, path) as answer:
+                return answer.status_code
         return http.request(method, path, json=body, headers=headers).status_code
 
 
@@ -253,7 +270,10 @@ def _call(method, body, key):
     given = iter([request]) if described.client_streaming else request
     try:
         answer = call(given, timeout=20, metadata=metadata)
-        if described.server_streaming:
+        if described.name == "WatchUser":  # it has no end
+            next(answer)
+            answer.cancel()
+        elif described.server_streaming:
             list(answer)
     except grpc.RpcError as error:
         return error.code().name

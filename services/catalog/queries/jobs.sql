@@ -40,6 +40,16 @@ FROM image_variants v
 WHERE v.user_id = $1 AND v.job_id = $2 AND v.deleted_at IS NULL
 ORDER BY v.version_number;
 
+-- name: risk_of_job
+SELECT count(*) AS count, coalesce(sum(p.cost + p.reserved), 0)::bigint AS micros
+FROM purchases p
+WHERE p.user_id = $1 AND p.job_id = $2 AND /*at_risk*/;
+
+-- name: settlement_of_purchase
+SELECT /*settlement*/
+FROM charge_settlements s
+WHERE s.user_id = $1 AND s.purchase_id = $2;
+
 -- name: failures_of_job
 SELECT /*failure*/
 FROM purchases p

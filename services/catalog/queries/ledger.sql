@@ -23,6 +23,7 @@ FOR UPDATE;
 SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
        p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error, p.publishing,
+       p.repeats,
        CASE WHEN p.publishing OR p.state IN ('drawn', 'kept', 'published', 'lost')
             THEN ARRAY(SELECT o FROM purchase_outputs o
                        WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
@@ -220,19 +221,22 @@ WITH money AS (
     SELECT date_trunc('month', now() AT TIME ZONE 'utc')::date WHERE $3::bigint = 0
 ), job AS (
     INSERT INTO image_jobs (user_id, title, project, use_case, preset_used, state, original_prompt,
-                            spec, request_id, fingerprint, last_sequence, open_purchases)
+                            spec, request_id, fingerprint, last_sequence, open_purchases,
+                            retry_of)
     SELECT $1, $5, $6, $7, $8, 'queued', $9, $10::jsonb, $2::uuid, $11,
-           cardinality($19::text[]), cardinality($12::uuid[])
+           cardinality($19::text[]), cardinality($12::uuid[]),
+           (SELECT lost.job_id FROM image_jobs lost WHERE lost.job_id = $21 AND lost.user_id = $1)
     FROM admitted
     RETURNING job_id, created_at
 ), bought AS (
     INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt,
-                           state, fingerprint, period, reserved)
+                           state, fingerprint, period, reserved, repeats)
     SELECT asked.purchase_id, job.job_id, $1, asked.provider, asked.model_key, asked.ordinal, 1,
-           'planned', asked.fingerprint, admitted.period, asked.reserved
+           'planned', asked.fingerprint, admitted.period, asked.reserved, asked.repeats
     FROM job, admitted,
-         unnest($12::uuid[], $13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[])
-         AS asked (purchase_id, provider, model_key, ordinal, fingerprint, reserved)
+         unnest($12::uuid[], $13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[],
+                $22::uuid[])
+         AS asked (purchase_id, provider, model_key, ordinal, fingerprint, reserved, repeats)
 ), logged AS (
     INSERT INTO job_events (job_id, sequence, kind, payload)
     SELECT job.job_id, asked.sequence, asked.kind, asked.payload

@@ -10,7 +10,14 @@ p.state IN ('ended', 'void', 'lost', 'quarantined')
 
 -- fragment: failure
 DISTINCT ON (p.job_id, p.ordinal) p.job_id, p.purchase_id, p.model_key, p.ending, p.charged,
-p.error::text AS error
+p.cost, p.error::text AS error
+
+-- fragment: at_risk
+-- Nobody knows whether p was charged. Its cost counts as spent, or its reservation is held.
+(p.charged = 'unknown' OR p.state = 'unclear')
+
+-- fragment: settlement
+s.purchase_id, s.user_id, s.charged, s.cost, s.counted, s.settled_by, s.settled_at
 
 -- fragment: path
 -- Where the gateway has the picture of v for ever; cdn_url is the CDN's once that has it.

@@ -7,17 +7,21 @@ jobs AS (
     FROM image_jobs
     WHERE user_id = $1 AND created_at >= $2 AND created_at < $3
 ), counted AS (
-    SELECT p.model_key, jobs.project, jobs.use_case, jobs.day, 0 AS images, 1 AS purchases, p.cost
+    SELECT p.model_key, jobs.project, jobs.use_case, jobs.day, 0 AS images,
+           (p.state <> 'unclear')::integer AS purchases, p.cost,
+           /*at_risk*/::integer AS risky,
+           CASE WHEN /*at_risk*/ THEN p.cost + p.reserved ELSE 0 END AS risk
     FROM purchases p JOIN jobs USING (job_id)
-    WHERE p.user_id = $1 AND p.charged IN ('yes', 'unknown')
+    WHERE p.user_id = $1 AND (p.charged IN ('yes', 'unknown') OR p.state = 'unclear')
     UNION ALL
-    SELECT v.model_key, jobs.project, jobs.use_case, jobs.day, 1, 0, 0
+    SELECT v.model_key, jobs.project, jobs.use_case, jobs.day, 1, 0, 0, 0, 0
     FROM image_variants v JOIN jobs USING (job_id)
     WHERE v.user_id = $1
 )
 
 -- fragment: sums
-sum(images)::bigint AS images, sum(purchases)::bigint AS purchases, sum(cost)::bigint AS cost
+sum(images)::bigint AS images, sum(purchases)::bigint AS purchases, sum(cost)::bigint AS cost,
+sum(risky)::bigint AS risky, sum(risk)::bigint AS risk
 
 -- name: usage_by_model
 WITH /*counted*/
@@ -34,6 +38,13 @@ SELECT use_case AS key, /*sums*/ FROM counted GROUP BY 1 ORDER BY cost DESC, key
 -- name: usage_by_day
 WITH /*counted*/
 SELECT to_char(day, 'YYYY-MM-DD') AS key, /*sums*/ FROM counted GROUP BY day ORDER BY day;
+
+-- Two looks, so that each finds its own index.
+-- name: at_risk
+SELECT count(*) AS count, coalesce(sum(cost + reserved), 0)::bigint AS micros
+FROM (SELECT cost, reserved FROM purchases WHERE user_id = $1 AND charged = 'unknown'
+      UNION ALL
+      SELECT cost, reserved FROM purchases WHERE user_id = $1 AND state = 'unclear') AS risky;
 
 -- name: language_cost
 SELECT coalesce(sum(cost), 0)::bigint

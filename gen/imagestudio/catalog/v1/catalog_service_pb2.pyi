@@ -11,7 +11,9 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from imagestudio.catalog.v1 import preset_pb2 as _preset_pb2
 from imagestudio.catalog.v1 import usage_pb2 as _usage_pb2
+from imagestudio.type.v1 import cost_pb2 as _cost_pb2
 from imagestudio.type.v1 import image_pb2 as _image_pb2
+from imagestudio.type.v1 import job_event_pb2 as _job_event_pb2
 from imagestudio.type.v1 import job_pb2 as _job_pb2
 import builtins as _builtins
 import sys
@@ -904,7 +906,7 @@ class GetUsageRequest(_message.Message):
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Before this time; unset is now."""
+        """Before this time; unset is now. INVALID_ARGUMENT where it is before start_time."""
 
     def __init__(
         self,
@@ -931,10 +933,18 @@ class GetUsageResponse(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     TOTAL_USD_MICROS_FIELD_NUMBER: _builtins.int
     LANGUAGE_USD_MICROS_FIELD_NUMBER: _builtins.int
+    AT_RISK_COUNT_FIELD_NUMBER: _builtins.int
+    AT_RISK_USD_MICROS_FIELD_NUMBER: _builtins.int
     total_usd_micros: _builtins.int
     """The sum of the lines and of the language calls."""
     language_usd_micros: _builtins.int
     """The language calls: enhance, suggest, analyse."""
+    at_risk_count: _builtins.int
+    """Purchases of whatever time of which nobody knows whether they were charged:
+    UNCLEAR and still being looked up, or ended with charged UNKNOWN.
+    """
+    at_risk_usd_micros: _builtins.int
+    """What counts as spent or is held for them."""
     @_builtins.property
     def cap(self) -> _usage_pb2.SpendCap:
         """The cap of the present period and what it leaves."""
@@ -950,10 +960,12 @@ class GetUsageResponse(_message.Message):
         lines: _abc.Iterable[_usage_pb2.UsageLine] | None = ...,
         total_usd_micros: _builtins.int = ...,
         language_usd_micros: _builtins.int = ...,
+        at_risk_count: _builtins.int = ...,
+        at_risk_usd_micros: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cap", b"cap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cap", b"cap", "language_usd_micros", b"language_usd_micros", "lines", b"lines", "total_usd_micros", b"total_usd_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_count", b"at_risk_count", "at_risk_usd_micros", b"at_risk_usd_micros", "cap", b"cap", "language_usd_micros", b"language_usd_micros", "lines", b"lines", "total_usd_micros", b"total_usd_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1008,6 +1020,166 @@ class UpdateSpendCapResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateSpendCapResponse: _TypeAlias = UpdateSpendCapResponse  # noqa: Y015
+
+@_typing.final
+class SettleChargeRequest(_message.Message):
+    """SettleChargeRequest tells whether a purchase was charged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"jobs/{job}"."""
+    purchase_id: _builtins.str
+    """One of the job's purchases."""
+    charged: _cost_pb2.Charged.ValueType
+    """YES or NO."""
+    cost_usd_micros: _builtins.int
+    """What it cost, with YES only; unset is what counts as spent for it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        charged: _cost_pb2.Charged.ValueType = ...,
+        cost_usd_micros: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd_micros", b"_cost_usd_micros", "cost_usd_micros", b"cost_usd_micros"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd_micros", b"_cost_usd_micros", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "name", b"name", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_usd_micros: _TypeAlias = _typing.Literal["cost_usd_micros"]  # noqa: Y015
+    _WhichOneofArgType__cost_usd_micros: _TypeAlias = _typing.Literal["_cost_usd_micros", b"_cost_usd_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_usd_micros) -> _WhichOneofReturnType__cost_usd_micros | None: ...
+
+Global___SettleChargeRequest: _TypeAlias = SettleChargeRequest  # noqa: Y015
+
+@_typing.final
+class SettleChargeResponse(_message.Message):
+    """SettleChargeResponse is what is settled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    SETTLEMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job after it, with images and failures."""
+
+    @_builtins.property
+    def settlement(self) -> Global___ChargeSettlement:
+        """What was told, and when."""
+
+    def __init__(
+        self,
+        *,
+        job: _job_pb2.Job | None = ...,
+        settlement: Global___ChargeSettlement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "settlement", b"settlement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "settlement", b"settlement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleChargeResponse: _TypeAlias = SettleChargeResponse  # noqa: Y015
+
+@_typing.final
+class ChargeSettlement(_message.Message):
+    """ChargeSettlement is what somebody told of a purchase. It never changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    COUNTED_USD_MICROS_FIELD_NUMBER: _builtins.int
+    SETTLED_BY_FIELD_NUMBER: _builtins.int
+    SETTLE_TIME_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    """A UUIDv7."""
+    charged: _cost_pb2.Charged.ValueType
+    """YES or NO."""
+    cost_usd_micros: _builtins.int
+    """What it cost."""
+    counted_usd_micros: _builtins.int
+    """What counted as spent for it until then."""
+    settled_by: _builtins.str
+    """"users/{user}": who told it."""
+    @_builtins.property
+    def settle_time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+        charged: _cost_pb2.Charged.ValueType = ...,
+        cost_usd_micros: _builtins.int = ...,
+        counted_usd_micros: _builtins.int = ...,
+        settled_by: _builtins.str = ...,
+        settle_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settle_time", b"settle_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "counted_usd_micros", b"counted_usd_micros", "purchase_id", b"purchase_id", "settle_time", b"settle_time", "settled_by", b"settled_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChargeSettlement: _TypeAlias = ChargeSettlement  # noqa: Y015
+
+@_typing.final
+class WatchUserRequest(_message.Message):
+    """WatchUserRequest asks for the caller's feed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    after_sequence: _builtins.int
+    """Send what comes after this number; 0 is from the start. Last-Event-ID of SSE
+    goes here. INVALID_ARGUMENT where the feed has not come so far.
+    """
+    def __init__(
+        self,
+        *,
+        after_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchUserRequest: _TypeAlias = WatchUserRequest  # noqa: Y015
+
+@_typing.final
+class WatchUserResponse(_message.Message):
+    """WatchUserResponse is one entry of the feed, or a heartbeat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event(self) -> _job_event_pb2.JobEvent:
+        """Its sequence is the number in the feed, its job the one that it is about. A
+        `completed` has the job without spec, images and failures.
+        """
+
+    def __init__(
+        self,
+        *,
+        event: _job_event_pb2.JobEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchUserResponse: _TypeAlias = WatchUserResponse  # noqa: Y015
 
 @_typing.final
 class CreateApiKeyRequest(_message.Message):

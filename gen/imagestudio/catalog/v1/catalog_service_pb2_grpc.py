@@ -117,6 +117,16 @@ class CatalogServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSpendCapRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSpendCapResponse.FromString,
                 _registered_method=True)
+        self.SettleCharge = channel.unary_unary(
+                '/imagestudio.catalog.v1.CatalogService/SettleCharge',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.SettleChargeRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.SettleChargeResponse.FromString,
+                _registered_method=True)
+        self.WatchUser = channel.unary_stream(
+                '/imagestudio.catalog.v1.CatalogService/WatchUser',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.WatchUserRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.WatchUserResponse.FromString,
+                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/imagestudio.catalog.v1.CatalogService/CreateApiKey',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.CreateApiKeyRequest.SerializeToString,
@@ -251,6 +261,25 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SettleCharge(self, request, context):
+        """Tells whether a purchase of the caller's was charged that ended with charged
+        UNKNOWN, as an invoice says. Its cost moves in the month that it was counted in.
+        The same answer again is OK; another one is FAILED_PRECONDITION with
+        STATE_CONFLICT, and so is what is not UNKNOWN. Takes the scope "caps".
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchUser(self, request, context):
+        """The caller's feed from any point on, live and without end: jobs that completed,
+        publications after that, settlements. Numbers have no gap. The first message is
+        a heartbeat with the newest number, and so is every 10 s of silence.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateApiKey(self, request, context):
         """Makes an API key of the caller's; the key itself is in this answer only. Takes
         the scope "keys".
@@ -351,6 +380,16 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.UpdateSpendCap,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSpendCapRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSpendCapResponse.SerializeToString,
+            ),
+            'SettleCharge': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleCharge,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.SettleChargeRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.SettleChargeResponse.SerializeToString,
+            ),
+            'WatchUser': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchUser,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.WatchUserRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.WatchUserResponse.SerializeToString,
             ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
@@ -781,6 +820,60 @@ class CatalogService:
             '/imagestudio.catalog.v1.CatalogService/UpdateSpendCap',
             imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSpendCapRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.UpdateSpendCapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleCharge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.CatalogService/SettleCharge',
+            imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.SettleChargeRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.SettleChargeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/imagestudio.catalog.v1.CatalogService/WatchUser',
+            imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.WatchUserRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_catalog__service__pb2.WatchUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

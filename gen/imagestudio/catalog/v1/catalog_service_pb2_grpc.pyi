@@ -73,6 +73,17 @@ class CatalogServiceStub:
     """Sets the caller's cap. Takes the scope "caps", and never more than the
     server's own cap.
     """
+    SettleCharge: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.SettleChargeRequest, _catalog_service_pb2.SettleChargeResponse]
+    """Tells whether a purchase of the caller's was charged that ended with charged
+    UNKNOWN, as an invoice says. Its cost moves in the month that it was counted in.
+    The same answer again is OK; another one is FAILED_PRECONDITION with
+    STATE_CONFLICT, and so is what is not UNKNOWN. Takes the scope "caps".
+    """
+    WatchUser: _grpc.UnaryStreamMultiCallable[_catalog_service_pb2.WatchUserRequest, _catalog_service_pb2.WatchUserResponse]
+    """The caller's feed from any point on, live and without end: jobs that completed,
+    publications after that, settlements. Numbers have no gap. The first message is
+    a heartbeat with the newest number, and so is every 10 s of silence.
+    """
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateApiKeyRequest, _catalog_service_pb2.CreateApiKeyResponse]
     """Makes an API key of the caller's; the key itself is in this answer only. Takes
     the scope "keys".
@@ -128,6 +139,17 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     UpdateSpendCap: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateSpendCapRequest, _catalog_service_pb2.UpdateSpendCapResponse]  # type: ignore[assignment]
     """Sets the caller's cap. Takes the scope "caps", and never more than the
     server's own cap.
+    """
+    SettleCharge: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SettleChargeRequest, _catalog_service_pb2.SettleChargeResponse]  # type: ignore[assignment]
+    """Tells whether a purchase of the caller's was charged that ended with charged
+    UNKNOWN, as an invoice says. Its cost moves in the month that it was counted in.
+    The same answer again is OK; another one is FAILED_PRECONDITION with
+    STATE_CONFLICT, and so is what is not UNKNOWN. Takes the scope "caps".
+    """
+    WatchUser: _aio.UnaryStreamMultiCallable[_catalog_service_pb2.WatchUserRequest, _catalog_service_pb2.WatchUserResponse]  # type: ignore[assignment]
+    """The caller's feed from any point on, live and without end: jobs that completed,
+    publications after that, settlements. Numbers have no gap. The first message is
+    a heartbeat with the newest number, and so is every 10 s of silence.
     """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateApiKeyRequest, _catalog_service_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """Makes an API key of the caller's; the key itself is in this answer only. Takes
@@ -271,6 +293,29 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_catalog_service_pb2.UpdateSpendCapResponse, _abc.Awaitable[_catalog_service_pb2.UpdateSpendCapResponse]]:
         """Sets the caller's cap. Takes the scope "caps", and never more than the
         server's own cap.
+        """
+
+    @_abc_1.abstractmethod
+    def SettleCharge(
+        self,
+        request: _catalog_service_pb2.SettleChargeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_service_pb2.SettleChargeResponse, _abc.Awaitable[_catalog_service_pb2.SettleChargeResponse]]:
+        """Tells whether a purchase of the caller's was charged that ended with charged
+        UNKNOWN, as an invoice says. Its cost moves in the month that it was counted in.
+        The same answer again is OK; another one is FAILED_PRECONDITION with
+        STATE_CONFLICT, and so is what is not UNKNOWN. Takes the scope "caps".
+        """
+
+    @_abc_1.abstractmethod
+    def WatchUser(
+        self,
+        request: _catalog_service_pb2.WatchUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_catalog_service_pb2.WatchUserResponse], _abc.AsyncIterator[_catalog_service_pb2.WatchUserResponse]]:
+        """The caller's feed from any point on, live and without end: jobs that completed,
+        publications after that, settlements. Numbers have no gap. The first message is
+        a heartbeat with the newest number, and so is every 10 s of silence.
         """
 
     @_abc_1.abstractmethod

@@ -70,6 +70,7 @@ class PlannedPurchase(_message.Message):
     ORDINAL_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
     RESERVED_USD_MICROS_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7 made by the generator."""
     provider: _builtins.str
@@ -82,6 +83,10 @@ class PlannedPurchase(_message.Message):
     """Lower-case hex SHA-256 of what will be sent; finds it in a provider's list."""
     reserved_usd_micros: _builtins.int
     """The most that it can cost."""
+    repeats: _builtins.str
+    """The purchase that was ordered first where this one orders the same again; it
+    stands for this one where chance is made of the id. Empty for none.
+    """
     def __init__(
         self,
         *,
@@ -91,10 +96,11 @@ class PlannedPurchase(_message.Message):
         ordinal: _builtins.int = ...,
         fingerprint: _builtins.str = ...,
         reserved_usd_micros: _builtins.int = ...,
+        repeats: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "model_key", b"model_key", "ordinal", b"ordinal", "provider", b"provider", "purchase_id", b"purchase_id", "reserved_usd_micros", b"reserved_usd_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "model_key", b"model_key", "ordinal", b"ordinal", "provider", b"provider", "purchase_id", b"purchase_id", "repeats", b"repeats", "reserved_usd_micros", b"reserved_usd_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,6 +125,7 @@ class LedgerPurchase(_message.Message):
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     MODELS_TRIED_FIELD_NUMBER: _builtins.int
     WEBHOOK_TICKETS_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -135,6 +142,8 @@ class LedgerPurchase(_message.Message):
     """Key of the language model that wrote it."""
     cancel_requested: _builtins.bool
     """The job is CANCELING."""
+    repeats: _builtins.str
+    """As in PlannedPurchase."""
     @_builtins.property
     def purchase(self) -> _purchase_pb2.Purchase:
         """What the user may see too."""
@@ -173,10 +182,11 @@ class LedgerPurchase(_message.Message):
         cancel_requested: _builtins.bool = ...,
         models_tried: _abc.Iterable[_builtins.str] | None = ...,
         webhook_tickets: _abc.Iterable[_builtins.str] | None = ...,
+        repeats: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "spec", b"spec", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "repeats", b"repeats", "spec", b"spec", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -73,6 +73,7 @@ class AdmitRequest(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     HANDED_OFF_FIELD_NUMBER: _builtins.int
     ORIGINAL_PROMPT_FIELD_NUMBER: _builtins.int
+    RETRY_OF_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The UUID that the user chose, or one made by the generator."""
     fingerprint: _builtins.str
@@ -87,6 +88,10 @@ class AdmitRequest(_message.Message):
     """
     original_prompt: _builtins.str
     """As the user wrote it; spec.prompt is what is sent, in the preset's template."""
+    retry_of: _builtins.str
+    """"jobs/{job}" of the same user whose unclear purchases this one repeats; empty
+    for none.
+    """
     @_builtins.property
     def spec(self) -> _job_pb2.JobSpec:
         """What was asked for, with preset and defaults filled in."""
@@ -115,10 +120,11 @@ class AdmitRequest(_message.Message):
         warnings: _abc.Iterable[_job_event_pb2.JobEvent.Warning] | None = ...,
         handed_off: _builtins.int = ...,
         original_prompt: _builtins.str = ...,
+        retry_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "purchases", b"purchases", "request_id", b"request_id", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,6 +301,74 @@ class RequestCancelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RequestCancelResponse: _TypeAlias = RequestCancelResponse  # noqa: Y015
+
+@_typing.final
+class ReadUnclearRequest(_message.Message):
+    """ReadUnclearRequest names one job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    """"jobs/{job}"."""
+    request_id: _builtins.str
+    """Of the request to order again."""
+    fingerprint: _builtins.str
+    """Of the same request, as in AdmitRequest."""
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "job", b"job", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadUnclearRequest: _TypeAlias = ReadUnclearRequest  # noqa: Y015
+
+@_typing.final
+class ReadUnclearResponse(_message.Message):
+    """ReadUnclearResponse is what there is to order again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMITTED_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    PURCHASES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def admitted(self) -> Global___AdmitResponse:
+        """What the request has admitted already; then nothing else is set."""
+
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job, without images and failures."""
+
+    @_builtins.property
+    def purchases(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.LedgerPurchase]:
+        """One for each place without an image, by ordinal: UNCLEAR, or over with charged
+        UNKNOWN. With `repeats`; without spec and outputs.
+        """
+
+    def __init__(
+        self,
+        *,
+        admitted: Global___AdmitResponse | None = ...,
+        job: _job_pb2.Job | None = ...,
+        purchases: _abc.Iterable[_ledger_pb2.LedgerPurchase] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "job", b"job", "purchases", b"purchases"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadUnclearResponse: _TypeAlias = ReadUnclearResponse  # noqa: Y015
 
 @_typing.final
 class ReadEventsRequest(_message.Message):

@@ -55,6 +55,11 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.RequestCancelRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.RequestCancelResponse.FromString,
                 _registered_method=True)
+        self.ReadUnclear = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/ReadUnclear',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearResponse.FromString,
+                _registered_method=True)
         self.ReadEvents = channel.unary_unary(
                 '/imagestudio.catalog.v1.LedgerService/ReadEvents',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsRequest.SerializeToString,
@@ -124,6 +129,15 @@ class LedgerServiceServicer:
         """planned -> ended (canceled, charged NO) for each purchase of the job that was
         not claimed; the job becomes CANCELING and the owners of the others are told.
         A job that has ended is returned as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadUnclear(self, request, context):
+        """What of a job of the token's user may have been charged and brought no image, for
+        an order again; or the job that this request_id has admitted already.
+        ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,6 +217,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.RequestCancel,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.RequestCancelRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.RequestCancelResponse.SerializeToString,
+            ),
+            'ReadUnclear': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadUnclear,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearResponse.SerializeToString,
             ),
             'ReadEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadEvents,
@@ -327,6 +346,33 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/RequestCancel',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.RequestCancelRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.RequestCancelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadUnclear(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/ReadUnclear',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,11 @@ class LedgerServiceStub:
     not claimed; the job becomes CANCELING and the owners of the others are told.
     A job that has ended is returned as it is.
     """
+    ReadUnclear: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadUnclearRequest, _ledger_service_pb2.ReadUnclearResponse]
+    """What of a job of the token's user may have been charged and brought no image, for
+    an order again; or the job that this request_id has admitted already.
+    ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
+    """
     ReadEvents: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadEventsRequest, _ledger_service_pb2.ReadEventsResponse]
     """The events of a job of the token's user after a sequence, at once.
     INVALID_ARGUMENT where the log has not come so far.
@@ -110,6 +115,11 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """planned -> ended (canceled, charged NO) for each purchase of the job that was
     not claimed; the job becomes CANCELING and the owners of the others are told.
     A job that has ended is returned as it is.
+    """
+    ReadUnclear: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadUnclearRequest, _ledger_service_pb2.ReadUnclearResponse]  # type: ignore[assignment]
+    """What of a job of the token's user may have been charged and brought no image, for
+    an order again; or the job that this request_id has admitted already.
+    ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
     """
     ReadEvents: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadEventsRequest, _ledger_service_pb2.ReadEventsResponse]  # type: ignore[assignment]
     """The events of a job of the token's user after a sequence, at once.
@@ -181,6 +191,17 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """planned -> ended (canceled, charged NO) for each purchase of the job that was
         not claimed; the job becomes CANCELING and the owners of the others are told.
         A job that has ended is returned as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadUnclear(
+        self,
+        request: _ledger_service_pb2.ReadUnclearRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ReadUnclearResponse, _abc.Awaitable[_ledger_service_pb2.ReadUnclearResponse]]:
+        """What of a job of the token's user may have been charged and brought no image, for
+        an order again; or the job that this request_id has admitted already.
+        ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
         """
 
     @_abc_1.abstractmethod

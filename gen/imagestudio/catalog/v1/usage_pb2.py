@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"imagestudio/catalog/v1/usage.proto\x12\x16imagestudio.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x01\n\x08SpendCap\x12\x0e\n\x06period\x18\x01 \x01(\t\x12\x1b\n\x0e\x63\x61p_usd_micros\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10spent_usd_micros\x18\x03 \x01(\x03\x12\x1b\n\x13reserved_usd_micros\x18\x04 \x01(\x03\x12\x1a\n\x12unclear_usd_micros\x18\x05 \x01(\x03\x12\x33\n\x0fperiod_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_cap_usd_micros\"^\n\tUsageLine\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x13\n\x0bimage_count\x18\x02 \x01(\x03\x12\x16\n\x0epurchase_count\x18\x03 \x01(\x03\x12\x17\n\x0f\x63ost_usd_micros\x18\x04 \x01(\x03*\x9a\x01\n\rUsageGrouping\x12\x1e\n\x1aUSAGE_GROUPING_UNSPECIFIED\x10\x00\x12\x18\n\x14USAGE_GROUPING_MODEL\x10\x01\x12\x1a\n\x16USAGE_GROUPING_PROJECT\x10\x02\x12\x1b\n\x17USAGE_GROUPING_USE_CASE\x10\x03\x12\x16\n\x12USAGE_GROUPING_DAY\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"imagestudio/catalog/v1/usage.proto\x12\x16imagestudio.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x01\n\x08SpendCap\x12\x0e\n\x06period\x18\x01 \x01(\t\x12\x1b\n\x0e\x63\x61p_usd_micros\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10spent_usd_micros\x18\x03 \x01(\x03\x12\x1b\n\x13reserved_usd_micros\x18\x04 \x01(\x03\x12\x1a\n\x12unclear_usd_micros\x18\x05 \x01(\x03\x12\x33\n\x0fperiod_end_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x11\n\x0f_cap_usd_micros\"\x91\x01\n\tUsageLine\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x13\n\x0bimage_count\x18\x02 \x01(\x03\x12\x16\n\x0epurchase_count\x18\x03 \x01(\x03\x12\x17\n\x0f\x63ost_usd_micros\x18\x04 \x01(\x03\x12\x15\n\rat_risk_count\x18\x05 \x01(\x03\x12\x1a\n\x12\x61t_risk_usd_micros\x18\x06 \x01(\x03*\x9a\x01\n\rUsageGrouping\x12\x1e\n\x1aUSAGE_GROUPING_UNSPECIFIED\x10\x00\x12\x18\n\x14USAGE_GROUPING_MODEL\x10\x01\x12\x1a\n\x16USAGE_GROUPING_PROJECT\x10\x02\x12\x1b\n\x17USAGE_GROUPING_USE_CASE\x10\x03\x12\x16\n\x12USAGE_GROUPING_DAY\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagestudio.catalog.v1.usage_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_USAGEGROUPING']._serialized_start=405
-  _globals['_USAGEGROUPING']._serialized_end=559
+  _globals['_USAGEGROUPING']._serialized_start=457
+  _globals['_USAGEGROUPING']._serialized_end=611
   _globals['_SPENDCAP']._serialized_start=96
   _globals['_SPENDCAP']._serialized_end=306
-  _globals['_USAGELINE']._serialized_start=308
-  _globals['_USAGELINE']._serialized_end=402
+  _globals['_USAGELINE']._serialized_start=309
+  _globals['_USAGELINE']._serialized_end=454
 # @@protoc_insertion_point(module_scope)

@@ -108,6 +108,8 @@ class UsageLine(_message.Message):
     IMAGE_COUNT_FIELD_NUMBER: _builtins.int
     PURCHASE_COUNT_FIELD_NUMBER: _builtins.int
     COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    AT_RISK_COUNT_FIELD_NUMBER: _builtins.int
+    AT_RISK_USD_MICROS_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """The value of what the lines are grouped by; empty is "none"."""
     image_count: _builtins.int
@@ -116,6 +118,12 @@ class UsageLine(_message.Message):
     """Purchases that were or may have been charged."""
     cost_usd_micros: _builtins.int
     """What they cost; what is unclear is counted."""
+    at_risk_count: _builtins.int
+    """Purchases of which nobody knows whether they were charged: UNCLEAR and still
+    being looked up, or ended with charged UNKNOWN.
+    """
+    at_risk_usd_micros: _builtins.int
+    """What counts as spent or is held for them."""
     def __init__(
         self,
         *,
@@ -123,10 +131,12 @@ class UsageLine(_message.Message):
         image_count: _builtins.int = ...,
         purchase_count: _builtins.int = ...,
         cost_usd_micros: _builtins.int = ...,
+        at_risk_count: _builtins.int = ...,
+        at_risk_usd_micros: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd_micros", b"cost_usd_micros", "image_count", b"image_count", "key", b"key", "purchase_count", b"purchase_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_count", b"at_risk_count", "at_risk_usd_micros", b"at_risk_usd_micros", "cost_usd_micros", b"cost_usd_micros", "image_count", b"image_count", "key", b"key", "purchase_count", b"purchase_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -296,6 +296,76 @@ class CancelGenerationResponse(_message.Message):
 Global___CancelGenerationResponse: _TypeAlias = CancelGenerationResponse  # noqa: Y015
 
 @_typing.final
+class RetryUnclearRequest(_message.Message):
+    """RetryUnclearRequest names the job whose unclear purchases are ordered again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PURCHASE_IDS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"jobs/{job}". FAILED_PRECONDITION with NOTHING_UNCLEAR where it has none, with
+    STATE_CONFLICT where one of them is still being looked up.
+    """
+    request_id: _builtins.str
+    """As in StartGenerationRequest; but where it is empty, the same name and
+    purchase_ids are the same request.
+    """
+    @_builtins.property
+    def purchase_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these purchases; empty is all that ended with charged UNKNOWN."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        purchase_ids: _abc.Iterable[_builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "purchase_ids", b"purchase_ids", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryUnclearRequest: _TypeAlias = RetryUnclearRequest  # noqa: Y015
+
+@_typing.final
+class RetryUnclearResponse(_message.Message):
+    """RetryUnclearResponse is the new job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the request_id was seen before."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """With retry_of."""
+
+    @_builtins.property
+    def estimate(self) -> _job_pb2.JobEstimate:
+        """What was reserved and what it should cost."""
+
+    def __init__(
+        self,
+        *,
+        job: _job_pb2.Job | None = ...,
+        replayed: _builtins.bool = ...,
+        estimate: _job_pb2.JobEstimate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "job", b"job", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryUnclearResponse: _TypeAlias = RetryUnclearResponse  # noqa: Y015
+
+@_typing.final
 class EstimateCostRequest(_message.Message):
     """EstimateCostRequest describes a job."""
 

@@ -71,6 +71,11 @@ class GeneratorServiceStub:
                 request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.CancelGenerationRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.CancelGenerationResponse.FromString,
                 _registered_method=True)
+        self.RetryUnclear = channel.unary_unary(
+                '/imagestudio.generator.v1.GeneratorService/RetryUnclear',
+                request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.RetryUnclearRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.RetryUnclearResponse.FromString,
+                _registered_method=True)
         self.EstimateCost = channel.unary_unary(
                 '/imagestudio.generator.v1.GeneratorService/EstimateCost',
                 request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EstimateCostRequest.SerializeToString,
@@ -142,6 +147,15 @@ class GeneratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryUnclear(self, request, context):
+        """Orders again what ended with charged UNKNOWN and brought no image, in a new job
+        with retry_of: the same prompt, models and seeds. Calling it is the user's word
+        that it may be charged twice. Idempotent by request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EstimateCost(self, request, context):
         """What a job would cost. The same checks as StartGeneration, nothing reserved.
         """
@@ -193,6 +207,11 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
                     servicer.CancelGeneration,
                     request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.CancelGenerationRequest.FromString,
                     response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.CancelGenerationResponse.SerializeToString,
+            ),
+            'RetryUnclear': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryUnclear,
+                    request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.RetryUnclearRequest.FromString,
+                    response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.RetryUnclearResponse.SerializeToString,
             ),
             'EstimateCost': grpc.unary_unary_rpc_method_handler(
                     servicer.EstimateCost,
@@ -357,6 +376,33 @@ class GeneratorService:
             '/imagestudio.generator.v1.GeneratorService/CancelGeneration',
             imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.CancelGenerationRequest.SerializeToString,
             imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.CancelGenerationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryUnclear(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.generator.v1.GeneratorService/RetryUnclear',
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.RetryUnclearRequest.SerializeToString,
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.RetryUnclearResponse.FromString,
             options,
             channel_credentials,
             insecure,

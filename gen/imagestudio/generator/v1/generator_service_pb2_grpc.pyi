@@ -62,6 +62,11 @@ class GeneratorServiceStub:
     canceled at the provider where it can, and what was paid for is kept. A job
     that has ended is returned as it is.
     """
+    RetryUnclear: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.RetryUnclearRequest, _generator_service_pb2.RetryUnclearResponse]
+    """Orders again what ended with charged UNKNOWN and brought no image, in a new job
+    with retry_of: the same prompt, models and seeds. Calling it is the user's word
+    that it may be charged twice. Idempotent by request_id.
+    """
     EstimateCost: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.EstimateCostRequest, _generator_service_pb2.EstimateCostResponse]
     """What a job would cost. The same checks as StartGeneration, nothing reserved."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.ListModelsRequest, _generator_service_pb2.ListModelsResponse]
@@ -106,6 +111,11 @@ class GeneratorServiceAsyncStub(GeneratorServiceStub):
     """Asks for an end. Purchases that were not sent end uncharged; the others are
     canceled at the provider where it can, and what was paid for is kept. A job
     that has ended is returned as it is.
+    """
+    RetryUnclear: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.RetryUnclearRequest, _generator_service_pb2.RetryUnclearResponse]  # type: ignore[assignment]
+    """Orders again what ended with charged UNKNOWN and brought no image, in a new job
+    with retry_of: the same prompt, models and seeds. Calling it is the user's word
+    that it may be charged twice. Idempotent by request_id.
     """
     EstimateCost: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.EstimateCostRequest, _generator_service_pb2.EstimateCostResponse]  # type: ignore[assignment]
     """What a job would cost. The same checks as StartGeneration, nothing reserved."""
@@ -178,6 +188,17 @@ class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks for an end. Purchases that were not sent end uncharged; the others are
         canceled at the provider where it can, and what was paid for is kept. A job
         that has ended is returned as it is.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryUnclear(
+        self,
+        request: _generator_service_pb2.RetryUnclearRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_service_pb2.RetryUnclearResponse, _abc.Awaitable[_generator_service_pb2.RetryUnclearResponse]]:
+        """Orders again what ended with charged UNKNOWN and brought no image, in a new job
+        with retry_of: the same prompt, models and seeds. Calling it is the user's word
+        that it may be charged twice. Idempotent by request_id.
         """
 
     @_abc_1.abstractmethod

@@ -31,7 +31,7 @@ from imagestudio.type.v1 import job_pb2 as imagestudio_dot_type_dot_v1_dot_job__
 from imagestudio.type.v1 import purchase_pb2 as imagestudio_dot_type_dot_v1_dot_purchase__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#imagestudio/type/v1/job_event.proto\x12\x13imagestudio.type.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\x1fimagestudio/type/v1/image.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a\"imagestudio/type/v1/purchase.proto\"\xcd\x11\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03job\x18\x03 \x01(\t\x12:\n\x08\x61\x63\x63\x65pted\x18\x04 \x01(\x0b\x32&.imagestudio.type.v1.JobEvent.AcceptedH\x00\x12\x36\n\x06queued\x18\x05 \x01(\x0b\x32$.imagestudio.type.v1.JobEvent.QueuedH\x00\x12G\n\x0fprompt_enhanced\x18\x06 \x01(\x0b\x32,.imagestudio.type.v1.JobEvent.PromptEnhancedH\x00\x12<\n\tpurchased\x18\x07 \x01(\x0b\x32\'.imagestudio.type.v1.JobEvent.PurchasedH\x00\x12\x36\n\nimage_kept\x18\x08 \x01(\x0b\x32 .imagestudio.type.v1.ImageOutputH\x00\x12;\n\x0fimage_published\x18\t \x01(\x0b\x32 .imagestudio.type.v1.ImageOutputH\x00\x12\x38\n\x07warning\x18\n \x01(\x0b\x32%.imagestudio.type.v1.JobEvent.WarningH\x00\x12\x45\n\x0epurchase_ended\x18\x0b \x01(\x0b\x32+.imagestudio.type.v1.JobEvent.PurchaseEndedH\x00\x12\x38\n\x07unclear\x18\x0c \x01(\x0b\x32%.imagestudio.type.v1.JobEvent.UnclearH\x00\x12<\n\tcompleted\x18\r \x01(\x0b\x32\'.imagestudio.type.v1.JobEvent.CompletedH\x00\x12:\n\x08progress\x18\x0e \x01(\x0b\x32&.imagestudio.type.v1.JobEvent.ProgressH\x00\x12\x38\n\x07preview\x18\x0f \x01(\x0b\x32%.imagestudio.type.v1.JobEvent.PreviewH\x00\x12<\n\theartbeat\x18\x10 \x01(\x0b\x32\'.imagestudio.type.v1.JobEvent.HeartbeatH\x00\x1a>\n\x08\x41\x63\x63\x65pted\x12\x32\n\x08\x65stimate\x18\x01 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x1a:\n\x06Queued\x12\x30\n\tpurchases\x18\x01 \x03(\x0b\x32\x1d.imagestudio.type.v1.Purchase\x1a^\n\x0ePromptEnhanced\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0b\x65nhanced_by\x18\x02 \x01(\t\x12\'\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x1a\xa3\x01\n\tPurchased\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x0f\n\x07ordinal\x18\x04 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\r\n\x05\x66ound\x18\x06 \x01(\x08\x12/\n\x0ctypical_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x1aN\n\x07Warning\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x1a\xc3\x02\n\rPurchaseEnded\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".imagestudio.type.v1.PurchaseState\x12\x33\n\x06\x65nding\x18\x04 \x01(\x0e\x32#.imagestudio.type.v1.PurchaseEnding\x12-\n\x07\x63harged\x18\x05 \x01(\x0e\x32\x1c.imagestudio.type.v1.Charged\x12\'\n\x04\x63ost\x18\x06 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12!\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12+\n\x04next\x18\x08 \x01(\x0b\x32\x1d.imagestudio.type.v1.Purchase\x1a\xa0\x01\n\x07Unclear\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x17\n\x0flookup_possible\x18\x03 \x01(\x08\x12/\n\x0blookup_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04held\x18\x05 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x1a\x32\n\tCompleted\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x1a\x93\x01\n\x08Progress\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\x08\x66raction\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12,\n\tremaining\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\testimated\x18\x05 \x01(\x08\x42\x0b\n\t_fraction\x1a\x7f\n\x07Preview\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0coutput_index\x18\x03 \x01(\x05\x12\x15\n\rpreview_index\x18\x04 \x01(\x05\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\x12\x12\n\nmedia_type\x18\x06 \x01(\t\x1a\x46\n\tHeartbeat\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x42\x07\n\x05\x65ventb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#imagestudio/type/v1/job_event.proto\x12\x13imagestudio.type.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\x1fimagestudio/type/v1/image.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a\"imagestudio/type/v1/purchase.proto\"\xce\x13\n\x08JobEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03job\x18\x03 \x01(\t\x12:\n\x08\x61\x63\x63\x65pted\x18\x04 \x01(\x0b\x32&.imagestudio.type.v1.JobEvent.AcceptedH\x00\x12\x36\n\x06queued\x18\x05 \x01(\x0b\x32$.imagestudio.type.v1.JobEvent.QueuedH\x00\x12G\n\x0fprompt_enhanced\x18\x06 \x01(\x0b\x32,.imagestudio.type.v1.JobEvent.PromptEnhancedH\x00\x12<\n\tpurchased\x18\x07 \x01(\x0b\x32\'.imagestudio.type.v1.JobEvent.PurchasedH\x00\x12\x36\n\nimage_kept\x18\x08 \x01(\x0b\x32 .imagestudio.type.v1.ImageOutputH\x00\x12;\n\x0fimage_published\x18\t \x01(\x0b\x32 .imagestudio.type.v1.ImageOutputH\x00\x12\x38\n\x07warning\x18\n \x01(\x0b\x32%.imagestudio.type.v1.JobEvent.WarningH\x00\x12\x45\n\x0epurchase_ended\x18\x0b \x01(\x0b\x32+.imagestudio.type.v1.JobEvent.PurchaseEndedH\x00\x12\x38\n\x07unclear\x18\x0c \x01(\x0b\x32%.imagestudio.type.v1.JobEvent.UnclearH\x00\x12<\n\tcompleted\x18\r \x01(\x0b\x32\'.imagestudio.type.v1.JobEvent.CompletedH\x00\x12:\n\x08progress\x18\x0e \x01(\x0b\x32&.imagestudio.type.v1.JobEvent.ProgressH\x00\x12\x38\n\x07preview\x18\x0f \x01(\x0b\x32%.imagestudio.type.v1.JobEvent.PreviewH\x00\x12<\n\theartbeat\x18\x10 \x01(\x0b\x32\'.imagestudio.type.v1.JobEvent.HeartbeatH\x00\x12\x45\n\x0e\x63harge_settled\x18\x11 \x01(\x0b\x32+.imagestudio.type.v1.JobEvent.ChargeSettledH\x00\x1a>\n\x08\x41\x63\x63\x65pted\x12\x32\n\x08\x65stimate\x18\x01 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x1a:\n\x06Queued\x12\x30\n\tpurchases\x18\x01 \x03(\x0b\x32\x1d.imagestudio.type.v1.Purchase\x1a^\n\x0ePromptEnhanced\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0b\x65nhanced_by\x18\x02 \x01(\t\x12\'\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x1a\xa3\x01\n\tPurchased\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x10\n\x08provider\x18\x03 \x01(\t\x12\x0f\n\x07ordinal\x18\x04 \x01(\x05\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\x12\r\n\x05\x66ound\x18\x06 \x01(\x08\x12/\n\x0ctypical_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x1aN\n\x07Warning\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x1a\xc3\x02\n\rPurchaseEnded\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x31\n\x05state\x18\x03 \x01(\x0e\x32\".imagestudio.type.v1.PurchaseState\x12\x33\n\x06\x65nding\x18\x04 \x01(\x0e\x32#.imagestudio.type.v1.PurchaseEnding\x12-\n\x07\x63harged\x18\x05 \x01(\x0e\x32\x1c.imagestudio.type.v1.Charged\x12\'\n\x04\x63ost\x18\x06 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12!\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12+\n\x04next\x18\x08 \x01(\x0b\x32\x1d.imagestudio.type.v1.Purchase\x1a\xa0\x01\n\x07Unclear\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x17\n\x0flookup_possible\x18\x03 \x01(\x08\x12/\n\x0blookup_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x04held\x18\x05 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x1a\xb7\x01\n\rChargeSettled\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12-\n\x07\x63harged\x18\x03 \x01(\x0e\x32\x1c.imagestudio.type.v1.Charged\x12\'\n\x04\x63ost\x18\x04 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12*\n\x07\x63ounted\x18\x05 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x1a\x32\n\tCompleted\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x1a\x93\x01\n\x08Progress\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\x08\x66raction\x18\x03 \x01(\x02H\x00\x88\x01\x01\x12,\n\tremaining\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\testimated\x18\x05 \x01(\x08\x42\x0b\n\t_fraction\x1a\x7f\n\x07Preview\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0coutput_index\x18\x03 \x01(\x05\x12\x15\n\rpreview_index\x18\x04 \x01(\x05\x12\x0f\n\x07\x63ontent\x18\x05 \x01(\x0c\x12\x12\n\nmedia_type\x18\x06 \x01(\t\x1a\x46\n\tHeartbeat\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rlast_sequence\x18\x03 \x01(\x03\x42\x07\n\x05\x65ventb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,27 +39,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagestudio.type.v1.job_eve
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_JOBEVENT']._serialized_start=283
-  _globals['_JOBEVENT']._serialized_end=2536
-  _globals['_JOBEVENT_ACCEPTED']._serialized_start=1171
-  _globals['_JOBEVENT_ACCEPTED']._serialized_end=1233
-  _globals['_JOBEVENT_QUEUED']._serialized_start=1235
-  _globals['_JOBEVENT_QUEUED']._serialized_end=1293
-  _globals['_JOBEVENT_PROMPTENHANCED']._serialized_start=1295
-  _globals['_JOBEVENT_PROMPTENHANCED']._serialized_end=1389
-  _globals['_JOBEVENT_PURCHASED']._serialized_start=1392
-  _globals['_JOBEVENT_PURCHASED']._serialized_end=1555
-  _globals['_JOBEVENT_WARNING']._serialized_start=1557
-  _globals['_JOBEVENT_WARNING']._serialized_end=1635
-  _globals['_JOBEVENT_PURCHASEENDED']._serialized_start=1638
-  _globals['_JOBEVENT_PURCHASEENDED']._serialized_end=1961
-  _globals['_JOBEVENT_UNCLEAR']._serialized_start=1964
-  _globals['_JOBEVENT_UNCLEAR']._serialized_end=2124
-  _globals['_JOBEVENT_COMPLETED']._serialized_start=2126
-  _globals['_JOBEVENT_COMPLETED']._serialized_end=2176
-  _globals['_JOBEVENT_PROGRESS']._serialized_start=2179
-  _globals['_JOBEVENT_PROGRESS']._serialized_end=2326
-  _globals['_JOBEVENT_PREVIEW']._serialized_start=2328
-  _globals['_JOBEVENT_PREVIEW']._serialized_end=2455
-  _globals['_JOBEVENT_HEARTBEAT']._serialized_start=2457
-  _globals['_JOBEVENT_HEARTBEAT']._serialized_end=2527
+  _globals['_JOBEVENT']._serialized_end=2793
+  _globals['_JOBEVENT_ACCEPTED']._serialized_start=1242
+  _globals['_JOBEVENT_ACCEPTED']._serialized_end=1304
+  _globals['_JOBEVENT_QUEUED']._serialized_start=1306
+  _globals['_JOBEVENT_QUEUED']._serialized_end=1364
+  _globals['_JOBEVENT_PROMPTENHANCED']._serialized_start=1366
+  _globals['_JOBEVENT_PROMPTENHANCED']._serialized_end=1460
+  _globals['_JOBEVENT_PURCHASED']._serialized_start=1463
+  _globals['_JOBEVENT_PURCHASED']._serialized_end=1626
+  _globals['_JOBEVENT_WARNING']._serialized_start=1628
+  _globals['_JOBEVENT_WARNING']._serialized_end=1706
+  _globals['_JOBEVENT_PURCHASEENDED']._serialized_start=1709
+  _globals['_JOBEVENT_PURCHASEENDED']._serialized_end=2032
+  _globals['_JOBEVENT_UNCLEAR']._serialized_start=2035
+  _globals['_JOBEVENT_UNCLEAR']._serialized_end=2195
+  _globals['_JOBEVENT_CHARGESETTLED']._serialized_start=2198
+  _globals['_JOBEVENT_CHARGESETTLED']._serialized_end=2381
+  _globals['_JOBEVENT_COMPLETED']._serialized_start=2383
+  _globals['_JOBEVENT_COMPLETED']._serialized_end=2433
+  _globals['_JOBEVENT_PROGRESS']._serialized_start=2436
+  _globals['_JOBEVENT_PROGRESS']._serialized_end=2583
+  _globals['_JOBEVENT_PREVIEW']._serialized_start=2585
+  _globals['_JOBEVENT_PREVIEW']._serialized_end=2712
+  _globals['_JOBEVENT_HEARTBEAT']._serialized_start=2714
+  _globals['_JOBEVENT_HEARTBEAT']._serialized_end=2784
 # @@protoc_insertion_point(module_scope)

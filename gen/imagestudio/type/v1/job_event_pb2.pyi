@@ -287,6 +287,46 @@ class JobEvent(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     @_typing.final
+    class ChargeSettled(_message.Message):
+        """ChargeSettled tells what nobody could tell before."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PURCHASE_ID_FIELD_NUMBER: _builtins.int
+        MODEL_FIELD_NUMBER: _builtins.int
+        CHARGED_FIELD_NUMBER: _builtins.int
+        COST_FIELD_NUMBER: _builtins.int
+        COUNTED_FIELD_NUMBER: _builtins.int
+        purchase_id: _builtins.str
+        """A UUIDv7."""
+        model: _builtins.str
+        """Key of the model."""
+        charged: _cost_pb2.Charged.ValueType
+        """YES or NO."""
+        @_builtins.property
+        def cost(self) -> _cost_pb2.Cost:
+            """What it cost."""
+
+        @_builtins.property
+        def counted(self) -> _cost_pb2.Cost:
+            """What counted as spent for it until then."""
+
+        def __init__(
+            self,
+            *,
+            purchase_id: _builtins.str = ...,
+            model: _builtins.str = ...,
+            charged: _cost_pb2.Charged.ValueType = ...,
+            cost: _cost_pb2.Cost | None = ...,
+            counted: _cost_pb2.Cost | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "counted", b"counted"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "cost", b"cost", "counted", b"counted", "model", b"model", "purchase_id", b"purchase_id"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
     class Completed(_message.Message):
         """Completed ends the log. It comes when every output is kept or its purchase
         ended, and, where there is a CDN, published or PUBLISH_WAIT has passed.
@@ -438,6 +478,7 @@ class JobEvent(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    CHARGE_SETTLED_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """1, 2, 3 … within the job; 0 for a live message."""
     job: _builtins.str
@@ -498,6 +539,12 @@ class JobEvent(_message.Message):
     def heartbeat(self) -> Global___JobEvent.Heartbeat:
         """Live: nothing new."""
 
+    @_builtins.property
+    def charge_settled(self) -> Global___JobEvent.ChargeSettled:
+        """Durable: somebody told whether a purchase was charged that had ended with
+        charged UNKNOWN. In the user's feed, and in the log where that is still open.
+        """
+
     def __init__(
         self,
         *,
@@ -517,12 +564,13 @@ class JobEvent(_message.Message):
         progress: Global___JobEvent.Progress | None = ...,
         preview: Global___JobEvent.Preview | None = ...,
         heartbeat: Global___JobEvent.Heartbeat | None = ...,
+        charge_settled: Global___JobEvent.ChargeSettled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "completed", b"completed", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "image_kept", b"image_kept", "image_published", b"image_published", "preview", b"preview", "progress", b"progress", "prompt_enhanced", b"prompt_enhanced", "purchase_ended", b"purchase_ended", "purchased", b"purchased", "queued", b"queued", "unclear", b"unclear", "warning", b"warning"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "charge_settled", b"charge_settled", "completed", b"completed", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "image_kept", b"image_kept", "image_published", b"image_published", "preview", b"preview", "progress", b"progress", "prompt_enhanced", b"prompt_enhanced", "purchase_ended", b"purchase_ended", "purchased", b"purchased", "queued", b"queued", "unclear", b"unclear", "warning", b"warning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "completed", b"completed", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "image_kept", b"image_kept", "image_published", b"image_published", "job", b"job", "preview", b"preview", "progress", b"progress", "prompt_enhanced", b"prompt_enhanced", "purchase_ended", b"purchase_ended", "purchased", b"purchased", "queued", b"queued", "sequence", b"sequence", "unclear", b"unclear", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "charge_settled", b"charge_settled", "completed", b"completed", "event", b"event", "event_time", b"event_time", "heartbeat", b"heartbeat", "image_kept", b"image_kept", "image_published", b"image_published", "job", b"job", "preview", b"preview", "progress", b"progress", "prompt_enhanced", b"prompt_enhanced", "purchase_ended", b"purchase_ended", "purchased", b"purchased", "queued", b"queued", "sequence", b"sequence", "unclear", b"unclear", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["accepted", "queued", "prompt_enhanced", "purchased", "image_kept", "image_published", "warning", "purchase_ended", "unclear", "completed", "progress", "preview", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["accepted", "queued", "prompt_enhanced", "purchased", "image_kept", "image_published", "warning", "purchase_ended", "unclear", "completed", "progress", "preview", "heartbeat", "charge_settled"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

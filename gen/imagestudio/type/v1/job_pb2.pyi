@@ -248,6 +248,8 @@ class Job(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     IMAGES_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
+    AT_RISK_COUNT_FIELD_NUMBER: _builtins.int
+    AT_RISK_USD_MICROS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"jobs/{job}"; {job} is job_id. The same name in every service."""
     user: _builtins.str
@@ -276,6 +278,12 @@ class Job(_message.Message):
     """Number of the newest variant."""
     retry_of: _builtins.str
     """"jobs/{job}" whose unclear purchases this job repeats; empty for none."""
+    at_risk_count: _builtins.int
+    """Purchases of which nobody knows whether they were charged: UNCLEAR and still
+    being looked up, or ended with charged UNKNOWN. Left 0 by ListJobs.
+    """
+    at_risk_usd_micros: _builtins.int
+    """What counts as spent or is held for them. Left 0 by ListJobs."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What was asked for, with preset and defaults filled in."""
@@ -327,10 +335,12 @@ class Job(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         images: _abc.Iterable[_image_pb2.ImageOutput] | None = ...,
         failures: _abc.Iterable[Global___JobFailure] | None = ...,
+        at_risk_count: _builtins.int = ...,
+        at_risk_usd_micros: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "spec", b"spec", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "failures", b"failures", "fingerprint", b"fingerprint", "images", b"images", "last_sequence", b"last_sequence", "last_version", b"last_version", "name", b"name", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "project", b"project", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "state", b"state", "title", b"title", "update_time", b"update_time", "use_case", b"use_case", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_count", b"at_risk_count", "at_risk_usd_micros", b"at_risk_usd_micros", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "failures", b"failures", "fingerprint", b"fingerprint", "images", b"images", "last_sequence", b"last_sequence", "last_version", b"last_version", "name", b"name", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "project", b"project", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "state", b"state", "title", b"title", "update_time", b"update_time", "use_case", b"use_case", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -347,6 +357,7 @@ class JobFailure(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     CHARGED_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7."""
     model: _builtins.str
@@ -357,6 +368,12 @@ class JobFailure(_message.Message):
     """For people."""
     charged: _cost_pb2.Charged.ValueType
     """Whether it was charged: YES, NO or UNKNOWN."""
+    @_builtins.property
+    def cost(self) -> _cost_pb2.Cost:
+        """What it cost; for UNKNOWN what counts as spent. Unset on an event told before
+        there was this field.
+        """
+
     def __init__(
         self,
         *,
@@ -365,10 +382,11 @@ class JobFailure(_message.Message):
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         charged: _cost_pb2.Charged.ValueType = ...,
+        cost: _cost_pb2.Cost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "message", b"message", "model", b"model", "purchase_id", b"purchase_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged", b"charged", "cost", b"cost", "message", b"message", "model", b"model", "purchase_id", b"purchase_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,65 @@
+"""What commands have in common: the stack that they call, and how they end where it says no."""
+
+import math
+import sys
+from typing import Any, NoReturn
+
+import typer
+
+from chassis.settings import SettingsError
+from cli.folder import Folder
+from cli.settings import StackSettings
+from cli.shape import Shape
+
+
+def end(lines: list[str], status: int) -> NoReturn:
+    """Say *lines* and exit with *status*."""
+    from cli.screen import harmless
+
+    for line in lines:
+        print(f"studio: {harmless(line)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def say(words: str) -> None:
+    """Say *words* beside the output."""
+    print(f"studio: {words}", file=sys.stderr, flush=True)
+
+
+def finite(number: float | None) -> float | None:
+    """Take an amount in dollars that an option may have left out."""
+    if number is not None and not math.isfinite(number):
+        raise typer.BadParameter("an amount in dollars is a number, such as 0.50")
+    return number
+
+
+def ensure(settings: StackSettings, shape: Shape) -> Any:
+    """Return the state of a stack that runs, as it was asked for."""
+    from cli import stack
+
+    try:
+        return stack.ensure(settings, shape, say)
+    except stack.CannotStart as error:
+        end(str(error).splitlines(), error.status)
+
+
+def edge(settings: StackSettings) -> Any:
+    """Return the way to the stack of *settings*."""
+    from cli.edge import Edge
+
+    if settings.auth == "keys" and not settings.api_key:
+        raise SettingsError(
+            ["AUTH=keys needs STUDIO_API_KEY here; `./studio keys create NAME` makes a key"]
+        )
+    state = Folder(settings.data).read_state()
+    return Edge(state["address"] if state else settings.address, settings.api_key)
+
+
+def troubled(work: Any) -> Any:
+    """Run *work*; what the stack refuses is misuse where its argument was bad."""
+    from cli.edge import Trouble
+
+    try:
+        return work()
+    except Trouble as error:
+        end([str(error)], 2 if error.status in (400, 422) else 1)
