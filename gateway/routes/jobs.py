@@ -11,7 +11,7 @@ from starlette.responses import Response
 from chassis import identity
 from chassis.errors import Fault, Invalid
 from gateway import answers, bodies, follow, problem, render, specs
-from gateway.access import Behind
+from gateway.access import Behind, identified
 from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
 from gateway.services import Services, was_cut
@@ -209,7 +209,8 @@ async def watch_feed(
         _heartbeat, events = await follow.opened(follow.feed(behind, begin))
     except Invalid as fault:
         raise Invalid(fault.reason, fault.message, fields={"after": fault.message}) from fault
-    return _stream(request, _frames(request.app.state.render.news, events), {})
+    frames = _frames(request.app.state.render.news, _while_known(request, events))
+    return _stream(request, frames, {})
 
 
 def _started(started: StartGenerationResponse | RetryUnclearResponse) -> Response:
@@ -234,6 +235,16 @@ def _path(name: str) -> str:
 
 def _stream(request: Request, frames: AsyncIterator[Frame], headers: dict[str, str]) -> EventStream:
     return EventStream(frames, request.app.state.streams, _failed, headers)
+
+
+async def _while_known(
+    request: Request, events: AsyncIterator[JobEvent]
+) -> AsyncIterator[JobEvent]:
+    """Pass *events* on while the key that asked for them is good: a feed outlives many."""
+    async with aclosing(events):  # type: ignore[type-var]
+        async for event in events:
+            await identified(request)
+            yield event
 
 
 async def _frames(

@@ -66,7 +66,7 @@ def plan(wanted: Wanted, found: ledger_service_pb2.ReadUnclearResponse, registry
     """Plan what *wanted* asks for of what the ledger has *found*."""
     chosen = _chosen(wanted, found.purchases)
     calls = [_call(each, found.job.spec, registry) for each in chosen]
-    spec, ordinals = _narrowed(found.job.spec, calls, registry)
+    spec, ordinals = _narrowed(found.job.spec, calls)
     spares = [registry.usable(key) for key in spec.fallback_models]
     models = [registry.usable(each.lost.purchase.model) for each in calls]
     fitting.check(spec, [registry.known(key) for key in spec.models], spares)
@@ -78,6 +78,9 @@ def plan(wanted: Wanted, found: ledger_service_pb2.ReadUnclearResponse, registry
         )
         for call, model, ordinal in zip(calls, models, ordinals, strict=True)
     ]
+    for call, purchase in zip(calls, purchases, strict=True):
+        if call.lost.fingerprint != purchase.fingerprint:
+            raise _otherwise(call.lost.purchase)
     estimate = _estimate(models, calls, purchases)
     planning.within_limit(spec, estimate)
     return Plan(
@@ -112,9 +115,7 @@ def _call(lost: Lost, spec: job_pb2.JobSpec, registry: Registry) -> _Call:
     return _Call(lost, ordinal // spec.count, orders.place_of(ordinal, spec), images)
 
 
-def _narrowed(
-    spec: job_pb2.JobSpec, calls: Sequence[_Call], registry: Registry
-) -> tuple[job_pb2.JobSpec, list[int]]:
+def _narrowed(spec: job_pb2.JobSpec, calls: Sequence[_Call]) -> tuple[job_pb2.JobSpec, list[int]]:
     """
     Return a spec of the lost images alone, and where its calls stand in it.
 
@@ -137,9 +138,7 @@ def _narrowed(
         narrow.seed = orders.wrapped(spec.seed + first)
     for key in {*spec.parameters} - {*narrow.models, *narrow.fallback_models}:
         del narrow.parameters[key]
-    ordinals = [columns.index(call.column) * count + call.place - first for call in calls]
-    found = [orders.images_of(ordinal, narrow, registry) for ordinal in ordinals]
-    return (narrow, ordinals) if found == [call.images for call in calls] else whole
+    return narrow, [columns.index(call.column) * count + call.place - first for call in calls]
 
 
 def _estimate(
@@ -186,6 +185,15 @@ def _looked_up(lost: purchase_pb2.Purchase) -> Fault:
         "been bought and come by itself; order it again when that is over.",
         metadata=metadata,
         retry_after=_seconds_until(lost),
+    )
+
+
+def _otherwise(lost: purchase_pb2.Purchase) -> Fault:
+    return Precondition(
+        "STATE_CONFLICT",
+        f"This release would send another order than purchase {lost.purchase_id} of {lost.job} "
+        "was: it cannot be ordered again. Order the image as a new job.",
+        metadata={"purchase_id": lost.purchase_id},
     )
 
 

@@ -116,7 +116,8 @@ async def test_more_than_a_page_comes_whole(shelf: Shelf) -> None:
         ann.user_id, JobEvent(job="jobs/1").SerializeToString(),
     )  # fmt: skip
     await shelf.run("UPDATE users SET feed_sequence = 1001 WHERE user_id = $1", ann.user_id)
-    found = await take(ann.watch(), 1001)
+    feeds = Feeds(shelf.pools.user, Wakes(), PUBLIC, silence=600)
+    found = await take(feeds.watch(ann.user_id, 0), 1001)
     assert [event.sequence for event in found] == [*range(1, 1002)]
 
 
@@ -168,6 +169,23 @@ async def test_another_process_is_heard_over_nats(shelf: Shelf, nats_url: str) -
         assert not await anothers.wait(0)
     await theirs.close()
     await ours.close()
+
+
+async def test_whoever_watches_looks_after_nats_was_away(shelf: Shelf, nats_url: str) -> None:
+    wakes, bus = Wakes(), Bus(nats_url, "ours")
+    wakes.hear(bus)
+    with wakes.listen(7) as wake:
+        assert not await wake.wait(0)
+        [connected] = bus.on_connect
+        await connected()
+        assert await wake.wait(0)
+
+
+async def test_every_commit_is_told_to_the_other_catalogs(shelf: Shelf) -> None:
+    ann = await shelf.person()
+    await draw(shelf, ann)
+    await shelf.news.close()
+    assert (f"{SUBJECT}.{ann.user_id}", b"") in shelf.news.bus.published
 
 
 async def test_the_end_of_the_process_ends_a_watch_so_that_it_is_taken_up(shelf: Shelf) -> None:

@@ -1,5 +1,6 @@
 """An order again is the same order: of the lost images alone, in a spec that says so if it can."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import job_pb2, purchase_pb2
 from services.generator import models, orders, retry
 from services.generator.models import Registry
-from services.generator.plan import Plan, plan
+from services.generator.plan import Plan, plan, planned
 from services.generator.retry import Wanted
 from tests.generator.test_plan import PLAIN, spec
 
@@ -112,7 +113,9 @@ def test_an_order_again_of_an_order_again_is_still_the_first(case):
 
 def test_what_a_fallback_model_lost_is_ordered_of_that_one():
     first = plan(spec(models=["plain"], fallbackModels=["sketch"], count=2), None, REGISTRY)
-    second = lost(first.purchases[1], model="sketch")
+    model, place = REGISTRY.known("sketch"), first.purchases[1].ordinal
+    tried = planned(model, first.spec, place, 1, 0)
+    second = lost(tried)
     found = retry.plan(ALL, told(first, [second]), REGISTRY)
     [purchase] = found.purchases
     assert (purchase.model_key, purchase.reserved_usd_micros) == ("sketch", 0)
@@ -120,6 +123,17 @@ def test_what_a_fallback_model_lost_is_ordered_of_that_one():
     assert list(found.spec.fallback_models) == ["sketch"]
     [line] = found.estimate.models
     assert (line.model, line.image_count, line.purchase_count) == ("sketch", 1, 1)
+
+
+def test_what_this_release_would_order_otherwise_is_refused():
+    several = dataclasses.replace(REGISTRY.known("flux-schnell"), most_per_call=3)
+    older = Registry([several], configured={"replicate"}, default="flux-schnell")
+    first = plan(spec(models=["flux-schnell"], count=6), None, older)
+    gone = [lost(each) for each in first.purchases]
+    assert len(retry.plan(ALL, told(first, gone), older).purchases) == 2
+    with pytest.raises(Precondition, match="Order the image as a new job") as no:
+        retry.plan(ALL, told(first, gone), REGISTRY)
+    assert no.value.metadata["purchase_id"] == gone[0].purchase.purchase_id
 
 
 def test_only_those_that_are_named_are_ordered():

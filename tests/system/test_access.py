@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-from tests.system.client import generate
+from tests.system.client import frames, generate
 from tests.system.stack import running_stack
 
 DRAW = {"prompt": "a lighthouse", "models": ["sketch"], "size": "64x64"}
@@ -297,6 +297,22 @@ def test_another_users_picture_and_none_at_all_answer_alike(theirs):
         )
         answers.append((found.status_code, found.text.replace(variant, "N")))
     assert answers[0] == answers[1]
+
+
+def test_a_feed_ends_when_its_key_is_revoked(theirs):
+    mine, other = (
+        json.loads(theirs.stack.studio("keys", "create", "brief", "--user", "f", "--json").stdout)
+        for _ in range(2)
+    )
+    headers = {"Authorization": f"Bearer {mine['key']}"}
+    with httpx.stream("GET", f"{theirs.url}/images/events", headers=headers, timeout=60) as feed:
+        assert theirs.stack.studio("keys", "revoke", mine["id"]).returncode == 0
+        theirs.stack.await_(
+            lambda: httpx.get(f"{theirs.url}/images/jobs", headers=headers).status_code == 401
+        )
+        generate(theirs.url, DRAW, other["key"])
+        found = [(kind, data.get("code")) for kind, _, data in frames(feed.iter_lines())]
+    assert found == [("error", "CREDENTIAL_INVALID")]
 
 
 def test_a_revoked_key_is_refused_within_a_second(theirs):
