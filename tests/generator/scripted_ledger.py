@@ -34,6 +34,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.state, self.ticket, self.sent, self.limit = SENDING, "", 0.0, 60.0
         self.broken = False  # no order can be made of what it asks for
         self.changed = False  # another release planned another order
+        self.repeats = ""  # the purchase whose order it gives again
         self.hinted: list[str] = []
         self.held: set[str] = set()  # tickets of other purchases
         self.due: list[str] = []
@@ -97,13 +98,14 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.purchase.send_time.FromMicroseconds(int((NOW - self.sent) * 1e6))
         found.purchase.deadline.FromMicroseconds(int((NOW - self.sent + self.limit) * 1e6))
         found.webhook_tickets.extend(self.hinted)
+        found.repeats = self.repeats
         found.spec.prompt, found.spec.count = "a lighthouse", self.count
         found.spec.models.append("sketch")
         found.spec.fallback_models.append(self.fallback)
         if self.broken:
             found.spec.parameters["sketch"].fields["seconds"].number_value = math.nan
         elif not self.changed:
-            planned = orders.order(models.EVERY[0], found.spec, 0, 1, ID)
+            planned = orders.order(models.EVERY[0], found.spec, 0, 1, ID, self.repeats)
             found.fingerprint = orders.fingerprint(planned)
         return found
 

@@ -314,9 +314,9 @@ async def test_what_another_release_planned_is_followed_by_no_attempt_of_this(wo
     assert world.catalog.edges[0].end.HasField("next") is not changed
 
 
-@pytest.mark.parametrize("changed", [False, True])
-async def test_who_looks_is_told_whether_it_is_the_order_that_was_sent(world, changed):
-    world.catalog.changed, shop = changed, listing(world, [])
+@pytest.mark.parametrize(("changed", "repeats"), [(False, ""), (True, ""), (False, "0190")])
+async def test_who_looks_is_told_whether_it_is_the_order_that_was_sent(world, changed, repeats):
+    world.catalog.changed, world.catalog.repeats, shop = changed, repeats, listing(world, [])
     await soon(under_way(world, UNCLEAR, late=-1).run())
     [order] = shop.looked_for
     assert (order.as_planned, order.sent) == (
