@@ -38,9 +38,6 @@ jobs_app = typer.Typer(help="Past and running jobs.", invoke_without_command=Tru
 keys_app = typer.Typer(help="API keys, for a stack with AUTH=keys.", no_args_is_help=True)
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
-app.command()(accounts.usage)
-jobs_app.command("retry-unclear")(accounts.retry_unclear)
-jobs_app.command("settle")(accounts.settle)
 
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 Lab = Annotated[
@@ -261,6 +258,11 @@ def presets(as_json: AsJson = False) -> None:
     from cli.lists import presets as show
 
     _troubled(lambda: show(_edge(load()), as_json=as_json))
+
+
+app.command()(accounts.usage)
+jobs_app.command("retry-unclear")(accounts.retry_unclear)
+jobs_app.command("settle")(accounts.settle)
 
 
 @keys_app.command("create")
