@@ -139,7 +139,7 @@ async def test_without_any_word_each_silence_ends_in_a_look(shelf: Shelf) -> Non
     ann = await shelf.person()
     deaf = Feeds(shelf.pools.user, Wakes(), PUBLIC, silence=0.05)
     async with aclosing(deaf.watch(ann.user_id, 0)) as events:
-        beats = [await anext(events) for _ in range(3)]
+        beats = [await asyncio.wait_for(anext(events), 30) for _ in range(3)]
         assert all(beat.HasField("heartbeat") for beat in beats)
         await draw(shelf, ann)
         [event] = await take(events, 1)
@@ -179,6 +179,16 @@ async def test_whoever_watches_looks_after_nats_was_away(shelf: Shelf, nats_url:
         [connected] = bus.on_connect
         await connected()
         assert await wake.wait(0)
+
+
+async def test_who_waits_is_woken_at_the_end() -> None:
+    wakes = Wakes()
+    with wakes.listen(7) as wake:
+        waiting = asyncio.create_task(wake.wait(600))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        wakes.close()
+        assert await asyncio.wait_for(waiting, 30)
 
 
 async def test_every_commit_is_told_to_the_other_catalogs(shelf: Shelf) -> None:

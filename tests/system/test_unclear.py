@@ -5,6 +5,7 @@ at somebody's word, settled by what an invoice says. The books are exact all the
 
 import asyncio
 import json
+import signal
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -198,6 +199,22 @@ def test_a_failure_that_may_have_cost_something_is_settled_as_charged(lit, vendo
     after = Books(lit)
     assert after.spent == before.spent - PRICE + Decimal("0.000001")
     assert (after.at_risk, after.count) == (before.at_risk - PRICE, before.count - 1)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_feed_goes_on_when_the_catalog_has_died(lit, vendors, how) -> None:
+    with httpx.stream("GET", f"{lit.url}/images/events", timeout=60) as answer:
+        entries = frames(answer.iter_lines())
+        heard = len(lit.said)
+        lit.kill("catalog", how)
+        lit.await_(lambda: any("catalog is back" in line for line in lit.said[heard:]), 60)
+        job_id = generate(lit.url, DRAW).completed["job_id"]
+        numbers = []
+        for _kind, number, data in entries:
+            numbers.append(number)
+            if data["job_id"] == job_id:
+                break
+    assert numbers == [*range(1, len(numbers) + 1)]
 
 
 @pytest.mark.parametrize("month", ["2026-13", "x", "26-1"])
