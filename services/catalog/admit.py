@@ -6,7 +6,7 @@ import asyncpg
 from google.protobuf import json_format
 
 from chassis import faults
-from chassis.errors import Exhausted, Exists, Invalid, Unavailable
+from chassis.errors import Exhausted, Exists, Invalid, Precondition, Unavailable
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
 from services.catalog import completion, log
@@ -74,6 +74,7 @@ async def _insert(
         list(range(1, len(events) + 1)),
         [log.kind_of(event) for event in events],
         [event.SerializeToString() for event in events],
+        list(request.providers_needed),
     )
     if row is None:
         return None
@@ -144,6 +145,7 @@ async def _replay_or_refuse(
     """The job that is admitted already; None where nothing stands in the way any more."""
     row = await connection.fetchrow(SQL.job_by_request, user_id, request.request_id)
     if row is None:
+        await _refuse_where_nothing_is_sold(connection, request)
         await _refuse_over_cap(connection, request, user_id, server_cap)
         return None
     if row["fingerprint"] != request.fingerprint:
@@ -158,6 +160,18 @@ async def _replay_or_refuse(
     payload = await connection.fetchval(SQL.first_event, row["job_id"])
     accepted = job_event_pb2.JobEvent.FromString(payload).accepted
     return Response(job=jobs[row["job_id"]], replayed=True, estimate=accepted.estimate)
+
+
+async def _refuse_where_nothing_is_sold(connection: Connection, request: Request) -> None:
+    rows = await connection.fetch(SQL.refusing_providers, list(request.providers_needed))
+    for row in rows:
+        refusal = row["refusal"]
+        raise Precondition(
+            refusal["reason"],
+            refusal["message"],
+            metadata={"provider": row["provider"]},
+            retry_after=float(row["seconds"]),
+        )
 
 
 async def _refuse_over_cap(

@@ -48,6 +48,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         cancel_requested=job.state == "canceling",
         models_tried=batch.models.get(key, [purchase.model_key]),
         webhook_tickets=dict.fromkeys(found.ticket for found in purchase.webhooks),
+        refusal=outcome.status(purchase.refusal),
     )
 
 

@@ -80,6 +80,7 @@ def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints, lag: f
         time_limit=max(model.time_limit for model in sold),
         most_in_flight=settings.replicate_in_flight,
         most_per_minute=settings.replicate_per_minute,
+        watched=True,
     )
 
 
