@@ -72,7 +72,7 @@ async def _turn(
     *,
     sick: bool,
 ) -> None:
-    before = lab.requests()["replicate"].get("create", 0)
+    before = _sent(lab)
     lab.faults(_faults(sick=sick))
     ordering = asyncio.create_task(vendor.place(options.rate, options.settle + options.seconds))
     await asyncio.sleep(options.settle)  # the first orders of a turn have been answered
@@ -82,7 +82,11 @@ async def _turn(
     found.orders += len(placed)
     lab.faults([])
     await vendor.until_drawn(placed)
-    found.sent += lab.requests()["replicate"]["create"] - before
+    found.sent += _sent(lab) - before
+
+
+def _sent(lab: Lab) -> int:
+    return lab.requests().get("replicate", {}).get("create", 0)
 
 
 class _Orders:

@@ -275,8 +275,8 @@ async def test_who_takes_nothing_of_ours_ends_what_is_planned_unsent_and_uncharg
     pools, user, ledger, sql
 ):
     await known(ledger, pools.ledger, user)
-    first, second, third = await admitted(pools.ledger, user, 3, provider="far")
-    await taken(ledger, claim(first))
+    first, second, third, running = await admitted(pools.ledger, user, 4, provider="far")
+    await taken(ledger, claim(first), claim(running), told(ticket(running, 1)))
     await taken(ledger, told(end(first, 1, "REFUSED"), REFUSES, refusal=EMPTY))
     found = await stands(pools)
     assert errors.from_status(found.refusal).reason == "PROVIDER_BALANCE_EMPTY"
@@ -284,7 +284,7 @@ async def test_who_takes_nothing_of_ours_ends_what_is_planned_unsent_and_uncharg
     assert result.outcome == CLAIMED
     assert result.purchase.refusal.message == "Add credit there."
     await taken(ledger, end(second, 1, "REFUSED"))
-    assert await sql.fetchrow("SELECT in_use, sending FROM permits") == (0, 0)
+    assert await sql.fetchrow("SELECT in_use, sending FROM permits") == (1, 0)
     await over(sql)
     [result] = await ledger.apply([claim(third)])
     assert not result.purchase.HasField("refusal")  # the probe is sent
