@@ -254,6 +254,15 @@ async def test_no_more_orders_leave_than_it_says_also_from_another_replica(
     assert (await outcomes(ledger, *ids[5:])).count(CLAIMED) == permits.UNTOLD - 3
 
 
+async def test_who_says_no_more_of_a_limit_has_none(pools, user, ledger, sql):
+    first, *ids = await admitted(pools.ledger, user, 9, provider="far")
+    await taken(ledger, claim(first), told(ticket(first, 1), left=0))
+    await sql.execute("UPDATE permits SET renewed_at = clock_timestamp()")
+    assert (await outcomes(ledger, *ids)).count(CLAIMED) == permits.UNTOLD
+    await taken(ledger, told(ticket(ids[0], 1)))
+    assert await outcomes(ledger, *ids[4:]) == [CLAIMED] * 4
+
+
 async def test_a_429_holds_all_back_and_is_no_failure(pools, user, ledger, other, sql):
     await known(ledger, pools.ledger, user)
     ids = await admitted(pools.ledger, user, 8, provider="far")

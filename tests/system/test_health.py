@@ -170,13 +170,13 @@ def test_a_vendor_that_takes_its_time_takes_no_room_from_another(stack: Stack, l
     lab.vendor("replicate", creates_per_minute=None, rate_headers=False)
     mended(stack)  # it limits nobody: all that have room are sent
     before = lab.requests()["replicate"]["create"]
-    lab.pace(100)  # longer than a sketch is waited for
+    lab.pace(300)  # longer than all the sketches are waited for
     places = [in_the_background(stack, 32) for _ in range(3)]
     stack.await_(lambda: lab.requests()["replicate"]["create"] - before >= ROOM)
     for _ in range(3):
         prove_whole(generate(stack.url, SKETCH), 1)
     assert lab.requests()["replicate"]["create"] - before < 2 * ROOM
     lab.pace(0.05)
-    lab.advance(100)
+    lab.advance(300)
     for place in places:
         prove_whole(watch(stack.url, place), 32)
