@@ -20,9 +20,9 @@ class _Stack(Stack):
 
 
 @contextmanager
-def lab_stack(*, cdn: bool) -> Iterator[Stack]:
-    """Run one on fresh data, and end it."""
-    settings = {"LOG_LEVEL": "warning", "REPLICATE_MAX_PER_MINUTE": "0"}
+def lab_stack(*, cdn: bool, **more: str) -> Iterator[Stack]:
+    """Run one on fresh data with *more* settings, and end it."""
+    settings = {"LOG_LEVEL": "warning", "REPLICATE_MAX_PER_MINUTE": "0", **more}
     with temporary_data() as data:
         stack = _Stack(data, settings).start(*([] if cdn else [_LAB_ONLY]))
         try:

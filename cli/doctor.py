@@ -179,12 +179,29 @@ def _ports(settings: StackSettings) -> Iterator[Finding]:
 def _running(settings: StackSettings, state: dict[str, Any]) -> Iterator[Finding]:
     names = [process["name"] for process in state["processes"]]
     yield Finding("stack", _GOOD, f"{state['state']}: {', '.join(names)}")
+    edge = Edge(state["address"], settings.api_key)
     try:
-        Edge(state["address"], settings.api_key).get("/readyz")
+        edge.get("/readyz")
     except Trouble as trouble:
         yield Finding("stack", _BAD, str(trouble), "./studio logs says why; or down, then up")
     else:
         yield Finding("stack", _GOOD, f"answers on {state['address']}")
+        yield from _ill(edge)
+
+
+def _ill(edge: Edge) -> Iterator[Finding]:
+    """The companies that take no orders just now, as the list of models tells."""
+    try:
+        found = edge.get("/images/models")["models"]
+    except Trouble:  # without a key of ours nothing is told
+        return
+    degraded = {each["provider"]: each for each in found if each["state"] == "degraded"}
+    for provider, model in degraded.items():
+        if said := model["state_message"]:
+            yield Finding(provider, _BAD, f"takes no orders: {model['state_reason']}", said)
+        else:
+            words = "has failed lately: its orders wait, and one tries now and then"
+            yield Finding(provider, _NOTE, words, "nothing to do; ./studio logs says what failed")
 
 
 def _print(findings: list[Finding]) -> None:

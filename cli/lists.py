@@ -97,6 +97,8 @@ def _usable(model: dict[str, Any]) -> Text:
         return Text("ready")
     if state == "disabled":
         return Text(f"needs {vendors.key(model['provider'])}", "dim")
+    if why := model.get("state_reason"):
+        return Text(f"{state}: {why.replace('_', ' ').lower()}", "yellow")
     instead = f", use {model['successor']}" if model["successor"] else ""
     return Text(state + instead, "yellow")
 

@@ -258,12 +258,14 @@ class Capabilities(Answer):
 
 
 class Model(Answer):
-    """An image model; typical_time in seconds."""
+    """An image model; typical_time in seconds. Why it is degraded: state_reason, state_message."""
 
     key: str
     display_name: str
     provider: str
     state: Literal["active", "disabled", "degraded", "retired", "unspecified"]
+    state_reason: str
+    state_message: str
     capabilities: Capabilities
     parameters_schema: dict[str, Any]
     price_per_image_usd: Usd | None

@@ -7,9 +7,10 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class Bucket:
-    """Lets *a_minute* calls through, all at once if they come so; None: as many as come."""
+    """Lets *a_minute* calls through, *most* of them at once; None: as many as come."""
 
     a_minute: int | None
+    most: int
     tokens: float
     at: datetime
 
@@ -19,7 +20,7 @@ class Bucket:
             return None
         passed = max(0.0, (now - self.at).total_seconds())  # a reset turns the clock back
         gained = passed * self.a_minute / 60
-        self.tokens, self.at = min(float(self.a_minute), self.tokens + gained), now
+        self.tokens, self.at = min(float(self.most), self.tokens + gained), now
         if self.tokens < 1:
             return math.ceil((1 - self.tokens) * 60 / self.a_minute)
         self.tokens -= 1
@@ -29,13 +30,14 @@ class Bucket:
         """What is left, and the seconds until the bucket is full."""
         if self.a_minute is None:
             return {}
-        missing = (self.a_minute - self.tokens) * 60 / self.a_minute
+        missing = (self.most - self.tokens) * 60 / self.a_minute
         return {
             "ratelimit-remaining": str(int(self.tokens)),
             "ratelimit-reset": str(math.ceil(missing)),
         }
 
 
-def full(a_minute: int | None, now: datetime) -> Bucket:
-    """A bucket that nobody has taken from."""
-    return Bucket(a_minute, float(a_minute or 0), now)
+def full(a_minute: int | None, now: datetime, burst: int | None = None) -> Bucket:
+    """A bucket that nobody has taken from; without *burst* it holds a minute's calls."""
+    most = burst or a_minute or 0
+    return Bucket(a_minute, most, float(most), now)

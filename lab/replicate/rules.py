@@ -9,13 +9,16 @@ class Rules:
     """
     How this Replicate behaves; a rate of None is no limit.
 
-    *retry_after_header*: whether a 429 has it beside its body. *expired_status*: of a file that is
-    gone. *shows_webhook*: whether a prediction tells its webhook. *fills_in_defaults*: whether the
-    input comes back with what was left out.
+    *creates_burst*: so many come at once; None: a minute's. *rate_headers*: whether answers tell
+    what is left of a rate. *retry_after_header*: whether a 429 has it beside its body.
+    *expired_status*: of a file that is gone. *shows_webhook*: whether a prediction tells its
+    webhook. *fills_in_defaults*: whether the input comes back with what was left out.
     """
 
     creates_per_minute: int | None = 600
+    creates_burst: int | None = None
     others_per_minute: int | None = 3000
+    rate_headers: bool = True
     retry_after_header: bool = False
     expired_status: int = 404
     shows_webhook: bool = True
@@ -28,7 +31,7 @@ class Rules:
         """Other rules; raise ValueError with what is wrong."""
         for name, value in settings.items():
             usual = getattr(Rules(), name)
-            if name.endswith("_per_minute"):
+            if name.endswith(("_per_minute", "_burst")):
                 right = value is None or (type(value) is int and value > 0)
             elif name == "expired_status":
                 right = type(value) is int and 400 <= value <= 599

@@ -82,7 +82,7 @@ class Replicate:
 
     def _fill(self) -> None:
         now, rules = self._world.clock.now(), self._api.rules
-        self._creates = full(rules.creates_per_minute, now)
+        self._creates = full(rules.creates_per_minute, now, rules.creates_burst)
         self._others = full(rules.others_per_minute, now)
 
     def _create(self, path: str, handler: Handler) -> web.RouteDef:
@@ -112,7 +112,7 @@ class Replicate:
         if wait is not None:
             what = "creating predictions" if creating else "all other endpoints"
             return problems.throttled(what, wait, header=self._api.rules.retry_after_header)
-        left = bucket.headers()
+        left = bucket.headers() if self._api.rules.rate_headers else {}
         answer = await handler(request)
         answer.headers.update(left)
         return answer

@@ -6,7 +6,7 @@ import asyncpg
 from google.protobuf import json_format
 
 from chassis import faults
-from chassis.errors import Exhausted, Exists, Invalid, Unavailable
+from chassis.errors import Exhausted, Exists, Invalid, Precondition, Unavailable
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
 from services.catalog import arguments, completion, log
@@ -76,6 +76,7 @@ async def _insert(
         [event.SerializeToString() for event in events],
         arguments.job_id(request.retry_of, "retry_of") if request.retry_of else None,
         [purchase.repeats or None for purchase in bought],
+        list(request.providers_needed),
     )
     if row is None:
         return None
@@ -147,6 +148,7 @@ async def _replay_or_refuse(
     """The job that is admitted already; None where nothing stands in the way any more."""
     found = await replayed(connection, user_id, request.request_id, request.fingerprint)
     if found is None:
+        await _refuse_where_nothing_is_sold(connection, request)
         await _refuse_over_cap(connection, request, user_id, server_cap)
     return found
 
@@ -170,6 +172,18 @@ async def replayed(
     payload = await connection.fetchval(SQL.first_event, row["job_id"])
     accepted = job_event_pb2.JobEvent.FromString(payload).accepted
     return Response(job=jobs[row["job_id"]], replayed=True, estimate=accepted.estimate)
+
+
+async def _refuse_where_nothing_is_sold(connection: Connection, request: Request) -> None:
+    rows = await connection.fetch(SQL.refusing_providers, list(request.providers_needed))
+    for row in rows:
+        refusal = row["refusal"]
+        raise Precondition(
+            refusal["reason"],
+            refusal["message"],
+            metadata={"provider": row["provider"]},
+            retry_after=float(row["seconds"]),
+        )
 
 
 async def _refuse_over_cap(

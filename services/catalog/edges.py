@@ -12,6 +12,7 @@ from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import job_event_pb2
 from services.catalog import adoption, endings, guards, outcome, permits
+from services.catalog.breaker import Verdict
 from services.catalog.rows import DRAWN, PERMITTED, Batch, Kept, Output, Published, Purchase
 from services.catalog.words import CHARGED, ENDINGS, word
 
@@ -35,7 +36,10 @@ def take(batch: Batch, edge: edge_pb2.Edge) -> Outcome:
         return _claim(batch, purchase, edge.claim)
     if edge.fence != purchase.fence:
         raise guards.stale(purchase)
+    was_sending = purchase.state == "sending"
     _STEPS[kind](batch, purchase, getattr(edge, kind))
+    if was_sending and purchase.state != "sending":
+        permits.heed(batch, purchase, edge.heard)
     return NONE
 
 
@@ -46,7 +50,7 @@ def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcom
     if purchase.not_before and purchase.not_before > batch.now:
         return NOT_DUE
     if purchase.state == "planned":
-        if not permits.take_permit(batch, purchase):
+        if permits.take_permit(batch, purchase) is Verdict.WAIT:
             return NO_PERMIT
         purchase.state, purchase.not_before = "sending", None
         purchase.sent_at = batch.now

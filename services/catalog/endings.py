@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
 
-from imagestudio.catalog.v1 import ledger_pb2
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.type.v1 import job_event_pb2, purchase_pb2
 from services.catalog import guards, outcome, permits
 from services.catalog.rows import Batch, Purchase, cost_message
@@ -22,6 +22,7 @@ def orphan(batch: Batch, purchase: Purchase, *, alone: bool) -> None:
     if purchase.state == "sending":
         died = outcome.said("PURCHASE_UNCLEAR", "The worker died while the order was under way.")
         become_unclear(batch, purchase, died)
+        permits.heed(batch, purchase, edge_pb2.Heard())
     if purchase.is_open and purchase.tries >= MAX_TRIES:
         quarantine_or_wait(batch, purchase)
 

@@ -19,18 +19,32 @@ from chassis.errors import Fault, Precondition
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2
 from services.catalog import completion, edges, permits, present_ledger, saving
 from services.catalog.batch import Gathering
+from services.catalog.breaker import Breaker
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.edges import Outcome
 from services.catalog.news import News
 from services.catalog.queries import SQL
-from services.catalog.rows import Batch, Job, Output, Permits, Purchase, Settlement, Webhook
+from services.catalog.rows import (
+    Allowance,
+    Batch,
+    Job,
+    Output,
+    Permits,
+    Purchase,
+    Settlement,
+    Webhook,
+)
 
 # What one edge may bring on: a constraint, or a value that no column takes.
 _REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 MOST = 500  # edges in one call; a transaction takes those of many calls
-_NEEDS_PERMITS = frozenset({"claim", "release", "drawn", "end", "unclear", "fail", "settle"})
-_PURCHASE = [each.name for each in fields(Purchase) if each.name not in ("outputs", "webhooks")]
+_NEEDS_PERMITS = frozenset(
+    {"claim", "release", "ticket", "drawn", "end", "unclear", "fail", "settle"}
+)
+_NO_COLUMNS = ("outputs", "webhooks", "refusal")
+_PURCHASE = [each.name for each in fields(Purchase) if each.name not in _NO_COLUMNS]
 _OUTPUT = [each.name for each in fields(Output)]
+_BREAKER = [each.name for each in fields(Breaker)]
 _TICKETS = "purchases_provider_ticket_key"
 _NEEDS_ATTEMPTS = frozenset({"end", "settle"})
 
@@ -102,9 +116,9 @@ class Ledger:
             batch = await read(connection, changes)
             batch.publish_wait = self._publish_wait
             before = {key: saving.state_of(row) for key, row in batch.purchases.items()}
-            in_use = {key: found.in_use for key, found in batch.permits.items()}
+            permitted = saving.permitted(batch)
             results = [_result(batch, change) for change in changes]
-            told = await saving.save(connection, batch, before, in_use)
+            told = await saving.save(connection, batch, before, permitted)
         faults.point("ledger.after_commit")
         self._news.tell(told)
         return results
@@ -163,11 +177,10 @@ async def read(connection: Connection, changes: Sequence[Change]) -> Batch:
     if "charge" in kinds:
         for row in await connection.fetch(SQL.settlements_of_purchases, ids):
             batch.settlements[row["purchase_id"]] = Settlement(**row)
-    limited = sorted(provider for provider, found in batch.permits.items() if found.limited)
-    if limited and kinds & _NEEDS_PERMITS:
-        for row in await connection.fetch(SQL.lock_permits, limited):
-            found = batch.permits[row["provider"]]
-            found.in_use, found.tokens = row["in_use"], row["tokens"]
+    counted = sorted(provider for provider, found in batch.permits.items() if found.counted)
+    if counted and kinds & _NEEDS_PERMITS:
+        for row in await connection.fetch(SQL.lock_permits, counted):
+            _learn(batch.permits[row["provider"]], row)
     return batch
 
 
@@ -199,4 +212,12 @@ def _limits_from(row: asyncpg.Record) -> Permits | None:
         row["max_per_minute"],
         row["lookup_possible"],
         row["lookup_lag"].total_seconds(),
+        row["watched"],
     )
+
+
+def _learn(permits: Permits, row: asyncpg.Record) -> None:
+    permits.in_use, permits.sending, permits.tokens = row["in_use"], row["sending"], row["tokens"]
+    permits.breaker = Breaker(**{name: row[name] for name in _BREAKER})
+    if row["renewed_at"]:
+        permits.allowance = Allowance(row["orders_left"], row["renewed_at"])

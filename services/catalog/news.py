@@ -54,16 +54,16 @@ class News:
         if told.freed:
             self._spawn(self._offer(told.freed))
 
-    def announce(self, work: Iterable[tuple[str, str, int]], *, anew: bool = False) -> None:
+    def announce(self, work: Iterable[tuple[str, str, int | str]], *, anew: bool = False) -> None:
         """
-        Queue purchases, each as (purchase_id, provider or ANY, fence); returns at once.
+        Queue purchases, each as (purchase_id, provider or ANY, its turn); returns at once.
 
         The same is said once in a while only, but *anew* where something has changed.
         """
         window = str(uuid.uuid4()) if anew else str(int(time.time() // AGAIN))
         headers = telemetry.carried()
-        for purchase_id, provider, fence in work:
-            once = f"{purchase_id}:{fence}:{window}"
+        for purchase_id, provider, turn in work:
+            once = f"{purchase_id}:{turn}:{window}"
             self._spawn(self._announce(f"work.{provider}", purchase_id, once, headers))
 
     async def close(self) -> None:

@@ -51,6 +51,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         models_tried=batch.models.get(key, [purchase.model_key]),
         webhook_tickets=dict.fromkeys(found.ticket for found in purchase.webhooks),
         repeats=purchase.repeats or "",
+        refusal=outcome.status(purchase.refusal),
     )
 
 

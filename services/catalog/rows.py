@@ -10,6 +10,7 @@ from typing import Any
 
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2
+from services.catalog.breaker import Breaker
 
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
 PERMITTED = frozenset({"sending", "running"})  # states that hold a permit of the provider
@@ -77,6 +78,7 @@ class Purchase:
     repeats: str | None = None  # the purchase whose order it gives again
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
+    refusal: dict[str, Any] | None = None  # why one that was just claimed may not be sent
 
     @property
     def is_open(self) -> bool:
@@ -131,23 +133,39 @@ class Job:
     ended_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """By its own word a provider takes *left* more orders *until* then."""
+
+    left: int
+    until: datetime
+
+
 @dataclass(slots=True)
 class Permits:
-    """What a provider allows; 0 is no limit. Without any limit nothing is counted."""
+    """
+    What a provider allows, and how one that is *watched* does; a limit of 0 is none.
+
+    Without a limit or a watch nothing is counted.
+    """
 
     provider: str
     max_in_flight: int
     max_per_minute: int
     lookup_possible: bool
     lookup_lag: float  # seconds
+    watched: bool = False
     in_use: int = 0
+    sending: int = 0  # of those in use: no answer yet
     tokens: float = 0.0
     tokens_taken: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
+    allowance: Allowance | None = None
 
     @property
-    def limited(self) -> bool:
+    def counted(self) -> bool:
         """Whether its permits are counted, under the lock of its row."""
-        return self.max_in_flight > 0 or self.max_per_minute > 0
+        return self.max_in_flight > 0 or self.max_per_minute > 0 or self.watched
 
 
 @dataclass(slots=True)

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from google.protobuf import json_format
 
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2
-from services.catalog import completion, feed, log
+from services.catalog import completion, feed, log, permits
 from services.catalog.database import Connection
 from services.catalog.queries import SQL
-from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Purchase
+from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase
 
 
 @dataclass(slots=True)
@@ -21,8 +21,8 @@ class Told:
 
     events: list[tuple[int, int, datetime, job_event_pb2.JobEvent]] = field(default_factory=list)
     planned: list[Purchase] = field(default_factory=list)  # anybody may take these now
-    freed: dict[str, int] = field(default_factory=dict)  # permits by provider, where limited
     fed: set[int] = field(default_factory=set)  # users whose feed has gone on
+    freed: dict[str, int] = field(default_factory=dict)  # so many may be claimed, by provider
     alarms: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -50,20 +50,25 @@ def state_of(purchase: Purchase) -> State:
     )
 
 
+def permitted(batch: Batch) -> dict[str, Permits]:
+    """The permits as they were read, for `save`."""
+    return {key: replace(found) for key, found in batch.permits.items()}
+
+
 Numbered = tuple[int, int, job_event_pb2.JobEvent]  # job_id, sequence
 
 
 async def save(
-    connection: Connection, batch: Batch, before: Mapping[str, State], in_use: Mapping[str, int]
+    connection: Connection, batch: Batch, before: Mapping[str, State], were: Mapping[str, Permits]
 ) -> Told:
-    """Write what differs from *before*; *in_use* is the permits as they were read."""
+    """Write what differs from *before*; the permits *were* so when they were read."""
     changed = [p for key, p in batch.purchases.items() if state_of(p) != before[key]]
     await _plan(connection, batch.planned)
     images = await _keep(connection, [e for _job, e in batch.events if isinstance(e, Kept)])
     await _publish(connection, batch)
     await _move_money(connection, batch)
     completion.begin_waits(batch)
-    left = _Left(changed, _moved_permits(batch, in_use))
+    left = _Left(changed, _moved_permits(batch, were))
     left.events = _numbered(batch, [(job_id, _event(e, images)) for job_id, e in batch.events])
     told = Told(alarms=batch.alarms)
     if completion.looks_back(batch):  # at rows as this batch leaves them
@@ -74,7 +79,8 @@ async def save(
     told.events += await _write(connection, batch, before, left)
     await _settle(connection, batch)
     told.fed = await feed.append(connection, [*batch.feed, *feed.endings(batch, ended)])
-    told.freed = _freed(batch, in_use)
+    await _set_health(connection, batch, were)
+    told.freed = _freed(batch, were)
     told.planned = [p for p in batch.planned if p.state == "planned"]
     told.planned += [
         p for p in batch.let_go if p.has_work and (p.not_before or batch.now) <= batch.now
@@ -87,7 +93,7 @@ class _Left:
     """What is left to write."""
 
     changed: Sequence[Purchase] = ()
-    permits: Sequence[tuple[str, int, float]] = ()  # provider, change of those in use, tokens
+    permits: Sequence[tuple[str, int, float, int]] = ()  # see _moved_permits
     events: list[Numbered] = field(default_factory=list)
 
 
@@ -101,7 +107,7 @@ async def _write(
         SQL.move_purchases_if_state_and_fence,
         *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 17),
         *_columns(_changed_outputs(left.changed, before), 9),
-        *_columns(left.permits, 3),
+        *_columns(left.permits, 4),
         *_columns([(j, n, log.kind_of(e), e.SerializeToString()) for j, n, e in left.events], 4),
         *_columns([_job(batch.jobs[job_id]) for job_id in sorted(touched)], 9),
     )
@@ -149,16 +155,35 @@ def _numbered(batch: Batch, events: Sequence[tuple[int, job_event_pb2.JobEvent]]
     return numbered
 
 
-def _moved_permits(batch: Batch, in_use: Mapping[str, int]) -> list[tuple[str, int, float]]:
-    deltas = [(key, found.in_use - in_use[key], found) for key, found in batch.permits.items()]
-    return [
-        (key, delta, found.tokens) for key, delta, found in deltas if delta or found.tokens_taken
-    ]
+def _moved_permits(batch: Batch, were: Mapping[str, Permits]) -> list[tuple[str, int, float, int]]:
+    """Provider, change of those in use, tokens, change of those being sent."""
+    moved = []
+    for key, found in batch.permits.items():
+        used, sent = found.in_use - were[key].in_use, found.sending - were[key].sending
+        if used or sent or found.tokens_taken:
+            moved.append((key, used, found.tokens, sent))
+    return moved
 
 
-def _freed(batch: Batch, in_use: Mapping[str, int]) -> dict[str, int]:
-    freed = {key: in_use[key] - found.in_use for key, found in batch.permits.items()}
-    return {key: n for key, n in freed.items() if n > 0 and batch.permits[key].max_in_flight}
+def _freed(batch: Batch, were: Mapping[str, Permits]) -> dict[str, int]:
+    offered = (
+        (key, permits.offered(were[key], found, batch.now)) for key, found in batch.permits.items()
+    )
+    return {key: count for key, count in offered if count > 0}
+
+
+async def _set_health(connection: Connection, batch: Batch, were: Mapping[str, Permits]) -> None:
+    """Write how providers do; their rows are locked, as nothing else changes it."""
+    for key, found in batch.permits.items():
+        if (found.breaker, found.allowance) == (were[key].breaker, were[key].allowance):
+            continue
+        told, stands = found.allowance, found.breaker
+        await connection.execute(
+            SQL.set_health,
+            *(key, told and told.left, told and told.until),
+            *(stands.state, stands.recent, stands.heard_at, stands.retry_at),
+            *(stands.probe, stands.openings, stands.refusal),
+        )
 
 
 async def _plan(connection: Connection, planned: Sequence[Purchase]) -> None:

@@ -311,8 +311,21 @@ CREATE TABLE permits (
     refilled_at timestamp with time zone DEFAULT now() NOT NULL,
     lookup_possible boolean DEFAULT false NOT NULL,
     lookup_lag interval DEFAULT '00:02:00'::interval NOT NULL,
+    watched boolean DEFAULT false NOT NULL,
+    sending integer DEFAULT 0 NOT NULL,
+    orders_left integer,
+    renewed_at timestamp with time zone,
+    breaker text DEFAULT 'closed'::text NOT NULL,
+    recent text DEFAULT ''::text NOT NULL,
+    heard_at timestamp with time zone,
+    retry_at timestamp with time zone,
+    probe uuid,
+    openings integer DEFAULT 0 NOT NULL,
+    refusal jsonb,
     CONSTRAINT permits_pkey PRIMARY KEY (provider),
-    CONSTRAINT permits_in_use_check CHECK ((in_use >= 0))
+    CONSTRAINT permits_breaker_check CHECK ((breaker = ANY (ARRAY['closed'::text, 'half_open'::text, 'open'::text]))),
+    CONSTRAINT permits_in_use_check CHECK ((in_use >= 0)),
+    CONSTRAINT permits_sending_check CHECK ((sending >= 0))
 ) WITH (fillfactor=50);
 GRANT DELETE, INSERT, SELECT, UPDATE ON permits TO studio_ledger;
 

@@ -71,10 +71,14 @@ class Sweeper:
         faults.point("sweep.before_announce")
         due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST)
         due += await connection.fetch(SQL.due_publications, MOST_PUBLISHED)
-        self.news.announce((row["purchase_id"], row["provider"], row["fence"]) for row in due)
+        self.news.announce((row["purchase_id"], row["provider"], _once(row)) for row in due)
         late = await connection.fetch(SQL.jobs_that_waited)
         await self.ledger.change([Change(row["purchase_id"], "", _nothing) for row in late])
         await connection.execute(SQL.forget_webhooks, INBOX)
+
+
+def _once(row: asyncpg.Record) -> str:
+    return f"{row['fence']}.{row['turn']}"
 
 
 def _nothing(_batch: Batch) -> None:

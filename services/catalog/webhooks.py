@@ -45,12 +45,12 @@ async def store(pool: Pool, news: News, request: pb.StoreWebhookRequest) -> bool
         asked = [hint.purchase_id] if hint.purchase_id else []
         batch = await read(connection, [Change(each, "webhook", _nothing) for each in asked])
         before = {key: saving.state_of(row) for key, row in batch.purchases.items()}
-        in_use = {key: found.in_use for key, found in batch.permits.items()}
+        permitted = saving.permitted(batch)
         purchase = batch.purchases.get(hint.purchase_id or "")
         fence = purchase.fence if purchase else 0
         row = await connection.fetchrow(SQL.store_webhook, *hint, fence)
         due = row and purchase and _heed(batch, purchase, hint.ticket, row["holder"])
-        told = await saving.save(connection, batch, before, in_use)
+        told = await saving.save(connection, batch, before, permitted)
     faults.point("webhook.after_store")
     news.tell(told)
     if due and purchase:

@@ -3,11 +3,20 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+import asyncpg
+
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from services.catalog import breaker, outcome
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.permits import LIMITS
 from services.catalog.queries import SQL
 from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED
+
+_STATES = {
+    breaker.CLOSED: ledger_pb2.BREAKER_STATE_CLOSED,
+    breaker.HALF_OPEN: ledger_pb2.BREAKER_STATE_HALF_OPEN,
+    breaker.OPEN: ledger_pb2.BREAKER_STATE_OPEN,
+}
 
 
 async def beat(
@@ -18,11 +27,13 @@ async def beat(
         alive = await _live(connection, request)
         canceling = await connection.fetch(SQL.canceling_purchases, request.worker_id)
         now = await connection.fetchval(SQL.clock)
+        health = await connection.fetch(SQL.health_of_providers)
         due = await _due(connection, request) if alive and request.room > 0 else []
     response = ledger_service_pb2.HeartbeatResponse(
         alive=alive,
         canceling_purchase_ids=[row["purchase_id"] for row in canceling],
         due_purchases=due,
+        providers=[_health(row) for row in health],
     )
     response.now.FromDatetime(now)
     response.patience.FromMilliseconds(round(patience * 1000))
@@ -61,4 +72,16 @@ def _columns(limits: Iterable[ledger_pb2.ProviderLimit]) -> tuple[list[object], 
         [limit.max_per_minute for limit in found],
         [limit.lookup_possible for limit in found],
         [timedelta(milliseconds=limit.lookup_lag.ToMilliseconds()) for limit in found],
+        [limit.watched for limit in found],
     )
+
+
+def _health(row: asyncpg.Record) -> ledger_pb2.ProviderHealth:
+    found = ledger_pb2.ProviderHealth(
+        provider=row["provider"],
+        state=_STATES[row["breaker"]],
+        refusal=outcome.status(row["refusal"]),
+    )
+    if row["retry_at"]:
+        found.retry_time.FromDatetime(row["retry_at"])
+    return found

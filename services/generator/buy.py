@@ -153,6 +153,9 @@ class Errand:
     def _begin(self) -> standing.Next:
         claim, terms, canceling = self._claim, self._known.terms, self._claim.cancel_requested
         match claim.purchase.state:
+            case purchase_pb2.PURCHASE_STATE_SENDING if claim.HasField("refusal"):
+                why = errors.from_status(claim.refusal)
+                return purchase.refuse(terms, why.message, why.reason, canceling=canceling)
             case purchase_pb2.PURCHASE_STATE_SENDING:
                 return purchase.send(terms, canceling=canceling)
             case purchase_pb2.PURCHASE_STATE_RUNNING:

@@ -123,7 +123,7 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints
         vendors=tools.vendors, hints=hints, catalog=catalog, ledger=tools.ledger.stub
     )
     terms = {name: each.terms for name, each in tools.vendors.items()}
-    return Handler(generations, webhooks, terms)
+    return Handler(generations, webhooks, terms, tools.health)
 
 
 def _resolver(

@@ -12,8 +12,9 @@ from chassis import errors, faults, logs, telemetry
 from chassis.channel import Peer
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
-from services.generator import edges, identifiers, moves, patience, reconcile
+from services.generator import edges, identifiers, moves, patience, reconcile, signs
 from services.generator import provider as seam
+from services.generator.health import Health
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.models import Registry
@@ -39,6 +40,7 @@ class Tools:
     registry: Registry
     vendors: Mapping[str, Vendor]
     live: Live
+    health: Health = field(default_factory=Health)
 
 
 @dataclass(slots=True)
@@ -92,9 +94,11 @@ class Deeds:
                 raise
             return moves.Doubtful("it was interrupted")
         except Exception as error:
+            self.known.heard = signs.of_error(error, self.vendor.name)
             return _unbought(error)
         finally:
             sink.abandon()
+        self.known.heard = signs.of_ticket(ticket)
         faults.point("buy.after_send")
         return moves.Bought(ticket.reference)
 
@@ -253,8 +257,12 @@ def _unbought(error: Exception) -> moves.Event:
     match error:
         case seam.ContentRefused():
             return moves.Declined(str(error), content=True)
+        case seam.NoCredit() | seam.NotKnown():
+            return moves.Declined(str(error), reason=signs.reason_of(error))
         case seam.Refused():
             return moves.Declined(str(error))
+        case seam.Busy(retry_after=wait):
+            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER, "PROVIDER_RATE_LIMITED")
         case seam.Unavailable(retry_after=wait):
             return moves.NeverSent(str(error), wait or _RETRY_PROVIDER)
         case seam.Unclear():

@@ -31,11 +31,16 @@ _CODES = {
     "CONTENT_REFUSED": code_pb2.FAILED_PRECONDITION,
     "JOB_CANCELED": code_pb2.CANCELLED,
     "OUTPUT_LOST": code_pb2.DATA_LOSS,
+    "PROVIDER_BALANCE_EMPTY": code_pb2.FAILED_PRECONDITION,
+    "PROVIDER_CREDENTIAL_REFUSED": code_pb2.FAILED_PRECONDITION,
     "PROVIDER_FAILED": code_pb2.UNKNOWN,
+    "PROVIDER_RATE_LIMITED": code_pb2.RESOURCE_EXHAUSTED,
     "PROVIDER_UNAVAILABLE": code_pb2.UNAVAILABLE,
     "PURCHASE_UNCLEAR": code_pb2.UNKNOWN,
     "INTERNAL": code_pb2.INTERNAL,
 }
+
+_TELLING = (moves.Ticketed, moves.Released, moves.Ended, moves.Doubted)  # of how an order fared
 
 
 @dataclass(slots=True)
@@ -51,6 +56,7 @@ class Known:
     next: Callable[[bool], ledger_pb2.PlannedPurchase | None]  # another model's, or the same's
     ticket: str = ""
     drawn: Drawn | None = None
+    heard: edge_pb2.Heard | None = None  # of its provider, until it is written
 
 
 def claim(purchase_id: str, worker_id: str, time_limit: float) -> edge_pb2.Edge:
@@ -111,6 +117,9 @@ def edge(
             made.end.CopyFrom(_end(step, known))
         case _:
             _set_down(made, step, known)
+    if known.heard and isinstance(step, _TELLING):
+        made.heard.CopyFrom(known.heard)
+        known.heard = None
     return made
 
 
@@ -151,9 +160,9 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
             made.settle.not_askable.SetInParent()
             if why:
                 made.settle.not_askable.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
-        case moves.Released(delay, why):
+        case moves.Released(delay, why, reason):
             made.release.delay.CopyFrom(_seconds(delay))
-            made.release.error.CopyFrom(_status("PROVIDER_UNAVAILABLE", why, known))
+            made.release.error.CopyFrom(_status(reason, why, known))
         case moves.Failed(why):
             made.fail.delay.CopyFrom(_seconds(RETRY_FAILED))
             made.fail.error.CopyFrom(_status("INTERNAL", why, known))

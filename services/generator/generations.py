@@ -78,7 +78,8 @@ class Generations:
     async def _admit(self, planned: Plan, request_id: str) -> ledger_service_pb2.AdmitResponse:
         await self.disk.check()
         request = _admission(planned, request_id)
-        request.handed_off = min(self.worker.room, len(planned.purchases))
+        request.providers_needed.extend(needed(planned.spec, self.registry))
+        request.handed_off = self.worker.fitting([p.provider for p in planned.purchases])
         faults.point("admit.before_commit")
         answer: ledger_service_pb2.AdmitResponse = await self.catalog.ask(
             self.ledger.Admit, request, timeout=_TIMEOUT
@@ -183,6 +184,12 @@ def _request_id(given: str) -> str:
     if given and not identifiers.is_uuid(given):
         raise words.invalid("request_id", "must be a UUID, or empty")
     return given.lower() or str(uuid.uuid4())
+
+
+def needed(spec: job_pb2.JobSpec, registry: Registry) -> list[str]:
+    """The providers of *spec*'s models, unless another one may draw in their place."""
+    spares = {registry.known(key).provider for key in spec.fallback_models}
+    return sorted({p for key in spec.models if not spares - {p := registry.known(key).provider}})
 
 
 def _admission(planned: Plan, request_id: str) -> ledger_service_pb2.AdmitRequest:

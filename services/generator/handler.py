@@ -10,6 +10,7 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from services.generator import showing
 from services.generator.generations import Generations
+from services.generator.health import Health
 from services.generator.standing import Terms
 from services.generator.webhooks import Webhooks
 
@@ -23,6 +24,7 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
     generations: Generations
     webhooks: Webhooks
     terms: dict[str, Terms]
+    health: Health
 
     async def StartGeneration(
         self, request: pb.StartGenerationRequest, context: Context
@@ -84,7 +86,7 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         _require("read")
-        return showing.listed(request, self.generations.registry, self.terms)
+        return showing.listed(request, self.generations.registry, self.terms, self.health)
 
     async def ReceiveWebhook(
         self, request: pb.ReceiveWebhookRequest, context: Context

@@ -85,10 +85,11 @@ class Unknowable:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """sending -> planned: it certainly never left."""
+    """sending -> planned: it certainly never left, or was not taken."""
 
     delay: float
     why: str
+    reason: str = "PROVIDER_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ class NeverSent:
 
     why: str
     delay: float
+    reason: str = "PROVIDER_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ class Declined:
 
     why: str
     content: bool = False  # because of what was asked for: no other model is tried
+    reason: str = "PROVIDER_FAILED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,17 +32,27 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """By its own word a provider takes *left* more orders in the next *seconds*."""
+
+    left: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """
     What finds the purchase again. Commit it before doing anything else.
 
     *alike*, of one that was looked up: what was ordered is all that tells whose it is, and an
     equal order may have bought it. *unsure*: there are others that tell not even that.
+    *allowance*, of one that was just bought, where the provider tells it.
     """
 
     reference: str  # the provider's id, or receipt:{purchase_id}
     alike: bool = field(default=False, compare=False)
     unsure: bool = field(default=False, compare=False)
+    allowance: Allowance | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,7 @@ class ProviderError(Exception):
     def __init__(self, why: str, *, retry_after: float | None = None) -> None:
         super().__init__(why)
         self.retry_after = retry_after
+        self.allowance: Allowance | None = None
 
 
 class Refused(ProviderError):
@@ -130,8 +141,20 @@ class ContentRefused(Refused):
     """It said no to what was asked for; no other model is tried in its place."""
 
 
+class NoCredit(Refused):
+    """Our account with it is empty, so that it refuses every order; say what is to be done."""
+
+
+class NotKnown(Refused):
+    """It does not take our credentials, for this order or any other; say what is to be done."""
+
+
 class Unavailable(ProviderError):
     """Certainly nothing was bought. Raise it on proof, never on a guess."""
+
+
+class Busy(Unavailable):
+    """So many orders came that it takes none just now, which is no sign of illness."""
 
 
 class Unclear(ProviderError):

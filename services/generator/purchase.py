@@ -66,6 +66,12 @@ def send(terms: Terms, *, canceling: bool) -> Next:
     return _canceled(purchase) if canceling else (purchase, (Buy(),))
 
 
+def refuse(terms: Terms, why: str, reason: str, *, canceling: bool) -> Next:
+    """Begin with one that may not be sent: its provider takes no order of ours."""
+    purchase = Purchase(Stage.SENDING, terms, canceling=canceling)
+    return _declined(purchase, Declined(why, reason=reason))
+
+
 def resume_running(terms: Terms, ticket: str, *, canceling: bool) -> Next:
     """Begin with one that another worker bought."""
     purchase = Purchase(Stage.RUNNING, terms, ticket, canceling=canceling)
@@ -132,7 +138,7 @@ def _bought(purchase: Purchase, event: Bought) -> Next:
 def _never_sent(purchase: Purchase, event: NeverSent) -> Next:
     if purchase.canceling:
         return _canceled(purchase)
-    return leave(purchase, Released(event.delay, event.why))
+    return leave(purchase, Released(event.delay, event.why, event.reason))
 
 
 def _declined(purchase: Purchase, event: Declined) -> Next:
@@ -140,7 +146,7 @@ def _declined(purchase: Purchase, event: Declined) -> Next:
         return _canceled(purchase)
     if purchase.stopping:
         return leave(purchase, Released(0, event.why))
-    reason = "CONTENT_REFUSED" if event.content else "PROVIDER_FAILED"
+    reason = "CONTENT_REFUSED" if event.content else event.reason
     return leave(purchase, Ended("REFUSED", False, reason, event.why, retry=not event.content))
 
 

@@ -8,12 +8,13 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1 import model_pb2
 from imagestudio.type.v1 import cost_pb2, image_pb2
 from services.generator import words
+from services.generator.health import Health
 from services.generator.models import Model, Registry
 from services.generator.standing import Terms
 
 
 def listed(
-    request: pb.ListModelsRequest, registry: Registry, terms: dict[str, Terms]
+    request: pb.ListModelsRequest, registry: Registry, terms: dict[str, Terms], health: Health
 ) -> pb.ListModelsResponse:
     """One page of the models that *request* asks for, by key; *terms* are by provider."""
     if request.page_size < 0:
@@ -23,7 +24,7 @@ def listed(
         for model in registry
         if model.key > request.page_token
         and (not request.providers or model.provider in request.providers)
-        and _in_state(shown := _model(model, registry, terms), request.states)
+        and _in_state(shown := _model(model, registry, terms, health), request.states)
     ]
     page = chosen[: request.page_size or None]
     more = page[-1].key if page and len(page) < len(chosen) else ""
@@ -34,8 +35,9 @@ def _in_state(shown: model_pb2.Model, states: Sequence[model_pb2.ModelState.Valu
     return shown.state in states if states else shown.state != model_pb2.MODEL_STATE_RETIRED
 
 
-def _model(model: Model, registry: Registry, terms: dict[str, Terms]) -> model_pb2.Model:
-    ready = registry.ready(model)
+def _model(
+    model: Model, registry: Registry, terms: dict[str, Terms], health: Health
+) -> model_pb2.Model:
     shown = model_pb2.Model(
         name=f"models/{model.key}",
         key=model.key,
@@ -43,8 +45,13 @@ def _model(model: Model, registry: Registry, terms: dict[str, Terms]) -> model_p
         provider=model.provider,
         capabilities=_capabilities(model, terms.get(model.provider)),
         price_per_image=cost_pb2.Cost(usd_micros=model.price, basis=cost_pb2.COST_BASIS_ESTIMATED),
-        state=model_pb2.MODEL_STATE_ACTIVE if ready else model_pb2.MODEL_STATE_DISABLED,
+        state=model_pb2.MODEL_STATE_ACTIVE,
     )
+    if not registry.ready(model):
+        shown.state = model_pb2.MODEL_STATE_DISABLED
+    elif trouble := health.trouble(model.provider):
+        shown.state = model_pb2.MODEL_STATE_DEGRADED
+        shown.state_reason, shown.state_message = trouble
     shown.price_source, shown.price_date = model.price_source, model.price_date
     json_format.ParseDict(dict(model.parameters), shown.parameters_schema)
     shown.typical_time.FromMilliseconds(round(model.typical * 1000))

@@ -10,7 +10,11 @@ from services.generator.standing import Terms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """*most_in_flight* and *most_per_minute* are across all workers; 0 is no limit."""
+    """
+    *most_in_flight* and *most_per_minute* are across all workers; 0 is no limit.
+
+    *watched*: it is elsewhere and may be ill, so that its orders' outcomes are heeded.
+    """
 
     name: str
     provider: seam.Provider
@@ -18,6 +22,7 @@ class Vendor:
     time_limit: float  # seconds that its slowest model may take
     most_in_flight: int = 0
     most_per_minute: int = 0
+    watched: bool = False
 
     def limit(self) -> ledger_pb2.ProviderLimit:
         """What the ledger has to know of it."""
@@ -26,6 +31,7 @@ class Vendor:
             max_in_flight=self.most_in_flight,
             max_per_minute=self.most_per_minute,
             lookup_possible=self.terms.askable,
+            watched=self.watched,
         )
         limit.lookup_lag.FromMilliseconds(round(self.terms.lag * 1000))
         return limit

@@ -62,6 +62,7 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
         time_limit=max(model.time_limit for model in _of("recraft")),
         most_in_flight=settings.recraft_in_flight,
         most_per_minute=settings.recraft_per_minute,
+        watched=True,
     )
 
 
@@ -80,6 +81,7 @@ def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints, lag: f
         time_limit=max(model.time_limit for model in sold),
         most_in_flight=settings.replicate_in_flight,
         most_per_minute=settings.replicate_per_minute,
+        watched=True,
     )
 
 

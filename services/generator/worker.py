@@ -9,7 +9,7 @@ process: the second is dropped, since the first has it.
 import asyncio
 import contextvars
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from services.generator import edges, moves, orders, purchase
 from services.generator.buy import THROUGH, Errand
 from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
+from services.generator.room import Room
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _PULL_WAIT = 5.0  # seconds
@@ -47,6 +48,8 @@ class Worker:
     most: int
     worker_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     _open: dict[str, Errand | None] = field(default_factory=dict)  # None: being claimed
+    _room: Room = field(init=False)
+    _places: dict[str, str] = field(default_factory=dict)  # purchases, and the queue they came by
     _works: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _owned_until: float = 0.0  # by the loop's clock
     _patience: float = 3 * BEAT
@@ -56,6 +59,9 @@ class Worker:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _lives: list[asyncio.Task[None]] = field(default_factory=list)
     _pulls: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._room = Room(self.most, (*self.tools.vendors, ANY))
 
     async def start(self) -> None:
         """Begin to live and to pull; returns at once."""
@@ -67,8 +73,16 @@ class Worker:
     @property
     def room(self) -> int:
         """How many more purchases it takes now; none while the ledger does not know it."""
+        return self._room.left if self._takes else 0
+
+    @property
+    def _takes(self) -> bool:
         alive = self._owned_until > asyncio.get_running_loop().time()
-        return 0 if self._stopping or not alive else max(0, self.most - len(self._open))
+        return alive and not self._stopping
+
+    def fitting(self, providers: Sequence[str]) -> int:
+        """How many purchases of these *providers*, in this order, it takes now."""
+        return self._room.fitting(providers) if self._takes else 0
 
     def take(self, purchase_id: str, provider: str) -> None:
         """Claim and work on a purchase that is handed over; returns at once."""
@@ -106,7 +120,7 @@ class Worker:
         if purchase_id in self._open or self._stopping:
             return None
         self._open[purchase_id] = None
-        OPEN.set(len(self._open))
+        self._occupy(purchase_id, provider)
         claimed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         nobody = contextvars.Context()  # not the caller's: its user and trace are not ours
         work = self._work(purchase_id, provider, trace, claimed)
@@ -123,8 +137,14 @@ class Worker:
         if self._works.get(purchase_id) is task:
             del self._works[purchase_id]
             self._open.pop(purchase_id, None)
+            self._room.give_back(self._places.pop(purchase_id))
         OPEN.set(len(self._open))
         self._freed.set()
+
+    def _occupy(self, purchase_id: str, queue: str) -> None:
+        self._places[purchase_id] = queue if queue in self._room.names else ANY
+        self._room.take(self._places[purchase_id])
+        OPEN.set(len(self._open))
 
     async def _work(
         self,
@@ -230,7 +250,7 @@ class Worker:
 
     async def _pull(self, name: str) -> None:
         while True:
-            if self.room == 0:
+            if not self.fitting([name]):
                 await self._until_room()
                 continue
             try:
@@ -287,6 +307,7 @@ class Worker:
         self._patience = answer.patience.ToMilliseconds() / 1000
         self._owned_until = began + self._patience
         self._ahead = answer.now.ToMicroseconds() / 1e6 - loop.time()
+        self.tools.health.learn(answer.providers)
         self._freed.set()
         for purchase_id in answer.canceling_purchase_ids:
             if errand := self._open.get(purchase_id):
@@ -304,7 +325,7 @@ class Worker:
             limits=limits,
             leaving=leaving,
             room=0 if self.bus.connected else self.room,  # else the queue tells of all work
-            providers=[*self.tools.vendors, ANY],
+            providers=[name for name in self._room.names if self.fitting([name])],
         )
 
     async def _begin_anew(self) -> None:

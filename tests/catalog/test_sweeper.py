@@ -217,8 +217,9 @@ async def test_limits_wait_for_a_batch_that_did_not_see_them(pools, user):
         while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             assert not switching.done()
         before = {purchase_id: saving.state_of(batch.purchases[purchase_id])}
+        permitted = saving.permitted(batch)
         edge.apply(batch)
-        await saving.save(connection, batch, before, {"sketch": 0})
+        await saving.save(connection, batch, before, permitted)
     await switching
     assert await in_use(pools) == 1
 

@@ -25,6 +25,7 @@ MODELS = [
     model("b", state="disabled"),
     model("c", state="disabled", provider="another", price_per_image_usd=None),
     model("d", state="retired", successor="a", price_per_image_usd=0.0),
+    model("e", state="degraded", state_reason="PROVIDER_BALANCE_EMPTY"),
 ]
 
 
@@ -36,6 +37,7 @@ def test_a_model_that_cannot_draw_says_what_it_takes(capsys: pytest.CaptureFixtu
         "b\tneeds REPLICATE_API_TOKEN\t$0.04\treplicate\tB",
         "c\tneeds a key of another\tunknown\tanother\tC",
         "d\tretired, use a\tfree\treplicate\tD",
+        "e\tdegraded: provider balance empty\t$0.04\treplicate\tE",
     ]
 
 

@@ -20,6 +20,8 @@ CASES = [
     (errors.Exists("PRESET_EXISTS", "x"), 409),
     (errors.Exhausted("SPEND_CAP_EXCEEDED", "x"), 402),
     (errors.Precondition("COST_LIMIT_EXCEEDED", "x"), 402),
+    (errors.Precondition("PROVIDER_BALANCE_EMPTY", "x"), 402),
+    (errors.Precondition("PROVIDER_CREDENTIAL_REFUSED", "x"), 409),
     (errors.Precondition("STATE_CONFLICT", "x"), 409),
     (errors.Stale("FENCE_STALE", "x"), 409),
     (errors.Stale("ETAG_MISMATCH", "x"), 412),

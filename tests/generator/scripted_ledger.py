@@ -4,6 +4,8 @@ import asyncio
 import math
 from collections.abc import Sequence
 
+from google.rpc import status_pb2
+
 from chassis import errors
 from chassis.errors import Unavailable
 from imagestudio.catalog.v1 import (
@@ -37,6 +39,8 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.repeats = ""  # the purchase whose order it gives again
         self.hinted: list[str] = []
         self.held: set[str] = set()  # tickets of other purchases
+        self.refusal: status_pb2.Status | None = None  # no order of ours is taken there
+        self.health = ledger_service_pb2.HeartbeatResponse().providers
         self.due: list[str] = []
         self.beats: list[ledger_service_pb2.HeartbeatRequest] = []
         self.edges: list[edge_pb2.Edge] = []
@@ -52,7 +56,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         if request.leaving:
             self.left.set()
         alive, self.alive = self.alive, True
-        answer = ledger_service_pb2.HeartbeatResponse(alive=alive)
+        answer = ledger_service_pb2.HeartbeatResponse(alive=alive, providers=self.health)
         answer.patience.FromMilliseconds(round(self.patience * 1000))
         answer.now.FromMicroseconds(int(self.now * 1e6))
         self.beats.append(request)
@@ -99,6 +103,8 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.purchase.deadline.FromMicroseconds(int((NOW - self.sent + self.limit) * 1e6))
         found.webhook_tickets.extend(self.hinted)
         found.repeats = self.repeats
+        if self.refusal:
+            found.refusal.CopyFrom(self.refusal)
         found.spec.prompt, found.spec.count = "a lighthouse", self.count
         found.spec.models.append("sketch")
         found.spec.fallback_models.append(self.fallback)

@@ -5,11 +5,14 @@ import math
 import pytest
 from google.protobuf import json_format
 
+from chassis import errors
 from chassis.errors import Fault
+from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1 import model_pb2
 from imagestudio.type.v1 import cost_pb2, job_pb2
-from services.generator import edges, models, orders, showing
+from services.generator import edges, generations, models, orders, showing
+from services.generator.health import Health
 from services.generator.models import Registry
 from services.generator.plan import plan
 from services.generator.provider import Drawn, Link
@@ -330,7 +333,7 @@ def test_an_image_is_kept_with_its_prediction_its_version_and_what_was_sent():
 def test_the_list_of_models_tells_it_all():
     terms = {"replicate": Terms(askable=True, cancelable=True)}
     request = pb.ListModelsRequest(providers=["replicate"])
-    shown = {each.key: each for each in showing.listed(request, REGISTRY, terms).models}
+    shown = {each.key: each for each in showing.listed(request, REGISTRY, terms, Health()).models}
     assert shown.keys() == FIVE.keys()
     schnell, ideogram = shown["flux-schnell"], shown["ideogram-v2"]
     assert schnell.state == model_pb2.MODEL_STATE_ACTIVE
@@ -350,10 +353,41 @@ def test_the_list_of_models_tells_it_all():
     assert "num_inference_steps" in schnell.parameters_schema["properties"]
 
 
+@pytest.mark.parametrize("refusal", [None, errors.Precondition("PROVIDER_BALANCE_EMPTY", "Pay.")])
+def test_the_list_tells_of_a_provider_that_is_not_well(refusal):
+    found = ledger_pb2.ProviderHealth(provider="replicate", state=ledger_pb2.BREAKER_STATE_OPEN)
+    if refusal:
+        found.refusal.CopyFrom(errors.to_status(refusal))
+    health = Health()
+    health.learn([found])
+    request = pb.ListModelsRequest(states=[model_pb2.MODEL_STATE_DEGRADED])
+    shown = showing.listed(request, REGISTRY, {}, health).models
+    assert {each.key for each in shown} == FIVE.keys()
+    told = {(each.state_reason, each.state_message) for each in shown}
+    assert told == {("PROVIDER_BALANCE_EMPTY", "Pay.") if refusal else ("PROVIDER_UNAVAILABLE", "")}
+    found.state = ledger_pb2.BREAKER_STATE_CLOSED
+    health.learn([found])
+    assert not showing.listed(request, REGISTRY, {}, health).models
+
+
+@pytest.mark.parametrize(
+    ("keys", "spares", "needed"),
+    [
+        (["flux-schnell"], [], ["replicate"]),
+        (["flux-schnell", "sketch"], [], ["replicate", "sketch"]),
+        (["flux-schnell"], ["recraft-v3"], ["replicate"]),
+        (["flux-schnell"], ["recraft-v3", "sketch"], []),
+        (["flux-schnell", "sketch"], ["sketch-ink"], ["sketch"]),
+    ],
+)
+def test_a_provider_is_needed_where_no_other_may_draw_in_its_place(keys, spares, needed):
+    assert generations.needed(spec(*keys, fallbackModels=spares), REGISTRY) == needed
+
+
 def test_without_a_token_they_are_there_and_say_what_is_missing():
     bare = Registry(models.EVERY, configured={"sketch"}, default="sketch")
     request = pb.ListModelsRequest(providers=["replicate"])
-    shown = showing.listed(request, bare, {}).models
+    shown = showing.listed(request, bare, {}, Health()).models
     assert {each.state for each in shown} == {model_pb2.MODEL_STATE_DISABLED}
     with pytest.raises(Fault) as failure:
         plan(spec("flux-schnell"), None, bare)

@@ -59,6 +59,15 @@ def test_only_what_certainly_never_left_goes_back():
     assert done[-1] == moves.Commit(moves.Released(2.0, "refused connection"))
 
 
+def test_what_may_not_be_sent_ends_uncharged_with_the_reason_and_another_model_is_tried():
+    refused = ("add credit", "PROVIDER_BALANCE_EMPTY")
+    _state, effects = purchase.refuse(LISTED, *refused, canceling=False)
+    ended = moves.Ended("REFUSED", False, refused[1], refused[0], retry=True)
+    assert effects == (moves.Commit(ended),)
+    _state, (commit,) = purchase.refuse(LISTED, *refused, canceling=True)
+    assert (commit.step.ending, commit.step.reason) == ("CANCELED", "JOB_CANCELED")
+
+
 def test_a_refusal_of_the_content_tries_no_other_model():
     _stage, done = after(LISTED, moves.Declined("nudity", content=True))
     assert (done[-1].step.reason, done[-1].step.retry) == ("CONTENT_REFUSED", False)

@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.generator.provider import (
+    Allowance,
+    Busy,
     ContentRefused,
     Drawn,
     Ended,
+    NoCredit,
+    NotKnown,
     Refused,
     Ticket,
     Unavailable,
@@ -68,10 +72,10 @@ async def test_without_a_hook_no_webhook_is_asked_for():
         (httpx.ReadTimeout("slow"), Unclear),
         (httpx.PoolTimeout("no connection was free"), Unavailable),
         (OSError("whatever else"), Unclear),
-        (says(429, retry_after=5), Unavailable),
+        (says(429, retry_after=5), Busy),
         (says(400, detail="malformed"), Refused),
-        (says(401, detail="Unauthenticated"), Refused),
-        (says(402, detail="Insufficient credit"), Refused),
+        (says(401, detail="Unauthenticated"), NotKnown),
+        (says(402, detail="Insufficient credit"), NoCredit),
         (says(403), Refused),
         (says(404), Refused),
         (says(413), Refused),
@@ -133,6 +137,53 @@ async def test_how_long_to_wait_is_the_bodys_word_and_then_the_headers(body, hea
     with pytest.raises(Unavailable) as refused:
         await replicate(script).buy(ORDER, None, None)
     assert refused.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("left", "reset", "allowance"),
+    [
+        ("599", "1", Allowance(599, 1.0)),
+        ("0", "5.5", Allowance(0, 5.5)),
+        ("7", "99999", Allowance(7, 600.0)),
+        ("7", None, None),
+        (None, "1", None),
+        ("-1", "1", None),
+        ("many", "soon", None),
+        ("7", "", None),
+    ],
+)
+async def test_what_it_still_takes_is_read_from_its_headers(left, reset, allowance):
+    told = {"ratelimit-remaining": left, "ratelimit-reset": reset}
+    headers = {name: text for name, text in told.items() if text is not None}
+    script = Script(httpx.Response(201, json={"id": "p1"}, headers=headers))
+    ticket = await replicate(script).buy(ORDER, None, None)
+    assert ticket.allowance == allowance
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "allowance", "wait"),
+    [
+        ({"retry_after": 5}, {"ratelimit-remaining": "9", "ratelimit-reset": "60"},
+         Allowance(0, 5.0), 5.0),
+        ({}, {"ratelimit-remaining": "9", "ratelimit-reset": "60"}, Allowance(0, 60.0), 60.0),
+        ({}, {"retry-after": "3"}, Allowance(0, 3.0), 3.0),
+        ({}, {}, None, None),
+    ],
+)  # fmt: skip
+async def test_after_a_429_it_takes_nothing_until_its_time(body, headers, allowance, wait):
+    script = Script(httpx.Response(429, json=body, headers=headers))
+    with pytest.raises(Busy) as refused:
+        await replicate(script).buy(ORDER, None, None)
+    assert (refused.value.allowance, refused.value.retry_after) == (allowance, wait)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(402, "add credit at replicate.com/account/billing"), (401, "set REPLICATE_API_TOKEN")],
+)
+async def test_an_account_that_is_of_no_use_says_what_to_do(code, remedy):
+    with pytest.raises(Refused, match=remedy):
+        await replicate(Script(says(code, detail="no"))).buy(ORDER, None, None)
 
 
 async def test_a_token_is_in_no_word_of_an_error():

@@ -6,77 +6,23 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis import errors
-from chassis.bus import Bus
-from imagestudio.catalog.v1 import (
-    ledger_service_pb2_grpc,
-)
-from imagestudio.storage.v1 import storage_service_pb2_grpc
 from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.generator import models, moves
 from services.generator import provider as seam
 from services.generator.buy import FRESH, Errand
-from services.generator.deeds import Tools
-from services.generator.ledger import Ledger
-from services.generator.live import Live
-from services.generator.models import Registry
-from services.generator.receipts import Receipts
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
+from tests.generator.hired import soon
 from tests.generator.scripted_ledger import (
     ID,
-    NAME,
     NOW,
     RUNNING,
     SENDING,
     UNCLEAR,
-    Catalog,
     Listing,
     Shop,
 )
-from tests.generator.wire import serving
-
-
-async def soon(waiting):
-    """Fail rather than hang."""
-    return await asyncio.wait_for(waiting, 15)
-
-
-class World:
-    def __init__(self, catalog: Catalog, shop: Shop, worker: Worker) -> None:
-        self.catalog, self.shop, self.worker = catalog, shop, worker
-
-
-@pytest.fixture
-async def world():
-    catalog, shop = Catalog(), Shop()
-
-    def add(server):
-        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(catalog, server)
-
-    async def at_once(_seconds: float) -> None:
-        return
-
-    async with serving(NAME, add) as peer:
-        stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
-        bus = Bus("nats://127.0.0.1:1", "nobody is there")
-        ledger = Ledger(peer, stub, pause=at_once)
-        vault = storage_service_pb2_grpc.StorageServiceStub(peer.channel)
-        terms = Terms(askable=True, interruptible=True)
-        tools = Tools(
-            ledger=ledger, storage=peer, vault=vault, receipts=Receipts(peer, vault),
-            live=Live(bus),
-            registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
-            vendors={"sketch": Vendor(name="sketch", provider=shop, terms=terms, time_limit=60)},
-        )  # fmt: skip
-        worker = Worker(tools, peer, bus, 10)
-        ledger.start()
-        await worker.start()
-        while not worker.room:  # until the ledger knows it
-            await asyncio.sleep(0)
-        yield World(catalog, shop, worker)
-        await worker.stop(5)
-        await ledger.close()
 
 
 async def test_a_claim_whose_answer_was_lost_is_given_back_and_never_sent(world):

@@ -149,7 +149,7 @@ def test_a_cap_of_ones_own_holds_below_the_servers(user, vendor):
 
 def test_what_is_refused_by_the_vendor_gives_back_what_was_reserved(user, vendor):
     assert user.cap(40_000) == 40_000
-    vendor.faults([{"vendor": "replicate", "where": "create", "kind": "status:402", "times": 1}])
+    vendor.faults([{"vendor": "replicate", "where": "create", "kind": "status:422", "times": 1}])
     answer = user.ask(PRO)
     job = watch_as(user, answer.headers["location"])
     assert [failure["charged"] for failure in job["failures"]] == [False]

@@ -45,8 +45,6 @@ class Ends:
 
 
 UNBOUGHT = {
-    "wrong token": ("status:401", "401 You did not pass a valid authentication token"),
-    "no credit": ("status:402", "402 You have insufficient credit to run this model"),
     "no such model or version": ("status:404", "404 The requested resource could not be found"),
     "input refused": ("status:422", "422 Unprocessable"),
 }
@@ -166,13 +164,21 @@ def shown(url: str, job: Job) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("token", "words"),
+    ("token", "reason", "words"),
     [
-        ("r8_wrong-and-secret", "401 You did not pass a valid authentication token"),
-        ("r8_poor-and-secret", "402 You have insufficient credit"),
+        (
+            "r8_wrong-and-secret",
+            "PROVIDER_CREDENTIAL_REFUSED",
+            "to a valid one, then start anew (401 You did not pass a valid authentication token",
+        ),
+        (
+            "r8_poor-and-secret",
+            "PROVIDER_BALANCE_EMPTY",
+            "add credit at replicate.com/account/billing (402 You have insufficient credit",
+        ),
     ],
 )
-def test_credentials_that_are_no_good_cost_nothing_and_are_in_no_log(token, words):
+def test_credentials_that_are_no_good_cost_nothing_and_are_in_no_log(token, reason, words):
     secret = "not-the-labs-secret"
     with running_lab() as lab:
         told = {
@@ -182,8 +188,9 @@ def test_credentials_that_are_no_good_cost_nothing_and_are_in_no_log(token, word
             "CLOUDINARY_BASE_URL": f"{lab.url}/cloudinary",
         }  # fmt: skip
         with running_stack(**told) as stack:
-            ends = Ends(reason="PROVIDER_FAILED", words=words, charged=False, charges=0)
+            ends = Ends(reason=reason, words=words, charged=False, charges=0)
             prove_ended(stack, lab, generate(stack.url, DRAW), ends)
+            assert reason in stack.studio("doctor").stdout
             job = generate(stack.url, SKETCH)
             prove_whole(job, 1)
             assert "/i/" in job.completed["images"][0]["url"]

@@ -33,7 +33,7 @@ SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p
        (SELECT count(*) FROM purchases q
         WHERE q.job_id = p.job_id AND q.purchase_id <> ALL ($1::uuid[])
           AND q.state IN ('ended', 'void', 'lost', 'quarantined')) AS others_failed,
-       m.max_in_flight, m.max_per_minute, m.lookup_possible, m.lookup_lag,
+       m.max_in_flight, m.max_per_minute, m.lookup_possible, m.lookup_lag, m.watched,
        clock_timestamp() AS now
 FROM purchases p LEFT JOIN permits m USING (provider)
 WHERE p.purchase_id = ANY ($1::uuid[]);
@@ -61,7 +61,8 @@ FROM purchases p
 WHERE p.purchase_id = ANY ($1::uuid[]);
 
 -- name: lock_permits
-SELECT provider, in_use,
+SELECT provider, in_use, sending, orders_left, renewed_at,
+       breaker AS state, recent, heard_at, retry_at, probe, openings, refusal,
        CASE WHEN max_per_minute = 0 THEN 0
             ELSE least(max_per_minute, tokens + max_per_minute / 60.0
                        * extract(epoch FROM clock_timestamp() - refilled_at)) END AS tokens
@@ -140,26 +141,45 @@ WITH moved AS (
 ), freed AS (
     UPDATE permits m
     SET in_use = greatest(0, m.in_use + asked.delta),
+        sending = greatest(0, m.sending + asked.sent),
         tokens = asked.tokens, refilled_at = clock_timestamp()
-    FROM unnest($27::text[], $28::integer[], $29::double precision[])
-         AS asked (provider, delta, tokens)
+    FROM unnest($27::text[], $28::integer[], $29::double precision[], $30::integer[])
+         AS asked (provider, delta, tokens, sent)
     WHERE m.provider = asked.provider
 ), logged AS (
     INSERT INTO job_events (job_id, sequence, kind, payload)
-    SELECT * FROM unnest($30::bigint[], $31::bigint[], $32::text[], $33::bytea[])
+    SELECT * FROM unnest($31::bigint[], $32::bigint[], $33::text[], $34::bytea[])
 ), jobs AS (
     UPDATE image_jobs j
     SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
         open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
         ended_at = CASE WHEN asked.ended THEN coalesce(j.ended_at, now()) END,
         publishing = asked.publishing, complete_by = asked.complete_by
-    FROM unnest($34::bigint[], $35::text[], $36::bigint[], $37::integer[], $38::integer[],
-                $39::bigint[], $40::boolean[], $41::integer[], $42::timestamptz[])
+    FROM unnest($35::bigint[], $36::text[], $37::bigint[], $38::integer[], $39::integer[],
+                $40::bigint[], $41::boolean[], $42::integer[], $43::timestamptz[])
          AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended,
                    publishing, complete_by)
     WHERE j.job_id = asked.job_id
 )
 SELECT now() AS at, (SELECT count(*) FROM moved) AS moved;
+
+-- name: set_health
+UPDATE permits
+SET orders_left = $2, renewed_at = $3, breaker = $4, recent = $5, heard_at = $6, retry_at = $7,
+    probe = $8, openings = $9, refusal = $10
+WHERE provider = $1;
+
+-- Of the watched: one whose breaker is closed is told, too.
+-- name: health_of_providers
+SELECT provider, breaker, retry_at, refusal FROM permits WHERE watched ORDER BY provider;
+
+-- Those of some that take no order of ours just now.
+-- name: refusing_providers
+SELECT provider, refusal, extract(epoch FROM retry_at - clock_timestamp()) AS seconds
+FROM permits
+WHERE provider = ANY ($1::text[]) AND breaker = 'open' AND refusal IS NOT NULL
+  AND retry_at > clock_timestamp()
+ORDER BY provider;
 
 -- name: publish_variants
 UPDATE image_variants v
@@ -207,10 +227,14 @@ SELECT $1, date_trunc('month', now() AT TIME ZONE 'utc')::date,
 ON CONFLICT (user_id, period) DO NOTHING;
 
 -- name: admit_within_cap
-WITH money AS (
+WITH refusing AS (
+    SELECT FROM permits
+    WHERE provider = ANY ($23::text[]) AND breaker = 'open' AND refusal IS NOT NULL
+      AND retry_at > clock_timestamp()
+), money AS (
     UPDATE spending
     SET reserved = reserved + $3
-    WHERE $3::bigint > 0 AND user_id = $1
+    WHERE $3::bigint > 0 AND user_id = $1 AND NOT EXISTS (SELECT FROM refusing)
       AND period = date_trunc('month', now() AT TIME ZONE 'utc')::date
       AND ($4::bigint IS NULL OR spent + reserved + $3 <= $4)
       AND (cap IS NULL OR spent + reserved + $3 <= cap)
@@ -218,7 +242,8 @@ WITH money AS (
 ), admitted AS (
     SELECT period FROM money
     UNION ALL
-    SELECT date_trunc('month', now() AT TIME ZONE 'utc')::date WHERE $3::bigint = 0
+    SELECT date_trunc('month', now() AT TIME ZONE 'utc')::date
+    WHERE $3::bigint = 0 AND NOT EXISTS (SELECT FROM refusing)
 ), job AS (
     INSERT INTO image_jobs (user_id, title, project, use_case, preset_used, state, original_prompt,
                             spec, request_id, fingerprint, last_sequence, open_purchases,
@@ -284,25 +309,34 @@ DELETE FROM workers WHERE worker_id = $1;
 -- name: hold_limits
 SELECT pg_advisory_xact_lock($1);
 
--- A provider without limits is not counted; what is under way is when its first limit comes.
+-- A provider without limits or a watch is not counted; what is under way is when its first comes.
+-- A new start may have other credentials: who took none of ours is tried again at once.
 -- name: set_limits
-INSERT INTO permits (provider, in_use, max_in_flight, max_per_minute, tokens, lookup_possible,
-                     lookup_lag)
-SELECT provider, CASE WHEN in_flight > 0 OR per_minute > 0 THEN
+INSERT INTO permits (provider, in_use, sending, max_in_flight, max_per_minute, tokens,
+                     lookup_possible, lookup_lag, watched)
+SELECT provider, CASE WHEN in_flight > 0 OR per_minute > 0 OR watched THEN
            (SELECT count(*) FROM purchases p
             WHERE p.provider = asked.provider AND p.state IN ('sending', 'running')) ELSE 0 END,
-       in_flight, per_minute, per_minute, possible, lag
-FROM unnest($1::text[], $2::integer[], $3::integer[], $4::boolean[], $5::interval[])
-     AS asked (provider, in_flight, per_minute, possible, lag)
+       (SELECT count(*) FROM purchases p
+        WHERE p.provider = asked.provider AND p.state = 'sending'),
+       in_flight, per_minute, per_minute, possible, lag, watched
+FROM unnest($1::text[], $2::integer[], $3::integer[], $4::boolean[], $5::interval[], $6::boolean[])
+     AS asked (provider, in_flight, per_minute, possible, lag, watched)
 ORDER BY provider
 ON CONFLICT (provider) DO UPDATE
 SET in_use = CASE WHEN permits.max_in_flight = 0 AND permits.max_per_minute = 0
+                       AND NOT permits.watched
                   THEN excluded.in_use ELSE permits.in_use END,
+    sending = excluded.sending,
     max_in_flight = excluded.max_in_flight, max_per_minute = excluded.max_per_minute,
-    lookup_possible = excluded.lookup_possible, lookup_lag = excluded.lookup_lag
-WHERE (permits.max_in_flight, permits.max_per_minute, permits.lookup_possible, permits.lookup_lag)
+    lookup_possible = excluded.lookup_possible, lookup_lag = excluded.lookup_lag,
+    watched = excluded.watched,
+    retry_at = CASE WHEN permits.breaker = 'open' AND permits.refusal IS NOT NULL
+                    THEN clock_timestamp() ELSE permits.retry_at END
+WHERE (permits.max_in_flight, permits.max_per_minute, permits.lookup_possible, permits.lookup_lag,
+       permits.watched, permits.sending, permits.breaker = 'open' AND permits.refusal IS NOT NULL)
    IS DISTINCT FROM (excluded.max_in_flight, excluded.max_per_minute, excluded.lookup_possible,
-                     excluded.lookup_lag);
+                     excluded.lookup_lag, excluded.watched, excluded.sending, false);
 
 -- name: canceling_purchases
 SELECT p.purchase_id
@@ -323,24 +357,35 @@ WHERE (p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR p.pub
 ORDER BY p.purchase_id
 LIMIT 500;
 
+-- None that would only be told to wait by its provider's breaker, or by what that allows. `turn`
+-- differs when such a wait is over, so that what was said before is said once more.
 -- name: due_purchases
 SELECT due.purchase_id, CASE WHEN due.state = 'drawn' THEN 'any' ELSE due.provider END AS provider,
-       due.fence
-FROM (SELECT DISTINCT provider FROM purchases
-      WHERE owner IS NULL AND state IN ('planned', 'sending', 'running', 'drawn', 'unclear')) AS at,
+       due.fence, at.turn
+FROM (SELECT provider, coalesce(
+                 (m.breaker = 'half_open' OR (m.breaker = 'open' AND m.refusal IS NULL))
+                 AND m.retry_at > clock_timestamp()
+                 OR m.orders_left <= 0 AND m.renewed_at > clock_timestamp(), false) AS waits,
+             coalesce(extract(epoch FROM greatest(
+                 m.retry_at, CASE WHEN m.orders_left <= 0 THEN m.renewed_at END)), 0)::bigint AS turn
+      FROM (SELECT DISTINCT provider FROM purchases
+            WHERE owner IS NULL
+              AND state IN ('planned', 'sending', 'running', 'drawn', 'unclear')) AS open
+      LEFT JOIN permits m USING (provider)) AS at,
 LATERAL (
     SELECT p.purchase_id, p.provider, p.fence, p.state
     FROM purchases p
     WHERE p.owner IS NULL AND p.provider = at.provider
       AND p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
       AND (p.not_before IS NULL OR p.not_before <= clock_timestamp())
-      AND (p.state <> 'planned' OR p.created_at < clock_timestamp() - $1::interval)
+      AND (p.state <> 'planned'
+           OR (p.created_at < clock_timestamp() - $1::interval AND NOT at.waits))
     ORDER BY p.state = 'planned', p.purchase_id
     LIMIT $2
 ) AS due;
 
 -- name: due_publications
-SELECT purchase_id, 'any' AS provider, fence
+SELECT purchase_id, 'any' AS provider, fence, 0::bigint AS turn
 FROM purchases
 WHERE publishing AND owner IS NULL AND not_before <= clock_timestamp()
 ORDER BY not_before

@@ -68,7 +68,7 @@ async def _taken(
     if not 0 < size <= _BIGGEST:
         raise seam.Unclear(f"an answer of {size} bytes")
     await finish(receipt)
-    return seam.Ticket(_RECEIPT + purchase_id)
+    return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
 
 
 async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink) -> int:

@@ -16,6 +16,10 @@ from services.generator.providers.outline import Part
 
 BUY = 180.0  # seconds in all for an order
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+_NO_CREDIT = "Recraft says that the account is empty: buy API units in its profile at recraft.ai"
+_NOT_KNOWN = (
+    "Recraft does not take the token: set RECRAFT_API_TOKEN to a valid one, then start anew"
+)
 _CREDIT = 1000  # micro-USD: 1,000 API units are a dollar
 _WORDS = {"seed": "random_seed"}  # ours and theirs
 
@@ -74,8 +78,12 @@ def _image(found: Any) -> seam.Inline:
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
     if answer.status_code == 429:
-        return transport.error(seam.Unavailable, answer)
+        return transport.busy(answer)
     if answer.status_code not in _REFUSALS:
         return None
     error = transport.error(seam.Refused, answer)
+    if answer.status_code == 402:
+        return seam.NoCredit(f"{_NO_CREDIT} ({error})")
+    if answer.status_code == 401:
+        return seam.NotKnown(f"{_NOT_KNOWN} ({error})")
     return seam.ContentRefused(str(error)) if predictions.is_of_content(str(error)) else error

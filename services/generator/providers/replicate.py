@@ -29,6 +29,10 @@ from services.generator.providers.predictions import Prediction
 Pause: TypeAlias = Callable[[str, float], Awaitable[None]]
 
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 413, 422})
+_NO_CREDIT = "Replicate says that the account is empty: add credit at replicate.com/account/billing"
+_NOT_KNOWN = (
+    "Replicate does not take the token: set REPLICATE_API_TOKEN to a valid one, then start anew"
+)
 BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is free
 _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
@@ -75,12 +79,12 @@ class Replicate:
         asking = self.http.post(path, json=body, headers={"Cancel-After": stop})
         answer = await transport.answer(asking, self.patience, never_sent=seam.Unavailable)
         if answer.status_code == 429:
-            raise transport.error(seam.Unavailable, answer)
+            raise transport.busy(answer)
         if answer.status_code in _REFUSALS:
             raise _refusal(answer)
         reference = transport.plainly(answer).get("id")
         if answer.is_success and reference and isinstance(reference, str):
-            return seam.Ticket(reference)
+            return seam.Ticket(reference, allowance=transport.allowance(answer))
         raise transport.error(seam.Unclear, answer)  # 5xx, or bought and the answer is illegible
 
     async def follow(
@@ -258,6 +262,10 @@ def _legible(answer: httpx.Response) -> dict[str, Any]:
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError:
     error = transport.error(seam.Refused, answer)
+    if answer.status_code == 402:
+        return seam.NoCredit(f"{_NO_CREDIT} ({error})")
+    if answer.status_code == 401:
+        return seam.NotKnown(f"{_NOT_KNOWN} ({error})")
     return seam.ContentRefused(str(error)) if predictions.is_of_content(str(error)) else error
 
 

@@ -7,6 +7,7 @@ order and hung up as httpx.ConnectTimeout. Only the cause tells, and only on thi
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -69,6 +70,29 @@ def error(kind: type[seam.ProviderError], found: httpx.Response) -> seam.Provide
     """What an answer says went wrong; the wait in its body goes before the header's."""
     told = plainly(found)
     wait = str(told.get("retry_after") or found.headers.get("retry-after"))
-    seconds = float(wait) if wait.isascii() and wait.replace(".", "", 1).isdecimal() else None
+    seconds = float(wait) if _is_number(wait) else None
     why = f"{found.status_code} {told.get('detail') or found.text[:500]}"
     return kind(why[:2000], retry_after=seconds and min(seconds, _LONGEST_WAIT))
+
+
+def allowance(found: httpx.Response) -> seam.Allowance | None:
+    """How many more calls of this kind an answer's `ratelimit-*` headers leave us; None: unsaid."""
+    left, renewal = (found.headers.get(f"ratelimit-{name}", "") for name in ("remaining", "reset"))
+    if not (_is_number(left) and _is_number(renewal)):
+        return None
+    return seam.Allowance(int(float(left)), min(float(renewal), _LONGEST_WAIT))
+
+
+def busy(found: httpx.Response) -> seam.Busy:
+    """Of a 429: nothing more is to be sent before the wait that it tells is over."""
+    told = error(seam.Busy, found)
+    assert isinstance(told, seam.Busy)
+    if told.retry_after:
+        told.allowance = seam.Allowance(0, told.retry_after)
+    elif said := allowance(found):
+        told.allowance, told.retry_after = replace(said, left=0), said.seconds
+    return told
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.replace(".", "", 1).isdecimal()

@@ -74,10 +74,16 @@ class TestRecraft(ProviderSuite):
                 assert picture.startswith(b"<svg")
         assert shop.charges() == [(ID, SOLD[key].slug, 3)]
 
-    @pytest.mark.parametrize("token", ["wrong", "poor"])
-    async def test_who_may_not_buy_is_refused(self, shop, token):
+    @pytest.mark.parametrize(
+        ("token", "error", "remedy"),
+        [
+            ("wrong", seam.NotKnown, r"set RECRAFT_API_TOKEN .* \(401 "),
+            ("poor", seam.NoCredit, r"buy API units .* \(402 "),
+        ],
+    )
+    async def test_who_may_not_buy_is_told_what_to_do(self, shop, token, error, remedy):
         shop.provider.http.headers["Authorization"] = f"Bearer {token}"
-        with pytest.raises(seam.Refused, match=r"^40[12] "):
+        with pytest.raises(error, match=remedy):
             await shop.buy(shop.order())
         assert shop.charges() == []
 
@@ -87,7 +93,7 @@ class TestRecraft(ProviderSuite):
 
     @pytest.mark.parametrize(
         ("kind", "error", "charged"),
-        [("status:429", seam.Unavailable, 0), ("status:400", seam.Refused, 0),
+        [("status:429", seam.Busy, 0), ("status:400", seam.Refused, 0),
          ("status:500", seam.Unclear, 0), ("status:503", seam.Unclear, 0),
          ("drop_before", seam.Unclear, 0), ("drop_after", seam.Unclear, 1),
          ("truncate", seam.Unclear, 1)],

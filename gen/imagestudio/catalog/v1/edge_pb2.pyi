@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from imagestudio.catalog.v1 import ledger_pb2 as _ledger_pb2
 from imagestudio.type.v1 import cost_pb2 as _cost_pb2
@@ -23,6 +24,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ProviderSign:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProviderSignEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProviderSign.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROVIDER_SIGN_UNSPECIFIED: _ProviderSign.ValueType  # 0
+    """Nothing: the order did not come so far, or the provider was only busy."""
+    PROVIDER_SIGN_WELL: _ProviderSign.ValueType  # 1
+    """It answers orders, be it with a refusal of this one."""
+    PROVIDER_SIGN_FAILS: _ProviderSign.ValueType  # 2
+    """It could not be reached, or nobody knows what became of the order."""
+    PROVIDER_SIGN_REFUSES_US: _ProviderSign.ValueType  # 3
+    """It takes no order of ours, whatever it is, until a person has mended that."""
+
+class ProviderSign(_ProviderSign, metaclass=_ProviderSignEnumTypeWrapper):
+    """ProviderSign is what the outcome of one order says of its provider."""
+
+PROVIDER_SIGN_UNSPECIFIED: ProviderSign.ValueType  # 0
+"""Nothing: the order did not come so far, or the provider was only busy."""
+PROVIDER_SIGN_WELL: ProviderSign.ValueType  # 1
+"""It answers orders, be it with a refusal of this one."""
+PROVIDER_SIGN_FAILS: ProviderSign.ValueType  # 2
+"""It could not be reached, or nobody knows what became of the order."""
+PROVIDER_SIGN_REFUSES_US: ProviderSign.ValueType  # 3
+"""It takes no order of ours, whatever it is, until a person has mended that."""
+Global___ProviderSign: _TypeAlias = ProviderSign  # noqa: Y015
 
 @_typing.final
 class Edge(_message.Message):
@@ -52,6 +81,7 @@ class Edge(_message.Message):
     FAIL_FIELD_NUMBER: _builtins.int
     PARK_FIELD_NUMBER: _builtins.int
     PUBLISH_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7."""
     fence: _builtins.int
@@ -104,6 +134,10 @@ class Edge(_message.Message):
     def publish(self) -> Global___PublishEdge:
         """kept -> kept, and kept -> published with the last output."""
 
+    @_builtins.property
+    def heard(self) -> Global___Heard:
+        """For an edge that leaves SENDING: what the order told of its provider."""
+
     def __init__(
         self,
         *,
@@ -121,10 +155,11 @@ class Edge(_message.Message):
         fail: Global___FailEdge | None = ...,
         park: Global___ParkEdge | None = ...,
         publish: Global___PublishEdge | None = ...,
+        heard: Global___Heard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park", "publish"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
@@ -133,11 +168,76 @@ class Edge(_message.Message):
 Global___Edge: _TypeAlias = Edge  # noqa: Y015
 
 @_typing.final
+class Heard(_message.Message):
+    """Heard is what an order, or the want of an answer to it, tells of the provider's
+    health. Counted once, with the edge that leaves SENDING.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGN_FIELD_NUMBER: _builtins.int
+    ALLOWANCE_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    sign: Global___ProviderSign.ValueType
+    """How the provider does."""
+    @_builtins.property
+    def allowance(self) -> Global___Allowance:
+        """How many more orders it takes, where it says so."""
+
+    @_builtins.property
+    def refusal(self) -> _status_pb2.Status:
+        """For REFUSES_US: why, and what is to be done about it."""
+
+    def __init__(
+        self,
+        *,
+        sign: Global___ProviderSign.ValueType = ...,
+        allowance: Global___Allowance | None = ...,
+        refusal: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "refusal", b"refusal", "sign", b"sign"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Heard: _TypeAlias = Heard  # noqa: Y015
+
+@_typing.final
+class Allowance(_message.Message):
+    """Allowance is how many orders a provider still takes until more are allowed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_LEFT_FIELD_NUMBER: _builtins.int
+    RENEWAL_FIELD_NUMBER: _builtins.int
+    orders_left: _builtins.int
+    """Orders beside the one that was answered with it."""
+    @_builtins.property
+    def renewal(self) -> _duration_pb2.Duration:
+        """From now on."""
+
+    def __init__(
+        self,
+        *,
+        orders_left: _builtins.int = ...,
+        renewal: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["renewal", b"renewal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders_left", b"orders_left", "renewal", b"renewal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Allowance: _TypeAlias = Allowance  # noqa: Y015
+
+@_typing.final
 class ClaimEdge(_message.Message):
     """ClaimEdge takes a purchase. A planned one goes to SENDING with a permit of the
     provider, sent_at and deadline; committed before the call leaves, one winner.
     A running, drawn or unclear one without an owner gets this one and keeps its
-    state. Both give fence + 1. Not idempotent: only the caller whose claim
+    state. Both give fence + 1. A provider that has just said that it takes no order
+    of ours gives no permit: LedgerPurchase.refusal, and nothing may leave. Not idempotent: only the caller whose claim
     succeeded may send, and after a lost answer nobody may.
     """
 

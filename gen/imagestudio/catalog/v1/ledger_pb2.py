@@ -25,31 +25,36 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from imagestudio.type.v1 import cost_pb2 as imagestudio_dot_type_dot_v1_dot_cost__pb2
 from imagestudio.type.v1 import image_pb2 as imagestudio_dot_type_dot_v1_dot_image__pb2
 from imagestudio.type.v1 import job_pb2 as imagestudio_dot_type_dot_v1_dot_job__pb2
 from imagestudio.type.v1 import purchase_pb2 as imagestudio_dot_type_dot_v1_dot_purchase__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#imagestudio/catalog/v1/ledger.proto\x12\x16imagestudio.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\x1fimagestudio/type/v1/image.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a\"imagestudio/type/v1/purchase.proto\"\x9f\x01\n\x0fPlannedPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x11\n\tmodel_key\x18\x03 \x01(\t\x12\x0f\n\x07ordinal\x18\x04 \x01(\x05\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x1b\n\x13reserved_usd_micros\x18\x06 \x01(\x03\x12\x0f\n\x07repeats\x18\x07 \x01(\t\"\xff\x02\n\x0eLedgerPurchase\x12/\n\x08purchase\x18\x01 \x01(\x0b\x32\x1d.imagestudio.type.v1.Purchase\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x04 \x01(\x03\x12\x0e\n\x06ticket\x18\x05 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x37\n\x07outputs\x18\x07 \x03(\x0b\x32&.imagestudio.catalog.v1.PurchaseOutput\x12*\n\x04spec\x18\x08 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x17\n\x0f\x65nhanced_prompt\x18\t \x01(\t\x12\x13\n\x0b\x65nhanced_by\x18\n \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\x0b \x01(\x08\x12\x14\n\x0cmodels_tried\x18\x0c \x03(\t\x12\x17\n\x0fwebhook_tickets\x18\r \x03(\t\x12\x0f\n\x07repeats\x18\x10 \x01(\t\"\xec\x01\n\x0ePurchaseOutput\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x36\n\x12source_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32#.imagestudio.catalog.v1.OutputState\x12\x12\n\nimage_hash\x18\x05 \x01(\t\x12\x0f\n\x07variant\x18\x06 \x01(\t\x12\x16\n\x0eversion_number\x18\x07 \x01(\x05\x12\x12\n\nto_publish\x18\x08 \x01(\x08\"\x96\x02\n\tKeptImage\x12\x12\n\nimage_hash\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12+\n\nparameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x32\n\x0fgeneration_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04\x63ost\x18\x07 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12\x1f\n\x17replicate_prediction_id\x18\x08 \x01(\tB\x07\n\x05_seed\"\xd5\x01\n\nFileRecord\x12\x12\n\nimage_hash\x18\x01 \x01(\t\x12\x0c\n\x04link\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12,\n\x04size\x18\x05 \x01(\x0b\x32\x1e.imagestudio.type.v1.PixelSize\x12\x10\n\x08readable\x18\x06 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04user\x18\x08 \x01(\t\"\x98\x01\n\rProviderLimit\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x16\n\x0emax_per_minute\x18\x03 \x01(\x05\x12\x17\n\x0flookup_possible\x18\x04 \x01(\x08\x12-\n\nlookup_lag\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration*\x8d\x01\n\x0bOutputState\x12\x1c\n\x18OUTPUT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_STATE_DRAWN\x10\x01\x12\x15\n\x11OUTPUT_STATE_KEPT\x10\x02\x12\x1a\n\x16OUTPUT_STATE_PUBLISHED\x10\x03\x12\x15\n\x11OUTPUT_STATE_LOST\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#imagestudio/catalog/v1/ledger.proto\x12\x16imagestudio.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\x1fimagestudio/type/v1/image.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a\"imagestudio/type/v1/purchase.proto\"\x9f\x01\n\x0fPlannedPurchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x11\n\tmodel_key\x18\x03 \x01(\t\x12\x0f\n\x07ordinal\x18\x04 \x01(\x05\x12\x13\n\x0b\x66ingerprint\x18\x05 \x01(\t\x12\x1b\n\x13reserved_usd_micros\x18\x06 \x01(\x03\x12\x0f\n\x07repeats\x18\x07 \x01(\t\"\xa4\x03\n\x0eLedgerPurchase\x12/\n\x08purchase\x18\x01 \x01(\x0b\x32\x1d.imagestudio.type.v1.Purchase\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\r\n\x05owner\x18\x03 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x04 \x01(\x03\x12\x0e\n\x06ticket\x18\x05 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x06 \x01(\t\x12\x37\n\x07outputs\x18\x07 \x03(\x0b\x32&.imagestudio.catalog.v1.PurchaseOutput\x12*\n\x04spec\x18\x08 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x17\n\x0f\x65nhanced_prompt\x18\t \x01(\t\x12\x13\n\x0b\x65nhanced_by\x18\n \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\x0b \x01(\x08\x12\x14\n\x0cmodels_tried\x18\x0c \x03(\t\x12\x17\n\x0fwebhook_tickets\x18\r \x03(\t\x12\x0f\n\x07repeats\x18\x10 \x01(\t\x12#\n\x07refusal\x18\x0e \x01(\x0b\x32\x12.google.rpc.Status\"\xec\x01\n\x0ePurchaseOutput\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x36\n\x12source_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32#.imagestudio.catalog.v1.OutputState\x12\x12\n\nimage_hash\x18\x05 \x01(\t\x12\x0f\n\x07variant\x18\x06 \x01(\t\x12\x16\n\x0eversion_number\x18\x07 \x01(\x05\x12\x12\n\nto_publish\x18\x08 \x01(\x08\"\x96\x02\n\tKeptImage\x12\x12\n\nimage_hash\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x17\n\x0fnegative_prompt\x18\x03 \x01(\t\x12+\n\nparameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x11\n\x04seed\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x32\n\x0fgeneration_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04\x63ost\x18\x07 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12\x1f\n\x17replicate_prediction_id\x18\x08 \x01(\tB\x07\n\x05_seed\"\xd5\x01\n\nFileRecord\x12\x12\n\nimage_hash\x18\x01 \x01(\t\x12\x0c\n\x04link\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12,\n\x04size\x18\x05 \x01(\x0b\x32\x1e.imagestudio.type.v1.PixelSize\x12\x10\n\x08readable\x18\x06 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04user\x18\x08 \x01(\t\"\xa9\x01\n\rProviderLimit\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x16\n\x0emax_per_minute\x18\x03 \x01(\x05\x12\x17\n\x0flookup_possible\x18\x04 \x01(\x08\x12-\n\nlookup_lag\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07watched\x18\x06 \x01(\x08\"\xac\x01\n\x0eProviderHealth\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.imagestudio.catalog.v1.BreakerState\x12.\n\nretry_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x07refusal\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status*\x8d\x01\n\x0bOutputState\x12\x1c\n\x18OUTPUT_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTPUT_STATE_DRAWN\x10\x01\x12\x15\n\x11OUTPUT_STATE_KEPT\x10\x02\x12\x1a\n\x16OUTPUT_STATE_PUBLISHED\x10\x03\x12\x15\n\x11OUTPUT_STATE_LOST\x10\x04*|\n\x0c\x42reakerState\x12\x1d\n\x19\x42REAKER_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x42REAKER_STATE_CLOSED\x10\x01\x12\x1b\n\x17\x42REAKER_STATE_HALF_OPEN\x10\x02\x12\x16\n\x12\x42REAKER_STATE_OPEN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagestudio.catalog.v1.ledger_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTPUTSTATE']._serialized_start=1730
-  _globals['_OUTPUTSTATE']._serialized_end=1871
-  _globals['_PLANNEDPURCHASE']._serialized_start=291
-  _globals['_PLANNEDPURCHASE']._serialized_end=450
-  _globals['_LEDGERPURCHASE']._serialized_start=453
-  _globals['_LEDGERPURCHASE']._serialized_end=836
-  _globals['_PURCHASEOUTPUT']._serialized_start=839
-  _globals['_PURCHASEOUTPUT']._serialized_end=1075
-  _globals['_KEPTIMAGE']._serialized_start=1078
-  _globals['_KEPTIMAGE']._serialized_end=1356
-  _globals['_FILERECORD']._serialized_start=1359
-  _globals['_FILERECORD']._serialized_end=1572
-  _globals['_PROVIDERLIMIT']._serialized_start=1575
-  _globals['_PROVIDERLIMIT']._serialized_end=1727
+  _globals['_OUTPUTSTATE']._serialized_start=1984
+  _globals['_OUTPUTSTATE']._serialized_end=2125
+  _globals['_BREAKERSTATE']._serialized_start=2127
+  _globals['_BREAKERSTATE']._serialized_end=2251
+  _globals['_PLANNEDPURCHASE']._serialized_start=316
+  _globals['_PLANNEDPURCHASE']._serialized_end=475
+  _globals['_LEDGERPURCHASE']._serialized_start=478
+  _globals['_LEDGERPURCHASE']._serialized_end=898
+  _globals['_PURCHASEOUTPUT']._serialized_start=901
+  _globals['_PURCHASEOUTPUT']._serialized_end=1137
+  _globals['_KEPTIMAGE']._serialized_start=1140
+  _globals['_KEPTIMAGE']._serialized_end=1418
+  _globals['_FILERECORD']._serialized_start=1421
+  _globals['_FILERECORD']._serialized_end=1634
+  _globals['_PROVIDERLIMIT']._serialized_start=1637
+  _globals['_PROVIDERLIMIT']._serialized_end=1806
+  _globals['_PROVIDERHEALTH']._serialized_start=1809
+  _globals['_PROVIDERHEALTH']._serialized_end=1981
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 from imagestudio.type.v1 import cost_pb2 as _cost_pb2
 from imagestudio.type.v1 import image_pb2 as _image_pb2
 from imagestudio.type.v1 import job_pb2 as _job_pb2
@@ -57,6 +58,34 @@ OUTPUT_STATE_PUBLISHED: OutputState.ValueType  # 3
 OUTPUT_STATE_LOST: OutputState.ValueType  # 4
 """Gone before it was safe."""
 Global___OutputState: _TypeAlias = OutputState  # noqa: Y015
+
+class _BreakerState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _BreakerStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BreakerState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    BREAKER_STATE_UNSPECIFIED: _BreakerState.ValueType  # 0
+    """Never sent."""
+    BREAKER_STATE_CLOSED: _BreakerState.ValueType  # 1
+    """They do."""
+    BREAKER_STATE_HALF_OPEN: _BreakerState.ValueType  # 2
+    """One does, to see how it fares; all others wait for it."""
+    BREAKER_STATE_OPEN: _BreakerState.ValueType  # 3
+    """None does: too many failed, or the provider takes none of ours."""
+
+class BreakerState(_BreakerState, metaclass=_BreakerStateEnumTypeWrapper):
+    """BreakerState is whether orders leave for a provider."""
+
+BREAKER_STATE_UNSPECIFIED: BreakerState.ValueType  # 0
+"""Never sent."""
+BREAKER_STATE_CLOSED: BreakerState.ValueType  # 1
+"""They do."""
+BREAKER_STATE_HALF_OPEN: BreakerState.ValueType  # 2
+"""One does, to see how it fares; all others wait for it."""
+BREAKER_STATE_OPEN: BreakerState.ValueType  # 3
+"""None does: too many failed, or the provider takes none of ours."""
+Global___BreakerState: _TypeAlias = BreakerState  # noqa: Y015
 
 @_typing.final
 class PlannedPurchase(_message.Message):
@@ -126,6 +155,7 @@ class LedgerPurchase(_message.Message):
     MODELS_TRIED_FIELD_NUMBER: _builtins.int
     WEBHOOK_TICKETS_FIELD_NUMBER: _builtins.int
     REPEATS_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -166,6 +196,12 @@ class LedgerPurchase(_message.Message):
         says so, which the provider does not sign: ask the provider whose they are.
         """
 
+    @_builtins.property
+    def refusal(self) -> _status_pb2.Status:
+        """Set for one in SENDING that may not be sent: the provider has just said that it
+        takes no order of ours. It ends with this, uncharged.
+        """
+
     def __init__(
         self,
         *,
@@ -183,10 +219,11 @@ class LedgerPurchase(_message.Message):
         models_tried: _abc.Iterable[_builtins.str] | None = ...,
         webhook_tickets: _abc.Iterable[_builtins.str] | None = ...,
         repeats: _builtins.str = ...,
+        refusal: _status_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase", "refusal", b"refusal", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "repeats", b"repeats", "spec", b"spec", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "spec", b"spec", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -369,6 +406,7 @@ class ProviderLimit(_message.Message):
     MAX_PER_MINUTE_FIELD_NUMBER: _builtins.int
     LOOKUP_POSSIBLE_FIELD_NUMBER: _builtins.int
     LOOKUP_LAG_FIELD_NUMBER: _builtins.int
+    WATCHED_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """"replicate"."""
     max_in_flight: _builtins.int
@@ -378,6 +416,10 @@ class ProviderLimit(_message.Message):
     lookup_possible: _builtins.bool
     """It can be asked what became of a purchase. What a dead worker was sending is
     then looked up, else it ends with charged UNKNOWN.
+    """
+    watched: _builtins.bool
+    """It is elsewhere, and may be ill: its orders' outcomes open and close a breaker,
+    and what it says of its rates is heeded.
     """
     @_builtins.property
     def lookup_lag(self) -> _duration_pb2.Duration:
@@ -391,11 +433,50 @@ class ProviderLimit(_message.Message):
         max_per_minute: _builtins.int = ...,
         lookup_possible: _builtins.bool = ...,
         lookup_lag: _duration_pb2.Duration | None = ...,
+        watched: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag", "lookup_possible", b"lookup_possible", "max_in_flight", b"max_in_flight", "max_per_minute", b"max_per_minute", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag", "lookup_possible", b"lookup_possible", "max_in_flight", b"max_in_flight", "max_per_minute", b"max_per_minute", "provider", b"provider", "watched", b"watched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProviderLimit: _TypeAlias = ProviderLimit  # noqa: Y015
+
+@_typing.final
+class ProviderHealth(_message.Message):
+    """ProviderHealth is how a watched provider does, as its orders told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    provider: _builtins.str
+    """"replicate"."""
+    state: Global___BreakerState.ValueType
+    """Whether orders leave."""
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp:
+        """OPEN: no order before this time; then one tries. HALF_OPEN: it is given up then."""
+
+    @_builtins.property
+    def refusal(self) -> _status_pb2.Status:
+        """Where the provider takes no order of ours: why, and what is to be done about it."""
+
+    def __init__(
+        self,
+        *,
+        provider: _builtins.str = ...,
+        state: Global___BreakerState.ValueType = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
+        refusal: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal", "retry_time", b"retry_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "refusal", b"refusal", "retry_time", b"retry_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderHealth: _TypeAlias = ProviderHealth  # noqa: Y015

@@ -39,7 +39,9 @@ class _ClaimOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClaimOut
     CLAIM_OUTCOME_TAKEN: _ClaimOutcome.ValueType  # 2
     """It is not there to be claimed: another was first, or it ended."""
     CLAIM_OUTCOME_NO_PERMIT: _ClaimOutcome.ValueType  # 3
-    """The provider has no permit left; it is announced when one is free."""
+    """The provider has no permit left, or its breaker lets none through; it is announced
+    when one is free.
+    """
     CLAIM_OUTCOME_NOT_DUE: _ClaimOutcome.ValueType  # 4
     """Its not_before has not come; it is announced then."""
 
@@ -53,7 +55,9 @@ CLAIM_OUTCOME_CLAIMED: ClaimOutcome.ValueType  # 1
 CLAIM_OUTCOME_TAKEN: ClaimOutcome.ValueType  # 2
 """It is not there to be claimed: another was first, or it ended."""
 CLAIM_OUTCOME_NO_PERMIT: ClaimOutcome.ValueType  # 3
-"""The provider has no permit left; it is announced when one is free."""
+"""The provider has no permit left, or its breaker lets none through; it is announced
+when one is free.
+"""
 CLAIM_OUTCOME_NOT_DUE: ClaimOutcome.ValueType  # 4
 """Its not_before has not come; it is announced then."""
 Global___ClaimOutcome: _TypeAlias = ClaimOutcome  # noqa: Y015
@@ -74,6 +78,7 @@ class AdmitRequest(_message.Message):
     HANDED_OFF_FIELD_NUMBER: _builtins.int
     ORIGINAL_PROMPT_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
+    PROVIDERS_NEEDED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The UUID that the user chose, or one made by the generator."""
     fingerprint: _builtins.str
@@ -108,6 +113,12 @@ class AdmitRequest(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_job_event_pb2.JobEvent.Warning]:
         """What JobSpec asked for and some model is bought without."""
 
+    @_builtins.property
+    def providers_needed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Providers without which a part of the job can only fail: no fallback model is
+        elsewhere.
+        """
+
     def __init__(
         self,
         *,
@@ -121,10 +132,11 @@ class AdmitRequest(_message.Message):
         handed_off: _builtins.int = ...,
         original_prompt: _builtins.str = ...,
         retry_of: _builtins.str = ...,
+        providers_needed: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "providers_needed", b"providers_needed", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,6 +559,7 @@ class HeartbeatResponse(_message.Message):
     CANCELING_PURCHASE_IDS_FIELD_NUMBER: _builtins.int
     PATIENCE_FIELD_NUMBER: _builtins.int
     DUE_PURCHASES_FIELD_NUMBER: _builtins.int
+    PROVIDERS_FIELD_NUMBER: _builtins.int
     alive: _builtins.bool
     """False where its silence was too long and its purchases went to others: it
     stops all work on them and starts anew under another worker_id.
@@ -567,6 +580,10 @@ class HeartbeatResponse(_message.Message):
     def due_purchases(self) -> _containers.RepeatedCompositeFieldContainer[Global___DuePurchase]:
         """Purchases that wait for somebody, at most room; another may claim them first."""
 
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.ProviderHealth]:
+        """How the watched providers do."""
+
     def __init__(
         self,
         *,
@@ -575,10 +592,11 @@ class HeartbeatResponse(_message.Message):
         canceling_purchase_ids: _abc.Iterable[_builtins.str] | None = ...,
         patience: _duration_pb2.Duration | None = ...,
         due_purchases: _abc.Iterable[Global___DuePurchase] | None = ...,
+        providers: _abc.Iterable[_ledger_pb2.ProviderHealth] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "patience", b"patience"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "canceling_purchase_ids", b"canceling_purchase_ids", "due_purchases", b"due_purchases", "now", b"now", "patience", b"patience"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "canceling_purchase_ids", b"canceling_purchase_ids", "due_purchases", b"due_purchases", "now", b"now", "patience", b"patience", "providers", b"providers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -110,7 +110,8 @@ class LedgerServiceServicer:
         """none -> planned. Admits a job: job, purchases, reservation and the events
         `accepted`, a `warning` for each thing left out, and `queued`, in one
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
-        passes the cap. Idempotent by user and request_id.
+        passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
+        and that takes no order of ours just now. Idempotent by user and request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,8 @@ class LedgerServiceStub:
     """none -> planned. Admits a job: job, purchases, reservation and the events
     `accepted`, a `warning` for each thing left out, and `queued`, in one
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
-    passes the cap. Idempotent by user and request_id.
+    passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
+    and that takes no order of ours just now. Idempotent by user and request_id.
     """
     Apply: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ApplyRequest, _ledger_service_pb2.ApplyResponse]
     """Takes many edges of purchases at once. Each stands alone: one whose guard
@@ -104,7 +105,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """none -> planned. Admits a job: job, purchases, reservation and the events
     `accepted`, a `warning` for each thing left out, and `queued`, in one
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
-    passes the cap. Idempotent by user and request_id.
+    passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
+    and that takes no order of ours just now. Idempotent by user and request_id.
     """
     Apply: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ApplyRequest, _ledger_service_pb2.ApplyResponse]  # type: ignore[assignment]
     """Takes many edges of purchases at once. Each stands alone: one whose guard
@@ -168,7 +170,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """none -> planned. Admits a job: job, purchases, reservation and the events
         `accepted`, a `warning` for each thing left out, and `queued`, in one
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
-        passes the cap. Idempotent by user and request_id.
+        passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
+        and that takes no order of ours just now. Idempotent by user and request_id.
         """
 
     @_abc_1.abstractmethod

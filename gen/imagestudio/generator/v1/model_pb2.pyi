@@ -37,7 +37,9 @@ class _ModelStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelState
     MODEL_STATE_DISABLED: _ModelState.ValueType  # 2
     """Its provider has no credentials here."""
     MODEL_STATE_DEGRADED: _ModelState.ValueType  # 3
-    """Failing lately; purchases wait."""
+    """Failing lately; purchases wait. Or its provider takes no order of ours, as
+    state_reason says; those end uncharged, and a new job is refused for a while.
+    """
     MODEL_STATE_RETIRED: _ModelState.ValueType  # 4
     """Switched off by its provider."""
 
@@ -51,7 +53,9 @@ MODEL_STATE_ACTIVE: ModelState.ValueType  # 1
 MODEL_STATE_DISABLED: ModelState.ValueType  # 2
 """Its provider has no credentials here."""
 MODEL_STATE_DEGRADED: ModelState.ValueType  # 3
-"""Failing lately; purchases wait."""
+"""Failing lately; purchases wait. Or its provider takes no order of ours, as
+state_reason says; those end uncharged, and a new job is refused for a while.
+"""
 MODEL_STATE_RETIRED: ModelState.ValueType  # 4
 """Switched off by its provider."""
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
@@ -75,6 +79,8 @@ class Model(_message.Message):
     SUCCESSOR_FIELD_NUMBER: _builtins.int
     PRICE_SOURCE_FIELD_NUMBER: _builtins.int
     PRICE_DATE_FIELD_NUMBER: _builtins.int
+    STATE_REASON_FIELD_NUMBER: _builtins.int
+    STATE_MESSAGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"models/{model}"; {model} is the key."""
     key: _builtins.str
@@ -91,6 +97,10 @@ class Model(_message.Message):
     """Where price_per_image was read, for people; empty for what is free."""
     price_date: _builtins.str
     """When it was read, or as much of the date as is known: "2026-10-07", "2026"."""
+    state_reason: _builtins.str
+    """Why it is DEGRADED, as an ErrorReason; empty otherwise."""
+    state_message: _builtins.str
+    """The same for people, with what to do about it; empty where waiting is all."""
     @_builtins.property
     def capabilities(self) -> Global___ModelCapabilities:
         """What it can do."""
@@ -129,10 +139,12 @@ class Model(_message.Message):
         successor: _builtins.str = ...,
         price_source: _builtins.str = ...,
         price_date: _builtins.str = ...,
+        state_reason: _builtins.str = ...,
+        state_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "parameters_schema", b"parameters_schema", "price_per_image", b"price_per_image", "retire_time", b"retire_time", "typical_time", b"typical_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "display_name", b"display_name", "key", b"key", "name", b"name", "parameters_schema", b"parameters_schema", "price_date", b"price_date", "price_per_image", b"price_per_image", "price_source", b"price_source", "provider", b"provider", "retire_time", b"retire_time", "state", b"state", "successor", b"successor", "typical_time", b"typical_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "display_name", b"display_name", "key", b"key", "name", b"name", "parameters_schema", b"parameters_schema", "price_date", b"price_date", "price_per_image", b"price_per_image", "price_source", b"price_source", "provider", b"provider", "retire_time", b"retire_time", "state", b"state", "state_message", b"state_message", "state_reason", b"state_reason", "successor", b"successor", "typical_time", b"typical_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -41,7 +41,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_COST_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 8
     """FAILED_PRECONDITION: the estimate is above max_cost_usd_micros. metadata: estimate_usd_micros."""
     ERROR_REASON_PROVIDER_BALANCE_EMPTY: _ErrorReason.ValueType  # 9
-    """FAILED_PRECONDITION: the account with the provider is empty. metadata: provider."""
+    """FAILED_PRECONDITION: the account with the provider is empty; with RetryInfo where no order was tried, since an
+    earlier one has just told so. HTTP 402. metadata: provider.
+    """
     ERROR_REASON_SOURCE_EXPIRED: _ErrorReason.ValueType  # 10
     """NOT_FOUND: the source URL is gone, or could not be fetched in its time. metadata: host, http_status."""
     ERROR_REASON_HASH_MISMATCH: _ErrorReason.ValueType  # 11
@@ -126,6 +128,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE, with RetryInfo: the CDN does not answer or is busy. metadata: cdn."""
     ERROR_REASON_CDN_REFUSED: _ErrorReason.ValueType  # 51
     """FAILED_PRECONDITION: the CDN does not take the file, or does not know us. metadata: cdn."""
+    ERROR_REASON_PROVIDER_CREDENTIAL_REFUSED: _ErrorReason.ValueType  # 52
+    """FAILED_PRECONDITION: the provider does not take the credentials that it was given; with RetryInfo where no
+    order was tried, since an earlier one has just told so. metadata: provider.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists every google.rpc.ErrorInfo.reason of the domain
@@ -154,7 +160,9 @@ ERROR_REASON_CONTENT_REFUSED: ErrorReason.ValueType  # 7
 ERROR_REASON_COST_LIMIT_EXCEEDED: ErrorReason.ValueType  # 8
 """FAILED_PRECONDITION: the estimate is above max_cost_usd_micros. metadata: estimate_usd_micros."""
 ERROR_REASON_PROVIDER_BALANCE_EMPTY: ErrorReason.ValueType  # 9
-"""FAILED_PRECONDITION: the account with the provider is empty. metadata: provider."""
+"""FAILED_PRECONDITION: the account with the provider is empty; with RetryInfo where no order was tried, since an
+earlier one has just told so. HTTP 402. metadata: provider.
+"""
 ERROR_REASON_SOURCE_EXPIRED: ErrorReason.ValueType  # 10
 """NOT_FOUND: the source URL is gone, or could not be fetched in its time. metadata: host, http_status."""
 ERROR_REASON_HASH_MISMATCH: ErrorReason.ValueType  # 11
@@ -239,4 +247,8 @@ ERROR_REASON_CDN_UNAVAILABLE: ErrorReason.ValueType  # 50
 """UNAVAILABLE, with RetryInfo: the CDN does not answer or is busy. metadata: cdn."""
 ERROR_REASON_CDN_REFUSED: ErrorReason.ValueType  # 51
 """FAILED_PRECONDITION: the CDN does not take the file, or does not know us. metadata: cdn."""
+ERROR_REASON_PROVIDER_CREDENTIAL_REFUSED: ErrorReason.ValueType  # 52
+"""FAILED_PRECONDITION: the provider does not take the credentials that it was given; with RetryInfo where no
+order was tried, since an earlier one has just told so. metadata: provider.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,190 @@
+"""
+What a sick vendor costs a healthy one: the built-in sketch beside Replicate, which is the lab.
+
+In turns, in the same run: Replicate as it usually is, and Replicate of which three orders in ten
+are answered 503 and the others twenty times as late. The same orders are placed with it either
+way, so that what differs is its health; the figure is how long a sketch takes.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvloop
+
+from bench.labstack import lab_of, lab_stack, prepare
+from bench.load import PROMPT, Rest, at_rate, in_flight, refuse_failures
+from bench.report import Report, parser, percentile
+from bench.sse import Wire
+from tests.lab.process import Lab
+from tests.system.stack import Stack
+
+_USUAL, _TIMES = (
+    100,
+    20,
+)  # milliseconds until an order is answered, and what the sick one makes of it
+_FAILING = 0.3
+_ROOM = "64"  # purchases in work: few, so that what hangs would fill it
+_OPEN = ("queued", "running")
+_SIDE = 256  # pixels of a sketch
+
+
+@dataclass(slots=True)
+class Found:
+    """Seconds that the sketches took, and orders that were placed with Replicate."""
+
+    sketches: list[float] = field(default_factory=list)
+    orders: int = 0
+    sent: int = 0  # of them, as the lab counts
+
+
+def _faults(*, sick: bool) -> list[dict[str, Any]]:
+    late = _USUAL * (_TIMES if sick else 1)
+    found = [{"vendor": "replicate", "where": "create", "kind": f"delay:{late}"}]
+    if sick:
+        failing = {"vendor": "replicate", "where": "create", "kind": "status:503"}
+        found.append(failing | {"rate": _FAILING, "seed": 7})
+    return found
+
+
+async def measure(stack: Stack, options: argparse.Namespace) -> dict[bool, Found]:
+    """By whether Replicate is sick."""
+    lab, found = lab_of(stack), {False: Found(), True: Found()}
+    prepare(lab, seconds=0.2, size=64 * 1024)
+    rest, vendor = Rest(stack.port("EDGE_PORT"), _SIDE), _Orders(stack.port("EDGE_PORT"))
+    refuse_failures(await in_flight(rest.run, at_once=4, count=40), "warm-up")
+    for turn in range(2 * options.turns):
+        sick = turn % 4 in (1, 2)  # the order within a pair changes
+        await _turn(lab, rest, vendor, found[sick], options, sick=sick)
+    await rest.close()
+    return found
+
+
+async def _turn(
+    lab: Lab,
+    rest: Rest,
+    vendor: "_Orders",
+    found: Found,
+    options: argparse.Namespace,
+    *,
+    sick: bool,
+) -> None:
+    before = _sent(lab)
+    lab.faults(_faults(sick=sick))
+    ordering = asyncio.create_task(vendor.place(options.rate, options.settle + options.seconds))
+    await asyncio.sleep(options.settle)  # the first orders of a turn have been answered
+    runs = await at_rate(rest.run, rate=options.rate, seconds=options.seconds)
+    placed = await ordering
+    found.sketches += [run.latency for run in refuse_failures(runs, "sketches")]
+    found.orders += len(placed)
+    lab.faults([])
+    await vendor.until_drawn(placed)
+    found.sent += _sent(lab) - before
+
+
+def _sent(lab: Lab) -> int:
+    return lab.requests().get("replicate", {}).get("create", 0)
+
+
+class _Orders:
+    """Jobs at Replicate that nobody watches."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def place(self, rate: float, seconds: float) -> list[str]:
+        """Place *rate* orders a second; return the jobs' paths."""
+        loop, wires = asyncio.get_running_loop(), list[Wire]()
+        began = loop.time()
+
+        async def one() -> str:
+            wire = wires.pop() if wires else Wire(self._port)
+            body = {"prompt": PROMPT, "models": ["flux-schnell"]}
+            answer = await wire.ask("POST", "/images/generate", body)
+            if wire.status != 202:
+                raise SystemExit(f"an order was answered {wire.status} {answer[:300]!r}")
+            wires.append(wire)
+            return f"/images/jobs/{_job(answer)}"
+
+        tasks = []
+        for number in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
+            tasks.append(asyncio.create_task(one()))
+        placed = list(await asyncio.gather(*tasks))
+        for wire in wires:
+            wire.close()
+        return placed
+
+    async def until_drawn(self, jobs: list[str]) -> None:
+        """Wait for the end of each; what is sick fails none of them."""
+        wire = Wire(self._port)
+        for job in jobs:
+            while True:
+                state = _state(await wire.ask("GET", job))
+                if state not in _OPEN:
+                    break
+                await asyncio.sleep(0.2)
+            if state != "succeeded":
+                raise SystemExit(f"{job} ended as {state}")
+        wire.close()
+
+
+def _job(answer: bytes) -> str:
+    return str(json.loads(answer)["job_id"])
+
+
+def _state(answer: bytes) -> str:
+    return str(json.loads(answer)["state"])
+
+
+def report(found: dict[bool, Found], options: argparse.Namespace) -> Report:
+    """The healthy vendor's times with either neighbour, and their ratio."""
+    well, sick = found[False], found[True]
+    made = Report(
+        "A sketch beside a Replicate that is well and one that is sick, REST through Envoy"
+    )
+    for share in (0.5, 0.99):
+        name = f"p{100 * share:.0f}"
+        one, other = percentile(well.sketches, share), percentile(sick.sketches, share)
+        made.add(f"a sketch beside a well one, {name}", 1000 * one, "ms")
+        made.add(f"a sketch beside a sick one, {name}", 1000 * other, "ms")
+        demand = {"most": 1.1} if share == 0.99 else {}
+        made.add(f"the same, {name}, as a ratio", other / one, "", **demand)
+    made.table(
+        "Placed with Replicate",
+        ("", "sketches", "jobs", "orders sent"),
+        [
+            ("well", len(well.sketches), well.orders, well.sent),
+            ("sick", len(sick.sketches), sick.orders, sick.sent),
+        ],
+    )
+    made.notes.append(
+        f"{options.turns} turns each of {options.seconds:.0f} s, {options.rate:g} jobs a second "
+        f"with either vendor, room for {_ROOM} purchases. Sick: {100 * _FAILING:.0f} % of orders "
+        f"are answered 503, all after {_USUAL * _TIMES} ms in place of {_USUAL}. "
+        "All jobs were drawn in the end."
+    )
+    return made
+
+
+def main() -> None:
+    """Run all turns in about three minutes."""
+    options = parser(__doc__)
+    options.add_argument("--rate", type=float, default=8.0, help="jobs a second with each vendor")
+    options.add_argument("--seconds", type=float, default=15.0, help="of each turn")
+    options.add_argument("--settle", type=float, default=4.0, help="seconds before it is measured")
+    options.add_argument(
+        "--turns", type=int, default=4, help="with a well one, and with a sick one"
+    )
+    chosen = options.parse_args()
+    gc.freeze()
+    with lab_stack(cdn=False, MAX_PURCHASES=_ROOM, LOOKUP_LAG="0") as stack:
+        found = uvloop.run(measure(stack, chosen))
+    report(found, chosen).show(chosen.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""The fixture that tests of the worker share."""
+
+from tests.generator.hired import world
+
+__all__ = ["world"]
