@@ -176,6 +176,24 @@ def told(stack: Stack, job_id: str) -> list[str]:
     raise AssertionError(kinds)
 
 
+def test_of_a_vendor_that_cannot_be_asked_it_is_known_at_once(lit, vendors) -> None:
+    vendors.faults([{"vendor": "recraft", "where": "create", "kind": "drop_after", "times": 1}])
+    lost = generate(lit.url, DRAW | {"models": ["recraft-v3"]})
+    [failure] = lost.completed["failures"]
+    [unclear] = lost.of("unclear")
+    assert failure["charged"] is None
+    assert unclear["at_risk_usd"] == failure["cost_usd"] == lost.completed["at_risk_usd"] > 0
+    before = Books(lit)
+    job_id = lost.completed["job_id"]
+
+    prove_whole(order_again(lit, job_id), LOST)
+    assert settle(lit, job_id, failure["purchase_id"], "no").returncode == 0
+
+    after = Books(lit)
+    assert after.spent == before.spent  # the pictures, once
+    assert after.at_risk == before.at_risk - usd(failure["cost_usd"])
+
+
 def test_a_failure_that_may_have_cost_something_is_settled_as_charged(lit, vendors) -> None:
     """The vendor says that it failed, and not what that cost."""
     body = {"prompt": "a lighthouse, fail-me", "models": ["flux-schnell"]}
