@@ -88,7 +88,7 @@ async def test_what_a_user_has_sent_never_leaves(published, cdn):
     assert (await published.publish(sent.name)).cdn_url
 
 
-SIDES = pytest.mark.parametrize("side", [200, 1000], ids=["held in memory", "read twice"])
+SIDES = pytest.mark.parametrize("side", [200, 1000], ids=["small", "large"])
 
 
 @SIDES
