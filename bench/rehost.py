@@ -88,8 +88,7 @@ class Flow:
 async def ours(url: str, lab: Lab, count: int) -> Turn:
     """Storage as the supervisor starts it, and who asks it to fetch and to publish."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        for shelf in product(_LETTERS, repeat=2):  # as in a vault of some thousand pictures
-            Path(folder, "vault/files", "".join(shelf)).mkdir(parents=True)
+        _make_shelves(Path(folder) / "vault")
         said = environment(
             Path(folder) / "vault", "127.0.0.1:1", MALLOC_ARENA_MAX="2", LAB_URL=url,
             CLOUDINARY_URL=_ACCOUNT, CLOUDINARY_BASE_URL=f"{lab.url}/cloudinary",
@@ -98,6 +97,12 @@ async def ours(url: str, lab: Lab, count: int) -> Turn:
         with process(said) as storage:
             async with Flow.started("ours", url, target) as flow:
                 return await _turn(flow, lab, count, (storage.pid, flow.pid))
+
+
+def _make_shelves(vault: Path) -> None:
+    """All its folders, as in a vault of some thousand pictures: only a new one makes them."""
+    for letters in product(_LETTERS, repeat=2):
+        (vault / "files" / "".join(letters)).mkdir(parents=True)
 
 
 async def alone(name: str, url: str, lab: Lab, count: int) -> Turn:

@@ -80,7 +80,11 @@ async def floor(url: str, base: str) -> AsyncIterator[One]:
         async with http.get(f"{url}/{number}") as answer:
             content = await answer.read()
         await asyncio.to_thread(_write, Path(folder, f"{number}"), content)
-        said = {"public_id": f"floor-{number}", "eager": _PREVIEW, "timestamp": f"{time.time():.0f}"}
+        said = {
+            "public_id": f"floor-{number}",
+            "eager": _PREVIEW,
+            "timestamp": f"{time.time():.0f}",
+        }
         said["signature"] = api_sign_request(said, "lab-secret", SIGNATURE_SHA256)
         form = aiohttp.FormData(said | {"api_key": "lab"})
         form.add_field("file", content, filename="a.png", content_type="image/png")

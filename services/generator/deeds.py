@@ -164,9 +164,7 @@ class Deeds:
         self.assets[index] = answer.asset
         return moves.Stored(index, answer.publishable)
 
-    def _pause(
-        self, fault: errors.Fault, request: storage_service_pb2.ImportAssetRequest
-    ) -> float:
+    def _pause(self, fault: errors.Fault, request: storage_service_pb2.ImportAssetRequest) -> float:
         """Seconds until storage is asked again; a vendor's no is asked for ever less often."""
         if fault.reason not in _OF_THE_SOURCE:
             return fault.retry_after or _RETRY

@@ -8,7 +8,7 @@ chunks, two lengths, or more bytes than were announced are errors there.
 import httptools
 
 from services.storage.sources import Failed, Forbidden
-from services.storage.wire import Wire
+from services.storage.wire import BLOCK, Wire
 
 _HEAD = 32 * 1024  # bytes; also of what may come between two pieces of a body
 _STEP = _HEAD // 8  # bytes of a head that are looked at in one go
@@ -19,11 +19,11 @@ class Answer:
 
     def __init__(self, wire: Wire, most: int) -> None:
         self.headers: dict[str, str] = {}
-        self.proven = True  # its end was told, and is not just the end of the connection
         self._wire, self._most = wire, most
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []  # has come, and was not read yet
         self._raw = self._idle = 0  # bytes: in all; since the last of the body
+        self._left = 1  # bytes of the body; 1 where nobody told, and at least that many come
         self._headed = self._ended = False
 
     @property
@@ -31,6 +31,11 @@ class Answer:
         """The status code."""
         found: int = self._parser.get_status_code()
         return found
+
+    @property
+    def told(self) -> bool:
+        """Whether its end is told, and is not just the end of the connection."""
+        return not {"content-length", "transfer-encoding"}.isdisjoint(self.headers)
 
     async def read_head(self) -> None:
         """Return when the headers have come."""
@@ -47,7 +52,8 @@ class Answer:
 
     async def _take(self) -> None:
         try:
-            raw = await self._wire.read()
+            # As much as surely comes: a wait for each small piece costs more than the piece.
+            raw = await self._wire.read(min(self._left, BLOCK) if self._headed else 1)
             if not raw:
                 self._cut()
             while raw:
@@ -70,10 +76,9 @@ class Answer:
 
     def _cut(self) -> None:
         """Tell the end of a body that has no other end from a connection that broke."""
-        told = {"content-length", "transfer-encoding"} & self.headers.keys()
-        if not self._headed or told:
+        if not self._headed or self.told:
             raise Failed("the connection ended before the answer did")
-        self._ended, self.proven = True, False
+        self._ended = True
 
     # -- what the parser calls
 
@@ -87,10 +92,12 @@ class Answer:
         if self._headed:
             raise ValueError("a second head")
         self._headed = True
+        self._left = int(self.headers.get("content-length", "1"))
 
     def on_body(self, piece: bytes) -> None:
         """Take a piece of the body."""
         self._body.append(piece)
+        self._left = max(1, self._left - len(piece))
 
     def on_message_complete(self) -> None:
         """Take note of the end."""

@@ -85,7 +85,6 @@ class Fetch:
             why = f"the source has {length} bytes, more than {self.most}"
             raise Forbidden("size", why, passing=True)
 
-
     def _body(self, answer: Answer) -> Answer | Unpacked:
         return Unpacked(answer, self.most) if _encoding(answer) in ENCODINGS else answer
 
@@ -109,9 +108,7 @@ class _Limit:
             raise Failed("the source took too long") from None
 
 
-async def _picture(
-    body: Answer | Unpacked, answer: Answer, limit: _Limit
-) -> AsyncGenerator[bytes]:
+async def _picture(body: Answer | Unpacked, answer: Answer, limit: _Limit) -> AsyncGenerator[bytes]:
     """Yield the *body* of *answer* once its beginning is no page's."""
     inspector, held = Inspector(), b""
     piece = await limit.of(body.read())
@@ -123,11 +120,12 @@ async def _picture(
         raise Failed("the source answered with a page in place of a picture")
     yield held
     while piece:
-        inspector.feed(piece)
+        if not body.told:
+            inspector.feed(piece)
         yield piece
         piece = await limit.of(body.read())
     inspector.end()
-    if not body.proven and not inspector.picture.readable:
+    if not body.told and not inspector.picture.readable:
         raise Failed("the connection ended, and the picture did not")
 
 

@@ -25,7 +25,7 @@ from services.storage.keep import now
 from services.storage.notes import FileNote, PublishedNote
 from services.storage.vault import Full, Gone, Shelf, Vault
 
-_AT_ONCE = 8
+_AT_ONCE = 16  # each with a block or two in memory
 _WAITING = 256  # more come back later, rather than wait here
 _AGAIN = 1.0  # seconds
 _DONE = prometheus_client.Counter(

@@ -16,7 +16,7 @@ _BLOCK = 128 * 1024  # bytes at a time, however many are in it
 class Unpacked:
     """The body of *answer* as it was before; *most* is in bytes."""
 
-    proven = True  # it has an end of its own, with a checksum
+    told = True  # it has an end of its own, with a checksum
 
     def __init__(self, answer: Answer, most: int) -> None:
         self._answer, self._most = answer, most

@@ -22,12 +22,12 @@ class Wire(asyncio.BufferedProtocol):
         self._broken: Exception | None = None
         self._news: asyncio.Future[None] | None = None
 
-    async def read(self) -> memoryview:
-        """Return what has come, and wait for it; good until the next call. Empty at the end.
+    async def read(self, least: int = 1) -> memoryview:
+        """Return what has come, and wait for *least* bytes of it, up to a BLOCK, or the end.
 
-        Raises OSError where the connection broke.
+        It is good until the next call, and empty at the end. OSError: the connection broke.
         """
-        while not self._filled and not self._over:
+        while self._filled < least and not self._over:
             self._news = asyncio.get_running_loop().create_future()
             await self._news
         if not self._filled and self._broken:
@@ -52,7 +52,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take it."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's do not inherit from it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
 
     def get_buffer(self, _size: int) -> memoryview:
         """Say where the next bytes go."""

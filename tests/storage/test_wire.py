@@ -69,6 +69,20 @@ async def test_what_comes_in_drops_is_read_in_order(wire):
     assert bytes(await wire.read()) == b""
 
 
+async def test_who_waits_for_more_gets_it_in_one_piece_or_what_there_is_at_the_end(wire):
+    reading = asyncio.create_task(wire.read(6))
+    for piece in (b"one", b"two"):
+        await asyncio.sleep(0)
+        assert not reading.done()
+        bring(wire, piece)
+    assert bytes(await reading) == b"onetwo"
+    reading = asyncio.create_task(wire.read(6))
+    bring(wire, b"three")
+    wire.eof_received()
+    assert bytes(await reading) == b"three"
+    assert bytes(await wire.read(6)) == b""
+
+
 async def test_a_break_is_told_after_what_came_before_it(wire):
     bring(wire, b"one")
     wire.connection_lost(ConnectionResetError("reset"))

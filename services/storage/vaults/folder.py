@@ -21,7 +21,8 @@ from services.storage.vault import Digests, Found, Full, Gone, Shelf
 from services.storage.vaults.shelves import Shelves
 
 BLOCK = 128 * 1024  # bytes read at a time
-_DIGESTED = 4 * 1024 * 1024  # bytes in one hop
+_DIGESTED = 4 * 1024 * 1024  # bytes in one hop, so many at a time:
+_DIGEST = 512 * 1024
 _HELD = 1024 * 1024  # bytes, or so, in memory before they are written: a small picture waits
 _HELD_BY_ALL = 8 * 1024 * 1024  # bytes; beyond, each draft writes what is worth a hop
 _WORTH = 256 * 1024
@@ -224,11 +225,11 @@ class _Hashes:
         """Go on by *count* bytes; False at the end."""
         stop = self._at + count
         while self._at < stop:
-            block = reader.read(self._at, stop)
+            block = reader.read(self._at, stop, _DIGEST)
             self._at += len(block)
             self.sha256.update(block)
             self.md5.update(block)
-            if len(block) < BLOCK:
+            if len(block) < _DIGEST:
                 return False
         return True
 
@@ -240,11 +241,11 @@ class _Reader:
         self._disk, self._place = disk, place
         self._handle: int | None = None
 
-    def read(self, start: int, stop: int | None) -> bytes:
+    def read(self, start: int, stop: int | None, most: int = BLOCK) -> bytes:
         """Read the next block; raises FileNotFoundError."""
         if self._handle is None:
             self._handle = self._disk.open(self._place)
-        length = BLOCK if stop is None else max(0, min(BLOCK, stop - start))
+        length = most if stop is None else max(0, min(most, stop - start))
         return self._disk.read(self._handle, start, length)
 
     def read_cached(self, start: int, stop: int | None) -> bytes | None:
