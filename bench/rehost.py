@@ -192,6 +192,7 @@ def report(found: dict[str, list[Turn]], count: int) -> Report:
     made.add("the floor over naive", of("floor", "rate") / of("naive", "rate"), "x")
     for name in FLOWS:
         made.add(f"CPU an image, {name}", 1000 * of(name, "cpu"), "ms")
+    made.add("CPU of naive over the floor's", of("naive", "cpu") / of("floor", "cpu"), "x")
     made.add("hashes in ours: SHA-256 twice, MD5 once", 1000 * _hashing(), "ms")
     made.add("CPU of ours, less its hashes, over the floor's", _over_floor(found), "x")
     for name in ("ours", "naive"):
