@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from lab.cloudinary import multipart
 from lab.cloudinary.refusals import Refusal
 
 _REQUEST_MOST = 100 * 1024 * 1024  # bytes; more goes in chunks
@@ -48,26 +49,33 @@ async def read_form(request: web.Request) -> Form:
     """The fields of a multipart or urlencoded POST; a second reading finds the same."""
     form = Form()
     try:
-        found = await request.post()
+        if request.content_type == "multipart/form-data":
+            _take_parts(form, request.headers["Content-Type"], await request.read())
+        else:
+            for name, value in (await request.post()).items():
+                _take(form, name, str(value))
     except web.HTTPRequestEntityTooLarge:
         raise _too_large() from None
-    except ValueError as broken:  # aiohttp's word for a body that is not what it says
+    except ValueError as broken:  # of a body that is not what it says
         raise Refusal(400, f"Invalid multipart body - {broken}") from broken
-    for name, value in found.items():
-        if isinstance(value, web.FileField):
-            value.file.seek(0)
-            form.file, form.filename = value.file.read(), value.filename
-        elif name == "file":
-            form.file = _text(value)
-        else:
-            form.add(name, _text(value))
     if isinstance(form.file, bytes) and len(form.file) > _REQUEST_MOST:
         raise _too_large()
     return form
 
 
-def _text(value: str | bytes | bytearray) -> str:
-    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+def _take_parts(form: Form, content_type: str, body: bytes) -> None:
+    for part in multipart.parts(content_type, body):
+        if part.filename:
+            form.file, form.filename = part.content, part.filename
+        else:
+            _take(form, part.name, part.content.decode("utf-8", "replace"))
+
+
+def _take(form: Form, name: str, value: str) -> None:
+    if name == "file":
+        form.file = value
+    else:
+        form.add(name, value)
 
 
 def _too_large() -> Refusal:

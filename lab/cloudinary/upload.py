@@ -9,7 +9,6 @@ import asyncio
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from aiohttp import web
 
@@ -164,7 +163,6 @@ def _asset(form: Form, key: Key, content: bytes, shape: Shape | None, now: datet
         created_at=now,
         content=content,
         etag=md5_of(content),
-        sha256=sha256(content).hexdigest(),
         shape=shape,
         asset_folder=form.text("asset_folder") or form.text("folder"),
         display_name=name if is_named_by_file else public_name,

@@ -25,6 +25,7 @@ _RETRY = 1.0  # seconds until somebody tries again who could not reach a service
 _RETRY_PROVIDER = 2.0  # likewise a provider
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
+_OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
 _AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
 log = logs.get()
 
@@ -143,24 +144,32 @@ class Deeds:
     async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:
             await self._learn_once()
+        request = self._import(index)
         faults.point("import.before")
         try:
             with telemetry.span("import", index=index):
                 answer = await self.tools.storage.ask(
                     self.tools.vault.ImportAsset,
-                    self._import(index),
+                    request,
                     timeout=_IMPORT_TIMEOUT,
                     user_id=identifiers.number_of(self.claim.user),
                 )
         except errors.Missing as fault:
             return moves.Vanished(index, str(fault))
         except errors.Denied as fault:
-            return _forbidden(index, fault)
+            return _forbidden(index, fault, self._pause(fault, request))
         except _AWAY as fault:
-            return moves.Unstored(index, str(fault), fault.retry_after or _RETRY)
+            return moves.Unstored(index, str(fault), self._pause(fault, request))
         faults.point("import.after")
         self.assets[index] = answer.asset
         return moves.Stored(index, answer.publishable)
+
+    def _pause(self, fault: errors.Fault, request: storage_service_pb2.ImportAssetRequest) -> float:
+        """Seconds until storage is asked again; a vendor's no is asked for ever less often."""
+        if fault.reason not in _OF_THE_SOURCE:
+            return fault.retry_after or _RETRY
+        sent = self.claim.purchase.send_time
+        return patience.at_source(fault, sent, request.source_expire_time)
 
     async def publish(self, index: int) -> moves.Event:
         """Have the CDN copy a kept output; meanwhile the vault serves it."""
@@ -195,9 +204,7 @@ class Deeds:
         if came != ordered:
             log.warning("not as many images as were ordered", ordered=ordered, came=came)
 
-    def _report(self, seen: seam.Working | seam.Preview) -> None:
-        if not isinstance(seen, seam.Working):
-            return
+    def _report(self, seen: seam.Working) -> None:
         shown, model = self.claim.purchase, self.known.model
         if seen.fraction is not None:
             self.tools.live.progress(shown.job, shown.purchase_id, model.key, seen.fraction)
@@ -243,12 +250,12 @@ class Deeds:
             log.info("kept without the provider's details", error=str(error))
 
 
-def _forbidden(index: int, fault: errors.Denied) -> moves.Event:
+def _forbidden(index: int, fault: errors.Denied, pause: float) -> moves.Event:
     """A source that may never be fetched is lost; nobody is to try for ever."""
     if fault.reason != "SOURCE_FORBIDDEN":
         raise fault
     if fault.retry_after is not None:
-        return moves.Unstored(index, str(fault), fault.retry_after)
+        return moves.Unstored(index, str(fault), pause)
     return moves.Vanished(index, str(fault))
 
 

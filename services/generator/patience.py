@@ -1,4 +1,4 @@
-"""How long a kept picture waits until the CDN is asked again: for ever, and ever less often."""
+"""How long to wait for a picture's source and for its CDN: ever less often, the longer it lasts."""
 
 import time
 
@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis import errors
 
 _SHORTEST, _LONGEST = 1.0, 900.0  # seconds
+_SOURCE = 60.0  # seconds at most until a source is tried again: its link dies within the hour
 _PASSING = (errors.Unavailable, errors.Late, errors.Exhausted)
 
 
@@ -21,3 +22,18 @@ def after(fault: errors.Fault, sent: Timestamp, now: float | None = None) -> flo
         return _LONGEST
     age = (time.time() if now is None else now) - sent.ToMicroseconds() / 1e6
     return min(_LONGEST, max(_SHORTEST, age / 2, fault.retry_after or 0.0))
+
+
+def at_source(
+    fault: errors.Fault, sent: Timestamp, expires: Timestamp, now: float | None = None
+) -> float:
+    """
+    Seconds to wait after *fault* with a source that dies at *expires*; unset is unknown.
+
+    An eighth of the order's age, so that a source which says no is not asked thousands of
+    times; no more than half of what is left, and no less than storage asks for.
+    """
+    now = time.time() if now is None else now
+    age = now - (sent.ToMicroseconds() / 1e6 or now)
+    left = expires.ToMicroseconds() / 1e6 - now if expires.ToMicroseconds() else 2 * _SOURCE
+    return max(fault.retry_after or _SHORTEST, min(_SOURCE, age / 8, left / 2))

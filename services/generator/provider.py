@@ -63,14 +63,6 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
-    """An unfinished picture, to look at and forget."""
-
-    image: bytes
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Link:
     """A picture on the provider's side. Without *expires_at*, fetch it first."""
 
@@ -186,7 +178,7 @@ class Receipts(Protocol):
         """
 
 
-Report = Callable[[Working | Preview], None]  # live only: never blocks, may drop
+Report = Callable[[Working], None]  # live only: never blocks, may drop
 
 
 class Provider(Protocol):
@@ -195,7 +187,7 @@ class Provider(Protocol):
     async def buy(self, order: Order, receipt: ReceiptSink, report: Report, /) -> Ticket:
         """Send the order once; return when it can be found again. Cancelled is Unclear, too.
 
-        An answer that holds the pictures streams into *receipt*, its previews to *report*.
+        An answer that holds the pictures streams into *receipt*, its progress to *report*.
         """
 
     def follow(self, ticket: Ticket, /) -> AsyncIterator[Working | Drawn | Ended]:

@@ -5,26 +5,25 @@ llhttp (the parser of Node.js, by httptools) is strict about framing: a length b
 chunks, two lengths, or more bytes than were announced are errors there.
 """
 
-import asyncio
-
 import httptools
 
 from services.storage.sources import Failed, Forbidden
+from services.storage.wire import BLOCK, Wire
 
 _HEAD = 32 * 1024  # bytes; also of what may come between two pieces of a body
-_BLOCK = 64 * 1024  # bytes read at a time
+_STEP = _HEAD // 8  # bytes of a head that are looked at in one go
 
 
 class Answer:
     """Read the head, then the body piece by piece; *most* is in bytes as they come."""
 
-    def __init__(self, reader: asyncio.StreamReader, most: int) -> None:
+    def __init__(self, wire: Wire, most: int) -> None:
         self.headers: dict[str, str] = {}
-        self.proven = True  # its end was told, and is not just the end of the connection
-        self._reader, self._most = reader, most
+        self._wire, self._most = wire, most
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []  # has come, and was not read yet
         self._raw = self._idle = 0  # bytes: in all; since the last of the body
+        self._left = 1  # bytes of the body; 1 where nobody told, and at least that many come
         self._headed = self._ended = False
 
     @property
@@ -33,31 +32,39 @@ class Answer:
         found: int = self._parser.get_status_code()
         return found
 
+    @property
+    def told(self) -> bool:
+        """Whether its end is told, and is not just the end of the connection."""
+        return not {"content-length", "transfer-encoding"}.isdisjoint(self.headers)
+
     async def read_head(self) -> None:
         """Return when the headers have come."""
         while not self._headed:
-            await self._take(_HEAD // 8)
+            await self._take()
 
     async def read(self) -> bytes:
         """Return the next piece of the body, empty at its end; raises Failed, Forbidden."""
         while not self._body and not self._ended:
-            await self._take(_BLOCK)
+            await self._take()
         piece = b"".join(self._body)
         self._body.clear()
         return piece
 
-    async def _take(self, block: int) -> None:
+    async def _take(self) -> None:
         try:
-            raw = await self._reader.read(block)
+            # As much as surely comes: a wait for each small piece costs more than the piece.
+            raw = await self._wire.read(min(self._left, BLOCK) if self._headed else 1)
             if not raw:
                 self._cut()
-                return
-            self._parser.feed_data(raw)
+            while raw:
+                piece = raw if self._headed else raw[:_STEP]
+                self._parser.feed_data(piece)
+                self._count(len(piece))
+                raw = raw[len(piece) :]
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Failed(f"no proper HTTP came: {error}") from error
         except OSError as error:
             raise Failed(f"the connection broke: {error!r}") from error
-        self._count(len(raw))
 
     def _count(self, size: int) -> None:
         self._raw += size
@@ -69,10 +76,9 @@ class Answer:
 
     def _cut(self) -> None:
         """Tell the end of a body that has no other end from a connection that broke."""
-        told = {"content-length", "transfer-encoding"} & self.headers.keys()
-        if not self._headed or told:
+        if not self._headed or self.told:
             raise Failed("the connection ended before the answer did")
-        self._ended, self.proven = True, False
+        self._ended = True
 
     # -- what the parser calls
 
@@ -86,10 +92,12 @@ class Answer:
         if self._headed:
             raise ValueError("a second head")
         self._headed = True
+        self._left = int(self.headers.get("content-length", "1"))
 
     def on_body(self, piece: bytes) -> None:
         """Take a piece of the body."""
         self._body.append(piece)
+        self._left = max(1, self._left - len(piece))
 
     def on_message_complete(self) -> None:
         """Take note of the end."""

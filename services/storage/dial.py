@@ -15,23 +15,12 @@ from ipaddress import ip_address
 
 from services.storage.addresses import Address, is_public
 from services.storage.sources import Failed, Forbidden, Target
+from services.storage.wire import Wire
 
 _TRIED = 4  # addresses of one name
 _CONNECT = 5.0  # seconds for each
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
 Connect = Callable[[Address, int], Awaitable[socket.socket]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """A connection for one question and its answer."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def close(self) -> None:
-        """End it now: whatever the other side still has to say."""
-        self.writer.transport.abort()
 
 
 async def resolve(host: str) -> Sequence[Address]:
@@ -97,13 +86,13 @@ class Dialer:
     async def _wire(self, dialed: socket.socket, target: Target) -> Wire:
         secure = target.scheme == "https"
         try:
-            return Wire(
-                *await asyncio.open_connection(
-                    sock=dialed,
-                    ssl=self.tls if secure else None,
-                    server_hostname=target.host if secure else None,
-                )
+            _transport, wire = await asyncio.get_running_loop().create_connection(
+                Wire,
+                sock=dialed,
+                ssl=self.tls if secure else None,
+                server_hostname=target.host if secure else None,
             )
         except BaseException:
             dialed.close()
             raise
+        return wire

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_AT_ONCE: int | None = getattr(os, "RWF_NOWAIT", None)  # Linux has it
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -67,6 +68,9 @@ class Disk(Protocol):
 
     def read(self, handle: int, start: int, length: int) -> bytes:
         """Up to *length* bytes from *start*; fewer only at the end."""
+
+    def read_cached(self, handle: int, start: int, length: int) -> bytes | None:
+        """Exactly these bytes where all of them are in memory; never waits for the medium."""
 
     def free(self) -> int:
         """Bytes that we may still write."""
@@ -159,6 +163,16 @@ class LocalDisk:
 
     def read(self, handle: int, start: int, length: int) -> bytes:
         return os.pread(handle, length, start)
+
+    def read_cached(self, handle: int, start: int, length: int) -> bytes | None:
+        if _AT_ONCE is None:
+            return None
+        block = bytearray(length)
+        try:
+            count = os.preadv(handle, [block], start, _AT_ONCE)
+        except OSError:  # it would have to wait, or that file system cannot tell
+            return None
+        return bytes(block) if count == length else None
 
     def free(self) -> int:
         found = os.statvfs(self._root)

@@ -1,8 +1,9 @@
 """
 The guarded download: a vendor's picture, streamed, from where it may come from and no other.
 
-One deadline over everything, a cap on the bytes, redirects judged anew, no credentials, no
-compression. What is no picture is never yielded: an error page must not be kept as one.
+One deadline over everything, a cap on the bytes, redirects judged anew, no credentials.
+Compression is not asked for; gzip that comes all the same is unpacked under the same cap.
+What is no picture is never yielded: an error page must not be kept as one.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from typing import TypeVar
 
 from chassis.faults import point
 from services.storage.answers import Answer
-from services.storage.dial import Dialer, Wire
+from services.storage.dial import Dialer
 from services.storage.inspect import UNKNOWN, Inspector
 from services.storage.sources import Failed, Forbidden, Gone, Link, Policy, Target
+from services.storage.unpacking import ENCODINGS, Unpacked
+from services.storage.wire import Wire
 
 MOST = 100 * 1024 * 1024  # bytes of a picture that was paid for
 PATIENCE = 45.0  # seconds for all of it
@@ -48,7 +51,7 @@ class Fetch:
                 answer = await limit.of(self._ask(wire, target))
                 if answer.status not in _MOVED:
                     self._check(answer)
-                    async for piece in _picture(answer, limit):
+                    async for piece in _picture(self._body(answer), answer, limit):
                         yield piece
                     point("storage.fetch.after_body")
                     return
@@ -57,11 +60,11 @@ class Fetch:
         raise Forbidden("redirects", f"more than {_REDIRECTS} redirects", passing=True)
 
     async def _ask(self, wire: Wire, target: Target) -> Answer:
-        wire.writer.write(
+        wire.write(
             f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\nAccept: image/*\r\n"
             "Accept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
         )
-        answer = Answer(wire.reader, self.most)
+        answer = Answer(wire, self.most)
         await answer.read_head()
         return answer
 
@@ -73,14 +76,21 @@ class Fetch:
             wait = headers.get("retry-after", "")
             seconds = float(wait) if wait.isascii() and wait.isdecimal() else None
             raise Failed(f"the source answered HTTP {answer.status}", seconds)
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise Failed("the source is compressed, which was not asked for")
+        if _encoding(answer) not in ENCODINGS | {"identity"}:
+            raise Failed(f"the source is compressed as nobody asked for: {_encoding(answer)[:40]}")
         if headers.get("transfer-encoding", "chunked").lower() != "chunked":
             raise Failed("the source comes in an encoding that was not asked for")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.most:
             why = f"the source has {length} bytes, more than {self.most}"
             raise Forbidden("size", why, passing=True)
+
+    def _body(self, answer: Answer) -> Answer | Unpacked:
+        return Unpacked(answer, self.most) if _encoding(answer) in ENCODINGS else answer
+
+
+def _encoding(answer: Answer) -> str:
+    return answer.headers.get("content-encoding", "").strip().lower() or "identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +108,24 @@ class _Limit:
             raise Failed("the source took too long") from None
 
 
-async def _picture(answer: Answer, limit: _Limit) -> AsyncGenerator[bytes]:
-    """Yield the body once its beginning is no page's."""
+async def _picture(body: Answer | Unpacked, answer: Answer, limit: _Limit) -> AsyncGenerator[bytes]:
+    """Yield the *body* of *answer* once its beginning is no page's."""
     inspector, held = Inspector(), b""
-    piece = await limit.of(answer.read())
+    piece = await limit.of(body.read())
     while piece and len(held) < _LOOK:
         inspector.feed(piece)
         held += piece
-        piece = await limit.of(answer.read())
+        piece = await limit.of(body.read())
     if inspector.media_type == UNKNOWN and _is_page(held, answer.headers.get("content-type", "")):
         raise Failed("the source answered with a page in place of a picture")
     yield held
     while piece:
-        inspector.feed(piece)
+        if not body.told:
+            inspector.feed(piece)
         yield piece
-        piece = await limit.of(answer.read())
+        piece = await limit.of(body.read())
     inspector.end()
-    if not answer.proven and not inspector.picture.readable:
+    if not body.told and not inspector.picture.readable:
         raise Failed("the connection ended, and the picture did not")
 
 

@@ -78,7 +78,8 @@ class Handler(pb_grpc.StorageServiceServicer):
 
     async def GetRoom(self, request: pb.GetRoomRequest, context: Context) -> pb.GetRoomResponse:
         _service("GetRoom")
-        return pb.GetRoomResponse(free_bytes=self._room.free(), reserve_bytes=self._room.reserve)
+        left = await self._room.left()
+        return pb.GetRoomResponse(free_bytes=left, reserve_bytes=self._room.reserve)
 
     async def DeleteAsset(
         self, request: pb.DeleteAssetRequest, context: Context

@@ -83,6 +83,9 @@ class Inspector:
         """Go on with the next bytes."""
         if self._steps < 0:
             return
+        if not self._held and isinstance(self._wish, _Skip) and self._wish.count > len(chunk):
+            self._wish = _Skip(self._wish.count - len(chunk))  # most of a picture: not copied
+            return
         self._held += chunk
         while (answer := self._granted()) is not None:
             if not self._step(answer):

@@ -64,13 +64,12 @@ class Keep:
         """
         incoming = Incoming(claim, paid=bool(origin.purchase_id))
         if not origin.purchase_id:
-            self.room.check()
-        with self.room.watched():
-            async with self.vault.draft() as draft:
-                async for chunk in chunks:
-                    incoming.feed(chunk)
-                    await draft.write(chunk)
-                return await self._name(draft, self._note(incoming, origin))
+            await self.room.check()
+        async with self.room.watched(), self.vault.draft() as draft:
+            async for chunk in chunks:
+                incoming.feed(chunk)
+                await draft.write(chunk)
+            return await self._name(draft, self._note(incoming, origin))
 
     async def _name(self, draft: Draft, note: FileNote) -> Kept:
         async with self.turns.take(note.link):

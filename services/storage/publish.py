@@ -6,13 +6,11 @@ be there is written beside the file, so that the notes alone tell it.
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import prometheus_client
 
@@ -27,10 +25,9 @@ from services.storage.keep import now
 from services.storage.notes import FileNote, PublishedNote
 from services.storage.vault import Full, Gone, Shelf, Vault
 
-_AT_ONCE = 8
+_AT_ONCE = 16  # each with a block or two in memory
 _WAITING = 256  # more come back later, rather than wait here
 _AGAIN = 1.0  # seconds
-_SMALL = 2 * 1024 * 1024  # bytes, or less, are not read again to be sent
 _DONE = prometheus_client.Counter(
     "studio_publications_total", "Files offered to the CDN, by outcome.", ("outcome",)
 )
@@ -96,23 +93,16 @@ class Publish:
             self._under_way -= 1
 
     async def _file(self, note: FileNote, display_name: str) -> File:
-        """Read it once, so that only sound bytes leave."""
-        digests, held = _Digests(), list[bytes]()
-        small = note.size_bytes <= _SMALL
+        """Read it through, so that only sound bytes leave."""
         try:
-            async for block in self.vault.read(Shelf.FILES, note.link):
-                held.append(block)
-                if not small:
-                    await digests.update(held)
-                    held.clear()
+            found = await self.vault.digest(Shelf.FILES, note.link)
         except Gone:
             raise names.unknown(f"links/{note.link}") from None
-        await digests.update(held)
-        if digests.sha256.hexdigest() != note.image_hash:
+        if found.sha256 != note.image_hash:
             raise DataLoss(
                 "HASH_MISMATCH",
                 "The file in the vault is not as it was kept: restore it from a backup.",
-                metadata={"expected": note.image_hash, "found": digests.sha256.hexdigest()},
+                metadata={"expected": note.image_hash, "found": found.sha256},
             )
         return File(
             link=note.link,
@@ -120,10 +110,8 @@ class Publish:
             display_name=display_name,
             media_type=note.media_type,
             size=note.size_bytes,
-            md5=digests.md5.hexdigest(),
-            read=partial(_read, held)
-            if small
-            else partial(self.vault.read, Shelf.FILES, note.link),
+            md5=found.md5,
+            read=partial(self.vault.read, Shelf.FILES, note.link),
         )
 
     async def _noted(self, note: FileNote, published: Published) -> PublishedNote:
@@ -131,31 +119,6 @@ class Publish:
         with suppress(Full):  # the catalog has it, too
             await self.vault.annotate(Shelf.FILES, note.link, "cdn", noted.pack())
         return noted
-
-
-@dataclass(slots=True)
-class _Digests:
-    """Of one file, made in threads: the loop has better things to do."""
-
-    sha256: Any = field(default_factory=hashlib.sha256)
-    md5: Any = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
-
-    async def update(self, blocks: Sequence[bytes]) -> None:
-        await asyncio.to_thread(self._update, blocks)
-
-    def _update(self, blocks: Sequence[bytes]) -> None:
-        for block in blocks:
-            self.sha256.update(block)
-            self.md5.update(block)
-
-
-async def _read(blocks: Sequence[bytes], start: int, stop: int) -> AsyncIterator[bytes]:
-    """Yield the bytes *start* to *stop* of *blocks*."""
-    at = 0
-    for block in blocks:
-        if piece := block[max(0, start - at) : max(0, stop - at)]:
-            yield piece
-        at += len(block)
 
 
 def _fault(error: CdnError, cdn: str) -> Fault:

@@ -37,13 +37,12 @@ class Receipts:
     async def put(self, chunks: AsyncIterable[bytes], answer: Answer) -> ReceiptNote:
         """Keep *chunks*; the same again is fine, others are a Precondition STATE_CONFLICT."""
         digest, size = hashlib.sha256(), 0
-        with self.room.watched():
-            async with self.vault.draft() as draft:
-                async for chunk in chunks:
-                    digest.update(chunk)
-                    size += len(chunk)
-                    await draft.write(chunk)
-                return await self._name(draft, self._note(answer, digest.hexdigest(), size))
+        async with self.room.watched(), self.vault.draft() as draft:
+            async for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                await draft.write(chunk)
+            return await self._name(draft, self._note(answer, digest.hexdigest(), size))
 
     async def pictured(self, part: Range) -> AsyncIterator[bytes]:
         """Decode the base64 text in a part of a receipt; Invalid where it is none."""

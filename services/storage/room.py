@@ -1,7 +1,8 @@
 """How much room the vault has, and the reserve that only paid pictures may use."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from prometheus_client import REGISTRY
@@ -14,10 +15,14 @@ _AGAIN = 5.0  # seconds until it may be worth while to ask again
 
 
 class Room:
-    """*free* tells the bytes that are left; *reserve* is in bytes, too."""
+    """*free* tells the bytes that are left, and may take its time; *reserve* is in bytes, too."""
 
     def __init__(self, free: Callable[[], int], reserve: int) -> None:
         self.free, self.reserve = free, reserve
+
+    async def left(self) -> int:
+        """Bytes that are left; asked in a thread, since a disk may have others to serve."""
+        return await asyncio.to_thread(self.free)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -29,25 +34,26 @@ class Room:
         finally:
             REGISTRY.unregister(gauges)
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Refuse new work below the reserve: DISK_FULL."""
-        if self.free() < self.reserve:
-            raise self._full()
+        left = await self.left()
+        if left < self.reserve:
+            raise self._full(left)
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
         """Tell of a vault that is Full in the middle of a write as DISK_FULL."""
         try:
             yield
         except Full as error:
-            raise self._full() from error
+            raise self._full(await self.left()) from error
 
-    def _full(self) -> Exhausted:
+    def _full(self, left: int) -> Exhausted:
         return Exhausted(
             "DISK_FULL",
             "The disk of the vault is full: free some space on it, or move VAULT_URL to a larger "
             "one. Nothing that was kept is lost.",
-            metadata={"free_bytes": str(self.free())},
+            metadata={"free_bytes": str(left)},
             retry_after=_AGAIN,
         )
 

@@ -2,6 +2,7 @@
 Turns by name: one at a time keeps, deletes or draws what has the same name.
 
 Without them a delete could slip between "you had these bytes before" and the record of it.
+They are this process's own: of one vault one storage serves at a time (docs/deploy.md).
 """
 
 import asyncio

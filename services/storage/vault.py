@@ -29,6 +29,14 @@ class Found:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Of the bytes as they lie there now, in lower-case hex."""
+
+    sha256: str
+    md5: str
+
+
 class Full(Exception):
     """There is no room. What was to be kept is not safe; it is not there, or whole, never half."""
 
@@ -74,6 +82,9 @@ class Vault(Protocol):
     ) -> AsyncIterator[bytes]:
         """Yield blocks of the bytes *start* to *stop*, of moderate size; raises Gone."""
 
+    async def digest(self, shelf: Shelf, name: str, /) -> Digests:
+        """Read a file from one end to the other; raises Gone."""
+
     async def annotate(self, shelf: Shelf, name: str, key: str, note: bytes, /) -> None:
         """Put one more note beside a file, durably; the same *key* overwrites. Raises Full."""
 
@@ -84,4 +95,4 @@ class Vault(Protocol):
         """Remove a file and its notes, durably; fine where there is none."""
 
     def free(self) -> int:
-        """Bytes that can still be taken."""
+        """Bytes that can still be taken; it may block, so ask in a thread."""

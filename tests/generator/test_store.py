@@ -1,6 +1,7 @@
 """What a worker makes of storage's answers when a picture is to be copied from its vendor."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -113,6 +114,24 @@ async def test_an_output_is_lost_where_no_other_try_can_help_and_only_there(worl
     storage, deeds = world
     storage.fault = fault
     assert await deeds.store(0) == event
+
+
+@pytest.mark.parametrize(
+    ("fault", "delay"),
+    [
+        (Unavailable("PROVIDER_UNAVAILABLE", "not there", retry_after=2), 60),
+        (Denied("SOURCE_FORBIDDEN", "may pass", retry_after=2), 60),
+        (Exhausted("DISK_FULL", "full", retry_after=5), 5),  # that is ours to see to
+    ],
+    ids=repr,
+)
+async def test_an_old_order_asks_its_source_less_often(world, fault, delay):
+    storage, deeds = world
+    storage.fault = fault
+    deeds.claim.purchase.send_time.FromSeconds(int(time.time()) - 3000)
+    deeds.vendor.provider.away = True  # nobody tells when the link dies
+    deeds.claim.outputs.add(index=0, source=URL)
+    assert await deeds.store(0) == moves.Unstored(0, fault.message, delay)
 
 
 async def test_a_service_that_may_not_ask_loses_nothing(world):

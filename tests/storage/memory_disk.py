@@ -135,6 +135,9 @@ class MemoryDisk:
     def read(self, handle: int, start: int, length: int) -> bytes:
         return self._file(handle).content[start : start + length]
 
+    def read_cached(self, handle: int, start: int, length: int) -> bytes | None:
+        return None
+
     def free(self) -> int:
         return 10**9
 

@@ -46,6 +46,15 @@ def test_what_is_written_is_read_from_anywhere(place):
     assert disk.size(root / "a") == 10
 
 
+def test_what_is_in_memory_is_read_at_once_and_exactly_or_not_at_all(place):
+    disk, root = place
+    write(disk, root / "a", b"lighthouse")
+    handle = disk.open(root / "a")
+    assert disk.read_cached(handle, 5, 5) in (b"house", None)  # None where it cannot be told
+    assert disk.read_cached(handle, 5, 6) is None
+    disk.close(handle)
+
+
 def test_a_new_file_never_takes_anothers_name(place):
     disk, root = place
     write(disk, root / "a", b"first")

@@ -1,6 +1,7 @@
 """The guarded download where all goes well, and what each kind of trouble means."""
 
 import asyncio
+import gzip
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 
@@ -75,6 +76,14 @@ async def test_the_name_itself_and_what_is_below_it_are_on_the_list(vendor, url)
 async def test_a_picture_comes_however_it_is_framed(vendor, script):
     vendor.scripts = {"/a": script}
     assert await vendor.get(f"{FILES}/a") == PNG
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
+async def test_gzip_that_nobody_asked_for_is_unpacked_since_it_was_paid_for(vendor, encoding):
+    large = picture(size=(800, 600))
+    for content in (PNG, large):
+        vendor.scripts = {"/a": http(gzip.compress(content), content_encoding=encoding)}
+        assert await vendor.get(f"{FILES}/a") == content
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The guarded download under attack by what comes over the wire."""
 
 import asyncio
+import gzip
 import socket
 import struct
+import tracemalloc
 
 import pytest
 import uvloop
@@ -90,6 +92,7 @@ def chunked(*more: bytes) -> bytes:
     return OK + b"Transfer-Encoding: chunked\r\n" + b"".join(more)
 
 
+GZIP = gzip.compress(PNG)
 BODY = f"{len(PNG):x}\r\n".encode() + PNG + b"\r\n"
 ANSWERS = {
     "nothing": says(b""),
@@ -113,7 +116,15 @@ ANSWERS = {
     "length and chunks": says(chunked(LENGTH, b"\r\n", BODY, b"0\r\n\r\n")),
     "chunks and length": says(OK + LENGTH + chunked(b"\r\n", BODY, b"0\r\n\r\n")[len(OK):]),
     "a chunk beyond all": says(chunked(b"\r\nFFFFFFFFFFFFFFFFF\r\n", PNG)),
-    "gzip": http(PNG, content_encoding="gzip"),
+    "gzip that is none": http(PNG, content_encoding="gzip"),
+    "half of its gzip": http(GZIP[:-9], content_encoding="gzip"),
+    "gzip of other bytes": http(GZIP[:-8] + bytes(4) + GZIP[-4:], content_encoding="gzip"),
+    "more than its gzip": http(GZIP + b"x", content_encoding="gzip"),
+    "gzip, then identity": http(GZIP + PNG, content_encoding="gzip"),
+    "gzip of nothing": http(gzip.compress(b""), content_encoding="gzip"),
+    "a page in gzip": http(gzip.compress(b"<html>no</html>"), content_encoding="gzip"),
+    "br": http(PNG, content_encoding="br"),
+    "gzip twice": http(gzip.compress(GZIP), content_encoding="gzip, gzip"),
     "gzip beside identity": says(
         OK + LENGTH + b"Content-Encoding: identity\r\nContent-Encoding: br\r\n\r\n" + PNG
     ),
@@ -182,6 +193,21 @@ def test_no_answer_is_taken_on_the_loop_that_we_ship_either():
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(ask_all())
+
+
+async def test_few_bytes_that_stand_for_very_many_are_cut_at_the_same_cap(vendor):
+    bomb = gzip.compress(PNG[:100] + bytes(60_000_000))
+    assert len(bomb) < 100_000
+    vendor.scripts = {"/a": http(bomb, content_encoding="gzip")}
+    tracemalloc.start()
+    try:
+        with pytest.raises(Forbidden) as refusal:
+            await vendor.get(f"{FILES}/a", vendor.fetch(most=1_000_000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (refusal.value.rule, refusal.value.passing) == ("size", True)
+    assert peak < 8_000_000
 
 
 async def test_an_endless_body_is_cut_at_the_cap_whatever_it_is_made_of(vendor):

@@ -1,6 +1,8 @@
-"""What /metrics tells of the vault's room, and for how long."""
+"""What /metrics tells of the vault's room, and for how long; who asks waits alone."""
 
+import asyncio
 import shutil
+import threading
 
 import pytest
 from prometheus_client import REGISTRY, generate_latest
@@ -35,3 +37,18 @@ async def test_two_vaults_of_one_process_do_not_forbid_each_other(vault):
     with Room(vault.free, 1).shown(), Room(vault.free, 2).shown():
         assert generate_latest().count(b"\nstudio_vault_reserve_bytes ") == 2
     assert told("reserve") is None
+
+
+async def test_a_disk_that_takes_its_time_holds_nobody_else_up():
+    asked, may_tell = threading.Event(), threading.Event()
+
+    def free():
+        asked.set()
+        may_tell.wait(30)
+        return 1
+
+    checking = asyncio.create_task(Room(free, 0).check())
+    assert await asyncio.to_thread(asked.wait, 30)
+    assert not checking.done()
+    may_tell.set()
+    await checking

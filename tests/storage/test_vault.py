@@ -1,13 +1,15 @@
 """The vault's conformance suite, run on every vault there is."""
 
 import asyncio
+import hashlib
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from services.storage.disk import LocalDisk
-from services.storage.vault import Found, Full, Gone, Shelf
+from services.storage.vault import Digests, Found, Full, Gone, Shelf
 from services.storage.vaults.folder import FolderVault
 from tests.storage.memory_disk import MemoryDisk
 
@@ -52,6 +54,15 @@ async def test_what_is_kept_is_read_back(vault, shelf, name, size):
     assert await read(vault, shelf, name) == content
     assert await read(vault, shelf, name, size // 2) == content[size // 2 :]
     assert await read(vault, shelf, name, 1, 70_000) == content[1:70_000]
+    assert await read(vault, shelf, name, 0, size) == content
+
+
+@pytest.mark.parametrize("size", [0, 131_072, 4 * 1024 * 1024, 4 * 1024 * 1024 + 1])
+async def test_a_digest_is_of_all_the_bytes_that_lie_there(vault, size):
+    content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    await keep(vault, Shelf.FILES, LINK, content)
+    sha256, md5 = hashlib.sha256(content).hexdigest(), hashlib.md5(content).hexdigest()
+    assert await vault.digest(Shelf.FILES, LINK) == Digests(sha256, md5)
 
 
 @pytest.mark.parametrize(("shelf", "name"), NAMED)
@@ -92,6 +103,32 @@ async def test_a_name_means_one_thing_on_each_shelf(vault):
     await keep(vault, Shelf.THUMBNAILS, LINK, b"its thumbnail", b"")
     assert await read(vault, Shelf.FILES, LINK) == b"a picture"
     assert await read(vault, Shelf.THUMBNAILS, LINK) == b"its thumbnail"
+
+
+async def test_many_that_come_at_once_do_not_fill_the_memory(tmp_path):
+    vault = local(tmp_path)
+    await vault.open()
+    coming, all_here = 64, asyncio.Event()
+
+    async def come():
+        nonlocal coming
+        async with vault.draft() as draft:
+            for _ in range(15):  # just not enough for a draft of its own to write
+                await draft.write(bytes(65_536))
+            coming -= 1
+            if not coming:
+                all_here.set()
+            await all_here.wait()
+
+    tracemalloc.start()
+    try:
+        await asyncio.wait_for(asyncio.gather(*(come() for _ in range(coming))), 60)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        await vault.close()
+    assert peak < 32_000_000  # of 63 MB
+    assert vault._memory.held == 0
 
 
 async def test_a_draft_that_is_not_kept_is_nothing(vault):
@@ -175,6 +212,8 @@ async def test_who_reads_goes_on_while_it_is_removed(vault):
 async def test_nothing_there_is_gone(vault):
     with pytest.raises(Gone):
         await read(vault, Shelf.FILES, LINK)
+    with pytest.raises(Gone):
+        await vault.digest(Shelf.FILES, LINK)
     assert await vault.find(Shelf.RECEIPTS, PURCHASE) is None
     assert vault.free() > 0
 

@@ -6,20 +6,26 @@ for what is on its way in. Several processes may share it. What blocks runs in t
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from chassis.faults import point
 from services.storage.disk import Disk, full
-from services.storage.vault import Found, Full, Gone, Shelf
+from services.storage.vault import Digests, Found, Full, Gone, Shelf
 from services.storage.vaults.shelves import Shelves
 
-BLOCK = 256 * 1024  # bytes read at a time
+BLOCK = 128 * 1024  # bytes read at a time
+_DIGESTED = 4 * 1024 * 1024  # bytes in one hop, so many at a time:
+_DIGEST = 512 * 1024
 _HELD = 1024 * 1024  # bytes, or so, in memory before they are written: a small picture waits
+_HELD_BY_ALL = 8 * 1024 * 1024  # bytes; beyond, each draft writes what is worth a hop
+_WORTH = 256 * 1024
 _PIECES = 512  # at most, however small
 _THREADS = 8  # fsyncs wait side by side
 
@@ -33,6 +39,7 @@ class FolderVault:
         self._root, self._disk = root, disk
         self._shelves = Shelves(root, disk)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
+        self._memory = _Memory()
 
     async def open(self) -> None:
         try:
@@ -49,10 +56,11 @@ class FolderVault:
 
     @asynccontextmanager
     async def draft(self) -> AsyncIterator["_Draft"]:
-        draft = _Draft(self._shelves, self._disk, self._hop)
+        draft = _Draft(self._shelves, self._disk, self._hop, self._memory)
         try:
             yield draft
         finally:
+            draft.let_go()
             if draft.unkept:
                 await self._hop(draft.discard)
 
@@ -64,7 +72,10 @@ class FolderVault:
     ) -> AsyncIterator[bytes]:
         reader = _Reader(self._disk, self._shelves.place(shelf, name))
         try:
-            while block := await self._hop(partial(reader.read, start, stop)):
+            while block := (
+                reader.read_cached(start, stop)
+                or await self._hop(partial(reader.read, start, stop))
+            ):
                 yield block
                 start += len(block)
                 if len(block) < BLOCK or start == stop:
@@ -73,6 +84,18 @@ class FolderVault:
             raise Gone(name) from None
         finally:
             reader.close()
+
+    async def digest(self, shelf: Shelf, name: str, /) -> Digests:
+        reader = _Reader(self._disk, self._shelves.place(shelf, name))
+        hashes = _Hashes()
+        try:
+            while await self._hop(partial(hashes.take, reader, _DIGESTED)):
+                pass
+        except FileNotFoundError:
+            raise Gone(name) from None
+        finally:
+            reader.close()
+        return Digests(hashes.sha256.hexdigest(), hashes.md5.hexdigest())
 
     async def annotate(self, shelf: Shelf, name: str, key: str, note: bytes, /) -> None:
         await self._hop(partial(self._shelves.annotate, shelf, name, key, note))
@@ -111,11 +134,19 @@ class _Hop(Protocol):
     async def __call__(self, step: Callable[[], Result], /) -> Result: ...
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What all drafts together hold, in bytes."""
+
+    held: int = 0
+
+
 class _Draft:
     """Bytes in memory up to 1 MiB, then in tmp; a small picture costs one hop in all."""
 
-    def __init__(self, shelves: Shelves, disk: Disk, hop: "_Hop") -> None:
-        self._shelves, self._disk, self._hop = shelves, disk, hop
+    def __init__(self, shelves: Shelves, disk: Disk, hop: "_Hop", memory: _Memory) -> None:
+        self._shelves, self._disk, self._hop, self._memory = shelves, disk, hop, memory
+        self._counted = 0  # of what is held
         self._held: list[bytes] = []
         self._size = 0
         self._path: Path | None = None
@@ -129,8 +160,12 @@ class _Draft:
     async def write(self, chunk: bytes, /) -> None:
         self._held.append(chunk)
         self._size += len(chunk)
-        if self._size > _HELD or len(self._held) >= _PIECES:
+        self._counted += len(chunk)
+        self._memory.held += len(chunk)
+        crowded = self._memory.held > _HELD_BY_ALL and self._size >= _WORTH
+        if crowded or self._size > _HELD or len(self._held) >= _PIECES:
             await self._hop(self._flush)
+            self.let_go()
 
     async def keep(
         self, shelf: Shelf, name: str, note: bytes, /, *, replace: bool = False
@@ -140,6 +175,11 @@ class _Draft:
         if found is None:
             self._path = None  # it has its name now
         return found
+
+    def let_go(self) -> None:
+        """Count no more what is written, or will never be."""
+        self._memory.held -= self._counted
+        self._counted = 0
 
     def discard(self) -> None:
         """Remove what is still under its temporary name."""
@@ -174,6 +214,26 @@ class _Draft:
             self._handle = None
 
 
+class _Hashes:
+    """Of one file, made where it is read."""
+
+    def __init__(self) -> None:
+        self.sha256, self.md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        self._at = 0
+
+    def take(self, reader: "_Reader", count: int) -> bool:
+        """Go on by *count* bytes; False at the end."""
+        stop = self._at + count
+        while self._at < stop:
+            block = reader.read(self._at, stop, _DIGEST)
+            self._at += len(block)
+            self.sha256.update(block)
+            self.md5.update(block)
+            if len(block) < _DIGEST:
+                return False
+        return True
+
+
 class _Reader:
     """One open file; it stays readable where it is removed in the meantime."""
 
@@ -181,12 +241,18 @@ class _Reader:
         self._disk, self._place = disk, place
         self._handle: int | None = None
 
-    def read(self, start: int, stop: int | None) -> bytes:
+    def read(self, start: int, stop: int | None, most: int = BLOCK) -> bytes:
         """Read the next block; raises FileNotFoundError."""
         if self._handle is None:
             self._handle = self._disk.open(self._place)
-        length = BLOCK if stop is None else max(0, min(BLOCK, stop - start))
+        length = most if stop is None else max(0, min(most, stop - start))
         return self._disk.read(self._handle, start, length)
+
+    def read_cached(self, start: int, stop: int | None) -> bytes | None:
+        """Read the next block where that takes no time; it begins with a `read`, which opens."""
+        if self._handle is None or stop is None or start >= stop:
+            return None
+        return self._disk.read_cached(self._handle, start, min(BLOCK, stop - start))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,0 +1,84 @@
+"""
+A connection for one question and its answer, read into two blocks that take turns.
+
+While one is looked at the other one is filled, then the other side has to wait: an answer
+costs as much memory as these, however fast it comes, and its bytes are copied once.
+"""
+
+import asyncio
+from typing import cast
+
+BLOCK = 128 * 1024  # bytes
+
+
+class Wire(asyncio.BufferedProtocol):
+    """What `loop.create_connection` makes; nobody else reads from it."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._filling, self._shown = memoryview(bytearray(BLOCK)), memoryview(bytearray(BLOCK))
+        self._filled = 0  # bytes of the one that is filled
+        self._over = False
+        self._broken: Exception | None = None
+        self._news: asyncio.Future[None] | None = None
+
+    async def read(self, least: int = 1) -> memoryview:
+        """Return what has come, and wait for *least* bytes of it, up to a BLOCK, or the end.
+
+        It is good until the next call, and empty at the end. OSError: the connection broke.
+        """
+        while self._filled < least and not self._over:
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        if not self._filled and self._broken:
+            raise self._broken
+        found = self._filling[: self._filled]
+        self._filling, self._shown, self._filled = self._shown, self._filling, 0
+        if self._transport and len(found) == BLOCK:
+            self._transport.resume_reading()
+        return found
+
+    def write(self, question: bytes) -> None:
+        """Send it."""
+        if self._transport:
+            self._transport.write(question)
+
+    def close(self) -> None:
+        """End it now: whatever the other side still has to say."""
+        if self._transport:
+            self._transport.abort()
+
+    # -- what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's do not inherit from it
+
+    def get_buffer(self, _size: int) -> memoryview:
+        """Say where the next bytes go."""
+        return self._filling[self._filled :]
+
+    def buffer_updated(self, size: int) -> None:
+        """Take note of them."""
+        self._filled += size
+        if self._transport and self._filled == BLOCK:
+            self._transport.pause_reading()
+        self._tell()
+
+    def eof_received(self) -> None:
+        """Take note of the end."""
+        self._end(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take note that nothing more comes."""
+        self._transport = None
+        self._end(error)
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._over:
+            self._over, self._broken = True, error
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._news and not self._news.done():
+            self._news.set_result(None)

@@ -1,0 +1,99 @@
+"""Two blocks that take turns: nothing is lost between them, and the other side waits for us."""
+
+import asyncio
+
+import pytest
+
+from services.storage.wire import BLOCK, Wire
+
+
+class Line(asyncio.Transport):
+    """What the loop would do; it says whether it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = True
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
+
+@pytest.fixture
+def line():
+    return Line()
+
+
+@pytest.fixture
+def wire(line):
+    made = Wire()
+    made.connection_made(line)
+    return made
+
+
+def bring(wire, content: bytes) -> None:
+    """As the loop does it."""
+    while content:
+        into = wire.get_buffer(-1)
+        assert len(into) > 0
+        count = min(len(into), len(content))
+        into[:count] = content[:count]
+        wire.buffer_updated(count)
+        content = content[count:]
+
+
+async def test_who_brings_more_than_a_block_waits_until_it_is_taken(wire, line):
+    first, second = b"a" * BLOCK, b"b" * BLOCK
+    bring(wire, first)
+    assert not line.reads
+    taken = await wire.read()
+    assert (bytes(taken), line.reads) == (first, True)
+    bring(wire, second)  # while the first one is looked at
+    assert (bytes(taken), line.reads) == (first, False)
+    assert bytes(await wire.read()) == second
+    assert line.reads
+
+
+async def test_what_comes_in_drops_is_read_in_order(wire):
+    reading = asyncio.create_task(wire.read())
+    await asyncio.sleep(0)
+    bring(wire, b"one")
+    assert bytes(await reading) == b"one"
+    bring(wire, b"two")
+    bring(wire, b"three")
+    assert bytes(await wire.read()) == b"twothree"
+    wire.eof_received()
+    wire.connection_lost(None)
+    assert bytes(await wire.read()) == b""
+
+
+async def test_who_waits_for_more_gets_it_in_one_piece_or_what_there_is_at_the_end(wire):
+    reading = asyncio.create_task(wire.read(6))
+    for piece in (b"one", b"two"):
+        await asyncio.sleep(0)
+        assert not reading.done()
+        bring(wire, piece)
+    assert bytes(await reading) == b"onetwo"
+    reading = asyncio.create_task(wire.read(6))
+    bring(wire, b"three")
+    wire.eof_received()
+    assert bytes(await reading) == b"three"
+    assert bytes(await wire.read(6)) == b""
+
+
+async def test_a_break_is_told_after_what_came_before_it(wire):
+    bring(wire, b"one")
+    wire.connection_lost(ConnectionResetError("reset"))
+    assert bytes(await wire.read()) == b"one"
+    with pytest.raises(ConnectionResetError):
+        await wire.read()
+
+
+async def test_who_waits_hears_of_a_break(wire):
+    reading = asyncio.create_task(wire.read())
+    await asyncio.sleep(0)
+    wire.connection_lost(ConnectionResetError("reset"))
+    with pytest.raises(ConnectionResetError):
+        await reading
