@@ -75,9 +75,13 @@ class Server:
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
+    async def leave(self) -> None:
+        """Say that we leave: who listens to our health sends what is new to another."""
+        await self._health.enter_graceful_shutdown()
+
     async def stop(self, *, lame: float, grace: float) -> None:
         """Say that we leave, wait *lame* seconds for callers to notice, then drain."""
-        await self._health.enter_graceful_shutdown()
+        await self.leave()
         await asyncio.sleep(lame)
         await self._server.stop(grace)
 

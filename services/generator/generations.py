@@ -59,7 +59,7 @@ class Generations:
         request = _admission(planned, request_id)
         request.handed_off = min(self.worker.room, len(planned.purchases))
         faults.point("admit.before_commit")
-        answer: ledger_service_pb2.AdmitResponse = await self.catalog.ask(
+        answer: ledger_service_pb2.AdmitResponse = await self.catalog.insist(
             self.ledger.Admit, request, timeout=_TIMEOUT
         )
         faults.point("admit.after_commit")
@@ -102,7 +102,7 @@ class Generations:
         """Ask for the end of *job*; what was paid for is still kept."""
         request = ledger_service_pb2.RequestCancelRequest(name=identifiers.job_name(job))
         faults.point("cancel.before_commit")
-        answer = await self.catalog.ask(self.ledger.RequestCancel, request, timeout=_TIMEOUT)
+        answer = await self.catalog.insist(self.ledger.RequestCancel, request, timeout=_TIMEOUT)
         faults.point("cancel.after_commit")
         self.worker.cancel(answer.job.name)
         canceled: job_pb2.Job = answer.job
@@ -111,7 +111,7 @@ class Generations:
     async def estimate(self, spec: job_pb2.JobSpec) -> pb.EstimateCostResponse:
         """Say what a job would cost, and what the cap leaves."""
         planned = await self._plan(spec)
-        usage = await self.catalog.ask(
+        usage = await self.catalog.insist(
             self.library.GetUsage, catalog_service_pb2.GetUsageRequest(), timeout=_TIMEOUT
         )
         answer = pb.EstimateCostResponse(estimate=planned.estimate)
@@ -137,7 +137,7 @@ class Generations:
             raise unknown
         request = catalog_service_pb2.GetPresetRequest(name=f"presets/{key}")
         try:
-            answer = await self.catalog.ask(self.library.GetPreset, request, timeout=_TIMEOUT)
+            answer = await self.catalog.insist(self.library.GetPreset, request, timeout=_TIMEOUT)
         except Missing:
             raise unknown from None
         found: preset_pb2.Preset = answer.preset
@@ -145,7 +145,7 @@ class Generations:
 
     async def _job(self, name: str) -> job_pb2.Job:
         request = catalog_service_pb2.GetJobRequest(name=name)
-        answer = await self.catalog.ask(self.library.GetJob, request, timeout=_TIMEOUT)
+        answer = await self.catalog.insist(self.library.GetJob, request, timeout=_TIMEOUT)
         found: job_pb2.Job = answer.job
         return found
 
