@@ -1,7 +1,8 @@
 """
 From settings to a running server, and its end.
 
-The end is polite: streams are told to come back, what is being answered is finished.
+The end is polite: streams are told to come back, connections end with their next answer,
+and what is being answered is finished.
 """
 
 import asyncio
@@ -52,6 +53,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     log.info("ready", host=settings.host, port=settings.port)
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     streams.leave()
+    await asyncio.sleep(settings.lame)
     server.should_exit = True
     stopping.cancel()
     try:

@@ -51,17 +51,17 @@ class Streams:
 
     def __init__(self) -> None:
         self.open: set[EventStream] = set()
-        self._leaving = False
+        self.leaving = False  # the process ends soon
 
     def enter(self, stream: "EventStream") -> None:
         """Take in a stream that starts; while the process stops it ends at once."""
         self.open.add(stream)
-        if self._leaving:
+        if self.leaving:
             stream.leave()
 
     def leave(self) -> None:
         """End all streams, telling clients to come back soon."""
-        self._leaving = True
+        self.leaving = True
         for stream in self.open:
             stream.leave()
 

@@ -95,6 +95,19 @@ async def test_a_body_over_a_mebibyte_is_refused(stage, chunked):
     assert "1 MiB" in answer.json()["detail"]
 
 
+async def test_while_a_process_leaves_each_answer_is_the_last_of_its_connection():
+    async with serving(lame=3.0) as (http, stop):
+        before = await http.get("/healthz")
+        stop.set()
+        await asyncio.sleep(0)
+        while "connection" not in (answer := await http.get("/healthz")).headers:
+            pass
+        again = await http.get("/healthz")
+    assert "connection" not in before.headers
+    assert answer.headers["connection"] == again.headers["connection"] == "close"
+    assert answer.status_code == again.status_code == 200
+
+
 async def test_readyz_says_who_is_missing_and_healthz_that_we_live():
     async with serving() as (http, _):
         alive, ready = await http.get("/healthz"), await http.get("/readyz")

@@ -23,6 +23,7 @@ from imagestudio.type.v1.job_pb2 import JobSpec
 
 _PATIENCE = 30.0  # seconds for any one call
 _WAIT = 60.0  # seconds for a job
+_LOOK = 0.4  # seconds between two looks at one
 Log = list[int]  # the numbers of a job's durable events, as they came
 
 
@@ -65,10 +66,10 @@ class Callers:
             return
         place, job = answer.headers["location"], answer.json()["job_id"]
         found = await self._ask("GET", place)
-        for _ in range(int(_WAIT / 0.2)):
+        for _ in range(int(_WAIT / _LOOK)):
             if found is None or found.json()["ended_at"]:
                 break
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_LOOK)
             found = await self._ask("GET", place)
         await self._ask("GET", "/images/models")
         await self._ask("GET", "/images/jobs?page_size=5")

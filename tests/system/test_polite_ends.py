@@ -48,6 +48,7 @@ async def test_who_is_asked_to_end_lets_no_call_fail(calm, name, jobs):
         await calling
     finally:
         await callers.close()
+    print([l for l in stack.logs("envoy").splitlines()][-12:])
     assert callers.failed == []
     assert took < DRAIN
     assert lab.requests()["replicate"]["create"] == len(callers.logs)
@@ -63,4 +64,5 @@ def end(stack, name: str) -> float:
     stack.await_(lambda: not Path(f"/proc/{pid}").exists())
     took = time.monotonic() - began
     stack.await_(lambda: any(f"{name} is back" in line for line in stack.said[heard:]))
+    print(f"{name} ended in {took:.1f} s and was back after {time.monotonic() - began:.1f} s")
     return took
