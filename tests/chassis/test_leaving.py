@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -96,6 +97,15 @@ async def test_where_there_is_one_only_calls_wait_for_its_successor():
         async with serving(port) as (successor, _):
             await waiting
             assert (desk.asked, successor.asked) == (0, 1)
+
+
+async def test_who_watches_our_health_does_not_hold_up_our_end():
+    port = free_port()
+    async with calling(port) as ask, serving(port) as (_, server):
+        await ask()
+        began = time.monotonic()
+        await server.stop(lame=0, grace=30)
+        assert time.monotonic() - began < 15
 
 
 class Attempts:

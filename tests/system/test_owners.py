@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 import uuid
+from collections import Counter
 
 import grpc
 import pytest
@@ -48,7 +49,9 @@ def test_all_that_a_dead_worker_had_is_owned_again_at_once(count):
         lab.vendor("replicate", creates_per_minute=None, others_per_minute=None)
         asyncio.run(order(stack.port("GENERATOR_PORT"), count))
         stack.await_(lambda: owned(stack, "") == count, HOME)
-        [dead] = {row["owner"] for row in ask(stack, "SELECT owner FROM purchases")}
+        owners = Counter(row["owner"] for row in ask(stack, "SELECT owner FROM purchases"))
+        [(dead, most)] = owners.most_common(1)
+        assert most > count * 0.9  # on a busy machine the other one may have had a few
         began = time.monotonic()
         stack.kill("generator-1", signal.SIGKILL)
         stack.await_(lambda: owned(stack, dead) == count, HOME)

@@ -48,7 +48,6 @@ async def test_who_is_asked_to_end_lets_no_call_fail(calm, name, jobs):
         await calling
     finally:
         await callers.close()
-    print([l for l in stack.logs("envoy").splitlines()][-12:])
     assert callers.failed == []
     assert took < DRAIN
     assert lab.requests()["replicate"]["create"] == len(callers.logs)

@@ -12,7 +12,7 @@ from tests.system.test_zombies import drawing
 
 DRAW = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
 LONG = {"prompt": "a lighthouse at dawn", "models": ["seedream-4.5"]}
-USUAL = 12.0  # seconds that LONG's model takes, after which we look by ourselves
+USUAL = 20.0  # seconds that LONG's model takes, after which we look by ourselves
 DEAF = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
 BLIND = {"vendor": "replicate", "where": "get", "kind": "status:500"}
 LOST = {"vendor": "replicate", "where": "create", "kind": "drop_after"}
@@ -40,7 +40,7 @@ def test_a_webhook_alone_brings_it_home_before_we_would_look(lit, vendors):
     job = generate(lit.url, LONG)
     assert time.monotonic() - began < USUAL / 2
     prove_bought(vendors, [job])
-    assert vendors.requests()["replicate"]["get"] == 1
+    assert vendors.requests()["replicate"]["get"] <= 3  # at once, and at each word of the vendor
 
 
 def test_answers_and_webhooks_are_lost_and_the_list_has_them_all(lit, vendors):
