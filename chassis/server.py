@@ -87,7 +87,7 @@ class Server:
         """Say that we leave, wait *lame* seconds for callers to notice, then drain."""
         await self.leave()
         await asyncio.sleep(lame)
-        self._health.ending.set()
+        await self._health.end()
         await self._server.stop(grace)
 
 
@@ -96,17 +96,24 @@ class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it has no typ
 
     def __init__(self) -> None:
         super().__init__()
-        self.ending = asyncio.Event()
+        self._watches: set[asyncio.Task[None]] = set()
 
     async def Watch(self, request: Any, context: Context) -> None:  # noqa: N802
-        watching = asyncio.create_task(super().Watch(request, context))
-        ending = asyncio.create_task(self.ending.wait())
+        watch = asyncio.create_task(super().Watch(request, context))
+        self._watches.add(watch)
         try:
-            await asyncio.wait([watching, ending], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([watch])
         finally:
-            for task in (watching, ending):
-                task.cancel()
-            await asyncio.gather(watching, ending, return_exceptions=True)
+            watch.cancel()
+            self._watches.discard(watch)
+
+    async def end(self) -> None:
+        """End all watches, politely."""
+        watches = [*self._watches]
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
+        await asyncio.sleep(0)  # their handlers' turn
 
 
 class _Around(grpc.aio.ServerInterceptor):
