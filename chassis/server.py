@@ -55,7 +55,7 @@ class Server:
     ) -> None:
         around = _Around(secret, resolve, stuck)
         self._server = grpc.aio.server(interceptors=(around,), options=_OPTIONS)
-        self._health = _Health()
+        self._health = health.aio.HealthServicer()
         for _name, add in services:
             add(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -87,33 +87,7 @@ class Server:
         """Say that we leave, wait *lame* seconds for callers to notice, then drain."""
         await self.leave()
         await asyncio.sleep(lame)
-        await self._health.end()
         await self._server.stop(grace)
-
-
-class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # it has no types
-    """Lets go at the end of those who watch: each would keep us for all of the grace."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._watches: set[asyncio.Task[None]] = set()
-
-    async def Watch(self, request: Any, context: Context) -> None:  # noqa: N802
-        watch = asyncio.create_task(super().Watch(request, context))
-        self._watches.add(watch)
-        try:
-            await asyncio.wait([watch])
-        finally:
-            watch.cancel()
-            self._watches.discard(watch)
-
-    async def end(self) -> None:
-        """End all watches, politely."""
-        watches = [*self._watches]
-        for watch in watches:
-            watch.cancel()
-        await asyncio.gather(*watches, return_exceptions=True)
-        await asyncio.sleep(0)  # their handlers' turn
 
 
 class _Around(grpc.aio.ServerInterceptor):

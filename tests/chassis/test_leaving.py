@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -103,9 +102,8 @@ async def test_who_watches_our_health_does_not_hold_up_our_end():
     port = free_port()
     async with calling(port) as ask, serving(port) as (_, server):
         await ask()
-        began = time.monotonic()
-        await server.stop(lame=0, grace=30)
-        assert time.monotonic() - began < 15
+        async with asyncio.timeout(20):
+            await server.stop(lame=0, grace=40)
 
 
 class Attempts:

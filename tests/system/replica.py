@@ -29,6 +29,10 @@ class Replica:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self.stub = GeneratorServiceStub(self.channel)
 
+    def await_ready(self, patience: float = 2 * PATIENCE) -> None:
+        """Return when it takes calls."""
+        grpc.channel_ready_future(self.channel).result(patience)
+
     def start(self, spec: dict[str, Any], request_id: str = "", timeout: float = 20.0) -> str:
         """Start a job, or find it again by its request; return its name."""
         request_id = request_id or str(uuid.uuid4())
@@ -78,7 +82,9 @@ def beside(stack: Any, name: str, **changes: str) -> Iterator[Replica]:
     port = free_port()
     environment = told(stack, "generator-1") | {"GENERATOR_PORT": str(port)} | changes
     with one_more(stack, "services.generator", name, environment):
-        yield Replica(name, port)
+        replica = Replica(name, port)
+        yield replica
+        replica.channel.close()
 
 
 def kinds(events: list[JobEvent]) -> list[str]:

@@ -49,6 +49,8 @@ def test_a_generator_that_is_cut_off_loses_and_doubles_nothing(seconds):
             "nats": {"NATS_URL": re.sub(r"\d+$", str(wires["nats"].port), nats)},
         }
         cut = [parts.enter_context(beside(stack, f"cut-{to}", **way)) for to, way in ways.items()]
+        for each in cut:
+            each.await_ready()
         pool = parts.enter_context(ThreadPoolExecutor(2 * EACH * len(cut)))
         slow = DRAWN | {"parameters": {"sketch": {"seconds": 2}}}
         jobs = [(each, each.start(spec)) for each in cut for spec in [BOUGHT, slow] * EACH]
