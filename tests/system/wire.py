@@ -65,15 +65,15 @@ class Wire:
         self._listens.set()
         await self._ends.wait()
         server.close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        self._open.set()
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            self._reset()
+            await asyncio.wait(left, timeout=0.1)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        await self._open.wait()
         try:
-            await self._open.wait()
             theirs, to_them = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.transport.abort()
