@@ -1,7 +1,10 @@
 """One generator of a stack, spoken to over gRPC without anybody in between."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ from tests.leash import leashed
 from tests.ports import free_port
 
 PATIENCE = 60.0  # seconds
+_STILL = 64 * 1024  # bytes by which memory that does not grow may differ
 
 
 class Replica:
@@ -94,3 +98,25 @@ def kinds(events: list[JobEvent]) -> list[str]:
 def sleeps(pid: int) -> bool:
     """Whether the process was stopped, and not gone on (Linux)."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def nap(stack: Any, name: str, seconds: float) -> None:
+    """Stop a process for so long, and let it go on."""
+    pid = stack.kill(name, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+
+
+def settled(stack: Any, names: tuple[str, ...]) -> dict[str, int]:
+    """The memory of some processes, in bytes, once it does not grow any more (Linux)."""
+    last, now = {}, {name: _pss(stack, name) for name in names}
+    while any(abs(now[name] - last.get(name, 0)) > _STILL for name in names):
+        time.sleep(0.5)
+        last, now = now, {name: _pss(stack, name) for name in names}
+    return now
+
+
+def _pss(stack: Any, name: str) -> int:
+    text = Path(f"/proc/{stack.ps()[name]}/smaps_rollup").read_text()
+    [line] = [line for line in text.splitlines() if line.startswith("Pss:")]
+    return int(line.split()[1]) * 1024

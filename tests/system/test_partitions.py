@@ -14,7 +14,7 @@ import pytest
 from tests.lab.process import Control
 from tests.system.replica import Replica, beside, kinds, told
 from tests.system.stack import running_stack
-from tests.system.wire import Wire
+from tests.system.wire import Wire, part
 
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
 DRAWN = {"prompt": "a boat", "models": ["sketch"], "size": {"width": 64, "height": 64}}
@@ -32,7 +32,7 @@ def follow(replica: Replica, job: str) -> list:
         try:
             events += replica.watch(job, events[-1].sequence if events else 0)
         except grpc.RpcError:
-            time.sleep(0.1)
+            time.sleep(0.05)
     return events
 
 
@@ -56,12 +56,8 @@ def test_a_generator_that_is_cut_off_loses_and_doubles_nothing(seconds):
         jobs = [(each, each.start(spec)) for each in cut for spec in [BOUGHT, slow] * EACH]
         watches = [pool.submit(follow, *job) for job in jobs]
         stack.await_(lambda: lab.requests().get("replicate", {}).get("create") == EACH * len(cut))
-        for wire in wires.values():
-            wire.hold()
-        time.sleep(seconds)
+        part(wires.values(), seconds)
         began = time.monotonic()
-        for wire in wires.values():
-            wire.heal()
         for watch in watches:
             events = watch.result(120)
             assert [event.sequence for event in events] == [*range(1, len(events) + 1)]

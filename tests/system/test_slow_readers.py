@@ -2,9 +2,7 @@
 
 import asyncio
 import socket
-import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import grpc
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from tests.system.client import generate
+from tests.system.replica import settled
 from tests.system.stack import running_stack
 
 LONG = {  # a log of some 200 KB
@@ -29,13 +28,6 @@ def told():
     """A stack with a job that has much to tell."""
     with running_stack() as stack:
         yield stack, generate(stack.url, LONG)
-
-
-def pss(stack, name: str) -> int:
-    """Bytes of memory that are a process's own share (Linux)."""
-    text = Path(f"/proc/{stack.ps()[name]}/smaps_rollup").read_text()
-    [line] = [line for line in text.splitlines() if line.startswith("Pss:")]
-    return int(line.split()[1]) * 1024
 
 
 def slow_listener(port: int, path: str) -> socket.socket:
@@ -57,14 +49,13 @@ def test_slow_readers_of_server_sent_events(told, place):
         for _ in range(READERS):
             parts.enter_context(slow_listener(stack.port(place), path))
 
-    with ExitStack() as warm:
+    with ExitStack() as warm:  # the first time also loads what is loaded once
         listen(warm)
-        time.sleep(1)
-    before = {name: pss(stack, name) for name in names}
+        settled(stack, names)
+    before = settled(stack, names)
     with ExitStack() as parts:
         listen(parts)
-        time.sleep(2)
-        cost = {name: pss(stack, name) - before[name] for name in names}
+        cost = {name: each - before[name] for name, each in settled(stack, names).items()}
     print(place, {name: each // READERS for name, each in cost.items()}, "bytes each")
     assert sum(cost.values()) < READERS * MOST
 
@@ -76,14 +67,14 @@ async def test_slow_readers_over_grpc(told, place):
     request = pb.WatchGenerationRequest(name=job.url.removeprefix("/images/"))
     small = [("grpc.http2.lookahead_bytes", 1024), ("grpc.http2.bdp_probe", 0)]
     for _ in range(2):  # the first time also loads what is loaded once
-        before = {name: pss(stack, name) for name in names}
+        before = settled(stack, names)
         async with grpc.aio.insecure_channel(
             f"127.0.0.1:{stack.port(place)}", options=small
         ) as channel:
             calls = [GeneratorServiceStub(channel).WatchGeneration(request) for _ in range(READERS)]
             for call in calls:
                 await call.read()
-            await asyncio.sleep(2)
-            cost = {name: pss(stack, name) - before[name] for name in names}
+            now = await asyncio.to_thread(settled, stack, names)
+            cost = {name: now[name] - before[name] for name in names}
     print(place, {name: each // READERS for name, each in cost.items()}, "bytes each")
     assert sum(cost.values()) < READERS * MOST

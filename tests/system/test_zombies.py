@@ -6,7 +6,6 @@ service that only sleeps for a moment costs nobody his work.
 import os
 import signal
 import threading
-import time
 import uuid
 from contextlib import contextmanager, suppress
 
@@ -17,7 +16,7 @@ from tests.lab.process import Control
 from tests.ports import free_port
 from tests.system.books import ask, books
 from tests.system.client import Job, generate, prove_whole
-from tests.system.replica import kinds, replicas, sleeps
+from tests.system.replica import kinds, nap, replicas, sleeps
 from tests.system.stack import running_stack
 
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
@@ -143,7 +142,7 @@ def test_storage_sleeps_under_receipts_and_imports_and_nothing_is_lost(pair, lab
     lab.faults([LATE | {"where": "file", "kind": "hang:0.5", "times": None}])
     with drawing(stack, BOUGHT, 3) as bought, drawing(stack, DRAWN, 3) as drawn:
         stack.await_(lambda: lab.faults()[0]["struck"] >= 1)
-        nap(stack, "storage")
+        nap(stack, "storage", NAP)
     for job in bought + drawn:
         prove_whole(job, 1)
     assert len(lab.ledger()) == lab.requests()["replicate"]["create"] == 3
@@ -155,7 +154,7 @@ def test_the_catalog_sleeps_and_takes_nobody_for_dead_who_could_not_reach_it(pai
     owners = workers(stack)
     with drawing(stack, BOUGHT, 3) as bought:
         stack.await_(lambda: all(job.of("purchased") for job in bought))
-        nap(stack, "catalog")
+        nap(stack, "catalog", NAP)
     for job in bought:
         prove_whole(job, 1)
         assert not job.of("unclear")
@@ -165,13 +164,6 @@ def test_the_catalog_sleeps_and_takes_nobody_for_dead_who_could_not_reach_it(pai
 
 DRAWN = {"prompt": "a boat", "models": ["sketch"], "size": "64x64"}
 NAP = 3.0  # seconds: three times the silence that is death
-
-
-def nap(stack, name: str) -> None:
-    """Stop a process for longer than a worker may be silent, and let it go on."""
-    pid = stack.kill(name, signal.SIGSTOP)
-    time.sleep(NAP)
-    os.kill(pid, signal.SIGCONT)
 
 
 def workers(stack) -> set[str]:

@@ -7,7 +7,8 @@ Held, it takes connections and bytes and passes nothing on, as a network does th
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from typing import Self
 
 from tests.ports import free_port
@@ -104,3 +105,12 @@ class Wire:
                 if left <= 0:
                     self.cuts += 1
                     return
+
+
+def part(wires: Collection[Wire], seconds: float) -> None:
+    """Hold *wires* for so long, and heal them."""
+    for wire in wires:
+        wire.hold()
+    time.sleep(seconds)
+    for wire in wires:
+        wire.heal()
