@@ -6,6 +6,7 @@ whoever waits for news must look for himself now and then.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -107,6 +108,29 @@ class Bus:
             await self._consumer(subject)
             await asyncio.sleep(min(wait, 0.5))
             return []
+
+    async def pull_rest(self, subject: str, most: int) -> list[Msg]:
+        """Take up to *most* pieces of work that wait now; waits for no other."""
+        found: list[Msg] = []
+        if not self.connected or most < 1:
+            return found
+        asked = json.dumps({"batch": most, "no_wait": True}).encode()
+        where = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{subject.replace('.', '-')}"
+        try:
+            inbox = self._client.new_inbox()
+            answers = await self._client.subscribe(inbox)
+            try:
+                await self._client.publish(where, asked, reply=inbox)
+                while len(found) < most:
+                    message = await answers.next_msg(timeout=2)
+                    if "Status" in (message.headers or {}):  # there is no more
+                        break
+                    found.append(message)
+            finally:
+                await answers.unsubscribe()
+        except (nats.errors.Error, OSError) as error:
+            log.warning("not all work pulled", subject=subject, error=repr(error))
+        return found
 
     async def consume(self, subject: str) -> None:
         """Have a durable consumer of exactly *subject*, now and after a wipe of NATS."""

@@ -2,12 +2,13 @@
 Calls to another service of ours: each with a deadline, a user and the trace.
 
 A call waits for a peer that is just starting, and is then sent at most once: what may
-be sent again is for the caller to know.
+be sent again is for the caller to know, who then insists on it.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import grpc
 
@@ -21,13 +22,25 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.bdp_probe", 0),  # it lets what a slow reader leaves grow to megabytes
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),  # 30 s: too long for a new container
     ("grpc.enable_retries", 0),
-    ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
+    # A peer that says that it leaves is sent nothing more: what is new waits for another one.
+    (
+        "grpc.service_config",
+        json.dumps(
+            {
+                "loadBalancingConfig": [{"round_robin": {}}],
+                "healthCheckConfig": {"serviceName": ""},
+            }
+        ),
+    ),
 )
+_PAUSES = (0.1, 0.3, 0.9)  # seconds before a call is made again
+Answer = TypeVar("Answer")
 
 
 class Peer:
@@ -50,6 +63,16 @@ class Peer:
             return await method(request, timeout=timeout, metadata=metadata, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
             raise errors.from_rpc(error, self.name) from error
+
+    async def insist(
+        self, method: Any, request: Any, *, timeout: float, user_id: int | None = None
+    ) -> Any:
+        """
+        As `ask`, and again where the peer was cut off before it answered.
+
+        For what may be done twice: its contract says IDEMPOTENT, or that it only reads.
+        """
+        return await insisting(lambda: self.ask(method, request, timeout=timeout, user_id=user_id))
 
     async def stream(
         self, method: Any, request: Any, *, timeout: float | None, user_id: int | None = None
@@ -77,3 +100,15 @@ class Peer:
             speaks = identity.Caller(user_id or 0, service=self._service)
         token = identity.mint(self._secret, speaks)
         return ((identity.HEADER, token), *telemetry.carried().items())
+
+
+async def insisting(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Return what *attempt* does, and again where its peer was cut off before it answered."""
+    for pause in _PAUSES:
+        try:
+            return await attempt()
+        except errors.Fault as fault:
+            if not errors.was_cut(fault) or isinstance(fault, errors.Late):
+                raise
+        await asyncio.sleep(pause)
+    return await attempt()

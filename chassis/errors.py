@@ -197,6 +197,14 @@ def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> Fault:
     return kind("INTERNAL", f"{peer}: {said}", metadata={"service": peer})
 
 
+def was_cut(fault: Fault) -> bool:
+    """Tell whether *fault* is a peer that went away, and not a peer that said no."""
+    if isinstance(fault, Unavailable | Late):
+        return fault.reason == "SERVICE_UNAVAILABLE"
+    # A broken HTTP/2 stream may come as INTERNAL or UNKNOWN; then the peer said nothing itself.
+    return type(fault) is Fault and "service" in fault.metadata
+
+
 def _packed(message: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(message)

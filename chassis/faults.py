@@ -1,9 +1,9 @@
 """
-Named points at which a test can kill this very process with SIGKILL.
+Named points at which a test can kill this very process, or put it to sleep.
 
 `point("buy.before_send")` does nothing in production. Where FAULT_FOLDER names a folder,
 the first process that passes a point of which there is a file takes the file away and
-dies there.
+dies there by SIGKILL; where the file says `sleep`, it stops there until it gets SIGCONT.
 """
 
 import os
@@ -14,11 +14,13 @@ _folder = os.environ.get("FAULT_FOLDER", "")
 
 
 def point(name: str) -> None:
-    """Die here if a test asked for it."""
+    """Die here, or sleep, if a test asked for it."""
     if not _folder:
         return
+    trap = Path(_folder, name)
     try:
-        Path(_folder, name).unlink()
+        sleeps = trap.read_text() == "sleep"
+        trap.unlink()
     except FileNotFoundError:
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGSTOP if sleeps else signal.SIGKILL)

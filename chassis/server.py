@@ -30,6 +30,8 @@ _OPTIONS = (
     ("grpc.server.max_pending_requests_hard_limit", 20_000),
 )
 
+STUCK = 60.0  # seconds in which a stream's reader takes a message, or is let go
+
 Add = Callable[[grpc.aio.Server], None]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 log = logs.get()
@@ -39,7 +41,8 @@ class Server:
     """
     Serves *services*, each a function that adds one, under their full *names*.
 
-    *resolve* turns a person's credential into a caller; *secret* verifies services'.
+    *resolve* turns a person's credential into a caller; *secret* verifies services'. Who takes
+    nothing of his stream for *stuck* seconds is let go.
     """
 
     def __init__(
@@ -48,8 +51,9 @@ class Server:
         *,
         secret: bytes,
         resolve: identity.Resolve,
+        stuck: float = STUCK,
     ) -> None:
-        around = _Around(secret, resolve)
+        around = _Around(secret, resolve, stuck)
         self._server = grpc.aio.server(interceptors=(around,), options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         for _name, add in services:
@@ -75,9 +79,13 @@ class Server:
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
+    async def leave(self) -> None:
+        """Say that we leave: who listens to our health sends what is new to another."""
+        await self._health.enter_graceful_shutdown()
+
     async def stop(self, *, lame: float, grace: float) -> None:
         """Say that we leave, wait *lame* seconds for callers to notice, then drain."""
-        await self._health.enter_graceful_shutdown()
+        await self.leave()
         await asyncio.sleep(lame)
         await self._server.stop(grace)
 
@@ -85,8 +93,8 @@ class Server:
 class _Around(grpc.aio.ServerInterceptor):
     """Wraps each handler once; health and reflection stay as they are, open to all."""
 
-    def __init__(self, secret: bytes, resolve: identity.Resolve) -> None:
-        self._secret, self._resolve = secret, resolve
+    def __init__(self, secret: bytes, resolve: identity.Resolve, stuck: float) -> None:
+        self._secret, self._resolve, self._stuck = secret, resolve, stuck
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         handler = await continuation(details)
@@ -95,7 +103,11 @@ class _Around(grpc.aio.ServerInterceptor):
         if details.method.startswith("/grpc."):
             return handler
         metadata = dict(details.invocation_metadata or ())
-        return _wrapped(handler, lambda context: self._call(details.method, metadata, context))
+
+        def around(context: Context) -> Any:
+            return self._call(details.method, metadata, context)
+
+        return _wrapped(handler, around, self._stuck)
 
     @asynccontextmanager
     async def _call(
@@ -130,7 +142,7 @@ class _Around(grpc.aio.ServerInterceptor):
             telemetry.RPC_SECONDS.labels(method, code).observe(seconds)
 
 
-def _wrapped(handler: Any, around: Callable[[Context], Any]) -> Any:
+def _wrapped(handler: Any, around: Callable[[Context], Any], stuck: float) -> Any:
     """Put *around* a handler of any of the four kinds; streams are async generators.
 
     A request is read inside of it: what is none is a fault as any other.
@@ -142,11 +154,15 @@ def _wrapped(handler: Any, around: Callable[[Context], Any]) -> Any:
             message = read(handler.request_deserializer, request)
             return await (handler.unary_unary or handler.stream_unary)(message, context)
 
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+    async def stream(request: Any, context: Context) -> None:
         async with around(context):
             message = read(handler.request_deserializer, request)
             async for answer in (handler.unary_stream or handler.stream_stream)(message, context):
-                yield answer
+                try:
+                    async with asyncio.timeout(stuck):
+                        await context.write(answer)
+                except TimeoutError:
+                    raise _unread() from None
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
@@ -173,6 +189,14 @@ def _read(parse: Callable[[bytes], Any], request: bytes) -> Any:
 async def _each(parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> Any:
     async for request in requests:
         yield _read(parse, request)
+
+
+def _unread() -> errors.Fault:
+    return errors.Unavailable(
+        "SERVICE_UNAVAILABLE",
+        "The stream was not read for too long: go on after the last event that came.",
+        retry_after=1.0,
+    )
 
 
 def _unknown(method: str) -> Any:

@@ -53,4 +53,4 @@ def build(settings: Settings, services: Services, streams: Streams) -> ASGIApp:
     app.state.streams, app.state.crowds = streams, Crowds()
     app.state.render = Renderer(settings.public_url)
     app.state.resolve = Remembered(resolver(services.ledger, settings.auth))
-    return Edge(app, settings.public_url)
+    return Edge(app, settings.public_url, streams)

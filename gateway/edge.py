@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chassis import errors, logs, telemetry
 from gateway import problem
 from gateway.access import guard_browser
-from gateway.sse import LATER
+from gateway.sse import LATER, Streams
 
 LARGEST_BODY = 1024 * 1024  # bytes
 HTTP_SECONDS = prometheus_client.Histogram(
@@ -29,10 +29,10 @@ log = logs.get()
 
 
 class Edge:
-    """Wraps *app*, which is reached at *public_url*."""
+    """Wraps *app*, which is reached at *public_url*; *streams* knows when we leave."""
 
-    def __init__(self, app: ASGIApp, public_url: str) -> None:
-        self._app, self._public_url = app, public_url
+    def __init__(self, app: ASGIApp, public_url: str, streams: Streams) -> None:
+        self._app, self._public_url, self._streams = app, public_url, streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,7 +40,7 @@ class Edge:
             return
         began, headers = time.perf_counter(), Headers(scope=scope)
         path = _shown(scope)
-        answer = _Answer(send)
+        answer = _Answer(send, self._streams)
         with telemetry.span(f"{scope['method']} {path}", parent=headers):
             try:
                 guard_browser(scope["method"], headers, self._public_url)
@@ -72,14 +72,21 @@ def _forget_the_application(scope: Scope) -> None:
 
 
 class _Answer:
-    """Remembers whether the answer has begun: after that no other can be sent."""
+    """
+    Remembers whether the answer has begun: after that no other can be sent.
 
-    def __init__(self, send: Send) -> None:
-        self._send, self.status = send, 0
+    While we leave each is the last of its connection, so that hardly one is idle when all are
+    closed, and nothing is sent on it just then.
+    """
+
+    def __init__(self, send: Send, streams: Streams) -> None:
+        self._send, self._streams, self.status = send, streams, 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self._streams.leaving:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
         await self._send(message)
 
     async def fail(self, fault: errors.Fault, scope: Scope, receive: Receive) -> None:

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
-from chassis.errors import Fault, Unavailable
-from gateway.services import Services, was_cut
+from chassis.errors import Fault, Unavailable, was_cut
+from gateway.services import Services
 from imagestudio.catalog.v1.catalog_service_pb2 import WatchUserRequest
 from imagestudio.generator.v1.generator_service_pb2 import (
     GenerateImagesRequest,

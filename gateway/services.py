@@ -13,8 +13,7 @@ from typing import Any, cast
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from chassis.channel import Peer
-from chassis.errors import Fault, Late, Unavailable
+from chassis.channel import Peer, insisting
 from gateway.settings import Settings
 from imagestudio.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from imagestudio.catalog.v1.ledger_service_pb2_grpc import LedgerServiceStub
@@ -22,7 +21,6 @@ from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorService
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 
 PATIENCE = 8.0  # seconds for an answer
-_PAUSES = (0.1, 0.3, 0.9)  # seconds before a call is made again
 
 
 @dataclass(slots=True)
@@ -31,19 +29,11 @@ class Service:
 
     peer: Peer
     stub: Any
-    pauses: tuple[float, ...] = _PAUSES
 
     async def ask(self, method: str, request: Any, *, user_id: int | None = None) -> Any:
         """Call *method* for the running caller, again while the peer was gone; raises Fault."""
         call = getattr(self.stub, method)
-        for pause in self.pauses:
-            try:
-                return await self.peer.ask(call, request, timeout=PATIENCE, user_id=user_id)
-            except Fault as fault:
-                if not was_cut(fault) or isinstance(fault, Late):
-                    raise
-            await asyncio.sleep(pause)
-        return await self.peer.ask(call, request, timeout=PATIENCE, user_id=user_id)
+        return await self.peer.insist(call, request, timeout=PATIENCE, user_id=user_id)
 
     def stream(
         self, method: str, request: Any, *, timeout: float | None = None, user_id: int | None = None
@@ -52,6 +42,17 @@ class Service:
         call = getattr(self.stub, method)
         stream = self.peer.stream(call, request, timeout=timeout, user_id=user_id)
         return cast("AsyncGenerator[Any]", stream)
+
+    async def begin(
+        self, method: str, request: Any, *, timeout: float, user_id: int | None = None
+    ) -> tuple[Any, AsyncGenerator[Any]]:
+        """Return the first answer of the streaming *method*, and the others; again as `ask`."""
+
+        async def once() -> tuple[Any, AsyncGenerator[Any]]:
+            answers = self.stream(method, request, timeout=timeout, user_id=user_id)
+            return await anext(answers), answers
+
+        return await insisting(once)
 
     async def is_ready(self, timeout: float = 1.0) -> bool:
         """Tell whether the peer serves now."""
@@ -97,11 +98,3 @@ class Services:
     def _peer(self, target: str, name: str) -> Peer:
         secret = self.settings.service_secret.reveal().encode()
         return Peer(target, name, service="gateway", secret=secret)
-
-
-def was_cut(fault: Fault) -> bool:
-    """Tell whether *fault* is a peer that went away, and not a peer that said no."""
-    if isinstance(fault, Unavailable | Late):
-        return fault.reason == "SERVICE_UNAVAILABLE"
-    # A broken HTTP/2 stream may come as INTERNAL or UNKNOWN; then the peer said nothing itself.
-    return type(fault) is Fault and "service" in fault.metadata

@@ -22,7 +22,7 @@ from chassis.errors import Fault
 
 SILENCE = 15.0  # seconds until a comment tells that the stream lives
 STUCK = 60.0  # seconds that one write may take
-BACKLOG = 256  # frames that wait for a slow client before the source is not read on
+BACKLOG = 64 * 1024  # bytes that wait for a slow client before the source is not read on
 LATER = "studio.later"  # in a scope: the stream to be sent when the application has returned
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -51,17 +51,17 @@ class Streams:
 
     def __init__(self) -> None:
         self.open: set[EventStream] = set()
-        self._leaving = False
+        self.leaving = False  # the process ends soon
 
     def enter(self, stream: "EventStream") -> None:
         """Take in a stream that starts; while the process stops it ends at once."""
         self.open.add(stream)
-        if self._leaving:
+        if self.leaving:
             stream.leave()
 
     def leave(self) -> None:
         """End all streams, telling clients to come back soon."""
-        self._leaving = True
+        self.leaving = True
         for stream in self.open:
             stream.leave()
 
@@ -95,6 +95,7 @@ class EventStream(Response):
         self._wake = asyncio.Event()
         self._wake.set()
         self._room: asyncio.Event | None = None  # of a client that does not keep up
+        self._held = 0  # bytes that are pending
         self._ended = self._gone = False
 
     def leave(self) -> None:
@@ -127,9 +128,8 @@ class EventStream(Response):
         try:
             async for found in self._source:
                 key = found.sequence or found.topic or object()
-                self._pending.pop(key, None)
                 self._put(key, found.text)
-                if len(self._pending) >= BACKLOG:
+                if self._held >= BACKLOG:
                     self._room = asyncio.Event()
                     await self._room.wait()
         except Fault as fault:
@@ -169,10 +169,12 @@ class EventStream(Response):
             return b""
         chunk = b"".join(self._pending.values())
         self._pending.clear()
+        self._held = 0
         if self._room:
             self._room.set()
         return chunk
 
     def _put(self, key: object, text: bytes) -> None:
+        self._held += len(text) - len(self._pending.pop(key, b""))
         self._pending[key] = text
         self._wake.set()

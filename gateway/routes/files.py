@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from chassis.errors import DataLoss, Missing
+from chassis.errors import DataLoss, Fault, Missing, was_cut
 from gateway import ranges
 from gateway.access import Behind
 from gateway.describe import problems
@@ -69,7 +69,8 @@ async def _send(request: Request, behind: Services, link: str, *, thumbnail: boo
         return Response(status_code=304 if known else 200, headers=headers | length)
     if part is None:
         headers["Content-Length"] = str(found.size_bytes)
-        return StreamingResponse(_chunks(answers, found.size_bytes), headers=headers)
+        content = _chunks(behind, asked, found, answers, found.size_bytes)
+        return StreamingResponse(content, headers=headers)
     await answers.aclose()
     return await _partial(behind, asked, part, found, headers)
 
@@ -83,31 +84,57 @@ async def _partial(
 ) -> Response:
     start, stop = part
     asked.offset = start
-    again, answers = await _open(behind, asked)
-    if again.sha256 != found.sha256:
-        await answers.aclose()
-        raise DataLoss("HASH_MISMATCH", "The file changed under its link; tell whoever runs this.")
+    answers = await _open_again(behind, asked, found)
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size_bytes}"
     headers["Content-Length"] = str(stop - start)
-    return StreamingResponse(_chunks(answers, stop - start), 206, headers=headers)
+    content = _chunks(behind, asked, found, answers, stop - start)
+    return StreamingResponse(content, 206, headers=headers)
 
 
 async def _open(
     behind: Services, asked: DownloadAssetRequest
 ) -> tuple[DownloadHeader, AsyncGenerator[Any]]:
     """Begin a download; return its header, and the rest to be read or closed."""
-    answers = behind.storage.stream("DownloadAsset", asked, timeout=_PATIENCE, user_id=0)
-    return (await anext(answers)).header, answers
+    first, answers = await behind.storage.begin(
+        "DownloadAsset", asked, timeout=_PATIENCE, user_id=0
+    )
+    return first.header, answers
 
 
-async def _chunks(answers: AsyncGenerator[Any], count: int) -> AsyncIterator[bytes]:
-    """Yield the first *count* bytes and end the call."""
-    async with aclosing(answers):
-        async for answer in answers:
-            yield answer.chunk[:count]
-            count -= len(answer.chunk)
-            if count <= 0:
-                return
+async def _open_again(
+    behind: Services, asked: DownloadAssetRequest, found: DownloadHeader
+) -> AsyncGenerator[Any]:
+    again, answers = await _open(behind, asked)
+    if again.sha256 != found.sha256:
+        await answers.aclose()
+        raise DataLoss("HASH_MISMATCH", "The file changed under its link; tell whoever runs this.")
+    return answers
+
+
+async def _chunks(
+    behind: Services,
+    asked: DownloadAssetRequest,
+    found: DownloadHeader,
+    answers: AsyncGenerator[Any],
+    count: int,
+) -> AsyncIterator[bytes]:
+    """Yield *count* bytes from *asked*'s offset on; the rest again where storage went away."""
+    while True:
+        begun = asked.offset
+        try:
+            async with aclosing(answers):
+                async for answer in answers:
+                    chunk = answer.chunk[:count]
+                    count, asked.offset = count - len(chunk), asked.offset + len(chunk)
+                    yield chunk
+                    if count <= 0:
+                        return
+        except Fault as fault:
+            if not was_cut(fault) or asked.offset == begun:
+                raise
+        else:
+            return
+        answers = await _open_again(behind, asked, found)
 
 
 def _headers(link: str, found: DownloadHeader, etag: str, *, thumbnail: bool) -> dict[str, str]:

@@ -9,12 +9,12 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from chassis import identity
-from chassis.errors import Fault, Invalid
+from chassis.errors import Fault, Invalid, was_cut
 from gateway import answers, bodies, follow, problem, render, specs
 from gateway.access import Behind, identified
 from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
-from gateway.services import Services, was_cut
+from gateway.services import Services
 from gateway.sse import EventStream, Frame, frame
 from imagestudio.catalog.v1.catalog_service_pb2 import GetJobRequest, ListJobsRequest
 from imagestudio.generator.v1.generator_service_pb2 import (

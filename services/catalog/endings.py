@@ -71,6 +71,8 @@ def void(batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | N
         purchase.error = outcome.said("JOB_CANCELED", "Canceled; nothing was ordered.", code=1)
         next_ = None
     planned = _replace(batch, purchase, next_)
+    if planned:  # the same order again: if it kills its worker, it has done so before
+        planned.tries = purchase.tries
     batch.settle(purchase, cost=0)
     batch.close(purchase, "void")
     _tell_ended(batch, purchase, planned)

@@ -192,7 +192,7 @@ async def _plan(connection: Connection, planned: Sequence[Purchase]) -> None:
             (
                 *(p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal),
                 *(p.attempt, p.state, p.fingerprint, p.period, p.reserved, p.ticket),
-                *(p.charged, p.sent_at, p.deadline, p.fence),
+                *(p.charged, p.sent_at, p.deadline, p.fence, p.tries),
             )
             for p in planned
         ]

@@ -7,7 +7,7 @@ its own, so that its end frees the lock.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,6 +25,8 @@ LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its ad
 INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be unclear
 MOST = 200  # purchases announced at once for one provider
 MOST_PUBLISHED = 100  # likewise, of what only the CDN has not: new work goes first
+_TOGETHER = 500  # purchases that one transaction takes from their dead owners
+_SOON = 0.05  # seconds: no sweep follows the last one sooner
 log = logs.get()
 
 
@@ -57,24 +59,36 @@ class Sweeper:
     async def _hold_and_sweep(self, connection: asyncpg.Connection) -> None:
         while not await connection.fetchval(SQL.hold_sweep):  # noqa: ASYNC110
             await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
-        await asyncio.sleep(self.patience)  # after an outage the living beat first
+        now = asyncio.get_running_loop().time
         while True:
-            await self.sweep(connection)
-            await asyncio.sleep(self.pause)
+            await asyncio.sleep(self.patience)  # after an outage the living beat first
+            overslept = False
+            while not overslept:
+                pause = await self.sweep(connection)
+                wakes = now() + pause
+                await asyncio.sleep(pause)
+                # Stopped meanwhile, we have heard nobody: that is no silence of theirs.
+                overslept = now() - wakes > self.patience / 3
 
-    async def sweep(self, connection: asyncpg.Connection) -> None:
-        """Sweep once."""
-        await connection.fetch(SQL.bury_silent_workers, timedelta(seconds=self.patience))
-        rows = await connection.fetch(SQL.orphaned_purchases)
+    async def sweep(self, connection: asyncpg.Connection) -> float:
+        """Sweep once; return in how many seconds there may be something to sweep again."""
+        silent = timedelta(seconds=self.patience)
+        next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
+        orphans = await connection.fetch(SQL.orphaned_purchases)
         faults.point("sweep.before_orphans")
-        await self.ledger.change([_orphan(row) for row in rows])
+        await self._take_over(orphans)
         faults.point("sweep.before_announce")
-        due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST)
-        due += await connection.fetch(SQL.due_publications, MOST_PUBLISHED)
+        due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST + len(orphans))
+        due += await connection.fetch(SQL.due_publications, MOST_PUBLISHED + len(orphans))
         self.news.announce((row["purchase_id"], row["provider"], _once(row)) for row in due)
         late = await connection.fetch(SQL.jobs_that_waited)
         await self.ledger.change([Change(row["purchase_id"], "", _nothing) for row in late])
         await connection.execute(SQL.forget_webhooks, INBOX)
+        return self.pause if next_death is None else max(_SOON, min(next_death, self.pause))
+
+    async def _take_over(self, orphans: Sequence[asyncpg.Record]) -> None:
+        for start in range(0, len(orphans), _TOGETHER):
+            await self.ledger.change([_orphan(row) for row in orphans[start : start + _TOGETHER]])
 
 
 def _once(row: asyncpg.Record) -> str:

@@ -24,6 +24,7 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
     await generator.server.start(settings.host, settings.port, "GENERATOR_PORT")
     serve_metrics(settings.host, settings.port + 100)
     await stop.wait()
+    await generator.server.leave()
     await generator.worker.stop(settings.settle)
     generator.hub.close()
     await generator.server.stop(lame=settings.lame, grace=settings.drain)

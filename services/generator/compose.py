@@ -139,7 +139,7 @@ def _resolver(
         else:
             request.subject = known_by
         ask = stub.ResolveCredential
-        found = await catalog.ask(ask, request, timeout=_PATIENCE, user_id=0)
+        found = await catalog.insist(ask, request, timeout=_PATIENCE, user_id=0)
         return identity.Caller(int(found.user.removeprefix("users/")), frozenset(found.scopes))
 
     return identity.Remembered(resolve)

@@ -81,11 +81,11 @@ class Deeds:
             return moves.Declined("stopped before it was sent")
         if not self.known.order.as_planned:
             return moves.Declined("this release would send another order than was planned")
-        if not self.may_send():
-            return moves.NeverSent("the claim had grown too old to send by it", 0)
         user_id = identifiers.number_of(self.claim.user)
         sink = self.tools.receipts.sink(self.known.purchase_id, self.vendor.name, user_id)
         faults.point("buy.before_send")
+        if not self.may_send():  # the last thing before it leaves: who slept until now is late
+            return moves.NeverSent("the claim had grown too old to send by it", 0)
         self.sending = True
         try:
             with telemetry.span("buy", provider=self.vendor.name):
@@ -148,7 +148,7 @@ class Deeds:
         faults.point("import.before")
         try:
             with telemetry.span("import", index=index):
-                answer = await self.tools.storage.ask(
+                answer = await self.tools.storage.insist(
                     self.tools.vault.ImportAsset,
                     request,
                     timeout=_IMPORT_TIMEOUT,

@@ -81,7 +81,7 @@ class Generations:
         request.providers_needed.extend(needed(planned.spec, self.registry))
         request.handed_off = self.worker.fitting([p.provider for p in planned.purchases])
         faults.point("admit.before_commit")
-        answer: ledger_service_pb2.AdmitResponse = await self.catalog.ask(
+        answer: ledger_service_pb2.AdmitResponse = await self.catalog.insist(
             self.ledger.Admit, request, timeout=_TIMEOUT
         )
         faults.point("admit.after_commit")
@@ -124,7 +124,7 @@ class Generations:
         """Ask for the end of *job*; what was paid for is still kept."""
         request = ledger_service_pb2.RequestCancelRequest(name=identifiers.job_name(job))
         faults.point("cancel.before_commit")
-        answer = await self.catalog.ask(self.ledger.RequestCancel, request, timeout=_TIMEOUT)
+        answer = await self.catalog.insist(self.ledger.RequestCancel, request, timeout=_TIMEOUT)
         faults.point("cancel.after_commit")
         self.worker.cancel(answer.job.name)
         canceled: job_pb2.Job = answer.job
@@ -133,7 +133,7 @@ class Generations:
     async def estimate(self, spec: job_pb2.JobSpec) -> pb.EstimateCostResponse:
         """Say what a job would cost, and what the cap leaves."""
         planned = await self._plan(spec)
-        usage = await self.catalog.ask(
+        usage = await self.catalog.insist(
             self.library.GetUsage, catalog_service_pb2.GetUsageRequest(), timeout=_TIMEOUT
         )
         answer = pb.EstimateCostResponse(estimate=planned.estimate)
@@ -159,7 +159,7 @@ class Generations:
             raise unknown
         request = catalog_service_pb2.GetPresetRequest(name=f"presets/{key}")
         try:
-            answer = await self.catalog.ask(self.library.GetPreset, request, timeout=_TIMEOUT)
+            answer = await self.catalog.insist(self.library.GetPreset, request, timeout=_TIMEOUT)
         except Missing:
             raise unknown from None
         found: preset_pb2.Preset = answer.preset
@@ -167,7 +167,7 @@ class Generations:
 
     async def _job(self, name: str) -> job_pb2.Job:
         request = catalog_service_pb2.GetJobRequest(name=name)
-        answer = await self.catalog.ask(self.library.GetJob, request, timeout=_TIMEOUT)
+        answer = await self.catalog.insist(self.library.GetJob, request, timeout=_TIMEOUT)
         found: job_pb2.Job = answer.job
         return found
 

@@ -78,7 +78,8 @@ class _Watcher:
                 job=self.job, after_sequence=self.sequence.last, page_size=_PAGE
             )
             watch = self.watch
-            answer = await watch.catalog.ask(watch.ledger.ReadEvents, request, timeout=_TIMEOUT)
+            read = watch.ledger.ReadEvents
+            answer = await watch.catalog.insist(read, request, timeout=_TIMEOUT)
             for event in answer.events:
                 if self.sequence.judge(event) is Verdict.TELL:
                     yield event

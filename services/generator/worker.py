@@ -29,6 +29,7 @@ from services.generator.room import Room
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _PULL_WAIT = 5.0  # seconds
+_MORE = 50  # purchases taken at once where much waits, and the others are left theirs
 _ELSEWHERE = 5.0  # seconds until others are asked who may know what we do not
 OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
 _BY_ORDER = (purchase_pb2.PURCHASE_STATE_SENDING, purchase_pb2.PURCHASE_STATE_UNCLEAR)
@@ -256,6 +257,8 @@ class Worker:
             try:
                 for message in await self.bus.pull(f"work.{name}", 1, wait=_PULL_WAIT):
                     self._heard(message, name)
+                    for more in await self.bus.pull_rest(f"work.{name}", min(self.room, _MORE)):
+                        self._heard(more, name)
             except Exception:
                 log.exception("no work pulled", provider=name)
                 await asyncio.sleep(BEAT)

@@ -20,13 +20,13 @@ class Catalog:
     async def record(self, note: FileNote) -> None:
         """Record a durable file."""
         request = ledger_service_pb2.RecordFileRequest(file=_record(note))
-        await self._peer.ask(self._ledger.RecordFile, request, timeout=_PATIENCE)
+        await self._peer.insist(self._ledger.RecordFile, request, timeout=_PATIENCE)
 
     async def forget(self, sha256: str) -> None:
         """Forget a file, also one that is forgotten already; Precondition where it is in use."""
         request = ledger_service_pb2.ForgetFileRequest(image_hash=sha256)
         try:
-            await self._peer.ask(self._ledger.ForgetFile, request, timeout=_PATIENCE)
+            await self._peer.insist(self._ledger.ForgetFile, request, timeout=_PATIENCE)
         except Missing:
             return
 
@@ -37,7 +37,7 @@ class Catalog:
             request.api_key_hash = known_by
         else:
             request.subject = known_by
-        found = await self._peer.ask(
+        found = await self._peer.insist(
             self._ledger.ResolveCredential, request, timeout=_PATIENCE, user_id=0
         )
         user_id = int(found.user.removeprefix("users/"))

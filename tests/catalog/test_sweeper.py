@@ -12,6 +12,7 @@ from services.catalog import permits, saving, workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
+    absent,
     admitted,
     claim,
     drawn,
@@ -20,6 +21,7 @@ from tests.catalog.purchases import (
     found,
     keep,
     make_ledger,
+    next_attempt,
     park,
     refused,
     taken,
@@ -51,6 +53,10 @@ async def studio(pools, database_url):
         await news.close()
         return [purchase_id for _subject, purchase_id in news.bus.announced]
 
+    async def until_next():
+        return await sweeper.sweep(connection)
+
+    sweep.next = until_next
     yield ledger, sweep, connection
     await connection.close()
 
@@ -103,6 +109,28 @@ async def test_a_silent_workers_purchases_go_to_others_and_it_can_write_no_more(
     await taken(ledger, keep(running, owned.fence))
 
 
+async def test_however_much_a_dead_worker_had_one_sweep_gives_all_of_it_away(pools, user, studio):
+    ledger, sweep, connection = studio
+    ids = [each for _ in range(21) for each in await admitted(pools.ledger, user, 30)]
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    for start in range(0, len(ids), 300):
+        await taken(ledger, *(claim(each) for each in ids[start : start + 300]))
+    await taken(ledger, *(ticket(each, 1) for each in ids[:300]))
+    await silence(connection, "w1")
+    assert sorted(await sweep()) == sorted(ids)
+    assert await connection.fetchval("SELECT count(owner) + sum(tries) FROM purchases") == 0
+
+
+@pytest.mark.parametrize(("silent", "most"), [(0.0, 1.0), (2.8, 0.2), (10.0, 1.0)])
+async def test_the_next_sweep_comes_when_the_next_worker_may_be_dead(pools, studio, silent, most):
+    _ledger, sweep, connection = studio
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    await connection.execute(
+        "UPDATE workers SET heartbeat_at = heartbeat_at - $1::interval", timedelta(seconds=silent)
+    )
+    assert 0.05 <= await sweep.next() <= most
+
+
 async def test_an_unclear_purchase_waits_for_the_listings_lag(pools, user, studio):
     ledger, sweep, connection = studio
     [purchase_id] = await admitted(pools.ledger, user)
@@ -137,6 +165,25 @@ async def test_dying_alone_with_a_purchase_counts_as_a_try(pools, user, studio):
         await sweep()
     row = await connection.fetchrow("SELECT state, tries, charged FROM purchases")
     assert tuple(row) == ("quarantined", 5, "unknown")
+
+
+async def test_an_order_that_is_tried_anew_remembers_whom_it_killed(pools, user, studio):
+    ledger, sweep, connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+    for number in range(1, 6):
+        dies, lives = f"dies-{number}", f"lives-{number}"
+        await workers.beat(pools.ledger, beat(dies), PATIENCE)
+        await taken(ledger, claim(purchase_id, dies))
+        await silence(connection, dies)
+        await sweep()
+        assert await connection.fetchval("SELECT max(tries) FROM purchases") == number
+        if number < 5:  # another one finds that nothing was ordered, and the order begins anew
+            [owned] = await taken(ledger, claim(purchase_id, lives))
+            following = next_attempt()
+            await taken(ledger, absent(purchase_id, owned.fence, following))
+            purchase_id = following.purchase_id
+    states = await connection.fetch("SELECT state FROM purchases ORDER BY attempt")
+    assert [row["state"] for row in states] == ["void"] * 4 + ["quarantined"]
 
 
 async def test_dying_with_two_purchases_counts_for_neither(pools, user, studio):

@@ -50,6 +50,22 @@ async def test_work_said_twice_is_queued_once_and_gone_when_done(bus):
     assert await bus.pull("work.first", 10, wait=0.1) == []
 
 
+async def test_all_work_that_waits_is_taken_at_once_and_nothing_is_waited_for(bus):
+    await bus.consume("work.much")
+    sent = [f"p{number}".encode() for number in range(5)]
+    for one in sent:
+        assert await bus.announce("work.much", one, once=f"much {one}")
+    [first] = await bus.pull("work.much", 1, wait=5)
+    some = await bus.pull_rest("work.much", 2)
+    others = await bus.pull_rest("work.much", 100)
+    assert [found.data for found in (first, *some, *others)] == sent
+    for found in (first, *some, *others):
+        await found.ack_sync()
+    assert await bus.pull_rest("work.much", 100) == []
+    assert await bus.pull_rest("work.nobody-consumes", 100) == []
+    assert await bus.pull_rest("work.much", 0) == []
+
+
 async def test_without_nats_nothing_raises():
     bus = Bus(f"nats://127.0.0.1:{free_port()}", "tests")
     await bus.start()
@@ -57,6 +73,7 @@ async def test_without_nats_nothing_raises():
     assert not await bus.announce("work.sketch", b"p1", once="p1")
     assert await bus.subscribe("news.job.1", None) is None
     assert await bus.pull("work.sketch", 1, wait=0.01) == []
+    assert await bus.pull_rest("work.sketch", 1) == []
     await bus.close()
 
 

@@ -140,4 +140,5 @@ def settings(port: int) -> Settings:
         catalog_target=target,
         storage_target=target,
         generator_target=target,
+        lame=0.01,
     )

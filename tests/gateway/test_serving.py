@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+import sys
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from chassis.errors import Exhausted
-from gateway.compose import serve
+from gateway.compose import listen, serve
 from tests.gateway.scripted import CUT, HANG, Scripted, event, settings
 from tests.ports import free_port
 
@@ -95,6 +96,19 @@ async def test_a_body_over_a_mebibyte_is_refused(stage, chunked):
     assert "1 MiB" in answer.json()["detail"]
 
 
+async def test_while_a_process_leaves_each_answer_is_the_last_of_its_connection():
+    async with serving(lame=3.0) as (http, stop):
+        before = await http.get("/healthz")
+        stop.set()
+        await asyncio.sleep(0)
+        while "connection" not in (answer := await http.get("/healthz")).headers:
+            pass
+        again = await http.get("/healthz")
+    assert "connection" not in before.headers
+    assert answer.headers["connection"] == again.headers["connection"] == "close"
+    assert answer.status_code == again.status_code == 200
+
+
 async def test_readyz_says_who_is_missing_and_healthz_that_we_live():
     async with serving() as (http, _):
         alive, ready = await http.get("/healthz"), await http.get("/readyz")
@@ -117,6 +131,25 @@ async def test_requests_are_counted_by_route():
         await http.get("/healthz")
         found = (await http.get("/metrics")).text
     assert 'studio_http_seconds_count{method="GET",route="/healthz",status="200"}' in found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part is Linux's")
+async def test_a_connection_that_takes_nothing_is_closed_with_what_it_was_to_take():
+    lost = asyncio.Event()
+
+    class Sender(asyncio.Protocol):
+        def connection_made(self, transport):
+            transport.write(b"x" * 64 * 1024 * 1024)
+            transport.close()  # politely: once all is taken
+
+        def connection_lost(self, _error):
+            lost.set()
+
+    port, loop = free_port(), asyncio.get_running_loop()
+    server = await loop.create_server(Sender, sock=listen("127.0.0.1", port, stuck=1.0))
+    with socket.create_connection(("127.0.0.1", port)):
+        await asyncio.wait_for(lost.wait(), 30)
+    server.close()
 
 
 async def test_a_port_that_is_taken_is_named_with_its_setting():

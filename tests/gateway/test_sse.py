@@ -121,19 +121,21 @@ async def test_a_client_that_does_not_read_stops_the_source_and_loses_nothing():
     client.reads.clear()
     stuck = asyncio.Event()
 
+    most = sse.BACKLOG // 100  # frames of a hundred bytes and some more
+
     async def source():
         nonlocal taken
         for number in range(1, 1001):
             taken = number
-            if number == sse.BACKLOG // 2:
+            if number == most // 2:
                 stuck.set()
-            yield frame("kept", {}, number)
+            yield frame("kept", {"": "x" * 100}, number)
 
     serving = asyncio.create_task(stream(source()).run(client.receive, client.send))
     await asyncio.wait_for(stuck.wait(), 5)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert taken <= sse.BACKLOG
+    assert taken <= most
     client.reads.set()
     await serving
 

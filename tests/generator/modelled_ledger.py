@@ -159,7 +159,8 @@ def _absent(rows: Rows, row: Row, _number: int, step: moves.Absent) -> None:
         return
     row.state = "void"
     if step.again and not rows.canceling:
-        rows.rows[len(rows.rows) + 1] = Row(row.attempt + 1)
+        rows.rows[len(rows.rows) + 1] = again = Row(row.attempt + 1)
+        again.tries = row.tries
 
 
 def _ticketed(_rows: Rows, row: Row, _number: int, step: moves.Ticketed) -> None:

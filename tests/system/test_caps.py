@@ -3,7 +3,9 @@
 import asyncio
 import json
 import math
+import uuid
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -23,7 +25,7 @@ CREDENTIALS = ("generate", "read", "caps")
 @pytest.fixture(scope="module")
 def capped():
     """A stack behind the lab on which nobody spends more than a dollar a month."""
-    quick = {"LAB_PACE": "0.05", "PUBLISH_WAIT": "0"}
+    quick = {"LAB_PACE": "0.05", "PUBLISH_WAIT": "0", "WORKER_PATIENCE": "1", "LOOKUP_LAG": "1"}
     with running_stack("--lab", AUTH="keys", SPEND_CAP_USD="1.00", **quick) as stack:
         yield stack
 
@@ -80,13 +82,48 @@ async def at_once(user, count):
         return await asyncio.gather(*(http.post(url, json=PRO) for _ in range(count)))
 
 
+async def insistently(user, count, answered):
+    """As many at once, each sent again with its key until it is taken or refused."""
+    url = f"{user.stack.url}/images/generate"
+    limits = httpx.Limits(max_connections=count)
+    async with httpx.AsyncClient(limits=limits, timeout=60, headers=user.headers) as http:
+
+        async def one():
+            key = {"Idempotency-Key": str(uuid.uuid4())}
+            while True:
+                with suppress(httpx.TransportError):
+                    answer = await http.post(url, json=PRO, headers=key)
+                    if answer.status_code < 500:
+                        answered.append(answer.status_code)
+                        return answer
+                await asyncio.sleep(0.05)
+
+        return await asyncio.gather(*(one() for _ in range(count)))
+
+
 def settled(user):
     return user.usage()["cap"]["reserved_usd"] == 0
 
 
 async def test_of_200_at_once_exactly_those_that_the_cap_pays_for_are_bought(user, vendor):
     answers = await at_once(user, 200)
-    assert Counter(answer.status_code for answer in answers) == {202: 25, 402: 175}
+    prove_bought(user, vendor, answers)
+
+
+async def test_of_1000_at_once_as_many_while_generator_and_catalog_are_killed(user, vendor):
+    answered = []
+    asking = asyncio.create_task(insistently(user, 1000, answered))
+    for name, after in (("generator-1", 5), ("catalog", 100), ("generator-1", 400)):
+        while len(answered) < after:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(user.stack.kill_and_await, name)
+    prove_bought(user, vendor, await asking)
+
+
+def prove_bought(user, vendor, answers):
+    """25 of $0.04 each are a dollar: so many were taken, ordered, charged and told."""
+    codes = Counter(answer.status_code for answer in answers)
+    assert codes == {202: 25, 402: len(answers) - 25}
     assert {answer.json()["code"] for answer in answers if answer.status_code == 402} == {
         "SPEND_CAP_EXCEEDED"
     }

@@ -73,11 +73,12 @@ FOR UPDATE;
 
 -- name: insert_purchases
 INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt, state,
-                       fingerprint, period, reserved, ticket, charged, sent_at, deadline, fence)
+                       fingerprint, period, reserved, ticket, charged, sent_at, deadline, fence,
+                       tries)
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[],
                      $7::integer[], $8::text[], $9::text[], $10::date[], $11::bigint[],
                      $12::text[], $13::text[], $14::timestamptz[], $15::timestamptz[],
-                     $16::bigint[]);
+                     $16::bigint[], $17::integer[]);
 
 -- name: insert_variants
 WITH asked AS (
@@ -344,8 +345,14 @@ FROM purchases p JOIN image_jobs j USING (job_id)
 WHERE p.owner = $1 AND p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
   AND j.state = 'canceling';
 
+-- Tells in how many seconds the next one is dead, if he says nothing until then.
 -- name: bury_silent_workers
-DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - $1::interval RETURNING worker_id;
+WITH buried AS (
+    DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - $1::interval
+)
+SELECT extract(epoch FROM min(heartbeat_at) + $1::interval - clock_timestamp())::float8
+FROM workers
+WHERE heartbeat_at >= clock_timestamp() - $1::interval;
 
 -- name: orphaned_purchases
 SELECT p.purchase_id, p.fence, p.provider, p.state, p.owner,
@@ -355,7 +362,7 @@ WHERE (p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR p.pub
   AND p.owner IS NOT NULL
   AND NOT EXISTS (SELECT FROM workers w WHERE w.worker_id = p.owner)
 ORDER BY p.purchase_id
-LIMIT 500;
+LIMIT 10000;
 
 -- None that would only be told to wait by its provider's breaker, or by what that allows. `turn`
 -- differs when such a wait is over, so that what was said before is said once more.

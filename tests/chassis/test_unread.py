@@ -1,0 +1,50 @@
+"""Who opens a stream and does not read it is let go, and is told where to go on."""
+
+import asyncio
+import functools
+
+import pytest
+
+from chassis import errors
+from chassis.channel import Peer
+from chassis.server import Server
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from imagestudio.storage.v1 import storage_service_pb2_grpc as stubs
+from tests.ports import free_port
+
+SECRET = b"0123456789abcdef"
+NAME = "imagestudio.storage.v1.StorageService"
+MOST = 256 * 1024  # bytes that are on the way to one reader
+
+
+class Shelf(stubs.StorageServiceServicer):
+    """Sends for ever; *left* tells that it does no longer."""
+
+    def __init__(self):
+        self.sent, self.left = 0, asyncio.Event()
+
+    async def DownloadAsset(self, request, context):
+        try:
+            while True:
+                self.sent += 1024
+                yield pb.DownloadAssetResponse(chunk=b"x" * 1024)
+        finally:
+            self.left.set()
+
+
+async def test_a_stream_that_is_not_read_holds_little_and_ends_in_words_that_help():
+    shelf, port = Shelf(), free_port()
+    add = functools.partial(stubs.add_StorageServiceServicer_to_server, shelf)
+    server = Server([(NAME, add)], secret=SECRET, resolve=None, stuck=1.0)
+    await server.start("127.0.0.1", port, "PORT")
+    peer = Peer(f"127.0.0.1:{port}", "shelf", service="tests", secret=SECRET)
+    download = stubs.StorageServiceStub(peer.channel).DownloadAsset
+    answers = peer.stream(download, pb.DownloadAssetRequest(), timeout=None, user_id=1)
+    await anext(answers)
+    await asyncio.wait_for(shelf.left.wait(), 15)
+    assert shelf.sent <= MOST
+    with pytest.raises(errors.Unavailable, match="go on after the last event"):
+        async for _ in answers:
+            pass
+    await peer.close()
+    await server.stop(lame=0, grace=0)

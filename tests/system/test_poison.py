@@ -1,0 +1,58 @@
+"""Work that kills its worker every time is set aside at the fifth, and the queue goes on."""
+
+import threading
+
+import pytest
+
+from tests.lab.process import Control
+from tests.ports import free_port
+from tests.system.books import ask
+from tests.system.client import Job, generate, prove_whole
+from tests.system.stack import running_stack
+
+POISON = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
+OTHERS = {"prompt": "a boat", "models": ["sketch"], "size": "64x64"}
+TRIES = 5
+FATAL = "lookup.before"  # where nothing comes by that was not in doubt
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faults")
+    folder.chmod(0o777)
+    lab = {"LAB_PORT": str(free_port()), "LAB_PACE": "0.1"}
+    quick = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "0", "PUBLISH_WAIT": "0", **lab}
+    with running_stack("--lab", FAULT_FOLDER=str(folder), **quick) as stack:
+        yield stack, folder, Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
+
+
+def watched(url: str, body: dict) -> tuple[Job, threading.Thread]:
+    job = Job("")
+    thread = threading.Thread(target=generate, args=(url, body), kwargs={"job": job})
+    thread.start()
+    return job, thread
+
+
+def test_the_fifth_death_is_the_last_and_the_others_come_home(poisoned):
+    stack, folder, lab = poisoned
+    (folder / "buy.before_send").touch(mode=0o666)
+    poison, ends = watched(stack.url, POISON)
+    for death in range(1, TRIES):
+        stack.await_(lambda: not any(folder.iterdir()))
+        assert tries(stack) < death
+        (folder / FATAL).touch(mode=0o666)
+    stack.await_(lambda: not any(folder.iterdir()))
+    (folder / FATAL).touch(mode=0o666)  # and a sixth, which nobody may die
+    ends.join()
+    assert poison.completed["state"] == "failed"
+    [failure] = poison.completed["failures"]
+    assert failure["charged"] is None  # nobody could look: it counts as spent
+    [row] = ask(stack, "SELECT state, tries FROM purchases")
+    assert tuple(row) == ("quarantined", TRIES)
+    prove_whole(generate(stack.url, OTHERS), 1)
+    assert (folder / FATAL).exists()
+    assert lab.ledger() == []
+
+
+def tries(stack) -> int:
+    return ask(stack, "SELECT max(tries) AS tries FROM purchases")[0]["tries"]

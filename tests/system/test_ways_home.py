@@ -1,0 +1,62 @@
+"""
+Three ways by which a picture comes home: the vendor tells, we look, the list is read. Any one of
+them is enough; where nobody can be asked it waits, and is neither given up nor bought again.
+"""
+
+import time
+
+import httpx
+
+from tests.system.client import generate, prove_whole
+from tests.system.test_zombies import drawing
+
+DRAW = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
+LONG = {"prompt": "a lighthouse at dawn", "models": ["seedream-4.5"]}
+USUAL = 20.0  # seconds that LONG's model takes, after which we look by ourselves
+DEAF = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
+BLIND = {"vendor": "replicate", "where": "get", "kind": "status:500"}
+LOST = {"vendor": "replicate", "where": "create", "kind": "drop_after"}
+MANY = 8
+
+
+def prove_bought(vendors, jobs) -> None:
+    for job in jobs:
+        prove_whole(job, 1)
+    assert vendors.requests()["replicate"]["create"] == len(jobs)
+    charged = [charge["purchase_id"] for charge in vendors.ledger()]
+    assert len(charged) == len(set(charged)) == len(jobs)
+
+
+def test_no_webhook_ever_comes_and_we_look(lit, vendors):
+    vendors.faults([DEAF])
+    with drawing(lit, DRAW, MANY) as jobs:
+        pass
+    prove_bought(vendors, jobs)
+    assert vendors.faults()[0]["struck"] >= MANY
+
+
+def test_a_webhook_alone_brings_it_home_before_we_would_look(lit, vendors):
+    began = time.monotonic()
+    job = generate(lit.url, LONG)
+    assert time.monotonic() - began < USUAL / 2
+    prove_bought(vendors, [job])
+    assert vendors.requests()["replicate"]["get"] <= 3  # at once, and at each word of the vendor
+
+
+def test_answers_and_webhooks_are_lost_and_the_list_has_them_all(lit, vendors):
+    vendors.faults([DEAF, LOST])
+    with drawing(lit, DRAW, MANY) as jobs:
+        pass
+    prove_bought(vendors, jobs)
+    assert all(job.of("unclear") for job in jobs)
+
+
+def test_while_nobody_can_be_asked_a_webhook_is_not_believed_and_it_waits(lit, vendors):
+    vendors.faults([BLIND])
+    place = httpx.post(f"{lit.url}/images/generate", json=DRAW).headers["location"]
+    lit.await_(lambda: vendors.faults()[0]["struck"] >= 5)
+    assert vendors.requests()["replicate"]["webhook"] >= 1
+    assert httpx.get(f"{lit.url}{place}").json()["ended_at"] is None
+    vendors.faults([])
+    lit.await_(lambda: httpx.get(f"{lit.url}{place}").json()["state"] == "succeeded")
+    assert vendors.requests()["replicate"]["create"] == len(vendors.ledger()) == 1

@@ -1,0 +1,187 @@
+"""
+Who is stopped, taken for dead and goes on writes nothing more and buys nothing again; and a
+service that only sleeps for a moment costs nobody his work.
+"""
+
+import os
+import signal
+import threading
+import uuid
+from contextlib import contextmanager, suppress
+
+import grpc
+import pytest
+
+from tests.lab.process import Control
+from tests.ports import free_port
+from tests.system.books import ask, books
+from tests.system.client import Job, generate, prove_whole
+from tests.system.replica import kinds, nap, replicas, sleeps
+from tests.system.stack import running_stack
+
+BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
+DRAWN_HERE = {"prompt": "a boat", "models": ["sketch"], "size": {"width": 64, "height": 64}}
+LATE = {"kind": "hang:8", "times": 1, "vendor": "replicate"}
+USUAL = ["buy.before_send", "ticket.before_commit", "keep.before_commit"]
+ALL = [
+    *("claim.before_commit", "claim.after_commit", "buy.after_send", "ticket.after_commit"),
+    *("follow.before", "follow.after", "drawn.before_commit", "drawn.after_commit"),
+    *("import.before", "import.after", "keep.after_commit"),
+    *("publish.before_call", "publish.after_call", "publish.before_commit"),
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A stack with two generators that go to sleep where a file in its folder says so."""
+    folder = tmp_path_factory.mktemp("faults")
+    folder.chmod(0o777)
+    lab = {"LAB_PORT": str(free_port()), "LAB_PACE": "0.05"}
+    quick = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "1", "FAULT_FOLDER": str(folder), **lab}
+    with running_stack("--lab", "--generators", "2", **quick) as stack:
+        yield stack, folder
+
+
+@pytest.fixture
+def lab(pair):
+    control = Control(f"http://127.0.0.1:{pair[0].port('LAB_PORT')}")
+    control.reset()
+    return control
+
+
+class Sleeper:
+    """A generator that was stopped; *awake* is the other one."""
+
+    def __init__(self, stack) -> None:
+        self.stack, pids = stack, stack.ps()
+        both = replicas(stack, 2)
+        self.asleep = next(one for one in both if sleeps(pids[one.name]))
+        self.awake = next(one for one in both if one is not self.asleep)
+        self.pid = pids[self.asleep.name]
+        self.written = len(stack.logs(self.asleep.name))
+
+    def wake(self) -> None:
+        """Let it go on until all that it still had to write was heard, and refused."""
+        os.kill(self.pid, signal.SIGCONT)
+        self.stack.await_(lambda: "taken for dead" in self.said)
+        # Its edges are written one call after the other: a job of its own comes after all of them.
+        assert kinds(self.asleep.generate(DRAWN_HERE))[-1] == "completed"
+
+    @property
+    def said(self) -> str:
+        return self.stack.logs(self.asleep.name)[self.written :]
+
+
+@contextmanager
+def sleeping(stack):
+    """The one that sleeps by now, which is waked at the end whatever happens."""
+    sleeper = Sleeper(stack)
+    try:
+        yield sleeper
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(sleeper.pid, signal.SIGCONT)
+
+
+def prove_untouched(stack, lab, sleeper: Sleeper, jobs: list[str]) -> None:
+    """Wake the sleeper: not a row of *jobs* moves, and nothing more is charged or ordered."""
+    told, charges = books(stack, jobs), lab.ledger()
+    orders = lab.requests()["replicate"]["create"]
+    assert len(charges) == len({one["purchase_id"] for one in charges}) == len(jobs)
+    sleeper.wake()
+    assert books(stack, jobs) == told
+    assert lab.ledger() == charges
+    assert lab.requests()["replicate"]["create"] == orders
+
+
+@pytest.mark.parametrize(
+    "point", [*USUAL, *(pytest.param(each, marks=pytest.mark.release) for each in ALL)]
+)
+def test_who_fell_asleep_at_any_step_finds_it_done_by_another(pair, lab, point):
+    stack, folder = pair
+    trap, request = folder / point, str(uuid.uuid4())
+    trap.write_text("sleep")
+    with suppress(grpc.RpcError):  # it may fall asleep before it has answered
+        replicas(stack, 2)[0].start(BOUGHT, request, timeout=2)
+    stack.await_(lambda: not trap.exists())
+    with sleeping(stack) as sleeper:
+        job = sleeper.awake.start(BOUGHT, request)
+        events = sleeper.awake.watch(job)
+        assert events[-1].completed.job.images
+        assert [event.sequence for event in events] == [*range(1, len(events) + 1)]
+        prove_untouched(stack, lab, sleeper, [job])
+
+
+def test_who_is_stopped_with_work_at_every_stage_writes_nothing_when_he_wakes(pair, lab):
+    stack, _folder = pair
+    one = replicas(stack, 2)[0]
+    lab.faults([LATE | {"where": "create"}, LATE | {"where": "file"}])
+    jobs = [one.start(BOUGHT)]  # sending
+    stack.await_(lambda: lab.faults()[0]["struck"])
+    lab.pace(8)
+    jobs.append(one.start(BOUGHT))  # running
+    stack.await_(lambda: states(stack, jobs)[1] == "running")
+    lab.pace(0.05)
+    jobs.append(one.start(BOUGHT))  # drawn, and being fetched
+    stack.await_(lambda: lab.faults()[1]["struck"] and states(stack, jobs)[2] == "drawn")
+    stack.kill(one.name, signal.SIGSTOP)
+    stack.await_(lambda: sleeps(stack.ps()[one.name]))
+    assert states(stack, jobs) == ["sending", "running", "drawn"]
+    with sleeping(stack) as sleeper:
+        for job in jobs:
+            assert sleeper.awake.watch(job)[-1].completed.job.images
+        prove_untouched(stack, lab, sleeper, jobs)
+
+
+def states(stack, jobs: list[str]) -> list[str]:
+    return [row["state"] for row in books(stack, jobs)["purchases"]]
+
+
+def test_storage_sleeps_under_receipts_and_imports_and_nothing_is_lost(pair, lab):
+    stack, _folder = pair
+    lab.faults([LATE | {"where": "file", "kind": "hang:0.5", "times": None}])
+    with drawing(stack, BOUGHT, 3) as bought, drawing(stack, DRAWN, 3) as drawn:
+        stack.await_(lambda: lab.faults()[0]["struck"] >= 1)
+        nap(stack, "storage", NAP)
+    for job in bought + drawn:
+        prove_whole(job, 1)
+    assert len(lab.ledger()) == lab.requests()["replicate"]["create"] == 3
+
+
+def test_the_catalog_sleeps_and_takes_nobody_for_dead_who_could_not_reach_it(pair, lab):
+    stack, _folder = pair
+    lab.pace(3)
+    owners = workers(stack)
+    with drawing(stack, BOUGHT, 3) as bought:
+        stack.await_(lambda: all(job.of("purchased") for job in bought))
+        nap(stack, "catalog", NAP)
+    for job in bought:
+        prove_whole(job, 1)
+        assert not job.of("unclear")
+    assert workers(stack) == owners
+    assert len(lab.ledger()) == lab.requests()["replicate"]["create"] == 3
+
+
+DRAWN = {"prompt": "a boat", "models": ["sketch"], "size": "64x64"}
+NAP = 3.0  # seconds: three times the silence that is death
+
+
+def workers(stack) -> set[str]:
+    return {row["worker_id"] for row in ask(stack, "SELECT worker_id FROM workers")}
+
+
+@contextmanager
+def drawing(stack, body, count: int):
+    """Jobs on threads of their own, each watched to its end."""
+    jobs = [Job("") for _ in range(count)]
+    threads = [
+        threading.Thread(target=generate, args=(stack.url, body), kwargs={"job": job})
+        for job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield jobs
+    finally:
+        for thread in threads:
+            thread.join()
