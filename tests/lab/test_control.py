@@ -1,5 +1,6 @@
 """The control: what was charged, what goes wrong, what time it is; and all can be forgotten."""
 
+import hashlib
 from datetime import datetime
 
 import httpx
@@ -30,6 +31,20 @@ def test_every_charge_is_there_once(lab, api):
         "images": 3, "usd": 0.009, "purchase_id": "0190-abc",
     }  # fmt: skip
     assert datetime.fromisoformat(charge["at"]).tzinfo is not None
+
+
+def test_a_picture_is_told_once_it_was_handed_out_with_the_hash_of_all_of_it(lab, api):
+    drawn = api.drawn(num_outputs=2)
+    assert lab.ask("GET", "/_lab/pictures") == []
+    whole = httpx.get(drawn["output"][1]).content
+    lab.faults([{"vendor": "replicate", "where": "file", "kind": "html"}])
+    assert httpx.get(drawn["output"][1]).content != whole
+
+    (picture,) = lab.ask("GET", "/_lab/pictures")
+    assert picture == {
+        "vendor": "replicate", "ticket": drawn["id"], "index": 1,
+        "sha256": hashlib.sha256(whole).hexdigest(),
+    }  # fmt: skip
 
 
 def test_calls_are_counted_by_vendor_and_place(lab, api):
