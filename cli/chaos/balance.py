@@ -55,18 +55,13 @@ def category(purchase: Row | None) -> str:
     """What became of *purchase*, None where a charge has none."""
     if purchase is None:
         return UNHEARD
-    if purchase["state"] in OPEN:
+    state = purchase["state"]
+    if state in OPEN:
         return STILL_OPEN
-    if purchase["state"] in KEPT:
-        return "kept"
-    if purchase["state"] in ("lost", "quarantined"):
-        return str(purchase["state"])
-    match purchase["charged"]:
-        case "yes":
-            return "ended, charged"
-        case "unknown":
-            return "ended, charge unknown"
-    return NOT_CHARGED
+    if state in ("lost", "quarantined"):
+        return str(state)
+    said = {"yes": "ended, charged", "unknown": "ended, charge unknown"}
+    return "kept" if state in KEPT else said.get(purchase["charged"], NOT_CHARGED)
 
 
 def _booked(found: Evidence) -> Iterator[tuple[Row, str]]:
@@ -84,6 +79,13 @@ def _booked(found: Evidence) -> Iterator[tuple[Row, str]]:
 def _sum(told: list[Line]) -> Line:
     total = Line("in all")
     for line in told:
-        for name in ("charges", "images", "charged_micros", "purchases", "outputs", "booked_micros"):
+        for name in (
+            "charges",
+            "images",
+            "charged_micros",
+            "purchases",
+            "outputs",
+            "booked_micros",
+        ):
             setattr(total, name, getattr(total, name) + getattr(line, name))
     return total

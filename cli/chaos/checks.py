@@ -64,9 +64,7 @@ def charged_pictures_are_kept(found: Evidence) -> Iterator[str]:
 def kept_once(found: Evidence) -> Iterator[str]:
     """Each output that is kept is one variant, and each variant such an output."""
     variants = Counter((v["purchase_id"], v["output_index"]) for v in found.ledger["variants"])
-    kept = {
-        (o["purchase_id"], o["index"]) for o in found.ledger["outputs"] if o["state"] in KEPT
-    }
+    kept = {(o["purchase_id"], o["index"]) for o in found.ledger["outputs"] if o["state"] in KEPT}
     for key in kept | variants.keys():
         if (key in kept) != (variants[key] == 1):
             yield f"output {key[1]} of purchase {key[0]} has {variants[key]} variants"

@@ -95,9 +95,7 @@ class Client:
             while self.found.job is None:
                 await self._listen(self.way.generate(visit.request, visit.request_id))
             return
-        self.found.jobs.add(
-            await self._insist(lambda: start(visit.request, visit.request_id))
-        )
+        self.found.jobs.add(await self._insist(lambda: start(visit.request, visit.request_id)))
 
     async def _again(self) -> None:
         """Send the same request once more: it must be the same job."""

@@ -75,7 +75,8 @@ class Evidence:
 
 def micros(charge: Row) -> int:
     """What a charge costs, in micro-USD."""
-    return round(charge["usd"] * 1_000_000)
+    usd: float = charge["usd"]
+    return round(usd * 1_000_000)
 
 
 def unfinished(ledger: Mapping[str, Sequence[Row]]) -> Iterator[str]:

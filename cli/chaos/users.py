@@ -14,13 +14,11 @@ _PATIENCE = 20.0  # seconds
 
 def make(settings: StackSettings, cap: int) -> dict[str, str]:
     """Return each user's key; *cap* is in micro-USD."""
-    found = {
-        name: str(keys.make(settings, "chaos", name, _SCOPES).secret) for name in plan.USERS
-    }
+    found = {name: str(keys.make(settings, "chaos", name, _SCOPES).secret) for name in plan.USERS}
     with grpc.insecure_channel(f"127.0.0.1:{settings.catalog}") as channel:
         CatalogServiceStub(channel).UpdateSpendCap(
             UpdateSpendCapRequest(cap_usd_micros=cap),
-            metadata=[("authorization", f"Bearer {found[plan.CAPPED]}")],
+            metadata=(("authorization", f"Bearer {found[plan.CAPPED]}"),),
             timeout=_PATIENCE,
             wait_for_ready=True,
         )

@@ -60,9 +60,7 @@ def forecasts(seed: int) -> Iterator[list[dict[str, Any]]]:
             yield [_fault(dice, *card) for card in deck[start : start + _AT_ONCE]]
 
 
-def _fault(
-    dice: random.Random, vendor: str, where: str, kind: str, rate: float
-) -> dict[str, Any]:
+def _fault(dice: random.Random, vendor: str, where: str, kind: str, rate: float) -> dict[str, Any]:
     kind = kind.format(
         seconds=round(dice.uniform(0.5, 3), 2),
         milliseconds=dice.randint(100, 1500),
@@ -94,6 +92,6 @@ class Weather:
 
     async def _count(self) -> None:
         for fault in await asyncio.to_thread(self.lab.ask, "GET", "/_lab/faults"):
-            kind, _, amount = fault["kind"].partition(":")
+            kind, _, _amount = fault["kind"].partition(":")
             told = fault["kind"] if kind == "status" else kind
             self.struck[f"{fault['vendor']} {fault['where']} {told}"] += fault["struck"]

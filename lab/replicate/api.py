@@ -129,7 +129,7 @@ class Predictions:
         await answer.write_eof()
         return answer
 
-    def pictures(self) -> Iterator[dict[str, object]]:
+    def handed_out(self) -> Iterator[dict[str, object]]:
         """Every picture that somebody asked for."""
         for order in self.register.all():
             for place, sha256 in sorted(order.handed_out.items()):

@@ -73,7 +73,7 @@ class Replicate:
         return []
 
     def pictures(self) -> list[dict[str, object]]:
-        return [{"vendor": self.name} | found for found in self._api.pictures()]
+        return [{"vendor": self.name} | found for found in self._api.handed_out()]
 
     async def reset(self) -> None:
         await self._studio.reset()

@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 
 from tests.leash import leashed
-from tests.system.defenceless import CAPS, CHECKOUT, DEFENCES, PICTURES, REQUESTS, TWICE
-from tests.system.defenceless import sheet_without, take_out
+from tests.system.defenceless import (
+    CAPS,
+    CHECKOUT,
+    DEFENCES,
+    PICTURES,
+    REQUESTS,
+    TWICE,
+    sheet_without,
+    take_out,
+)
 
 KILLABLE = {
     "catalog", "envoy", "gateway", "generator-1", "generator-2", "nats", "postgres", "storage",
