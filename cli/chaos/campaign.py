@@ -69,7 +69,7 @@ class Campaign:
             seconds = time.monotonic() - began
             found = await self._evidence(clients, caps)
         return sheet(
-            found, wanted, killed=self.killer.killed, struck=self.weather.struck, calm=calm,
+            found, wanted, killer=self.killer, struck=self.weather.struck, calm=calm,
             troubled=troubled, seconds=seconds,
         )  # fmt: skip
 

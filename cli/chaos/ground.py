@@ -3,6 +3,7 @@ A stack of the campaign's own: a data folder that is new, free ports, the lab, a
 as the plan's. It ends with us, however we end.
 """
 
+import asyncio
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from cli.folder import CannotUse, Folder
 from cli.settings import CHECKOUT, NAMES, StackSettings, load, read_env_file
 
 GENERATORS = 2
+KILLABLE = 6 + GENERATORS  # processes: all but the supervisor and the lab
 _ELSEWHERE = ("DATABASE_URL", "NATS_URL")  # of whose stack things would be killed and bought
 _LAGS = {
     "LAB_PACE": "0.3",  # seconds that a drawing takes
@@ -35,6 +37,26 @@ _LAGS = {
 }
 _PORTS = ("EDGE", "GATEWAY", "CATALOG", "STORAGE", "POSTGRES", "NATS", "LAB", "GENERATOR")
 _END = 60.0  # seconds
+_CONNECT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process as `studio ps --json` tells of it."""
+
+    name: str
+    pid: int
+    port: int
+
+    async def answers(self) -> bool:
+        """Whether somebody listens on its port."""
+        try:
+            async with asyncio.timeout(_CONNECT):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +75,11 @@ class Ground:
         """Leave the folder where it is, for somebody to look into."""
         self.kept.set()
 
-    def alive(self) -> list[tuple[str, int]]:
-        """The name and pid of each process that runs, the lab left out."""
+    def running(self) -> list[Running]:
+        """Each process that runs, ready or not, the lab left out."""
         state = self.folder.read_state() or {"processes": []}
-        return sorted((p["name"], p["pid"]) for p in state["processes"] if p["name"] != "lab")
+        found = [Running(**one) for one in state["processes"] if one["name"] != "lab"]
+        return sorted(found, key=lambda one: one.name)
 
     def audit(self) -> dict[str, list[dict[str, Any]]]:
         """The whole ledger, of one moment."""

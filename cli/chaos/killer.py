@@ -8,7 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cli.chaos import plan
-from cli.chaos.ground import Ground
+from cli.chaos.ground import KILLABLE, Ground, Running
+
+_DOWN = 1  # processes at once; above it all are waited for: a busy machine must get up again
+_LOOK = 0.05  # seconds between two looks whether they are back
 
 
 @dataclass(slots=True)
@@ -19,18 +22,34 @@ class Killer:
     seed: int
     pause: float
     killed: Counter[str] = field(default_factory=Counter)
+    waited: float = 0.0  # seconds in all, for processes to come back
 
     async def run(self) -> None:
-        """Kill for ever: whatever runs but for the supervisor and the lab."""
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+        """Kill for ever: whatever answers but for the supervisor and the lab."""
+        now = asyncio.get_running_loop().time
+        due = now()
         for chance in plan.victims(self.seed):
-            due += self.pause
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            alive = self.ground.alive()
-            if not alive:
+            due = max(due + self.pause, now())
+            await asyncio.sleep(due - now())
+            victims = await self._answering()
+            if len(victims) < KILLABLE - _DOWN:
+                victims = await self._all()
+                self.waited += now() - due
+            if not victims:
                 continue
-            name, pid = alive[int(chance * len(alive))]
+            chosen = victims[int(chance * len(victims))]
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                self.killed[name] += 1
+                os.kill(chosen.pid, signal.SIGKILL)
+                self.killed[chosen.name] += 1
+
+    async def _all(self) -> list[Running]:
+        """Everything, once all of it answers, and a pause after that."""
+        while len(await self._answering()) < KILLABLE:
+            await asyncio.sleep(_LOOK)
+        await asyncio.sleep(self.pause)
+        return await self._answering()
+
+    async def _answering(self) -> list[Running]:
+        running = self.ground.running()
+        answers = await asyncio.gather(*(each.answers() for each in running))
+        return [each for each, answer in zip(running, answers, strict=True) if answer]

@@ -1,6 +1,7 @@
 """`studio chaos` from its options to its exit status."""
 
 import asyncio
+import signal
 import sys
 
 from cli.chaos.campaign import Campaign, Wanted
@@ -10,6 +11,7 @@ from cli.screen import print_json, say
 
 def run(wanted: Wanted, *, as_json: bool) -> int:
     """Go through a campaign and print its sheet; 0 where all holds."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the stack ends first
     say(f"a stack of its own is starting; seed {wanted.seed}")
     with ground() as own:
         sheet = asyncio.run(Campaign(wanted, own, say).run())

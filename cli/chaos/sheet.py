@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cli.chaos import balance
 from cli.chaos.checks import CHECKS
 from cli.chaos.evidence import Evidence
+from cli.chaos.killer import Killer
 
 if TYPE_CHECKING:
     from cli.chaos.campaign import Wanted
@@ -63,7 +64,7 @@ class Sheet:
             f"{facts['jobs']} jobs ({facts['canceled']} canceled, {facts['refused']} refused by "
             f"the cap), {facts['breaks']} broken connections, {facts['seconds']} s"
         )
-        yield _counted("killed", facts["killed"])
+        yield _counted("killed", facts["killed"]) + _waited(facts["kills_waited"])
         yield _counted("faults", facts["faults"])
         share = facts["rates"]["share"]
         rates = f"{facts['rates']['troubled']} jobs a second"
@@ -77,7 +78,7 @@ def sheet(
     found: Evidence,
     wanted: "Wanted",
     *,
-    killed: Counter[str],
+    killer: Killer,
     struck: Counter[str],
     calm: float | None,
     troubled: float,
@@ -102,12 +103,17 @@ def sheet(
             "canceled": ends["canceled"],
             "states": dict(ends),
             "breaks": sum(each.breaks for each in outcomes),
-            "killed": dict(sorted(killed.items())),
+            "killed": dict(sorted(killer.killed.items())),
+            "kills_waited": round(killer.waited, 1),
             "faults": dict(sorted(struck.items())),
             "seconds": round(seconds, 1),
             "rates": rates,
         },
     )
+
+
+def _waited(seconds: float) -> str:
+    return f"; {seconds:.0f} s were waited for what was down" if seconds >= 1 else ""
 
 
 def _counted(what: str, by_name: Mapping[str, int]) -> str:
