@@ -44,7 +44,7 @@ class Killer:
 
     async def _all(self) -> list[Running]:
         """Everything, once all of it answers, and a pause after that."""
-        while len(await self._answering()) < KILLABLE:
+        while len(await self._answering()) < KILLABLE:  # noqa: ASYNC110  (nobody tells of it)
             await asyncio.sleep(_LOOK)
         await asyncio.sleep(self.pause)
         return await self._answering()

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import json_format
+from grpc_status import rpc_status
 
 from chassis import errors
 from chassis.channel import OPTIONS
@@ -18,6 +19,7 @@ from imagestudio.type.v1.job_pb2 import JobSpec
 
 _PATIENCE = 15.0  # seconds for a call that answers once
 _PASSING = (errors.Unavailable, errors.Late)
+_OF_TRANSPORT = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 
 
 def channel(target: str) -> grpc.aio.Channel:
@@ -89,9 +91,15 @@ def _translated() -> Iterator[None]:
         fault = errors.from_rpc(error, "the studio")
         if fault.reason == "SPEND_CAP_EXCEEDED":
             raise Refused(str(fault)) from error
-        if isinstance(fault, _PASSING):
+        if isinstance(fault, _PASSING) or _is_the_transports(error):
             raise Broken(str(fault)) from error
         raise Wrong(f"{error.code()} {fault.reason}: {fault}") from error
+
+
+def _is_the_transports(error: grpc.aio.AioRpcError) -> bool:
+    """Whether nobody of ours says so: Envoy resets a stream whose generator has died."""
+    status = rpc_status.from_call(error)
+    return error.code() in _OF_TRANSPORT and (status is None or not status.details)
 
 
 def _spec(request: dict[str, Any]) -> JobSpec:

@@ -13,8 +13,8 @@ from typing import Any
 from cli.lab import Lab
 
 LAG = 2.0  # seconds by which listings are late at the most: 30 at the real one, scaled
-_AT_ONCE = 3  # kinds of faults in force together
-_HOLDS = 2.0  # seconds until others are dealt
+_AT_ONCE = 5  # kinds of faults in force together
+_HOLDS = 3.0  # seconds until others are dealt
 
 # vendor, place, kind, and the share of calls that it strikes
 _DECK = (
@@ -62,7 +62,7 @@ def forecasts(seed: int) -> Iterator[list[dict[str, Any]]]:
 
 def _fault(dice: random.Random, vendor: str, where: str, kind: str, rate: float) -> dict[str, Any]:
     kind = kind.format(
-        seconds=round(dice.uniform(0.5, 3), 2),
+        seconds=round(dice.uniform(0.5, 2.5), 2),
         milliseconds=dice.randint(100, 1500),
         lag=round(dice.uniform(0.2, LAG), 2),
     )
