@@ -272,6 +272,9 @@ def chaos(
     compare: Annotated[
         bool, typer.Option("--compare", help="First as many jobs in peace, to tell the share.")
     ] = False,
+    patience: Annotated[
+        float, typer.Option(min=1, help="Seconds for a job, and for quiet after the last.")
+    ] = 300.0,
     as_json: AsJson = False,
 ) -> None:
     """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
@@ -280,7 +283,7 @@ def chaos(
 
     wanted = Wanted(
         jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
-        compare=compare,
+        compare=compare, patience=patience,
     )  # fmt: skip
     raise typer.Exit(_troubled(lambda: run(wanted, as_json=as_json)))
 

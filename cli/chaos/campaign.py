@@ -18,7 +18,6 @@ from cli.chaos.killer import Killer
 from cli.chaos.sheet import Sheet, sheet
 from cli.chaos.weather import Weather
 
-_QUIET = 300.0  # seconds until nothing may be under way any more
 _LOOK = 1.0  # seconds between two looks
 _FETCHES = 16  # pictures at once
 _TOLD = 10.0  # seconds between two words on how far it is
@@ -27,7 +26,12 @@ _SMALL = 16 * 1024  # bytes of the vendor's pictures: what is proven here is not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is asked of a campaign; *kill_every* in seconds, 0: nothing is killed."""
+    """
+    What is asked of a campaign; *kill_every* in seconds, 0: nothing is killed.
+
+    *patience* is how many seconds a job may take, and then how many it may take until nothing
+    is under way any more.
+    """
 
     jobs: int
     kill_every: float
@@ -35,6 +39,7 @@ class Wanted:
     at_once: int = 24
     faults: bool = True
     compare: bool = False
+    patience: float = 300.0
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ class Campaign:
         caps = {plan.CAPPED: plan.cap(wanted.jobs * (2 if wanted.compare else 1))}
         keys = await asyncio.to_thread(users.make, self.ground.settings, caps[plan.CAPPED])
         await self._prepare()
-        async with crowd(self.ground.settings.address, keys) as clients:
+        async with crowd(self.ground.settings.address, keys, wanted.patience) as clients:
             began, calm = time.monotonic(), None
             if wanted.compare:
                 visits = plan.visits(wanted.seed, wanted.jobs, part="calm")
@@ -118,7 +123,7 @@ class Campaign:
         )
 
     async def _quiet(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        give_up, told = time.monotonic() + _QUIET, 0.0
+        give_up, told = time.monotonic() + self.wanted.patience, 0.0
         while True:
             ledger = await asyncio.to_thread(self.ground.audit)
             open_ = list(unfinished(ledger))

@@ -16,17 +16,17 @@ from cli.chaos.rest import Rest
 from cli.chaos.rpc import Rpc
 from cli.chaos.ways import Way
 
-_PATIENCE = 240.0  # seconds for one job to be through, whatever is killed
 _RETOLD = 60.0  # seconds for a whole log, once all is quiet
 _AT_ONCE = 16  # logs that are read again side by side
 
 
 @dataclass(slots=True)
 class Crowd:
-    """Clients of the studio at *address*; *keys* by user."""
+    """Clients of the studio at *address*; *keys* by user, *patience* in seconds for a job."""
 
     address: str
     keys: Mapping[str, str]
+    patience: float
     http: aiohttp.ClientSession
     channel: grpc.aio.Channel
     outcomes: list[Outcome] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Crowd:
 
         async def one_after_the_other() -> None:
             for visit in waiting:
-                outcome = await Client(self._way(visit), Outcome(visit=visit), _PATIENCE).run()
+                outcome = await Client(self._way(visit), Outcome(visit=visit), self.patience).run()
                 gone.append(outcome)
                 self.outcomes.append(outcome)
 
@@ -77,14 +77,14 @@ class Crowd:
 
 
 @asynccontextmanager
-async def crowd(address: str, keys: Mapping[str, str]) -> AsyncIterator[Crowd]:
+async def crowd(address: str, keys: Mapping[str, str], patience: float) -> AsyncIterator[Crowd]:
     """Open what the clients of the studio at *address* share."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with (
         aiohttp.ClientSession(connector=connector, trust_env=False) as http,
         rpc.channel(urlsplit(address).netloc) as channel,
     ):
-        yield Crowd(address, keys, http, channel)
+        yield Crowd(address, keys, patience, http, channel)
 
 
 def rate(outcomes: Sequence[Outcome]) -> float:

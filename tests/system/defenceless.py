@@ -2,7 +2,7 @@
 The control of the campaign: `studio chaos` on a copy of the product that lacks named defences,
 to see that what it then loses and buys twice shows on the sheet.
 
-    python -m tests.system.defenceless [NAME …] [-- --jobs 300 --seed 7]
+    python -m tests.system.defenceless [NAME …] [-- --jobs 300 --seed 7 --patience 30]
 
 Without a name all are taken out. Nothing here is part of the product: the copy is made in a
 temporary folder, changed there and thrown away. A defence that is not found as it stands here
@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.leash import leashed
 
 CHECKOUT = Path(__file__).parents[2]
 _PRODUCT = ("chassis", "cli", "deploy", "gateway", "gen", "lab", "services")
@@ -135,9 +137,9 @@ def take_out(defence: Defence, copy: Path) -> None:
 def campaign(copy: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run `studio chaos` of the product in *copy*."""
     return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "chaos", *options],
+        leashed([sys.executable, "-P", "-m", "cli", "chaos", *options]),
         cwd=copy,
-        env=os.environ | {"PYTHONPATH": f"{copy}:{copy / 'gen'}"},
+        env=os.environ | {"PYTHONPATH": f"{copy}:{copy / 'gen'}:{CHECKOUT}"},
         check=False,
         stdout=subprocess.PIPE,
         text=True,
