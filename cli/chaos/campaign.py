@@ -30,7 +30,7 @@ class Wanted:
     What is asked of a campaign; *kill_every* in seconds, 0: nothing is killed.
 
     *patience* is how many seconds a job may take, and then how many it may take until nothing
-    is under way any more.
+    is under way any more, *pace* how many a vendor takes to draw.
     """
 
     jobs: int
@@ -40,6 +40,7 @@ class Wanted:
     faults: bool = True
     compare: bool = False
     patience: float = 300.0
+    pace: float = 0.3
 
 
 @dataclass(slots=True)
@@ -80,7 +81,9 @@ class Campaign:
 
     async def _prepare(self) -> None:
         ask = self.ground.lab.ask
-        await asyncio.to_thread(ask, "PUT", "/_lab/pace", {"bytes": _SMALL})
+        await asyncio.to_thread(
+            ask, "PUT", "/_lab/pace", {"seconds": self.wanted.pace, "bytes": _SMALL}
+        )
         none = {"creates_per_minute": None, "others_per_minute": None}
         await asyncio.to_thread(ask, "PUT", "/_lab/vendors/replicate", none)
         fast = {"instant": True, "admin_limit": 1_000_000}

@@ -26,7 +26,6 @@ GENERATORS = 2
 KILLABLE = 6 + GENERATORS  # processes: all but the supervisor and the lab
 _ELSEWHERE = ("DATABASE_URL", "NATS_URL")  # of whose stack things would be killed and bought
 _LAGS = {
-    "LAB_PACE": "0.3",  # seconds that a drawing takes
     "LOOKUP_LAG": "4",  # twice what a listing is late at the most
     "PUBLISH_WAIT": "2",
     "WORKER_PATIENCE": "1.5",

@@ -65,7 +65,8 @@ class Sheet:
             f"the cap), {facts['breaks']} broken connections, {facts['seconds']} s"
         )
         yield _counted("killed", facts["killed"]) + _waited(facts["kills_waited"])
-        yield _counted("faults", facts["faults"])
+        struck = {name: times for name, times in facts["faults"].items() if times}
+        yield _counted("faults", struck)
         share = facts["rates"]["share"]
         rates = f"{facts['rates']['troubled']} jobs a second"
         if share is not None:

@@ -20,9 +20,10 @@ _HOLDS = 3.0  # seconds until others are dealt
 _DECK = (
     ("replicate", "create", "drop_after", 0.3),  # charged, and the answer is lost
     ("replicate", "create", "drop_before", 0.3),
-    ("replicate", "create", "hang:{seconds}", 0.4),  # webhooks come before the answer
+    ("replicate", "create", "hang:{seconds}", 0.6),  # webhooks come before the answer
     ("replicate", "create", "delay:{milliseconds}", 0.4),
     ("replicate", "create", "status:500", 0.2),
+    ("replicate", "create", "hang:{seconds}", 0.6),  # again: whoever dies now leaves an order
     ("replicate", "create", "status:503", 0.2),
     ("replicate", "create", "status:429", 0.3),
     ("replicate", "create", "status:402", 0.1),  # refused: a fallback model's turn

@@ -22,6 +22,7 @@ from tests.system.defenceless import (
     take_out,
 )
 
+HASTY = ("--patience", "60")  # without its defences some of it is never through
 KILLABLE = {
     "catalog", "envoy", "gateway", "generator-1", "generator-2", "nats", "postgres", "storage",
 }  # fmt: skip
@@ -54,7 +55,7 @@ def test_300_jobs_among_kills_and_bad_days_lose_and_double_nothing():
     assert sheet["visits"] == 300
     assert sheet["jobs"] == 300 - sheet["refused"] > 200
     assert sum(sheet["killed"].values()) >= 20
-    assert len(sheet["faults"]) >= 20
+    assert sum(times > 0 for times in sheet["faults"].values()) >= 15
     kept = line(sheet, "kept")
     assert kept["charges"] == kept["purchases"] > 150
     assert kept["images"] == kept["outputs"] > 200
@@ -80,7 +81,9 @@ def test_a_defence_is_taken_out_where_it_stands(name, tmp_path):
 
 @pytest.mark.release
 def test_without_its_defences_the_product_loses_and_doubles_and_the_sheet_says_so():
-    sheet = sheet_without(list(DEFENCES), "--jobs", "300", "--kill-every", "1.5", "--seed", "1")
+    sheet = sheet_without(
+        list(DEFENCES), "--jobs", "300", "--kill-every", "1.5", "--seed", "1", *HASTY
+    )
     assert {TWICE, PICTURES, REQUESTS, CAPS} <= broken(sheet).keys()
     total = line(sheet, "in all")
     assert total["charges"] > total["purchases"]
@@ -90,5 +93,5 @@ def test_without_its_defences_the_product_loses_and_doubles_and_the_sheet_says_s
 @pytest.mark.release
 @pytest.mark.parametrize("name", [name for name, each in DEFENCES.items() if each.shows])
 def test_each_defence_by_itself_is_missed(name):
-    sheet = sheet_without([name], "--jobs", "150", "--kill-every", "1", "--seed", "3")
+    sheet = sheet_without([name], "--jobs", "300", "--kill-every", "1", "--seed", "3", *HASTY)
     assert DEFENCES[name].shows <= broken(sheet).keys()
