@@ -54,7 +54,7 @@ class Campaign:
     weather: Weather = field(init=False)
 
     def __post_init__(self) -> None:
-        self.killer = Killer(self.ground, self.wanted.seed, self.wanted.kill_every)
+        self.killer = Killer(self.ground.running, self.wanted.seed, self.wanted.kill_every)
         self.weather = Weather(self.ground.lab, self.wanted.seed)
 
     async def run(self) -> Sheet:

@@ -52,9 +52,13 @@ class Evidence:
     @cached_property
     def matched(self) -> list[tuple[Row, Row | None]]:
         """Each charge with its purchase: by the ticket, else by the purchase it was ordered for."""
-        tickets = {row["ticket"]: row for row in self.bought if row["ticket"]}
+        tickets = {(row["provider"], row["ticket"]): row for row in self.bought if row["ticket"]}
         return [
-            (charge, tickets.get(charge["ticket"]) or self.purchases.get(charge["purchase_id"]))
+            (
+                charge,
+                tickets.get((charge["vendor"], charge["ticket"]))
+                or self.purchases.get(charge["purchase_id"]),
+            )
             for charge in self.charges
         ]
 

@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cli.chaos import plan
-from cli.chaos.ground import KILLABLE, Ground, Running
+from cli.chaos.ground import KILLABLE, Running
 
 _DOWN = 1  # processes at once; above it all are waited for: a busy machine must get up again
 _LOOK = 0.05  # seconds between two looks whether they are back
@@ -16,9 +17,9 @@ _LOOK = 0.05  # seconds between two looks whether they are back
 
 @dataclass(slots=True)
 class Killer:
-    """Kills on *ground* every *pause* seconds until it is canceled; counts by name."""
+    """Kills of what is *running* every *pause* seconds until it is canceled; counts by name."""
 
-    ground: Ground
+    running: Callable[[], Sequence[Running]]
     seed: int
     pause: float
     killed: Counter[str] = field(default_factory=Counter)
@@ -50,6 +51,6 @@ class Killer:
         return await self._answering()
 
     async def _answering(self) -> list[Running]:
-        running = self.ground.running()
+        running = self.running()
         answers = await asyncio.gather(*(each.answers() for each in running))
         return [each for each, answer in zip(running, answers, strict=True) if answer]

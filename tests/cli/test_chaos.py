@@ -185,7 +185,14 @@ def evidence() -> dict[str, Any]:
         "spending": [{"user_id": 2, "period": "2026-11-01", "spent": 3000, "reserved": 0}],
         "permits": [{"provider": "replicate", "in_use": 0}],
     }  # fmt: skip
-    charge = {"model": "m", "ticket": "t", "images": 1, "usd": 0.003, "purchase_id": "p"}
+    charge = {
+        "vendor": "replicate",
+        "model": "m",
+        "ticket": "t",
+        "images": 1,
+        "usd": 0.003,
+        "purchase_id": "p",
+    }
     return {
         "outcomes": [Outcome(visit=VISIT, jobs={"1"}, log=events())],
         "ledger": ledger, "charges": [charge], "assets": [{"public_id": "l", "sha256": "h"}],
