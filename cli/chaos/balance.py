@@ -11,8 +11,9 @@ NOT_CHARGED = "not charged, says the ledger"
 STILL_OPEN = "still open"
 UNPAID = "charged, says the ledger, and was not"
 HELD = "charge unknown, and was none"
+UNKNOWN = "ended, charge unknown"
 _ORDER = (
-    "kept", "ended, charged", "ended, charge unknown", HELD, "lost", "quarantined", STILL_OPEN,
+    "kept", "ended, charged", UNKNOWN, HELD, "lost", "quarantined", STILL_OPEN,
     NOT_CHARGED, UNPAID, UNHEARD,
 )  # fmt: skip
 BAD = frozenset({"lost", "quarantined", STILL_OPEN, NOT_CHARGED, UNPAID, UNHEARD})
@@ -60,7 +61,7 @@ def category(purchase: Row | None) -> str:
         return STILL_OPEN
     if state in ("lost", "quarantined"):
         return str(state)
-    said = {"yes": "ended, charged", "unknown": "ended, charge unknown"}
+    said = {"yes": "ended, charged", "unknown": UNKNOWN}
     return "kept" if state in KEPT else said.get(purchase["charged"], NOT_CHARGED)
 
 
@@ -70,7 +71,7 @@ def _booked(found: Evidence) -> Iterator[tuple[Row, str]]:
         what = category(purchase)
         if found.times_charged[purchase["purchase_id"]]:
             yield purchase, what
-        elif what == "ended, charge unknown":
+        elif what == UNKNOWN:
             yield purchase, HELD
         elif what not in (NOT_CHARGED, STILL_OPEN) and purchase["charged"] != "no":
             yield purchase, UNPAID

@@ -10,6 +10,7 @@ from cli.chaos.client import Outcome
 
 Row = Mapping[str, Any]
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
+ASKABLE = frozenset({"replicate"})  # vendors that tell what became of a lost answer
 KEPT = frozenset({"kept", "published"})  # of a purchase, and of an output
 
 

@@ -44,6 +44,12 @@ _DECK = (
     ("replicate", "webhook", "drop_after", 0.5),  # told again
     ("replicate", "webhook", "duplicate", 0.7),
     ("replicate", "webhook", "delay:{milliseconds}", 0.5),  # out of order
+    ("recraft", "create", "drop_after", 0.3),  # it cannot be asked: charged, and unclear for good
+    ("recraft", "create", "drop_before", 0.3),
+    ("recraft", "create", "html", 0.2),
+    ("recraft", "create", "truncate", 0.3),
+    ("recraft", "create", "hang:{seconds}", 0.6),
+    ("recraft", "create", "status:429", 0.3),
     ("cloudinary", "upload", "status:500", 0.3),
     ("cloudinary", "upload", "status:420", 0.3),
     ("cloudinary", "upload", "hang:{seconds}", 0.3),

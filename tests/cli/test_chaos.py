@@ -176,7 +176,8 @@ def evidence() -> dict[str, Any]:
         ],
         "events": [{"job_id": 1, "sequences": [1, 2, 3, 4, 5], "kinds": list(KINDS)}],
         "purchases": [purchase],
-        "outputs": [{"purchase_id": "p", "index": 0, "state": "published", "image_hash": "h"}],
+        "outputs": [{"purchase_id": "p", "index": 0, "state": "published", "image_hash": "h",
+             "to_publish": True}],
         "variants": [
             {"variant_id": 1, "user_id": 2, "purchase_id": "p", "output_index": 0,
              "image_hash": "h", "cost": 3000}
@@ -293,6 +294,23 @@ def test_what_is_wrong_shows(what):
 
 def test_every_check_is_seen_to_fail():
     assert {name for _, shows in WRONG.values() for name in shows} == set(CHECKS)
+
+
+def test_what_nobody_can_be_asked_for_is_told_as_unknown_and_counted():
+    found = evidence()
+    lost = {"purchase_id": "p2", "provider": "recraft", "ticket": None, "cost": 40_000,
+            "state": "ended", "charged": "unknown"}  # fmt: skip
+    found["ledger"]["purchases"].append(found["ledger"]["purchases"][0] | lost)
+    found["ledger"]["jobs"][0]["cost"] = found["ledger"]["spending"][0]["spent"] = 43_000
+    found["caps"]["ada"] = 43_000
+    charge = {"vendor": "recraft", "ticket": "r", "purchase_id": "p2", "usd": 0.04}
+    found["charges"].append(found["charges"][0] | charge)
+    assert broken(found) == set()
+    told = {each.what: each for each in balance.lines(Evidence(**found))}[balance.UNKNOWN]
+    assert (told.charges, told.charged_micros, told.booked_micros) == (1, 40_000, 40_000)
+
+    found["charges"][1]["vendor"] = found["ledger"]["purchases"][1]["provider"] = "replicate"
+    assert broken(found) == {PICTURES}  # who can be asked is asked
 
 
 def test_the_balance_names_what_does_not_belong():

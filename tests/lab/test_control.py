@@ -1,5 +1,6 @@
 """The control: what was charged, what goes wrong, what time it is; and all can be forgotten."""
 
+import base64
 import hashlib
 from datetime import datetime
 
@@ -45,6 +46,22 @@ def test_a_picture_is_told_once_it_was_handed_out_with_the_hash_of_all_of_it(lab
         "vendor": "replicate", "ticket": drawn["id"], "index": 1,
         "sha256": hashlib.sha256(whole).hexdigest(),
     }  # fmt: skip
+
+
+def test_a_picture_in_an_answer_is_told_though_the_answer_is_lost(lab):
+    order = {"prompt": "a boat", "model": "recraftv3", "n": 2, "response_format": "b64_json"}
+    url, token = f"{lab.url}/recraft/v1/images/generations", {"Authorization": "Bearer lab"}
+    heard = httpx.post(url, json=order, headers=token).json()["data"]
+    lab.faults([{"vendor": "recraft", "where": "create", "kind": "drop_after"}])
+    with pytest.raises(httpx.TransportError):
+        httpx.post(url, json=order, headers=token)
+
+    told = lab.ask("GET", "/_lab/pictures")
+    assert [one["index"] for one in told] == [0, 1, 0, 1]
+    assert [one["sha256"] for one in told[:2]] == [
+        hashlib.sha256(base64.b64decode(one["b64_json"])).hexdigest() for one in heard
+    ]
+    assert len({one["ticket"] for one in told}) == 2
 
 
 def test_calls_are_counted_by_vendor_and_place(lab, api):
