@@ -253,6 +253,35 @@ def rot(
 
 
 @app.command()
+def chaos(
+    jobs: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 300,
+    kill_every: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds between two kills; 0: none.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="All else is drawn from it.")] = 0,
+    at_once: Annotated[int, typer.Option(min=1, max=1000, help="Clients side by side.")] = 24,
+    faults: Annotated[bool, typer.Option(help="Have the vendors misbehave, too.")] = True,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="First as many jobs in peace, to tell the share.")
+    ] = False,
+    patience: Annotated[
+        float, typer.Option(min=1, help="Seconds for a job, and for quiet after the last.")
+    ] = 300.0,
+    pace: Annotated[float, typer.Option(min=0, help="Seconds that a vendor takes to draw.")] = 0.3,
+    as_json: AsJson = False,
+) -> None:
+    """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
+    from cli.chaos.campaign import Wanted
+    from cli.chaos.run import run
+
+    wanted = Wanted(
+        jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
+        compare=compare, patience=patience, pace=pace,
+    )  # fmt: skip
+    raise typer.Exit(_troubled(lambda: run(wanted, as_json=as_json)))
+
+
+@app.command()
 def presets(as_json: AsJson = False) -> None:
     """List the presets."""
     from cli.lists import presets as show

@@ -23,13 +23,18 @@ _PATIENCE = 10.0  # seconds
 def create(
     settings: StackSettings, label: str, user: str, scopes: list[str], *, as_json: bool
 ) -> None:
-    request = messages.CreateApiKeyRequest(label=label, scopes=scopes, subject=user)
-    answer = _ask(settings, lambda stub: stub.CreateApiKey, request)
+    answer = make(settings, label, user, scopes)
     if as_json:
         return print_json(_told(answer.api_key) | {"key": answer.secret})
     say(f"key {_id(answer.api_key)} for {user}; keep it, it is not shown again:")
     print(answer.secret)
     return None
+
+
+def make(settings: StackSettings, label: str, user: str, scopes: list[str]) -> Any:
+    """Make a key; the answer has it as *secret*, and what is known of it as *api_key*."""
+    request = messages.CreateApiKeyRequest(label=label, scopes=scopes, subject=user)
+    return _ask(settings, lambda stub: stub.CreateApiKey, request)
 
 
 def list_all(settings: StackSettings, *, as_json: bool) -> None:

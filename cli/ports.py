@@ -1,7 +1,21 @@
 """Which ports a stack needs, which of them are taken, and by whom."""
 
+import random
 import socket
 from collections.abc import Iterable
+
+_FROM, _BELOW = 10_000, 32_000  # above it Linux hands ports to outgoing connections
+
+
+def free(count: int, *, apart: int = 1) -> list[int]:
+    """Return *count* free ports on loopback, *apart* from each other; those 100 above are free."""
+    dice, found = random.SystemRandom(), list[int]()
+    while len(found) < count:
+        port = dice.randrange(_FROM, _BELOW, apart)
+        taken = {taken + step for taken in found for step in (0, 100, -100)}
+        if port not in taken and _is_free(port) and _is_free(port + 100):
+            found.append(port)
+    return found
 
 
 def taken(wanted: Iterable[tuple[int, str, str]]) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ _DRAIN = 10.0  # seconds that a process gets to end
 _START = 120.0  # seconds to the first readiness; making the database takes the longest
 _TRIES = 3  # of a process that was never ready
 _PAUSES = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before the first start, the second …
+_SOON = 0.5  # seconds at the most where it had got ready: who is killed is back within a second
 _LIVED = 10.0  # seconds after which a process that dies does not count as "keeps dying"
 _LOG_CHECK = 30.0  # seconds
 
@@ -110,9 +111,10 @@ class Supervisor:
         """Start it, and start it again whenever it ends."""
         for name in child.process.after:
             await self.children[name].ready.wait()
-        failures = 0
+        failures, most = 0, _PAUSES[-1]
         while True:
-            await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+            await asyncio.sleep(min(most, _PAUSES[min(failures, len(_PAUSES) - 1)]))
+            most = _PAUSES[-1]
             pid = self._spawn(child)
             if pid is None:
                 failures += 1
@@ -127,6 +129,7 @@ class Supervisor:
                     self.report({"say": f"{child.process.name} is back (pid {pid})"})
                 child.was_ready = True
                 await child.exited.wait()
+                most = _SOON
             elif not child.exited.is_set():
                 await self._give_up_on(child)
             self.guardian.forget(pid)

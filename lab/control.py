@@ -25,6 +25,7 @@ class Control:
         return [
             web.get("/_lab/ledger", self._ledger),
             web.get("/_lab/assets", self._assets),
+            web.get("/_lab/pictures", self._pictures),
             web.get("/_lab/requests", self._requests),
             web.get("/_lab/clock", self._clock),
             web.post("/_lab/clock", self._advance),
@@ -43,6 +44,9 @@ class Control:
 
     async def _assets(self, _request: web.Request) -> web.Response:
         return web.json_response([one for vendor in self.vendors for one in vendor.assets()])
+
+    async def _pictures(self, _request: web.Request) -> web.Response:
+        return web.json_response([one for vendor in self.vendors for one in vendor.pictures()])
 
     async def _requests(self, _request: web.Request) -> web.Response:
         found: dict[str, dict[str, int]] = {}

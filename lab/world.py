@@ -73,5 +73,8 @@ class Vendor(Protocol):
     def assets(self) -> list[dict[str, object]]:
         """What it keeps for good: public_id, sha256, bytes, url."""
 
+    def pictures(self) -> list[dict[str, object]]:
+        """What it drew and handed out: vendor, ticket, index, sha256 of the whole file."""
+
     async def reset(self) -> None:
         """End what runs and forget everything."""

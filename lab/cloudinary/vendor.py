@@ -70,6 +70,10 @@ class Cloudinary:
             for asset in self._cloud.shelf
         ]
 
+    def pictures(self) -> list[dict[str, object]]:
+        """Nothing: it draws none."""
+        return []
+
     async def reset(self) -> None:
         self._cloud.clear()
 

@@ -1,6 +1,7 @@
 """Recraft behind its door: who may come in, what is drawn, what it costs, what is delivered."""
 
 import base64
+import hashlib
 import json
 import uuid
 from collections.abc import Iterable
@@ -47,6 +48,7 @@ class Recraft:
         self._world, self._pictures = world, Pictures()
         self._door = Door(world, self.name, problems.by_status)
         self._files: dict[str, File] = {}
+        self._handed_out: list[dict[str, object]] = []
         self._rules = Rules()
         self._fill()
 
@@ -71,8 +73,13 @@ class Recraft:
         """Nothing: what it draws is gone after a day."""
         return []
 
+    def pictures(self) -> list[dict[str, object]]:
+        """What its answers held, and what was fetched by its links."""
+        return list(self._handed_out)
+
     async def reset(self) -> None:
         self._files.clear()
+        self._handed_out.clear()
         self._rules = Rules()
         self._fill()
 
@@ -123,10 +130,18 @@ class Recraft:
         image = str(uuid.uuid4())
         if order.inline:
             picture = await self._pictures.draw(wanted)
+            self._hand_out(wanted, picture)
             return {"image_id": image, "b64_json": base64.b64encode(picture).decode()}
         name = f"{image}.{order.format}"
         self._files[name] = File(wanted, self._world.clock.now() + _LIVES)
         return {"image_id": image, "url": f"{self._world.base}/recraft/delivery/{name}"}
+
+    def _hand_out(self, wanted: Wanted, picture: bytes) -> None:
+        ticket, _, place = wanted.mark.partition("/")
+        sha256 = hashlib.sha256(picture).hexdigest()
+        told = {"vendor": self.name, "ticket": ticket, "index": int(place), "sha256": sha256}
+        if told not in self._handed_out[-100:]:  # a link may be fetched again
+            self._handed_out.append(told)
 
     def _charge(self, order: orders.Order, ticket: str, request: web.Request) -> None:
         self._world.charges.add(
@@ -146,6 +161,7 @@ class Recraft:
         if found is None or found.expires <= self._world.clock.now():
             return web.Response(status=404, text="Not Found\n")
         picture = await self._pictures.draw(found.wanted)
+        self._hand_out(found.wanted, picture)
         return web.Response(body=picture, content_type=MEDIA_TYPES[found.wanted.format])
 
 

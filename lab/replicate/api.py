@@ -1,7 +1,9 @@
 """The predictions API, and the files that predictions give."""
 
 import asyncio
+import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -111,6 +113,7 @@ class Predictions:
         picture = await self.pictures.draw(
             Wanted(plan.width, plan.height, plan.format, order.prompt, mark, self.world.pace.bytes)
         )
+        order.handed_out[place] = hashlib.sha256(picture).hexdigest()
         return web.Response(body=picture, content_type=MEDIA_TYPES[plan.format])
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -125,6 +128,12 @@ class Predictions:
             await answer.write(f"event: {event}\nid: {number}\ndata: {data}\n\n".encode())
         await answer.write_eof()
         return answer
+
+    def handed_out(self) -> Iterator[dict[str, object]]:
+        """Every picture that somebody asked for."""
+        for order in self.register.all():
+            for place, sha256 in sorted(order.handed_out.items()):
+                yield {"ticket": order.id, "index": place, "sha256": sha256}
 
     def shown(self, order: Prediction) -> dict[str, Any]:
         """*order* as the API tells it now."""

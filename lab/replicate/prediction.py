@@ -41,6 +41,7 @@ class Prediction:
     ended: datetime | None = None
     error: str | None = None
     files: tuple[str, ...] = ()
+    handed_out: dict[int, str] = field(default_factory=dict)  # SHA-256 of a file, by its place
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -2,6 +2,7 @@
 
 import base64
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -39,6 +40,10 @@ class Register:
     def add(self, made: Prediction) -> None:
         self._all.append(made)
         self._by_id[made.id] = made
+
+    def all(self) -> Iterator[Prediction]:
+        """All, oldest first."""
+        return iter(self._all)
 
     def find(self, name: str) -> Prediction | None:
         return self._by_id.get(name)

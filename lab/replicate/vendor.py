@@ -72,6 +72,9 @@ class Replicate:
         """Nothing: what it draws is gone after an hour."""
         return []
 
+    def pictures(self) -> list[dict[str, object]]:
+        return [{"vendor": self.name} | found for found in self._api.handed_out()]
+
     async def reset(self) -> None:
         await self._studio.reset()
         await self._post.reset()

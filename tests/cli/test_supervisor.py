@@ -138,6 +138,22 @@ async def test_a_killed_process_comes_back_and_is_told_of(supervise: Any) -> Non
     assert any("one ended (killed by SIGKILL)" in one.get("say", "") for one in running.told)
 
 
+async def test_who_is_killed_again_and_again_is_back_within_a_second_each_time(
+    supervise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The growing pauses are for what does not get ready."""
+    monkeypatch.setattr("cli.supervisor._PAUSES", (0.0, 3600.0))
+    async with supervise(process("one", FOREVER)) as running:
+        await running.until(lambda: any("ready" in one for one in running.told))
+        for times in range(1, 4):
+            os.kill(running.pid("one"), signal.SIGKILL)
+            await running.until(
+                lambda times=times: (
+                    sum("is back" in one.get("say", "") for one in running.told) == times
+                )
+            )
+
+
 async def test_the_children_of_a_killed_process_end_with_it(supervise: Any) -> None:
     code = (
         "import subprocess, sys; p = subprocess.Popen(['sleep', '600']);"

@@ -1,5 +1,7 @@
 """The control: what was charged, what goes wrong, what time it is; and all can be forgotten."""
 
+import base64
+import hashlib
 from datetime import datetime
 
 import httpx
@@ -30,6 +32,36 @@ def test_every_charge_is_there_once(lab, api):
         "images": 3, "usd": 0.009, "purchase_id": "0190-abc",
     }  # fmt: skip
     assert datetime.fromisoformat(charge["at"]).tzinfo is not None
+
+
+def test_a_picture_is_told_once_it_was_handed_out_with_the_hash_of_all_of_it(lab, api):
+    drawn = api.drawn(num_outputs=2)
+    assert lab.ask("GET", "/_lab/pictures") == []
+    whole = httpx.get(drawn["output"][1]).content
+    lab.faults([{"vendor": "replicate", "where": "file", "kind": "html"}])
+    assert httpx.get(drawn["output"][1]).content != whole
+
+    (picture,) = lab.ask("GET", "/_lab/pictures")
+    assert picture == {
+        "vendor": "replicate", "ticket": drawn["id"], "index": 1,
+        "sha256": hashlib.sha256(whole).hexdigest(),
+    }  # fmt: skip
+
+
+def test_a_picture_in_an_answer_is_told_though_the_answer_is_lost(lab):
+    order = {"prompt": "a boat", "model": "recraftv3", "n": 2, "response_format": "b64_json"}
+    url, token = f"{lab.url}/recraft/v1/images/generations", {"Authorization": "Bearer lab"}
+    heard = httpx.post(url, json=order, headers=token).json()["data"]
+    lab.faults([{"vendor": "recraft", "where": "create", "kind": "drop_after"}])
+    with pytest.raises(httpx.TransportError):
+        httpx.post(url, json=order, headers=token)
+
+    told = lab.ask("GET", "/_lab/pictures")
+    assert [one["index"] for one in told] == [0, 1, 0, 1]
+    assert [one["sha256"] for one in told[:2]] == [
+        hashlib.sha256(base64.b64decode(one["b64_json"])).hexdigest() for one in heard
+    ]
+    assert len({one["ticket"] for one in told}) == 2
 
 
 def test_calls_are_counted_by_vendor_and_place(lab, api):

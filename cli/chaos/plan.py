@@ -1,0 +1,99 @@
+"""What happens in a campaign, drawn from one seed: what clients ask for and how they behave."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+USERS = ("ada", "ben", "cyd")  # each with a key of their own
+CAPPED = "cyd"  # spends no more than a cap that lets about half of what they ask through
+PAID = ("flux-schnell", "flux-1.1-pro", "recraft-v3", "seedream-4.5", "ideogram-v2")
+FREE = ("sketch", "sketch-ink", "sketch-mosaic")
+_BARREN = ("refuse-me", "fail-me", "no-output")  # words by which the lab's vendor ends badly
+_WHAT = ("a lighthouse", "a harbour", "two foxes", "a tower", "an orchard", "a boat")
+_WHEN = ("at dawn", "in fog", "by night", "in snow", "before the storm")
+_WAYS = ("rest-stream", "rest-start", "grpc-stream", "grpc-start")
+_CAP = 0.03  # dollars for each of their jobs: about half of what it may cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """
+    One job as its client goes about it.
+
+    *leaves* are the events after which the stream is left, 0: at its first byte. *cancels* is
+    the event at which the job is canceled. *again* says when the same request is sent once more.
+    """
+
+    number: int
+    user: str
+    request_id: str
+    request: dict[str, Any]
+    way: str
+    leaves: frozenset[int]
+    cancels: int | None
+    again: frozenset[str]  # of "at once", "later"
+
+    @property
+    def over_grpc(self) -> bool:
+        return self.way.startswith("grpc")
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is started by the call that also tells its events."""
+        return self.way.endswith("stream")
+
+
+def visits(seed: int, jobs: int, *, part: str = "") -> list[Visit]:
+    """*jobs* visits; another *part* of a campaign has other request ids."""
+    dice = random.Random(f"visits {part} {seed}")
+    return [_visit(dice, number) for number in range(jobs)]
+
+
+def cap(jobs: int) -> int:
+    """The capped user's cap in micro-USD, in a campaign of *jobs*."""
+    return round(jobs / len(USERS) * _CAP * 1_000_000)
+
+
+def victims(seed: int) -> Iterator[float]:
+    """For each kill a number from 0 to 1, by which its victim is chosen of those that live."""
+    dice = random.Random(f"victims {seed}")
+    while True:
+        yield dice.random()
+
+
+def _visit(dice: random.Random, number: int) -> Visit:
+    over = dice.random()
+    return Visit(
+        number=number,
+        user=dice.choice(USERS),
+        request_id=str(uuid.UUID(int=dice.getrandbits(128), version=4)),
+        request=_request(dice),
+        way=dice.choice(_WAYS),
+        leaves=frozenset(dice.sample(range(8), dice.choice((0, 0, 1, 1, 2, 3)))),
+        cancels=dice.randint(1, 6) if over < 0.08 else None,
+        again=frozenset(dice.sample(("at once", "later"), dice.choice((0, 0, 0, 1, 2)))),
+    )
+
+
+def _request(dice: random.Random) -> dict[str, Any]:
+    prompt = f"{dice.choice(_WHAT)} {dice.choice(_WHEN)}"
+    if dice.random() < 0.04:
+        prompt += f", {dice.choice(_BARREN)}"
+    request: dict[str, Any] = {"prompt": prompt}
+    kind = dice.random()
+    if kind < 0.25:  # the free ones are really drawn, so that they stay small
+        request |= {"models": [dice.choice(FREE)], "size": "64x64", "count": dice.randint(1, 2)}
+    elif kind < 0.70:
+        request |= {"models": [dice.choice(PAID)], "count": dice.choice((1, 1, 1, 2, 3, 4))}
+    elif kind < 0.85:
+        request |= {"models": dice.sample(PAID, 2), "count": dice.choice((1, 1, 2))}
+    else:
+        first, *others = dice.sample(PAID, 3)
+        request |= {"models": [first], "fallback_models": others}
+    if dice.random() < 0.3:
+        request["seed"] = dice.getrandbits(31)
+    if dice.random() < 0.1:
+        request["max_cost_usd"] = 5.0
+    return request
