@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from chassis.settings import EX_CONFIG, SettingsError
-from cli import accounts
+from cli import accounts, care
 from cli.calls import edge as _edge
 from cli.calls import end as _end
 from cli.calls import ensure as _ensure
@@ -324,6 +324,10 @@ def revoke_key(key: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     from cli.keys import revoke
 
     _troubled(lambda: revoke(load(), key))
+
+
+for command in (care.backup, care.restore, care.rebuild):
+    app.command()(command)
 
 
 @app.command(

@@ -12,7 +12,8 @@ import os
 import secrets as random
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,11 @@ class Folder:
     def _vendors(self) -> Path:
         return self.path / "VENDORS"
 
+    def vendors(self) -> str:
+        """Return whom its jobs were made with; empty before any."""
+        path = self.path / "VENDORS"
+        return path.read_text(errors="replace").strip() if path.exists() else ""
+
     def lock(self) -> int:
         """Take the folder for this process; return the descriptor that holds it.
 
@@ -124,6 +130,20 @@ class Folder:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
+
+    def unlock(self, descriptor: int) -> None:
+        """Let go of the folder; nobody has it any more."""
+        os.ftruncate(descriptor, 0)
+        os.close(descriptor)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for a moment; raise Busy where a stack runs in it."""
+        descriptor = self.lock()
+        try:
+            yield
+        finally:
+            self.unlock(descriptor)
 
     def is_locked(self) -> bool:
         """Whether a stack runs here, or is starting or ending."""
@@ -180,6 +200,17 @@ class Folder:
         if given and not known:
             _write(path, given.reveal() + "\n", 0o600)
         return self.secret("link_key", given)
+
+    def take_link_key(self, key: str) -> None:
+        """Take the *key* of a copy; raise CannotUse where the folder has another one."""
+        path = self.secrets / "link_key"
+        if not path.exists():
+            _write(path, key + "\n", 0o600)
+        if path.read_text().strip() != key:
+            raise CannotUse(
+                f"{path} differs from the copy's: its pictures have other links; restore into a "
+                "folder of its own (STUDIO_DATA)"
+            )
 
     def forget_state(self) -> None:
         (self.path / "stack.json").unlink(missing_ok=True)

@@ -65,6 +65,37 @@ def stack(settings: StackSettings, folder: Folder, shape: Shape) -> list[Process
     return [*processes, found.lab()] if shape.lab else processes
 
 
+def postgres(settings: StackSettings, folder: Folder) -> Process:
+    """Return the embedded PostgreSQL of *folder*, which needs nothing else to run."""
+    place = {
+        "STUDIO_DATA": str(folder.path),
+        "POSTGRES_PORT": str(settings.postgres),
+        "STUDIO_SUPERVISOR": str(os.getpid()),
+    }
+    return Process(
+        name="postgres",
+        command=python("services.catalog.embedded"),
+        environment=inherited() | place,
+        level=0,
+        port=settings.postgres,
+        probe=probes.postgres(settings.postgres),
+        asked=signal.SIGINT,  # a fast shutdown; SIGTERM would wait for every client
+    )
+
+
+def database_url(settings: StackSettings, folder: Folder) -> str:
+    """Return where the database is: the embedded one's owner's URL, or DATABASE_URL."""
+    if settings.database_url:
+        return settings.database_url.reveal()
+    password = folder.secret("postgres_password", _NONE).reveal()
+    return f"postgresql://studio:{password}@127.0.0.1:{settings.postgres}/studio"
+
+
+def vault_url(settings: StackSettings, folder: Folder) -> str:
+    """Return where the pictures are."""
+    return settings.vault_url or (folder.path / "vault").as_uri()
+
+
 class _Plan:
     """The settings of one stack, turned into environments."""
 
@@ -75,7 +106,7 @@ class _Plan:
         self.service_secret = folder.secret("service_secret", settings.service_secret)
         self.link_key = folder.link_key(settings.link_key)
         self.nats_password = folder.secret("nats_password", _NONE)
-        self.common = _inherited() | self._shared()
+        self.common = inherited() | self._shared()
 
     def _shared(self) -> dict[str, str]:
         settings = self.settings
@@ -98,29 +129,14 @@ class _Plan:
         settings, found = self.settings, []
         if not settings.database_url:
             self.folder.secret("postgres_password", _NONE)
-            place = {
-                "STUDIO_DATA": str(self.folder.path),
-                "POSTGRES_PORT": str(settings.postgres),
-                "STUDIO_SUPERVISOR": str(os.getpid()),
-            }
-            found.append(
-                Process(
-                    name="postgres",
-                    command=_python("services.catalog.embedded"),
-                    environment=_inherited() | place,
-                    level=0,
-                    port=settings.postgres,
-                    probe=probes.postgres(settings.postgres),
-                    asked=signal.SIGINT,  # a fast shutdown; SIGTERM would wait for every client
-                )
-            )
+            found.append(postgres(settings, self.folder))
         if not settings.nats_url:
             found.append(self._nats())
         after = () if settings.database_url else ("postgres",)
         migrate = Process(
             name="migrate",
-            command=_python("services.catalog.migrate"),
-            environment=_inherited() | {"DATABASE_URL": self._database_url()},
+            command=python("services.catalog.migrate"),
+            environment=inherited() | {"DATABASE_URL": self._database_url()},
             level=1,
             after=after,
         )
@@ -133,7 +149,7 @@ class _Plan:
         return Process(
             name="nats",
             command=[program, "-c", str(CHECKOUT / "deploy" / "nats.conf"), *place],
-            environment=_inherited() | {"NATS_PASSWORD": self.nats_password.reveal()},
+            environment=inherited() | {"NATS_PASSWORD": self.nats_password.reveal()},
             level=0,
             port=port,
             probe=probes.nats(port),
@@ -161,7 +177,7 @@ class _Plan:
 
     def _storage(self) -> dict[str, str]:
         kept = {
-            "VAULT_URL": self.settings.vault_url or (self.folder.path / "vault").as_uri(),
+            "VAULT_URL": vault_url(self.settings, self.folder),
             "LINK_KEY": self.link_key.reveal(),
             "DISK_RESERVE_MB": str(self.settings.disk_reserve),
         }
@@ -177,7 +193,7 @@ class _Plan:
         setting = f"{name.upper()}_PORT"
         return Process(
             name=f"{name}-{number}" if number else name,
-            command=_python(f"services.{name}"),
+            command=python(f"services.{name}"),
             environment=self.common | _given(more) | {setting: str(port)},
             level=3 if number else 2,
             port=port,
@@ -190,8 +206,8 @@ class _Plan:
         port = self.settings.lab
         return Process(
             name="lab",
-            command=_python("lab"),
-            environment=_inherited() | {"HOST": "127.0.0.1", "LAB_PORT": str(port)} | self.vendors,
+            command=python("lab"),
+            environment=inherited() | {"HOST": "127.0.0.1", "LAB_PORT": str(port)} | self.vendors,
             level=1,
             port=port,
             probe=probes.http(port, "/_lab/clock"),
@@ -201,7 +217,7 @@ class _Plan:
         port = self.settings.gateway if self.envoy else self.settings.edge
         return Process(
             name="gateway",
-            command=_python("gateway"),
+            command=python("gateway"),
             environment=self.common | {"GATEWAY_PORT": str(port)},
             level=4,
             port=port,
@@ -227,7 +243,7 @@ class _Plan:
                 str(program), "-c", str(configuration), "--concurrency", str(workers),
                 "--disable-hot-restart", "--file-flush-interval-msec", "1000", "-l", "warning",
             ],
-            environment=_inherited(),
+            environment=inherited(),
             level=5,
             port=settings.edge,
             probe=probes.http(settings.edge, "/healthz"),
@@ -236,10 +252,7 @@ class _Plan:
         )  # fmt: skip
 
     def _database_url(self) -> str:
-        if self.settings.database_url:
-            return self.settings.database_url.reveal()
-        password = self.folder.secret("postgres_password", _NONE).reveal()
-        return f"postgresql://studio:{password}@127.0.0.1:{self.settings.postgres}/studio"
+        return database_url(self.settings, self.folder)
 
     def _nats_url(self) -> str:
         if self.settings.nats_url:
@@ -247,11 +260,12 @@ class _Plan:
         return f"nats://studio:{self.nats_password.reveal()}@127.0.0.1:{self.settings.nats}"
 
 
-def _python(module: str) -> list[str]:
+def python(module: str) -> list[str]:
+    """Return the command that runs one of our modules."""
     return [sys.executable, "-m", module]
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """The environment less every setting: a process is told what it needs, and no secret else."""
     ours = {*NAMES, *SECRETS}
     return {name: text for name, text in os.environ.items() if name not in ours}

@@ -215,6 +215,7 @@ _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InternalClientError,  # the connection was cut in the middle of an answer
     asyncpg.TooManyConnectionsError,
+    asyncpg.exceptions.TransactionRollbackError,  # given up for a rival's: nothing was done
     asyncpg.exceptions.OperatorInterventionError,  # shutting down, starting up, timed out
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
 )

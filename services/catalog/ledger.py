@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from chassis import faults, telemetry
-from chassis.errors import Fault, Precondition
+from chassis.errors import Fault, Precondition, Unavailable
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2
 from services.catalog import completion, edges, permits, present_ledger, saving
 from services.catalog.batch import Gathering
@@ -37,6 +37,8 @@ from services.catalog.rows import (
 
 # What one edge may bring on: a constraint, or a value that no column takes.
 _REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+_GIVEN_UP = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_RIVALS = 3  # times that a batch gives way
 MOST = 500  # edges in one call; a transaction takes those of many calls
 _NEEDS_PERMITS = frozenset(
     {"claim", "release", "ticket", "drawn", "end", "unclear", "fail", "settle"}
@@ -92,18 +94,28 @@ class Ledger:
         changes = list(itertools.chain.from_iterable(asked))
         with telemetry.span("ledger.apply", edges=len(changes)):
             try:
-                results = await self._transaction(changes)
+                results = await self._again(changes)
             except _REFUSALS:
                 results = [await self._alone(change) for change in changes]
         split = iter(results)
         return [list(itertools.islice(split, len(part))) for part in asked]
+
+    async def _again(self, changes: Sequence[Change]) -> list[Result]:
+        """Do it once more where PostgreSQL gave it up for a rival's: nothing was done."""
+        for _ in range(_RIVALS):
+            try:
+                return await self._transaction(changes)
+            except Unavailable as error:
+                if not isinstance(error.__cause__, _GIVEN_UP):
+                    raise
+        return await self._transaction(changes)
 
     async def _alone(self, change: Change) -> Result:
         """Take it by itself, and again for each ticket found that others take meanwhile."""
         left = len(change.tickets)
         while True:
             try:
-                return (await self._transaction([change]))[0]
+                return (await self._again([change]))[0]
             except _REFUSALS as error:
                 constraint = getattr(error, "constraint_name", None) or "a value in it"
                 if not left or constraint != _TICKETS:
@@ -119,6 +131,10 @@ class Ledger:
             permitted = saving.permitted(batch)
             results = [_result(batch, change) for change in changes]
             told = await saving.save(connection, batch, before, permitted)
+            for result in results:
+                if result.purchase.outputs:
+                    purchase_id = result.purchase.purchase.purchase_id
+                    present_ledger.name_variants(result.purchase, batch.purchases[purchase_id])
         faults.point("ledger.after_commit")
         self._news.tell(told)
         return results

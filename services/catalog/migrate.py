@@ -66,7 +66,7 @@ async def migrate(connection: asyncpg.Connection, folder: Path = _FOLDER) -> lis
 
 
 async def _bring_up(connection: asyncpg.Connection, migrations: list[Migration]) -> list[str]:
-    await _make_roles(connection)
+    await make_roles(connection)
     await connection.execute(_TABLE)
     applied = await connection.fetch("SELECT version, name, digest FROM schema_migrations")
     _check(migrations, {row["version"]: row for row in applied})
@@ -125,7 +125,7 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
             await asyncio.sleep(0.2)
 
 
-async def _make_roles(connection: asyncpg.Connection) -> None:
+async def make_roles(connection: asyncpg.Connection) -> None:
     """Have the two roles and the right to become them; roles belong to the whole server."""
     for role in ROLES:
         if not await connection.fetchval(_HAS_ROLE, role):
@@ -175,11 +175,28 @@ async def _connect(url: str) -> asyncpg.Connection:
             await asyncio.sleep(0.2)
 
 
+async def _check_whole(connection: asyncpg.Connection) -> None:
+    """Refuse to work with what came back in part: what is open in it might be bought again."""
+    what = await connection.fetchval(
+        "SELECT what FROM restores WHERE finished_at IS NULL ORDER BY restore_id DESC LIMIT 1"
+    )
+    if what == "restore":
+        raise CannotMigrate(
+            "A restore of this database did not get to its end. Do it again: ./studio restore FROM "
+            "--replace, with the copy that it was from."
+        )
+    if what:
+        raise CannotMigrate(
+            "A rebuild of this database did not get to its end. Do it again: ./studio rebuild."
+        )
+
+
 async def _main(url: str) -> None:
     connection = await _connect(url)
     try:
         for name in await migrate(connection):
             print(f"migrate: applied {name}", file=sys.stderr)
+        await _check_whole(connection)
     finally:
         await connection.close()
 

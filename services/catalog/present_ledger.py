@@ -6,10 +6,10 @@ import asyncpg
 
 from chassis import errors
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
-from imagestudio.type.v1 import purchase_pb2
+from imagestudio.type.v1 import job_pb2, purchase_pb2
 from services.catalog import outcome
 from services.catalog.completion import spec_from
-from services.catalog.rows import Batch, Output, Purchase, cost_message
+from services.catalog.rows import Batch, Job, Output, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, OUTPUT_STATES, STATES
 
 
@@ -30,8 +30,15 @@ def after(purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         owner=purchase.owner or "",
         fence=purchase.fence,
         ticket=purchase.ticket or "",
-        outputs=[_output(each, purchase) for each in purchase.outputs if each.awaits_cdn],
+        outputs=[_output(each, purchase) for each in purchase.outputs if each.state == "kept"],
     )
+
+
+def name_variants(found: ledger_pb2.LedgerPurchase, purchase: Purchase) -> None:
+    """Tell of what was kept in a batch also which variants it became, once that is written."""
+    for output in found.outputs:
+        if variant_id := purchase.outputs[output.index].variant_id:
+            output.variant = f"jobs/{purchase.job_id}/variants/{variant_id}"
 
 
 def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
@@ -52,6 +59,8 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         webhook_tickets=dict.fromkeys(found.ticket for found in purchase.webhooks),
         repeats=purchase.repeats or "",
         refusal=outcome.status(purchase.refusal),
+        job=_job(job),
+        subject=job.subject,
     )
 
 
@@ -74,6 +83,22 @@ def unclear(row: asyncpg.Record, job_id: int) -> ledger_pb2.LedgerPurchase:
     return ledger_pb2.LedgerPurchase(
         purchase=found, fingerprint=row["fingerprint"], repeats=row["repeats"]
     )
+
+
+def _job(job: Job) -> job_pb2.Job:
+    """Render a job's row for the notes beside its pictures, with its prompt where that differs."""
+    found = job_pb2.Job(
+        title=job.title,
+        project=job.project,
+        use_case=job.use_case,
+        preset_used=job.preset_used,
+        request_id=job.request_id,
+        fingerprint=job.fingerprint,
+    )
+    if job.original_prompt != spec_from(job.spec).prompt:
+        found.original_prompt = job.original_prompt
+    found.create_time.FromDatetime(job.created_at)
+    return found
 
 
 def _purchase(purchase: Purchase) -> purchase_pb2.Purchase:

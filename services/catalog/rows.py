@@ -76,6 +76,7 @@ class Purchase:
     error: dict[str, Any] | None
     publishing: bool = False  # through for its job, and with outputs that await the CDN
     repeats: str | None = None  # the purchase whose order it gives again
+    restored: bool = False  # open when the database came back from a copy: nothing follows it
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
     refusal: dict[str, Any] | None = None  # why one that was just claimed may not be sent
@@ -131,6 +132,7 @@ class Job:
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None
+    subject: str  # of its user
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Kept:
     image: ledger_pb2.KeptImage
     file: ledger_pb2.FileRecord
     prompt: str  # as the user wrote it
+    variant_id: int | None = None  # where it had one before
 
 
 @dataclass(slots=True)

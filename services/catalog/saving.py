@@ -249,7 +249,7 @@ def _variant(kept: Kept) -> tuple[Any, ...]:
         time.ToMilliseconds() if image.HasField("generation_time") else None,
         *(kept.cost, image.replicate_prediction_id or None, image.image_hash),
         *(purchase.purchase_id, kept.output.index, file.media_type, file.size_bytes),
-        file.readable,
+        *(file.readable, kept.variant_id),
     )
 
 

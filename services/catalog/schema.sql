@@ -380,6 +380,7 @@ CREATE TABLE purchases (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     publishing boolean DEFAULT false NOT NULL,
     repeats uuid,
+    restored boolean DEFAULT false NOT NULL,
     CONSTRAINT purchases_pkey PRIMARY KEY (purchase_id),
     CONSTRAINT purchases_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT purchases_cost_check CHECK ((cost >= 0)),
@@ -401,6 +402,17 @@ CREATE POLICY own ON purchases FOR ALL TO studio_user
     USING ((user_id = ( SELECT studio_user_id() AS studio_user_id)));
 GRANT DELETE, INSERT, SELECT, UPDATE ON purchases TO studio_ledger;
 GRANT SELECT ON purchases TO studio_user;
+
+CREATE TABLE restores (
+    restore_id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    what text NOT NULL,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT restores_pkey PRIMARY KEY (restore_id),
+    CONSTRAINT restores_what_check CHECK ((what = ANY (ARRAY['restore'::text, 'rebuild'::text])))
+);
+CREATE UNIQUE INDEX restores_unfinished ON public.restores USING btree ((true)) WHERE (finished_at IS NULL);
+GRANT INSERT, SELECT, UPDATE ON restores TO studio_ledger;
 
 CREATE TABLE schema_migrations (
     version integer NOT NULL,

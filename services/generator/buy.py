@@ -227,4 +227,6 @@ class Errand:
             return moves.Rejected(step, str(fault))
         marks.after(step)
         self._deeds.learn(result.purchase.outputs)
+        if isinstance(step, moves.Kept):
+            self._deeds.number(step.index, result.purchase.outputs)
         return moves.Committed(step, result.purchase.ticket)

@@ -26,6 +26,7 @@ from services.generator.hints import Hints
 from services.generator.hub import Hub
 from services.generator.ledger import Ledger
 from services.generator.live import Live
+from services.generator.numbering import Numbering
 from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
 from services.generator.settings import Settings
@@ -49,6 +50,7 @@ class Generator:
     bus: Bus
     ledger: Ledger
     live: Live
+    numbering: Numbering
     hints: Hints
     worker: Worker
     hub: Hub
@@ -77,6 +79,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     bus, easel = Bus(settings.nats_url.reveal(), "generator"), easel or Easel()
     vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
     receipts, hints = Receipts(storage, vault), Hints(bus)
+    numbering = Numbering(storage, vault)
     outgoing: list[httpx.AsyncClient] = []
     vendors = sold_here(settings, easel, receipts, hints, outgoing)
     tools = Tools(
@@ -87,6 +90,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         registry=registry(settings),
         vendors=vendors,
         live=Live(bus),
+        numbering=numbering,
     )
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
     rounds = Rounds(hub, catalog, tools.ledger.stub)
@@ -104,7 +108,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         resolve=_resolver(catalog, tools.ledger.stub, settings.auth),
     )
     return Generator(
-        *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live),
+        *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, numbering),
         *(hints, worker, hub, rounds, server),
     )
 

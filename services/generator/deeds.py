@@ -12,12 +12,21 @@ from chassis import errors, faults, logs, telemetry
 from chassis.channel import Peer
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
-from services.generator import edges, identifiers, moves, patience, reconcile, signs
+from services.generator import (
+    edges,
+    identifiers,
+    moves,
+    patience,
+    provenance,
+    reconcile,
+    signs,
+)
 from services.generator import provider as seam
 from services.generator.health import Health
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.models import Registry
+from services.generator.numbering import Numbering
 from services.generator.receipts import Receipts
 from services.generator.vendor import Vendor
 
@@ -42,6 +51,7 @@ class Tools:
     vendors: Mapping[str, Vendor]
     live: Live
     health: Health = field(default_factory=Health)
+    numbering: Numbering | None = None  # None: nobody writes the numbers down
 
 
 @dataclass(slots=True)
@@ -74,6 +84,12 @@ class Deeds:
         """Take note of what the ledger has numbered and the CDN shall have."""
         kept = ledger_pb2.OUTPUT_STATE_KEPT
         self.kept |= {o.index: o for o in outputs if o.to_publish and o.state == kept}
+
+    def number(self, index: int, outputs: Iterable[ledger_pb2.PurchaseOutput]) -> None:
+        """Have the number of an output that was just kept written down."""
+        for output in outputs:
+            if output.index == index and output.variant and self.tools.numbering:
+                self.tools.numbering.add(self.known.purchase_id, output)
 
     async def buy(self) -> moves.Event:
         """Send the order, once."""
@@ -224,6 +240,7 @@ class Deeds:
             model=self.known.model.key,
             prompt=self.claim.spec.prompt,
             provider=self.vendor.name,
+            provenance=provenance.of(self.claim, self.known),
         )
         recorded = {each.index: each for each in self.claim.outputs}
         if self.known.drawn and index not in recorded:

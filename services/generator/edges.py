@@ -141,6 +141,38 @@ def outputs(drawn: Drawn, purchase_id: str) -> Sequence[ledger_pb2.PurchaseOutpu
     return found
 
 
+def kept_image(known: Known) -> ledger_pb2.KeptImage:
+    """What is known of every image of a purchase, but for its hash."""
+    inputs = dict(known.order.inputs)
+    inputs.pop("prompt", None)
+    seed, drawn = inputs.pop("seed", None), known.drawn
+    image = ledger_pb2.KeptImage(
+        model_version=drawn.version if drawn else "",
+        negative_prompt=str(inputs.pop("negative_prompt", "")),
+        parameters=json_format.ParseDict(inputs, struct_pb2.Struct()),
+    )
+    if known.model.provider == "replicate":
+        image.replicate_prediction_id = known.ticket
+    if drawn and drawn.seed is not None:
+        image.seed = drawn.seed
+    elif isinstance(seed, int):
+        image.seed = seed
+    if drawn and drawn.seconds is not None:
+        image.generation_time.FromMilliseconds(round(drawn.seconds * 1000))
+    return image
+
+
+def cost(known: Known) -> cost_pb2.Cost:
+    """What was drawn costs: as the provider tells, else by the model's price."""
+    drawn = known.drawn
+    if drawn is None:
+        raise ValueError("nothing is drawn")
+    if drawn.cost is not None:
+        return cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_METERED)
+    micros = known.model.price * len(drawn.images)
+    return cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
+
+
 def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
     """Render the edges after which a purchase waits for somebody, or is settled."""
     match step:
@@ -171,35 +203,14 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
 
 
 def _drawn(known: Known) -> edge_pb2.DrawnEdge:
-    drawn = known.drawn
-    if drawn is None:
-        raise ValueError("nothing is drawn")
-    if drawn.cost is not None:
-        cost = cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_METERED)
-    else:
-        micros = known.model.price * len(drawn.images)
-        cost = cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
-    return edge_pb2.DrawnEdge(outputs=outputs(drawn, known.purchase_id), cost=cost)
+    found = cost(known)
+    assert known.drawn is not None
+    return edge_pb2.DrawnEdge(outputs=outputs(known.drawn, known.purchase_id), cost=found)
 
 
 def _keep(known: Known, index: int, asset: storage_service_pb2.Asset) -> edge_pb2.KeepEdge:
-    inputs = dict(known.order.inputs)
-    inputs.pop("prompt", None)
-    seed, drawn = inputs.pop("seed", None), known.drawn
-    image = ledger_pb2.KeptImage(
-        image_hash=asset.name.removeprefix("assets/"),
-        model_version=drawn.version if drawn else "",
-        negative_prompt=str(inputs.pop("negative_prompt", "")),
-        parameters=json_format.ParseDict(inputs, struct_pb2.Struct()),
-    )
-    if known.model.provider == "replicate":
-        image.replicate_prediction_id = known.ticket
-    if drawn and drawn.seed is not None:
-        image.seed = drawn.seed
-    elif isinstance(seed, int):
-        image.seed = seed
-    if drawn and drawn.seconds is not None:
-        image.generation_time.FromMilliseconds(round(drawn.seconds * 1000))
+    image = kept_image(known)
+    image.image_hash = asset.name.removeprefix("assets/")
     file = ledger_pb2.FileRecord(
         image_hash=image.image_hash,
         link=asset.path.rpartition("/")[2],

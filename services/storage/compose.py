@@ -19,6 +19,7 @@ from services.storage.handler import NAME, Handler
 from services.storage.imports import Imports
 from services.storage.keep import Keep
 from services.storage.names import Links
+from services.storage.numbers import Numbers
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
 from services.storage.room import Room
@@ -95,7 +96,7 @@ def storage(settings: Settings) -> Storage:
         Imports(keep=keep, receipts=receipts, fetch=fetch),
         assets,
         Publish(vault=vault, assets=assets, cdn=cdn),
-        room,
+        *(room, Numbers(vault, room)),
     )
     server = Server(
         [

@@ -10,6 +10,7 @@ from services.storage import present, requests, streams
 from services.storage.assets import Assets
 from services.storage.imports import Imports
 from services.storage.keep import Keep
+from services.storage.numbers import Numbers
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
 from services.storage.room import Room
@@ -28,9 +29,11 @@ class Handler(pb_grpc.StorageServiceServicer):
         assets: Assets,
         publish: Publish,
         room: Room,
+        numbers: Numbers,
     ) -> None:
         self._keep, self._receipts, self._imports = keep, receipts, imports
         self._assets, self._publish, self._room = assets, publish, room
+        self._numbers = numbers
 
     async def ImportAsset(
         self, request: pb.ImportAssetRequest, context: Context
@@ -75,6 +78,13 @@ class Handler(pb_grpc.StorageServiceServicer):
         name, shown = requests.of_publication(request)
         note = await self._publish.publish(_service("PublishAsset"), name, shown)
         return pb.PublishAssetResponse(asset=present.asset(note))
+
+    async def RecordVariants(
+        self, request: pb.RecordVariantsRequest, context: Context
+    ) -> pb.RecordVariantsResponse:
+        _service("RecordVariants")
+        await self._numbers.record(request.variants)
+        return pb.RecordVariantsResponse()
 
     async def GetRoom(self, request: pb.GetRoomRequest, context: Context) -> pb.GetRoomResponse:
         _service("GetRoom")

@@ -5,9 +5,10 @@ Identical bytes of one user are one file. A picture that was bought again gets o
 note, so that the notes alone tell all that was paid for.
 """
 
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from chassis.faults import point
 from services.storage.catalog import Catalog
@@ -34,6 +35,7 @@ class Origin:
     job: str = ""
     model: str = ""
     prompt: str = ""
+    provenance: Mapping[str, Any] | None = None  # the catalog's, as it is written down
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,5 @@ class Keep:
             model=origin.model,
             prompt=origin.prompt,
             output_index=origin.output_index,
+            provenance=origin.provenance,
         )

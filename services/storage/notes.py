@@ -6,7 +6,7 @@ again puts a note of its own beside the one file.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -51,6 +51,7 @@ class FileNote(_Note):
     model: str = ""
     prompt: str = ""
     output_index: int = 0
+    provenance: Mapping[str, Any] | None = None  # for the catalog; older notes have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from datetime import UTC
 
+from google.protobuf import json_format
+
 from chassis.identity import Caller
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from services.storage.incoming import Claim
@@ -21,6 +23,9 @@ def of_import(request: pb.ImportAssetRequest, caller: Caller) -> tuple[Range | L
         job=request.job,
         model=request.model,
         prompt=request.prompt,
+        provenance=json_format.MessageToDict(request.provenance)
+        if request.HasField("provenance")
+        else None,
     )
     claim = Claim(sha256=_sha256("expected_sha256", request.expected_sha256))
     return _source(request, purchase_id), origin, claim

@@ -91,6 +91,9 @@ class Vault(Protocol):
     async def notes(self, shelf: Shelf, name: str, /) -> list[bytes]:
         """All notes of a file, the first one first; none where there is no file."""
 
+    async def record(self, lines: bytes, /) -> None:
+        """Append whole *lines* to what the vault knows beside its files, durably. Raises Full."""
+
     async def remove(self, shelf: Shelf, name: str, /) -> None:
         """Remove a file and its notes, durably; fine where there is none."""
 

@@ -91,3 +91,23 @@ def test_no_test_sleeps_or_patches(path):
         line for line in path.read_text().splitlines() if slept.search(line) or patched.search(line)
     ]
     assert path == Path(__file__) or not found
+
+
+OUTGOING = re.compile(
+    r"\b(?:httpx|aiohttp|requests|urllib\.request|chassis\.channel|insecure_channel|\w+Stub)\b"
+)
+
+
+@pytest.mark.parametrize("path", files(ROOT / "services" / "catalog", "*.py"), ids=named)
+def test_the_catalog_calls_nobody_while_it_holds_a_transaction(path):
+    """It calls nobody at all but PostgreSQL and NATS, and tells NATS nothing before the commit."""
+    text = path.read_text()
+    assert not OUTGOING.search(text)
+    told = [
+        ast.unparse(call.func)
+        for block in ast.walk(ast.parse(text))
+        if isinstance(block, ast.AsyncWith) and "as_" in ast.unparse(block.items[0])
+        for call in ast.walk(block)
+        if isinstance(call, ast.Call) and re.search(r"\b_?(?:news|bus)\b", ast.unparse(call.func))
+    ]
+    assert not told

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from chassis.errors import DataLoss, Exhausted, Invalid, Missing, Precondition
+from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from services.storage.incoming import MAX_BYTES
 from tests.storage.client import ANNA, BERT, OTHER, PURCHASE, link_of
@@ -72,7 +73,8 @@ async def test_a_picture_comes_out_of_its_receipt(client, folder, catalog):
 
     start = answer.index(text)
     said = {"job": "jobs/12", "model": "sketch", "prompt": "a líghthouse \N{WATER WAVE}"}
-    more = {"output_index": 3, "expected_sha256": sha256(content), **said}
+    known = ledger_pb2.Provenance(ticket="t1", outputs=4, image={"seed": 2**53 + 1})
+    more = {"output_index": 3, "expected_sha256": sha256(content), "provenance": known, **said}
     imported = await client.import_(start, start + len(text), **more)
 
     assert (await client.download(link_of(imported.asset)))[1] == content
@@ -90,6 +92,7 @@ async def test_a_picture_comes_out_of_its_receipt(client, folder, catalog):
         "user_id": ANNA,
         "purchase_id": PURCHASE,
         "output_index": 3,
+        "provenance": {"ticket": "t1", "outputs": 4, "image": {"seed": str(2**53 + 1)}},
     }
     assert not catalog.files  # its KeepEdge records it
 

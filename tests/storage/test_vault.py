@@ -238,3 +238,9 @@ async def test_a_full_disk_at_any_step_leaves_nothing_half_and_the_next_try_succ
         if disk.steps < disk.full_at:
             break
     assert at > 10  # it was full at each of them
+
+
+async def test_lines_can_be_added_beside_the_files_and_are_no_file(vault):
+    await vault.record(b"one\n")
+    await vault.record(b"two\n")
+    assert await vault.find(Shelf.FILES, LINK) is None

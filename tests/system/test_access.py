@@ -148,6 +148,7 @@ RPCS = {
     "StorageService/DownloadAsset": ({"name": "assets/{hash}"}, OWN),
     "StorageService/GetAsset": ({"name": "assets/{hash}"}, OWN),
     "StorageService/GetRoom": ({}, SERVICE),
+    "StorageService/RecordVariants": ({}, SERVICE),
     "StorageService/PublishAsset": ({"name": "assets/{hash}", "display_name": "x"}, SERVICE),
     "StorageService/DeleteAsset": ({"name": "assets/{hash}"},
                                    ("FAILED_PRECONDITION", MISSING, UNKNOWN)),

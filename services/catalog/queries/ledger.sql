@@ -4,7 +4,8 @@
 -- fragment: job
 job_id, user_id, title, project, use_case, preset_used, state, original_prompt, spec::text AS spec,
        request_id, fingerprint, last_sequence, last_version, open_purchases, publishing, complete_by,
-       cost, retry_of, created_at, updated_at, ended_at
+       cost, retry_of, created_at, updated_at, ended_at,
+       (SELECT subject FROM users u WHERE u.user_id = image_jobs.user_id) AS subject
 -- name: lock_jobs_of_purchases
 SELECT /*job*/
 FROM image_jobs
@@ -23,7 +24,7 @@ FOR UPDATE;
 SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
        p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error, p.publishing,
-       p.repeats,
+       p.repeats, p.restored,
        CASE WHEN p.publishing OR p.state IN ('drawn', 'kept', 'published', 'lost')
             THEN ARRAY(SELECT o FROM purchase_outputs o
                        WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
@@ -86,11 +87,11 @@ WITH asked AS (
         $1::bigint[], $2::bigint[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::integer[], $13::integer[],
         $14::bigint[], $15::integer[], $16::bigint[], $17::text[], $18::text[], $19::uuid[],
-        $20::integer[], $21::text[], $22::bigint[], $23::boolean[])
+        $20::integer[], $21::text[], $22::bigint[], $23::boolean[], $24::bigint[])
          AS asked (job_id, user_id, version_number, model_key, model_version, original_prompt,
                    enhanced_prompt, enhanced_by, negative_prompt, parameters, link, width, height,
                    seed, generation_time_ms, cost, replicate_prediction_id, image_hash,
-                   purchase_id, output_index, media_type, bytes, readable)
+                   purchase_id, output_index, media_type, bytes, readable, variant_id)
 ), files AS (
     INSERT INTO image_files (user_id, image_hash, link, media_type, bytes, width, height, readable)
     SELECT user_id, image_hash, link, media_type, bytes, width, height, readable FROM asked
@@ -100,11 +101,13 @@ WITH asked AS (
 INSERT INTO image_variants (job_id, user_id, version_number, model_key, model_version,
     original_prompt, enhanced_prompt, enhanced_by, negative_prompt, parameters, cdn_url,
     thumbnail_url, width, height, seed, generation_time_ms, cost, replicate_prediction_id,
-    image_hash, purchase_id, output_index, media_type, bytes)
+    image_hash, purchase_id, output_index, media_type, bytes, variant_id)
+OVERRIDING SYSTEM VALUE
 SELECT job_id, user_id, version_number, model_key, model_version, original_prompt,
        enhanced_prompt, enhanced_by, negative_prompt, parameters::jsonb, '/i/' || link,
        '/i/' || link || '/thumbnail', width, height, seed, generation_time_ms, cost,
-       replicate_prediction_id, image_hash, purchase_id, output_index, media_type, bytes
+       replicate_prediction_id, image_hash, purchase_id, output_index, media_type, bytes,
+       coalesce(variant_id, nextval('image_variants_variant_id_seq'))
 FROM asked
 RETURNING variant_id, purchase_id, output_index;
 

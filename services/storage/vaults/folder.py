@@ -1,8 +1,9 @@
 """
 A vault in a folder of one file system.
 
-files/{aa}/{name} with {name}.json beside it, receipts and thumbnails likewise, and tmp
-for what is on its way in. Several processes may share it. What blocks runs in threads.
+files/{aa}/{name} with {name}.json beside it, receipts and thumbnails likewise, tmp for what
+is on its way in, and journal for what is told of files later. Several processes may share it.
+What blocks runs in threads.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from typing import Protocol, TypeVar
 from chassis.faults import point
 from services.storage.disk import Disk, full
 from services.storage.vault import Digests, Found, Full, Gone, Shelf
+from services.storage.vaults.journal import Journal
 from services.storage.vaults.shelves import Shelves
 
 BLOCK = 128 * 1024  # bytes read at a time
@@ -37,7 +39,7 @@ class FolderVault:
 
     def __init__(self, root: Path, disk: Disk) -> None:
         self._root, self._disk = root, disk
-        self._shelves = Shelves(root, disk)
+        self._shelves, self._journal = Shelves(root, disk), Journal(root / "journal", disk)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
         self._memory = _Memory()
 
@@ -52,6 +54,7 @@ class FolderVault:
 
     async def close(self) -> None:
         await asyncio.to_thread(self._pool.shutdown)
+        self._journal.close()
         self._disk.unlock()
 
     @asynccontextmanager
@@ -102,6 +105,9 @@ class FolderVault:
 
     async def notes(self, shelf: Shelf, name: str, /) -> list[bytes]:
         return await self._hop(partial(self._shelves.notes, shelf, name))
+
+    async def record(self, lines: bytes, /) -> None:
+        await self._hop(partial(self._journal.append, lines))
 
     async def remove(self, shelf: Shelf, name: str, /) -> None:
         await self._hop(partial(self._shelves.remove, shelf, name))

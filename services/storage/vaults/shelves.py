@@ -118,6 +118,14 @@ class Shelves:
         found = [self._content(path) for path in self._beside(place)]
         return [note for note in found if note is not None]
 
+    def names(self, shelf: Shelf) -> Iterator[str]:
+        """List the files of a shelf that has notes; a note without its file is nothing."""
+        folder = self._root / shelf
+        for part in sorted(self.disk.entries(folder)):
+            for name in sorted(self.disk.entries(folder / part)):
+                if not name.endswith(".json"):
+                    yield name
+
     def remove(self, shelf: Shelf, name: str) -> None:
         """Remove a file, then its notes: without the file they are nothing."""
         place = self.place(shelf, name)

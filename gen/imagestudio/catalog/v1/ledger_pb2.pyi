@@ -156,6 +156,8 @@ class LedgerPurchase(_message.Message):
     WEBHOOK_TICKETS_FIELD_NUMBER: _builtins.int
     REPEATS_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -174,6 +176,8 @@ class LedgerPurchase(_message.Message):
     """The job is CANCELING."""
     repeats: _builtins.str
     """As in PlannedPurchase."""
+    subject: _builtins.str
+    """Who "users/{user}" is: "local", or the name that its keys were made for."""
     @_builtins.property
     def purchase(self) -> _purchase_pb2.Purchase:
         """What the user may see too."""
@@ -202,6 +206,10 @@ class LedgerPurchase(_message.Message):
         takes no order of ours. It ends with this, uncharged.
         """
 
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job's row, without its spec: what is kept is told whose and what it is."""
+
     def __init__(
         self,
         *,
@@ -220,10 +228,12 @@ class LedgerPurchase(_message.Message):
         webhook_tickets: _abc.Iterable[_builtins.str] | None = ...,
         repeats: _builtins.str = ...,
         refusal: _status_pb2.Status | None = ...,
+        job: _job_pb2.Job | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase", "refusal", b"refusal", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "purchase", b"purchase", "refusal", b"refusal", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "spec", b"spec", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -340,6 +350,60 @@ class KeptImage(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___KeptImage: _TypeAlias = KeptImage  # noqa: Y015
+
+@_typing.final
+class Provenance(_message.Message):
+    """Provenance is written beside a kept file: enough to make its rows again where the
+    catalog has lost them. What the file's note says anyway is left out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """Who the job's user is: "local", or the name that its keys were made for."""
+    ticket: _builtins.str
+    """The provider's id, or "receipt:{purchase_id}"."""
+    fingerprint: _builtins.str
+    """Lower-case hex SHA-256 of what was sent."""
+    outputs: _builtins.int
+    """How many images the call brought."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job's row with its spec."""
+
+    @_builtins.property
+    def purchase(self) -> _purchase_pb2.Purchase:
+        """The call that paid for it, with provider, model, ordinal, attempt, time and cost."""
+
+    @_builtins.property
+    def image(self) -> Global___KeptImage:
+        """What is known of this one."""
+
+    def __init__(
+        self,
+        *,
+        job: _job_pb2.Job | None = ...,
+        subject: _builtins.str = ...,
+        purchase: _purchase_pb2.Purchase | None = ...,
+        ticket: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+        outputs: _builtins.int = ...,
+        image: Global___KeptImage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "job", b"job", "purchase", b"purchase"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "image", b"image", "job", b"job", "outputs", b"outputs", "purchase", b"purchase", "subject", b"subject", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
 
 @_typing.final
 class FileRecord(_message.Message):

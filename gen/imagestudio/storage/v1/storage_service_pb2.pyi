@@ -3,10 +3,13 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from imagestudio.catalog.v1 import ledger_pb2 as _ledger_pb2
 from imagestudio.type.v1 import image_pb2 as _image_pb2
 import builtins as _builtins
 import sys
@@ -140,6 +143,7 @@ class ImportAssetRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
     source_uri: _builtins.str
     """Where the bytes are now: "receipt:{purchase_id}#{start}-{stop}", base64 text in
     those bytes of the receipt of the same purchase; or an "https://…" URL of a host
@@ -165,6 +169,10 @@ class ImportAssetRequest(_message.Message):
         not known comes first.
         """
 
+    @_builtins.property
+    def provenance(self) -> _ledger_pb2.Provenance:
+        """What the catalog will say of the image, for the sidecar."""
+
     def __init__(
         self,
         *,
@@ -177,10 +185,11 @@ class ImportAssetRequest(_message.Message):
         model: _builtins.str = ...,
         prompt: _builtins.str = ...,
         provider: _builtins.str = ...,
+        provenance: _ledger_pb2.Provenance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["source_expire_time", b"source_expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provenance", b"provenance", "source_expire_time", b"source_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_sha256", b"expected_sha256", "job", b"job", "model", b"model", "output_index", b"output_index", "prompt", b"prompt", "provider", b"provider", "purchase_id", b"purchase_id", "source_expire_time", b"source_expire_time", "source_uri", b"source_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_sha256", b"expected_sha256", "job", b"job", "model", b"model", "output_index", b"output_index", "prompt", b"prompt", "provenance", b"provenance", "provider", b"provider", "purchase_id", b"purchase_id", "source_expire_time", b"source_expire_time", "source_uri", b"source_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -708,3 +717,78 @@ class GetRoomResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetRoomResponse: _TypeAlias = GetRoomResponse  # noqa: Y015
+
+@_typing.final
+class VariantNumber(_message.Message):
+    """VariantNumber is how one kept output of a purchase is numbered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    OUTPUT_INDEX_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    VERSION_NUMBER_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    """The purchase that paid for it."""
+    output_index: _builtins.int
+    """Which output of that purchase, from 0."""
+    variant: _builtins.str
+    """"jobs/{job}/variants/{variant}"."""
+    version_number: _builtins.int
+    """The variant's number within the job."""
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+        output_index: _builtins.int = ...,
+        variant: _builtins.str = ...,
+        version_number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["output_index", b"output_index", "purchase_id", b"purchase_id", "variant", b"variant", "version_number", b"version_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VariantNumber: _TypeAlias = VariantNumber  # noqa: Y015
+
+@_typing.final
+class RecordVariantsRequest(_message.Message):
+    """RecordVariantsRequest is what was numbered lately, of any user's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def variants(self) -> _containers.RepeatedCompositeFieldContainer[Global___VariantNumber]:
+        """At most 1000."""
+
+    def __init__(
+        self,
+        *,
+        variants: _abc.Iterable[Global___VariantNumber] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["variants", b"variants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordVariantsRequest: _TypeAlias = RecordVariantsRequest  # noqa: Y015
+
+@_typing.final
+class RecordVariantsResponse(_message.Message):
+    """RecordVariantsResponse is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordVariantsResponse: _TypeAlias = RecordVariantsResponse  # noqa: Y015

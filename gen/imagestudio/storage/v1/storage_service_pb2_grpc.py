@@ -74,6 +74,11 @@ class StorageServiceStub:
                 request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomResponse.FromString,
                 _registered_method=True)
+        self.RecordVariants = channel.unary_unary(
+                '/imagestudio.storage.v1.StorageService/RecordVariants',
+                request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.RecordVariantsRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.RecordVariantsResponse.FromString,
+                _registered_method=True)
         self.PublishAsset = channel.unary_unary(
                 '/imagestudio.storage.v1.StorageService/PublishAsset',
                 request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PublishAssetRequest.SerializeToString,
@@ -154,6 +159,14 @@ class StorageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordVariants(self, request, context):
+        """Writes down how the catalog has numbered what was kept, so that it can be numbered
+        so again. Idempotent: the same numbers again are fine. Services only.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PublishAsset(self, request, context):
         """Copies an asset that was paid for to the CDN under its link, from the vault's
         own bytes, and verifies the copy by its hash. Idempotent: again is the same
@@ -205,6 +218,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.GetRoom,
                     request_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomRequest.FromString,
                     response_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomResponse.SerializeToString,
+            ),
+            'RecordVariants': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordVariants,
+                    request_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.RecordVariantsRequest.FromString,
+                    response_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.RecordVariantsResponse.SerializeToString,
             ),
             'PublishAsset': grpc.unary_unary_rpc_method_handler(
                     servicer.PublishAsset,
@@ -389,6 +407,33 @@ class StorageService:
             '/imagestudio.storage.v1.StorageService/GetRoom',
             imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomRequest.SerializeToString,
             imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.GetRoomResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordVariants(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.storage.v1.StorageService/RecordVariants',
+            imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.RecordVariantsRequest.SerializeToString,
+            imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.RecordVariantsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,6 +72,10 @@ class StorageServiceStub:
     """One asset of the caller, or the one behind a link."""
     GetRoom: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]
     """How much room the disk has left, asked before a job is admitted. Services only."""
+    RecordVariants: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVariantsRequest, _storage_service_pb2.RecordVariantsResponse]
+    """Writes down how the catalog has numbered what was kept, so that it can be numbered
+    so again. Idempotent: the same numbers again are fine. Services only.
+    """
     PublishAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.PublishAssetRequest, _storage_service_pb2.PublishAssetResponse]
     """Copies an asset that was paid for to the CDN under its link, from the vault's
     own bytes, and verifies the copy by its hash. Idempotent: again is the same
@@ -128,6 +132,10 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """One asset of the caller, or the one behind a link."""
     GetRoom: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]  # type: ignore[assignment]
     """How much room the disk has left, asked before a job is admitted. Services only."""
+    RecordVariants: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVariantsRequest, _storage_service_pb2.RecordVariantsResponse]  # type: ignore[assignment]
+    """Writes down how the catalog has numbered what was kept, so that it can be numbered
+    so again. Idempotent: the same numbers again are fine. Services only.
+    """
     PublishAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.PublishAssetRequest, _storage_service_pb2.PublishAssetResponse]  # type: ignore[assignment]
     """Copies an asset that was paid for to the CDN under its link, from the vault's
     own bytes, and verifies the copy by its hash. Idempotent: again is the same
@@ -217,6 +225,16 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.GetRoomResponse, _abc.Awaitable[_storage_service_pb2.GetRoomResponse]]:
         """How much room the disk has left, asked before a job is admitted. Services only."""
+
+    @_abc_1.abstractmethod
+    def RecordVariants(
+        self,
+        request: _storage_service_pb2.RecordVariantsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.RecordVariantsResponse, _abc.Awaitable[_storage_service_pb2.RecordVariantsResponse]]:
+        """Writes down how the catalog has numbered what was kept, so that it can be numbered
+        so again. Idempotent: the same numbers again are fine. Services only.
+        """
 
     @_abc_1.abstractmethod
     def PublishAsset(

@@ -1,0 +1,69 @@
+"""The commands that look after what is kept: a copy of the database, and two ways back."""
+
+# ruff: noqa: FBT002  (an option of the command line is a parameter here)
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.folder import Folder
+from cli.settings import load
+
+
+def backup(
+    to: Annotated[
+        Path | None, typer.Option(help="A folder that is made; data/backups/TIME by default.")
+    ] = None,
+) -> None:
+    """Copy the database, while the stack runs or not. The vault is copied after it, as files."""
+    from cli import copies
+
+    made = copies.make(load(), to.absolute() if to else None)
+    _say(f"copied {made.words()}; now copy the vault, as docs/backup.md says")
+    print(made.path)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="What `studio backup` made.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move the database that is there aside.")
+    ] = False,
+) -> None:
+    """Put a copy back into a fresh data folder, its vault in place. Nothing is bought twice."""
+    from cli import copies
+
+    copy = copies.read(source.absolute())
+    _say(f"restoring {copy.words()}, of {copy.manifest['database']['made_at']}")
+    _finish(*copies.put_back(load(), copy, replace=replace))
+
+
+def rebuild(
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Forget the database first: all that is only in it.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Make jobs and variants again that the vault has and the database lacks."""
+    from cli import database, processes
+
+    settings = load()
+    folder = Folder(settings.data)
+    if drop and not yes:
+        words = "Favourites, ratings, presets, keys, caps and what is under way are lost. Drop it?"
+        typer.confirm(words, abort=True)
+    folder.prepare()
+    with database.alone(settings, folder) as url:
+        vault = processes.vault_url(settings, folder)
+        _finish(*database.rebuild(vault, url, *(["--drop"] if drop else [])))
+
+
+def _finish(said: list[str], well: bool) -> None:  # noqa: FBT001
+    for line in said:
+        _say(line)
+    raise typer.Exit(0 if well else 1)
+
+
+def _say(words: str) -> None:
+    print(f"studio: {words}", file=sys.stderr, flush=True)

@@ -1,0 +1,63 @@
+"""What PostgreSQL gives up because of somebody else's transaction is done again, as if never."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from services.catalog.database import as_ledger
+from tests.catalog.purchases import admitted, claim, make_ledger, taken
+
+WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+@pytest.fixture
+async def rival(database_url):
+    """Somebody with a transaction of his own, who waits for no deadlock to be found."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("SET deadlock_timeout = '60s'")  # so that ours is the one given up
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def user(pools):
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchval(
+            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
+        )
+
+
+async def test_a_deadlock_loses_no_edge(pools, user, rival, database_url):
+    [first], [second] = [await admitted(pools.ledger, user) for _ in range(2)]
+    ledger, _ = make_ledger(pools.ledger)
+    onlooker = await asyncpg.connect(database_url)
+    lock = """SELECT FROM image_jobs
+              WHERE job_id = (SELECT job_id FROM purchases WHERE purchase_id = $1::uuid)
+              FOR UPDATE"""
+    transaction = rival.transaction()
+    await transaction.start()
+    await rival.execute(lock, second)
+    edges = asyncio.ensure_future(taken(ledger, claim(first), claim(second)))
+    while not await onlooker.fetchval(WAITS):  # the batch has the first job, and waits for ours
+        await asyncio.sleep(0)
+    crossing = asyncio.ensure_future(rival.execute(lock, first))
+    await crossing  # ours was given up
+    await transaction.rollback()
+    assert [found.owner for found in await edges] == ["w1", "w1"]
+    deadlocks = """SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"""
+    while not await onlooker.fetchval(deadlocks):
+        await asyncio.sleep(0)
+    await onlooker.close()
+
+
+async def test_a_transaction_that_cannot_be_serialized_is_told_as_away(pools):
+    """Nothing of ours runs at that level; a database that is set so by its owner does."""
+    from chassis.errors import Unavailable
+
+    with pytest.raises(Unavailable) as told:
+        async with as_ledger(pools.ledger) as connection:
+            await connection.execute(
+                "DO $$ BEGIN RAISE EXCEPTION 'rival' USING ERRCODE = '40001'; END $$"
+            )
+    assert told.value.retry_after
