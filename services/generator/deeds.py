@@ -32,7 +32,7 @@ log = logs.get()
 
 @dataclass(slots=True, kw_only=True)
 class Tools:
-    """What the work on every purchase shares."""
+    """What the work on every purchase shares; *notice* has strays looked for at a provider."""
 
     ledger: Ledger
     storage: Peer
@@ -42,6 +42,7 @@ class Tools:
     vendors: Mapping[str, Vendor]
     live: Live
     health: Health = field(default_factory=Health)
+    notice: Callable[[str], None] = lambda _provider: None
 
 
 @dataclass(slots=True)
