@@ -15,6 +15,7 @@ from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from services.generator import provider as seam
 from services.generator.handler import Handler
+from services.generator.health import Health
 from services.generator.hints import Hints
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
@@ -106,7 +107,7 @@ async def world():
             vendors=vendors, hints=hints, catalog=peer,
             ledger=ledger_service_pb2_grpc.LedgerServiceStub(peer.channel),
         )  # fmt: skip
-        yield World(inbox, signer, hints, Handler(None, webhooks, {}))
+        yield World(inbox, signer, hints, Handler(None, webhooks, {}, Health()))
 
 
 async def test_a_signed_webhook_wakes_who_waits_and_is_stored_once_without_its_body(world):
