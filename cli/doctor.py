@@ -5,6 +5,7 @@ what to do about it. It changes nothing.
 
 import os
 import platform
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from urllib.request import urlopen
 
 from chassis.settings import EX_CONFIG, Secret, SettingsError
 from cli import envoy, ports, processes, vendors
@@ -24,6 +26,7 @@ from cli.shape import Shape
 _GOOD, _NOTE, _BAD = "good", "note", "bad"
 _MARKS = {_GOOD: "[green]ok[/]  ", _NOTE: "[yellow]note[/]", _BAD: "[red]bad[/] "}
 _MEGABYTE = 1024 * 1024
+_UNKNOWN = re.compile(r'^studio_unknown_tickets\{provider="([^"]+)"\} (\d+)', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +190,7 @@ def _running(settings: StackSettings, state: dict[str, Any]) -> Iterator[Finding
     else:
         yield Finding("stack", _GOOD, f"answers on {state['address']}")
         yield from _ill(edge)
+    yield from _unknown(settings)
 
 
 def _ill(edge: Edge) -> Iterator[Finding]:
@@ -202,6 +206,20 @@ def _ill(edge: Edge) -> Iterator[Finding]:
         else:
             words = "has failed lately: its orders wait, and one tries now and then"
             yield Finding(provider, _NOTE, words, "nothing to do; ./studio logs says what failed")
+
+
+def _unknown(settings: StackSettings) -> Iterator[Finding]:
+    """What a provider charges for, and no purchase here holds, as the catalog counts it."""
+    try:
+        with urlopen(f"http://127.0.0.1:{settings.catalog + 100}/metrics", timeout=3) as answer:
+            found = _UNKNOWN.findall(answer.read().decode())
+    except OSError:
+        return
+    for provider, count in found:
+        if float(count):
+            words = f"orders at {provider} that are of no purchase here, in a week: {count}"
+            remedy = "./studio logs catalog, and look for 'no purchase of ours'"
+            yield Finding("orders", _NOTE, words, remedy)
 
 
 def _print(findings: list[Finding]) -> None:

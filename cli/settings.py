@@ -80,6 +80,12 @@ def _number(text: str) -> str:
     return text
 
 
+def _positive(text: str) -> str:
+    if text:
+        chassis_settings.positive(text)
+    return text
+
+
 def _limit(text: str) -> str:
     if text and not text.isdecimal():
         raise ValueError(f"{text!r} is no whole number; 0 is no limit")
@@ -143,6 +149,7 @@ class StackSettings:
     disk_reserve: int = setting("DISK_RESERVE_MB", _whole, default="256")
     default_model: str = setting("DEFAULT_MODEL", default="")
     lookup_lag: str = setting("LOOKUP_LAG", _number, default="")
+    reconcile: str = setting("RECONCILE_SECONDS", _positive, default="")
     publish_wait: str = setting("PUBLISH_WAIT", _number, default="")
     replicate_token: Secret = setting("REPLICATE_API_TOKEN", _key, default="")
     replicate_base: str = setting("REPLICATE_BASE_URL", _base, default="")

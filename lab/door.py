@@ -42,7 +42,7 @@ class Door:
         if strike.kind == "status":
             return self.refuse(int(strike.amount))
         request[LAG] = strike.lag
-        if strike.kind == "duplicate":
+        if strike.twice:
             await handler(request)  # it read the whole body, and reads it again from memory
         return await self._spoil(request, await handler(request), strike)
 

@@ -16,6 +16,7 @@ _PLAIN = {"drop_before", "drop_after", "truncate", "html", "duplicate"}
 _MEASURED = {"hang": "seconds", "delay": "milliseconds", "status": "code", "lag": "seconds"}
 _OF_WEBHOOKS = {"drop_before", "drop_after", "duplicate", "delay"}
 _REPEATED = {"create", "upload", "webhook"}  # what a proxy may send twice, and it matters
+_BESIDE = {"delay", "lag", "duplicate"}  # what goes with another harm
 _FIELDS = {"vendor", "where", "kind", "rate", "times", "seed"}
 
 
@@ -55,9 +56,14 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """What befalls one call: *delay* and *lag* in seconds, and at most one *kind* of harm."""
+    """
+    What befalls one call: *delay* and *lag* in seconds, and at most one *kind* of harm.
+
+    *twice*: it is done twice, beside any other harm.
+    """
 
     kind: str | None = None
+    twice: bool = False
     amount: float = 0.0
     delay: float = 0.0
     lag: float = 0.0
@@ -68,7 +74,7 @@ CALM = Strike()
 
 @dataclass(slots=True)
 class Faults:
-    """The faults in force; of several that strike one call the first one does harm."""
+    """The faults in force; of several that strike one call the first that does harm counts."""
 
     _faults: list[Fault] = field(default_factory=list)
 
@@ -89,9 +95,10 @@ class Faults:
         if not self._faults:
             return CALM
         hits = [fault for fault in self._faults if fault.strikes(vendor, where)]
-        harm = next((hit for hit in hits if hit.kind not in ("delay", "lag")), None)
+        harm = next((hit for hit in hits if hit.kind not in _BESIDE), None)
         return Strike(
             kind=harm.kind if harm else None,
+            twice=any(hit.kind == "duplicate" for hit in hits),
             amount=harm.amount if harm else 0.0,
             delay=sum(hit.amount for hit in hits if hit.kind == "delay") / 1000,
             lag=max((hit.amount for hit in hits if hit.kind == "lag"), default=0.0),

@@ -110,7 +110,7 @@ class Post:
         if strike.kind == "drop_before":
             return False
         heard = await self._posted(url, name, body)
-        if strike.kind == "duplicate":
+        if strike.twice:
             heard = await self._posted(url, name, body)
         return heard and strike.kind != "drop_after"
 

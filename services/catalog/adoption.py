@@ -1,18 +1,24 @@
 """
-Adopts what a look-up found: one ticket for the purchase, and whatever else bears its name.
+Adopts what was bought and is nobody's: what a look-up found for its order, and second ones.
 
 Equal orders, of one job or of many, find each other's purchases where what was ordered is
 all that tells them apart. Which of them has which does not matter, while each has one.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
+from google.protobuf.duration_pb2 import Duration
+
+from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2
-from services.catalog import endings, permits
+from imagestudio.type.v1 import job_event_pb2
+from services.catalog import endings, guards, permits
 from services.catalog.rows import Batch, Purchase
 
 _WITHOUT_TICKET = frozenset({"sending", "unclear"})  # and may have bought something
+_AGAIN = timedelta(seconds=5)  # until one that leaves others the choice looks again
 
 
 def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) -> None:
@@ -24,31 +30,66 @@ def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) ->
     raises the alarm alone.
     """
     free = _free(batch, purchase, found.tickets)
-    rivals = _rivals(batch, purchase) if found.alike else 0
-    canceling = batch.job_of(purchase).state == "canceling"
-    if not free or (canceling and len(free) <= rivals):
-        return  # to be canceled, it may be an equal order's that is still wanted
+    rivals = _open(batch, batch.rivals, purchase) if found.alike else 0
+    if not free:
+        return
+    unwanted = found.alike and batch.job_of(purchase).state == "canceling"
+    if unwanted and len(free) <= _open(batch, batch.wanted, purchase):
+        _stand_back(batch, purchase)
+        return
     others = free[1 : max(1, len(free) - rivals)]
     purchase.state, purchase.ticket, purchase.not_before = "running", free[0], None
     permits.count_permit(batch, purchase)
     endings.tell_purchased(batch, purchase, found.typical_time, found=True)
     for ticket in others:
-        batch.alarms.append(("doubled", purchase.purchase_id))
-        if not found.alike:
-            _adopt_twin(batch, purchase, ticket, found)
+        if found.alike:
+            batch.alarms.append(("doubled", purchase.purchase_id))
+        else:
+            _adopt_twin(batch, purchase, ticket, found.typical_time, purchase.reserved)
+
+
+def adopt_stray(batch: Batch, purchase: Purchase, step: edge_pb2.AdoptEdge) -> None:
+    """Make a purchase of a ticket that the provider says is a second order of *purchase*."""
+    if not step.ticket or step.reserved_usd_micros < 0:
+        raise Invalid("REQUEST_INVALID", "A stray has a ticket, and does not cost less than 0.")
+    if not _free(batch, purchase, [step.ticket]):
+        return
+    if purchase.state in _WITHOUT_TICKET:
+        raise guards.conflict(purchase, "its own answer or look-up tells whose the ticket is")
+    _adopt_twin(batch, purchase, step.ticket, step.typical_time, step.reserved_usd_micros)
 
 
 def _adopt_twin(
-    batch: Batch, purchase: Purchase, ticket: str, found: edge_pb2.SettleEdge.Found
+    batch: Batch, purchase: Purchase, ticket: str, typical: Duration, reserve: int
 ) -> None:
     twin = endings.attempt(batch, purchase, _twin_id(purchase, ticket), purchase.model_key)
     twin.state, twin.ticket, twin.sent_at = "running", ticket, purchase.sent_at
     twin.deadline, twin.provider = purchase.deadline, purchase.provider
+    batch.reserve(twin, reserve)
     permits.count_permit(batch, twin)
-    endings.tell_purchased(batch, twin, found.typical_time, found=True)
+    endings.tell_purchased(batch, twin, typical, found=True)
+    warning = job_event_pb2.JobEvent.Warning(
+        reason="ORDER_DOUBLED",
+        message="One order was made twice at the provider; what the second brings is kept, too.",
+        model=twin.model_key,
+        purchase_id=twin.purchase_id,
+    )
+    batch.tell(twin, warning=warning)
+    batch.alarms.append(("doubled", purchase.purchase_id))
 
 
-def _free(batch: Batch, purchase: Purchase, tickets: Sequence[str]) -> list[str]:
+def _stand_back(batch: Batch, purchase: Purchase) -> None:
+    """
+    Leave the tickets to equal orders that are still wanted, and look again once they have chosen.
+
+    To be canceled, it may have bought one of them and is not absent: a new fence keeps who
+    looked it up from saying so.
+    """
+    purchase.fence += 1
+    batch.let_go_of(purchase, batch.now + _AGAIN)
+
+
+def _free(batch: Batch, purchase: Purchase, tickets: Iterable[str]) -> list[str]:
     """Those that no purchase holds, nor gets in this batch."""
     rows = (*batch.purchases.values(), *batch.planned)
     held = {each.ticket for each in rows if each.provider == purchase.provider}
@@ -56,10 +97,9 @@ def _free(batch: Batch, purchase: Purchase, tickets: Sequence[str]) -> list[str]
     return [ticket for ticket in dict.fromkeys(tickets) if ticket not in held]
 
 
-def _rivals(batch: Batch, purchase: Purchase) -> int:
-    """How many other equal orders may have bought something, and have no ticket yet."""
-    rivals = batch.rivals.get(purchase.purchase_id, ())
-    here = (batch.purchases.get(each) for each in rivals)
+def _open(batch: Batch, orders: Mapping[str, Sequence[str]], purchase: Purchase) -> int:
+    """How many other equal *orders* may have bought something, and have no ticket yet."""
+    here = (batch.purchases.get(each) for each in orders.get(purchase.purchase_id, ()))
     return sum(each is None or each.state in _WITHOUT_TICKET for each in here)
 
 

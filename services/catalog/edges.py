@@ -34,6 +34,9 @@ def take(batch: Batch, edge: edge_pb2.Edge) -> Outcome:
         raise Invalid("REQUEST_INVALID", f"No purchase {edge.purchase_id!r}, or no step.")
     if kind == "claim":
         return _claim(batch, purchase, edge.claim)
+    if kind == "adopt":
+        adoption.adopt_stray(batch, purchase, edge.adopt)
+        return NONE
     if edge.fence != purchase.fence:
         raise guards.stale(purchase)
     was_sending = purchase.state == "sending"
@@ -82,8 +85,6 @@ def _ticket(batch: Batch, purchase: Purchase, step: edge_pb2.TicketEdge) -> None
     if not step.ticket:
         raise Invalid("REQUEST_INVALID", "A ticket must not be empty.")
     purchase.state, purchase.ticket = "running", step.ticket
-    if any(found.ticket != step.ticket for found in purchase.webhooks):
-        batch.alarms.append(("doubled", purchase.purchase_id))
     endings.tell_purchased(batch, purchase, step.typical_time, found=False)
 
 
@@ -164,7 +165,7 @@ def _publish(batch: Batch, purchase: Purchase, step: edge_pb2.PublishEdge) -> No
     image.url, image.thumbnail_url = step.cdn_url, step.thumbnail_url
     image.publish_time.FromDatetime(batch.now)
     batch.published.append(Published(purchase, output, image))
-    batch.tell_even_later(purchase, image_published=image)
+    batch.tell(purchase, image_published=image)
     endings.finish_if_published(batch, purchase)
 
 

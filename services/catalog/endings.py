@@ -147,9 +147,7 @@ def _replace(
         raise guards.conflict(purchase, "a new attempt may not cost more than was reserved")
     planned = attempt(batch, purchase, next_.purchase_id, next_.model_key)
     planned.provider, planned.fingerprint = next_.provider, next_.fingerprint
-    planned.reserved = next_.reserved_usd_micros
-    sums = batch.spent.setdefault((planned.user_id, planned.period), [0, 0])
-    sums[1] += planned.reserved
+    batch.reserve(planned, next_.reserved_usd_micros)
     return planned
 
 

@@ -10,9 +10,24 @@ from imagestudio.type.v1 import job_event_pb2
 from services.catalog.database import Connection
 from services.catalog.log import kind_of
 from services.catalog.queries import SQL
-from services.catalog.rows import Batch
+from services.catalog.rows import ENDED_JOB, Batch
 
 Event = job_event_pb2.JobEvent
+
+
+def divided(
+    batch: Batch, events: Sequence[tuple[int, Event]]
+) -> tuple[list[tuple[int, Event]], list[tuple[int, Event]]]:
+    """Divide *events* into those of logs, by job, and those of jobs that had ended, by user."""
+    logged, late = [], []
+    for job_id, event in events:
+        job = batch.jobs[job_id]
+        if job.state in ENDED_JOB:
+            event.job = f"jobs/{job_id}"
+            late.append((job.user_id, event))
+        else:
+            logged.append((job_id, event))
+    return logged, late
 
 
 def endings(batch: Batch, ended: Sequence[tuple[int, Event]]) -> Iterator[tuple[int, Event]]:

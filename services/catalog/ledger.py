@@ -41,14 +41,14 @@ _GIVEN_UP = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _RIVALS = 3  # times that a batch gives way
 MOST = 500  # edges in one call; a transaction takes those of many calls
 _NEEDS_PERMITS = frozenset(
-    {"claim", "release", "ticket", "drawn", "end", "unclear", "fail", "settle"}
+    {"claim", "release", "ticket", "drawn", "end", "unclear", "fail", "settle", "adopt"}
 )
 _NO_COLUMNS = ("outputs", "webhooks", "refusal")
 _PURCHASE = [each.name for each in fields(Purchase) if each.name not in _NO_COLUMNS]
 _OUTPUT = [each.name for each in fields(Output)]
 _BREAKER = [each.name for each in fields(Breaker)]
 _TICKETS = "purchases_provider_ticket_key"
-_NEEDS_ATTEMPTS = frozenset({"end", "settle"})
+_NEEDS_ATTEMPTS = frozenset({"end", "settle", "adopt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Change:
     kind: str
     apply: Callable[[Batch], Outcome | None]
     worker_id: str = ""
-    tickets: Sequence[str] = ()  # that a look-up found
+    tickets: Sequence[str] = ()  # that were found at the provider
 
 
 Result = ledger_service_pb2.EdgeResult
@@ -143,7 +143,8 @@ class Ledger:
 def _change(edge: edge_pb2.Edge) -> Change:
     kind = edge.WhichOneof("step") or ""
     worker = edge.claim.worker_id if kind == "claim" else ""
-    tickets = edge.settle.found.tickets if kind == "settle" else ()
+    tickets: Sequence[str] = edge.settle.found.tickets if kind == "settle" else ()
+    tickets = [edge.adopt.ticket] if kind == "adopt" else tickets
     return Change(edge.purchase_id, kind, lambda batch: edges.take(batch, edge), worker, tickets)
 
 
@@ -208,6 +209,7 @@ async def _read_orders_alike(
     for row in await connection.fetch(SQL.orders_alike, ids, tickets):
         batch.held[row["purchase_id"]] = set(row["held"])
         batch.rivals[row["purchase_id"]] = row["rivals"]
+        batch.wanted[row["purchase_id"]] = row["wanted"]
 
 
 def purchase_from(row: asyncpg.Record) -> Purchase:

@@ -9,7 +9,7 @@ from chassis.errors import Invalid
 from chassis.server import Context
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
-from services.catalog import admit, cancel, files, reading, webhooks, workers
+from services.catalog import admit, cancel, files, reading, strays, webhooks, workers
 from services.catalog.database import Pool
 from services.catalog.ledger import Ledger
 from services.catalog.news import News
@@ -83,7 +83,19 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> pb.StoreWebhookResponse:
         _service("StoreWebhook")
         stored = await webhooks.store(self.pool, self.news, request)
-        return pb.StoreWebhookResponse(duplicate=not stored)
+        return pb.StoreWebhookResponse(duplicate=not stored.new, stray=stored.stray)
+
+    async def FindStrays(
+        self, request: pb.FindStraysRequest, context: Context
+    ) -> pb.FindStraysResponse:
+        _service("FindStrays")
+        return pb.FindStraysResponse(strays=await strays.find(self.pool, self.news, request))
+
+    async def BeginListing(
+        self, request: pb.BeginListingRequest, context: Context
+    ) -> pb.BeginListingResponse:
+        _service("BeginListing")
+        return await strays.begin_listing(self.pool, request)
 
     async def RecordFile(
         self, request: pb.RecordFileRequest, context: Context

@@ -24,7 +24,9 @@ from services.catalog.wakes import SUBJECT, Wakes
 
 AGAIN = 5  # seconds after which the same work may be announced again
 ALARMS = prometheus_client.Counter(
-    "studio_purchase_alarms", "Purchases lost, doubled, unclear or quarantined.", ("kind",)
+    "studio_purchase_alarms",
+    "Purchases lost, doubled, unclear or quarantined, and orders of unknown ones.",
+    ("kind",),
 )
 log = logs.get()
 

@@ -221,8 +221,10 @@ class Batch:
     # Of those that were looked up: tickets that others hold, and equal orders without one.
     held: dict[str, set[str]] = field(default_factory=dict)
     rivals: dict[str, list[str]] = field(default_factory=dict)
+    wanted: dict[str, list[str]] = field(default_factory=dict)  # of the rivals: not to be canceled
     failed: set[int] = field(default_factory=set)  # jobs with FAILED purchases not read here
-    # (job_id, event) in order; a Kept stands for the image_kept event of its variant.
+    # (job_id, event) in order; a Kept stands for the image_kept event of its variant. What comes
+    # of a job that had ended before goes to its user's feed, the rest to the job's log.
     events: list[tuple[int, "job_event_pb2.JobEvent | Kept"]] = field(default_factory=list)
     feed: list[tuple[int, job_event_pb2.JobEvent]] = field(default_factory=list)  # by user
     published: list[Published] = field(default_factory=list)
@@ -236,6 +238,11 @@ class Batch:
     def job_of(self, purchase: Purchase) -> Job:
         """Return the locked job of *purchase*."""
         return self.jobs[purchase.job_id]
+
+    def reserve(self, purchase: Purchase, amount: int) -> None:
+        """Reserve *amount* for a *purchase* that has nothing reserved, whatever the cap."""
+        self.spent.setdefault((purchase.user_id, purchase.period), [0, 0])[1] += amount
+        purchase.reserved = amount
 
     def settle(self, purchase: Purchase, *, cost: int) -> None:
         """Put *cost* in place of what *purchase* has reserved."""
@@ -261,16 +268,8 @@ class Batch:
         self.let_go.append(purchase)
 
     def tell(self, purchase: Purchase, **event: Any) -> None:
-        """Append an event to the log of the purchase's job."""
+        """Append an event to the log of the purchase's job, or where that has ended to the feed."""
         self.events.append((purchase.job_id, job_event_pb2.JobEvent(**event)))
-
-    def tell_even_later(self, purchase: Purchase, **event: Any) -> None:
-        """Append an event to the log, or where that has ended to the user's feed."""
-        if self.job_of(purchase).state not in ENDED_JOB:
-            self.tell(purchase, **event)
-            return
-        told = job_event_pb2.JobEvent(job=f"jobs/{purchase.job_id}", **event)
-        self.feed.append((purchase.user_id, told))
 
 
 def cost_message(purchase: Purchase) -> cost_pb2.Cost:

@@ -69,7 +69,8 @@ async def save(
     await _move_money(connection, batch)
     completion.begin_waits(batch)
     left = _Left(changed, _moved_permits(batch, were))
-    left.events = _numbered(batch, [(job_id, _event(e, images)) for job_id, e in batch.events])
+    logged, late = feed.divided(batch, [(job, _event(e, images)) for job, e in batch.events])
+    left.events = _numbered(batch, logged)
     told = Told(alarms=batch.alarms)
     if completion.looks_back(batch):  # at rows as this batch leaves them
         told.events += await _write(connection, batch, before, left)
@@ -78,7 +79,7 @@ async def save(
     left.events += _numbered(batch, ended)
     told.events += await _write(connection, batch, before, left)
     await _settle(connection, batch)
-    told.fed = await feed.append(connection, [*batch.feed, *feed.endings(batch, ended)])
+    told.fed = await feed.append(connection, [*batch.feed, *late, *feed.endings(batch, ended)])
     await _set_health(connection, batch, were)
     told.freed = _freed(batch, were)
     told.planned = [p for p in batch.planned if p.state == "planned"]
@@ -101,6 +102,7 @@ async def _write(
     connection: Connection, batch: Batch, before: Mapping[str, State], left: _Left
 ) -> list[tuple[int, int, datetime, job_event_pb2.JobEvent]]:
     touched = {p.job_id for p in left.changed} | {job_id for job_id, _n, _e in left.events}
+    touched |= {p.job_id for p in batch.planned}
     if not touched:
         return []
     [row] = await connection.fetch(

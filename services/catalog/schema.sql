@@ -302,6 +302,14 @@ CREATE POLICY own ON language_calls FOR ALL TO studio_user
 GRANT DELETE, INSERT, SELECT, UPDATE ON language_calls TO studio_ledger;
 GRANT SELECT ON language_calls TO studio_user;
 
+CREATE TABLE listings (
+    provider text NOT NULL,
+    read_to timestamp with time zone NOT NULL,
+    begun_at timestamp with time zone NOT NULL,
+    CONSTRAINT listings_pkey PRIMARY KEY (provider)
+);
+GRANT DELETE, INSERT, SELECT, UPDATE ON listings TO studio_ledger;
+
 CREATE TABLE permits (
     provider text NOT NULL,
     in_use integer DEFAULT 0 NOT NULL,
@@ -485,9 +493,12 @@ CREATE TABLE webhook_inbox (
     ticket text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     fence bigint DEFAULT 0 NOT NULL,
-    CONSTRAINT webhook_inbox_pkey PRIMARY KEY (webhook_id)
+    standing text DEFAULT 'heard'::text NOT NULL,
+    CONSTRAINT webhook_inbox_pkey PRIMARY KEY (webhook_id),
+    CONSTRAINT webhook_inbox_standing_check CHECK ((standing = ANY (ARRAY['heard'::text, 'stray'::text, 'unknown'::text])))
 );
 CREATE INDEX webhook_inbox_by_age ON public.webhook_inbox USING btree (created_at);
+CREATE INDEX webhook_inbox_of_nobody ON public.webhook_inbox USING btree (provider, ticket) WHERE (standing <> 'heard'::text);
 CREATE INDEX webhook_inbox_of_purchase ON public.webhook_inbox USING btree (purchase_id);
 GRANT DELETE, INSERT, SELECT, UPDATE ON webhook_inbox TO studio_ledger;
 

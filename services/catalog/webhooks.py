@@ -3,16 +3,19 @@ The inbox of webhooks: each is stored once, and makes somebody look.
 
 Its signature is the provider's, but the purchase that it is for stands in the URL, which
 nobody signs. So nothing here takes a state or a ticket from it: an unclear purchase becomes
-due at once, and whoever claims it asks the provider whose the ticket is.
+due at once, and whoever claims it asks the provider whose the ticket is. Of any other purchase
+a ticket that nobody holds is a stray: see strays.py.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import asyncpg
+
 from chassis import errors, faults, logs
 from imagestudio.catalog.v1 import edge_pb2
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
-from services.catalog import arguments, saving
+from services.catalog import arguments, saving, strays
 from services.catalog.database import Pool, as_ledger
 from services.catalog.ledger import Change, read
 from services.catalog.news import News
@@ -32,8 +35,15 @@ class _Hint(NamedTuple):
     ticket: str
 
 
-async def store(pool: Pool, news: News, request: pb.StoreWebhookRequest) -> bool:
-    """Store a webhook and wake whom it is for; False where it was stored before."""
+class Stored(NamedTuple):
+    """Whether a webhook was *new*, and whether there is a *stray* to be judged now."""
+
+    new: bool
+    stray: bool
+
+
+async def store(pool: Pool, news: News, request: pb.StoreWebhookRequest) -> Stored:
+    """Store a webhook and wake whom it is for."""
     hint = _Hint(
         arguments.text(request.webhook_id, "webhook_id", 200, least=1),
         arguments.text(request.provider, "provider", 200, least=1),
@@ -49,13 +59,13 @@ async def store(pool: Pool, news: News, request: pb.StoreWebhookRequest) -> bool
         purchase = batch.purchases.get(hint.purchase_id or "")
         fence = purchase.fence if purchase else 0
         row = await connection.fetchrow(SQL.store_webhook, *hint, fence)
-        due = row and purchase and _heed(batch, purchase, hint.ticket, row["holder"])
+        heard = _heed(batch, purchase, hint, row) if row else _NOTHING
         told = await saving.save(connection, batch, before, permitted)
     faults.point("webhook.after_store")
     news.tell(told)
-    if due and purchase:
+    if heard.due and purchase:
         news.announce([(purchase.purchase_id, purchase.provider, purchase.fence)], anew=True)
-    return row is not None
+    return Stored(row is not None, heard.stray)
 
 
 async def heed_late(
@@ -81,18 +91,31 @@ async def heed_late(
             log.exception("a late ticket was not kept", **lost)
 
 
-def _heed(batch: Batch, purchase: Purchase, ticket: str, holder: str | None) -> bool:
-    """Raise the alarm over a ticket of nobody's; True where *purchase* is due to be looked up."""
-    if holder is not None:
-        if holder != purchase.purchase_id:
-            log.warning("another's ticket", purchase_id=purchase.purchase_id, ticket=ticket)
+class _Heard(NamedTuple):
+    """Whether the purchase is *due* to be looked up, or the ticket a *stray*."""
+
+    due: bool = False
+    stray: bool = False
+
+
+_NOTHING = _Heard()
+
+
+def _heed(batch: Batch, purchase: Purchase | None, hint: _Hint, row: asyncpg.Record) -> _Heard:
+    named = {"purchase_id": hint.purchase_id, "ticket": hint.ticket}
+    if row["holder"] is not None:
+        if row["holder"] != hint.purchase_id:
+            log.warning("another's ticket", **named)
+    elif purchase is None or purchase.provider != hint.provider:
+        if not row["told"]:
+            strays.alarm(batch.alarms, hint.ticket, hint.purchase_id)
     elif purchase.state == "unclear":
         purchase.not_before = batch.now
-        return True
+        return _Heard(due=True)
     elif purchase.state != "sending":
-        log.error("a ticket of nobody's", purchase_id=purchase.purchase_id, ticket=ticket)
-        batch.alarms.append(("doubled", purchase.purchase_id))
-    return False
+        log.warning("a ticket of nobody's", **named)
+        return _Heard(stray=True)
+    return _NOTHING
 
 
 def _nothing(_batch: Batch) -> None:

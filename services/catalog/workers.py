@@ -29,11 +29,13 @@ async def beat(
         now = await connection.fetchval(SQL.clock)
         health = await connection.fetch(SQL.health_of_providers)
         due = await _due(connection, request) if alive and request.room > 0 else []
+        owned = await _owned(connection, request) if alive and request.tell_owned else []
     response = ledger_service_pb2.HeartbeatResponse(
         alive=alive,
         canceling_purchase_ids=[row["purchase_id"] for row in canceling],
         due_purchases=due,
         providers=[_health(row) for row in health],
+        owned=owned,
     )
     response.now.FromDatetime(now)
     response.patience.FromMilliseconds(round(patience * 1000))
@@ -51,6 +53,15 @@ async def _due(
         ledger_service_pb2.DuePurchase(purchase_id=row["purchase_id"], provider=row["provider"])
         for row in found[: request.room]
     ]
+
+
+async def _owned(
+    connection: Connection, request: ledger_service_pb2.HeartbeatRequest
+) -> list[ledger_service_pb2.OwnedPurchase]:
+    """All that is the worker's: it may have been made so without an answer that it heard."""
+    rows = await connection.fetch(SQL.purchases_of_worker, request.worker_id)
+    owned = ledger_service_pb2.OwnedPurchase
+    return [owned(purchase_id=row["purchase_id"], fence=row["fence"]) for row in rows]
 
 
 async def _live(connection: Connection, request: ledger_service_pb2.HeartbeatRequest) -> bool:

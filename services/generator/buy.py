@@ -6,8 +6,6 @@ function: the machine in `purchase.py` says what to do from any state, and here 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from chassis import errors, logs, telemetry
@@ -27,7 +25,6 @@ from services.generator import (
 )
 from services.generator.deeds import Deeds, Tools
 from services.generator.ledger import Result
-from services.generator.provider import Order
 from services.generator.standing import Stage
 from services.generator.vendor import unknown
 
@@ -102,29 +99,20 @@ class Errand:
                     task.cancel()
 
     def _look_at(self, terms: standing.Terms) -> edges.Known:
-        shown, spec = self._claim.purchase, self._claim.spec
-        model = self._tools.registry.known(shown.model, shown.provider)
-        place = orders.place_of(shown.ordinal, spec)
-        images = orders.images_of(shown.ordinal, spec, self._tools.registry)
-        names = shown.purchase_id, self._claim.repeats
+        shown, registry = self._claim.purchase, self._tools.registry
+        order = orders.of_claim(self._claim, registry)
+        if not order.as_planned:
+            log.warning("another release planned it", purchase_id=shown.purchase_id)
         return edges.Known(
             purchase_id=shown.purchase_id,
             fence=self._claim.fence,
-            model=model,
+            model=registry.known(shown.model, shown.provider),
             terms=terms,
-            order=self._as_sent(orders.order(model, spec, place, images, *names)),
-            images=images,
+            order=order,
+            images=orders.images_of(shown.ordinal, self._claim.spec, registry),
             next=self._next,
             ticket=self._claim.ticket,
         )
-
-    def _as_sent(self, order: Order) -> Order:
-        shown = self._claim.purchase
-        sent = shown.send_time.ToDatetime(UTC) if shown.HasField("send_time") else None
-        planned = orders.fingerprint(order) == self._claim.fingerprint
-        if not planned:
-            log.warning("another release planned it", purchase_id=shown.purchase_id)
-        return replace(order, sent=sent, as_planned=planned)
 
     def _next(self, other: bool) -> ledger_pb2.PlannedPurchase | None:  # noqa: FBT001
         """Plan a new attempt: with the next model that was not tried yet, or with the same."""
@@ -221,11 +209,15 @@ class Errand:
             result = await future
         except errors.Stale:
             log.info("another worker has it now")
+            if isinstance(step, moves.Ticketed):  # bought, and perhaps nobody's now
+                self._tools.notice(self._claim.purchase.provider)
             return moves.Superseded()
         except errors.Fault as fault:
             log.warning("an edge was not taken", step=type(step).__name__, error=str(fault))
             return moves.Rejected(step, str(fault))
         marks.after(step)
+        if isinstance(step, moves.Found):  # while it was looked up, others waited to be judged
+            self._tools.notice(self._claim.purchase.provider)
         self._deeds.learn(result.purchase.outputs)
         if isinstance(step, moves.Kept):
             self._deeds.number(step.index, result.purchase.outputs)

@@ -1,6 +1,7 @@
 """From settings to a running generator: the only place that knows which class does what."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 
@@ -31,6 +32,7 @@ from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
+from services.generator.strays import Strays
 from services.generator.vendors import sold_here
 from services.generator.watch import Watch
 from services.generator.webhooks import Webhooks
@@ -55,6 +57,7 @@ class Generator:
     worker: Worker
     hub: Hub
     rounds: Rounds
+    strays: Strays
     server: Server
 
 
@@ -82,34 +85,29 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     numbering = Numbering(storage, vault)
     outgoing: list[httpx.AsyncClient] = []
     vendors = sold_here(settings, easel, receipts, hints, outgoing)
+    ledger = Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel))
+    known, pause = registry(settings), settings.reconcile
+    strays = Strays(catalog=catalog, ledger=ledger, registry=known, vendors=vendors, pause=pause)
     tools = Tools(
-        ledger=Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel)),
+        ledger=ledger,
         storage=storage,
         vault=vault,
         receipts=receipts,
-        registry=registry(settings),
+        registry=known,
         vendors=vendors,
         live=Live(bus),
         numbering=numbering,
+        notice=strays.notice,
     )
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
     rounds = Rounds(hub, catalog, tools.ledger.stub)
     handler = _handler(tools, catalog, worker, hub, hints)
-    server = Server(
-        [
-            (
-                NAME,
-                lambda server: generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server(
-                    handler, server
-                ),
-            )
-        ],
-        secret=secret,
-        resolve=_resolver(catalog, tools.ledger.stub, settings.auth),
-    )
+    add = partial(generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server, handler)
+    resolve = _resolver(catalog, tools.ledger.stub, settings.auth)
+    server = Server([(NAME, add)], secret=secret, resolve=resolve)
     return Generator(
         *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, numbering),
-        *(hints, worker, hub, rounds, server),
+        *(hints, worker, hub, rounds, strays, server),
     )
 
 
@@ -124,7 +122,11 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints
         disk=Disk(tools.storage, tools.vault),
     )
     webhooks = Webhooks(
-        vendors=tools.vendors, hints=hints, catalog=catalog, ledger=tools.ledger.stub
+        vendors=tools.vendors,
+        hints=hints,
+        catalog=catalog,
+        ledger=tools.ledger.stub,
+        notice=tools.notice,
     )
     terms = {name: each.terms for name, each in tools.vendors.items()}
     return Handler(generations, webhooks, terms, tools.health)

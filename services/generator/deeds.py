@@ -41,7 +41,7 @@ log = logs.get()
 
 @dataclass(slots=True, kw_only=True)
 class Tools:
-    """What the work on every purchase shares."""
+    """What the work on every purchase shares; *notice* has strays looked for at a provider."""
 
     ledger: Ledger
     storage: Peer
@@ -52,6 +52,7 @@ class Tools:
     live: Live
     health: Health = field(default_factory=Health)
     numbering: Numbering | None = None  # None: nobody writes the numbers down
+    notice: Callable[[str], None] = lambda _provider: None
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from google.protobuf import duration_pb2, json_format, struct_pb2
 from google.rpc import code_pb2, status_pb2
 
 from chassis import errors
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.generator import moves
@@ -84,6 +84,15 @@ def broken_off(purchase_id: str, fence: int, error: Exception) -> edge_pb2.Edge:
     return made
 
 
+def adopted(stray: ledger_service_pb2.Stray, model: Model, images: int) -> edge_pb2.Edge:
+    """The edge that makes a purchase of *stray*, which may cost as much as its *images*."""
+    made = edge_pb2.Edge(purchase_id=stray.purchase.purchase.purchase_id)
+    made.adopt.ticket = stray.ticket
+    made.adopt.typical_time.CopyFrom(_seconds(model.typical))
+    made.adopt.reserved_usd_micros = model.price * images
+    return made
+
+
 def never_begun(purchase_id: str, fence: int, error: Exception) -> edge_pb2.Edge:
     """The edge for an order that could not even be made: certainly nothing was bought."""
     made = edge_pb2.Edge(purchase_id=purchase_id, fence=fence)
@@ -155,7 +164,7 @@ def kept_image(known: Known) -> ledger_pb2.KeptImage:
         image.replicate_prediction_id = known.ticket
     if drawn and drawn.seed is not None:
         image.seed = drawn.seed
-    elif isinstance(seed, int):
+    elif isinstance(seed, int) and known.order.as_planned:
         image.seed = seed
     if drawn and drawn.seconds is not None:
         image.generation_time.FromMilliseconds(round(drawn.seconds * 1000))

@@ -2,7 +2,8 @@
 The way into the ledger: while one Apply is under way the next edges gather, no timer.
 
 An Apply whose answer was lost is said again for every edge but claims, in order: the same
-edge again changes nothing, while of two claims only one wins and nobody knows which.
+edge again changes nothing, while of two claims only one wins and nobody knows which. One that
+the ledger breaks at is said again alone, and not for ever: then its purchase has failed a try.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ MOST_CLAIMS = 50  # of them
 _TIMEOUT = 10.0  # seconds for one call
 _TURNS = 5  # of the loop, so that edges which follow each other without any wait go together
 _LONGEST_PAUSE = 1.0  # seconds
+_MOST_DEFECTS = 5  # of the ledger at one edge that goes alone, until it is no more said again
 _FULL = MAX_MESSAGE // 2  # bytes of edges in one call; a longer edge goes alone
 _LONGEST = MAX_MESSAGE - 1024  # bytes of an edge that can be sent at all
 log = logs.get()
@@ -34,6 +36,7 @@ class _Waiting:
     edge: edge_pb2.Edge
     future: asyncio.Future[Result]
     alone: bool = False  # it may be what breaks a call
+    defects: int = 0  # that it met alone
 
     def answer(self, outcome: Result | Exception) -> None:
         if self.future.done():
@@ -127,7 +130,7 @@ class Ledger:
                 if len(taken) > 1:
                     self._say_alone(taken, error)
                     return True
-                if type(error) is not errors.Fault:  # a refusal: said again, it were the same
+                if self._is_last_word(taken[0], error):
                     taken[0].answer(error)
                     return True
             log.warning("an answer of the ledger was lost", edges=len(taken), error=repr(error))
@@ -136,6 +139,13 @@ class Ledger:
         for found, result in zip(taken, results, strict=True):
             found.answer(result)
         return True
+
+    def _is_last_word(self, only: _Waiting, fault: errors.Fault) -> bool:
+        """Whether *only*, said again, would meet the same: a refusal, or a defect once more."""
+        if type(fault) is not errors.Fault:
+            return True
+        only.alone, only.defects = True, only.defects + 1
+        return only.edge.HasField("claim") or only.defects >= _MOST_DEFECTS
 
     def _say_again(self, taken: list[_Waiting]) -> None:
         again = []

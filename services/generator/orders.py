@@ -3,11 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.type.v1 import job_pb2
 from services.generator import words
 from services.generator.models import Model, Registry
@@ -44,6 +47,16 @@ def order(
         inputs=inputs,
         give_up_after=round(model.time_limit),
     )
+
+
+def of_claim(claim: ledger_pb2.LedgerPurchase, registry: Registry) -> Order:
+    """Say what the purchase of *claim* buys, or has bought; its model is known here."""
+    shown, spec = claim.purchase, claim.spec
+    model = registry.known(shown.model, shown.provider)
+    place, images = place_of(shown.ordinal, spec), images_of(shown.ordinal, spec, registry)
+    made = order(model, spec, place, images, shown.purchase_id, claim.repeats)
+    sent = shown.send_time.ToDatetime(UTC) if shown.HasField("send_time") else None
+    return replace(made, sent=sent, as_planned=fingerprint(made) == claim.fingerprint)
 
 
 def size(model: Model, spec: job_pb2.JobSpec) -> Size:

@@ -116,6 +116,19 @@ class Webhook:
     reference: str  # the ticket's
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """
+    An order as the provider lists it.
+
+    *purchase_id* is what its webhook's address names, a UUID or empty; *ours*: that address is.
+    """
+
+    reference: str  # the ticket's
+    purchase_id: str
+    ours: bool
+
+
 class ProviderError(Exception):
     """Something a provider did not do; *retry_after* is in seconds."""
 
@@ -212,6 +225,14 @@ class CanRecognize(Protocol):
 
     async def recognize(self, order: Order, ticket: Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""
+
+
+@runtime_checkable
+class CanList(CanRecognize, Protocol):
+    """A provider that lists all that was bought there, also what nobody looks for."""
+
+    def sold(self, since: datetime, /) -> AsyncIterator[Sold]:
+        """Tell of what was created after *since* and may be ours; Unclear short of the end."""
 
 
 @runtime_checkable

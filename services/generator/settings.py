@@ -56,7 +56,8 @@ class Settings(Serving):
     The generator's settings.
 
     *lame*, *drain* and *settle* are seconds of its end, *lookup_lag* those until a provider's
-    list must show what was bought. Without its token a provider is not there.
+    list must show what was bought, *reconcile* those between two readings of it for what is
+    nobody's. Without its token a provider is not there.
     """
 
     port: int = setting("GENERATOR_PORT", port, default="7003")
@@ -79,6 +80,7 @@ class Settings(Serving):
     recraft_in_flight: int = setting("RECRAFT_MAX_IN_FLIGHT", _limit, default="0")
     recraft_per_minute: int = setting("RECRAFT_MAX_PER_MINUTE", _limit, default="100")
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
+    reconcile: float = setting("RECONCILE_SECONDS", positive, default="300")
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")

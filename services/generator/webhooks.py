@@ -1,6 +1,6 @@
-"""Takes the webhooks of providers: verified, told to whoever waits, and stored."""
+"""Takes the webhooks of providers: verified, told to whoever waits, stored, and judged if stray."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chassis import faults
@@ -17,12 +17,17 @@ _TIMEOUT = 3.0  # seconds; the provider gives us few, and comes again
 
 @dataclass(slots=True, kw_only=True)
 class Webhooks:
-    """Opens webhooks of *vendors*, and keeps them in the inbox of *catalog*."""
+    """
+    Opens webhooks of *vendors*, and keeps them in the inbox of *catalog*.
+
+    *notice* has the strays of a provider judged.
+    """
 
     vendors: Mapping[str, Vendor]
     hints: Hints
     catalog: Peer
     ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
+    notice: Callable[[str], None] = lambda _provider: None
 
     async def receive(self, request: pb.ReceiveWebhookRequest) -> bool:
         """Take a webhook; False where it was stored before."""
@@ -35,6 +40,8 @@ class Webhooks:
             ticket=opened.reference,
         )
         answer = await self.catalog.ask(self.ledger.StoreWebhook, stored, timeout=_TIMEOUT)
+        if answer.stray:
+            self.notice(request.provider)
         return not answer.duplicate
 
     async def _opened(self, request: pb.ReceiveWebhookRequest) -> seam.Webhook:

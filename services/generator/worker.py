@@ -30,6 +30,7 @@ from services.generator.room import Room
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _PULL_WAIT = 5.0  # seconds
 _MORE = 50  # purchases taken at once where much waits, and the others are left theirs
+_SELDOM = 10  # beats between two looks at what is ours by the ledger's word
 _ELSEWHERE = 5.0  # seconds until others are asked who may know what we do not
 OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
 _BY_ORDER = (purchase_pb2.PURCHASE_STATE_SENDING, purchase_pb2.PURCHASE_STATE_UNCLEAR)
@@ -56,6 +57,8 @@ class Worker:
     _patience: float = 3 * BEAT
     _ahead: float = 0.0  # seconds from the loop's clock to the database's
     _introduced: bool = False
+    _beats: int = 0
+    _strange: set[tuple[str, int]] = field(default_factory=set)  # ours, and not in work: with fence
     _stopping: bool = False
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _lives: list[asyncio.Task[None]] = field(default_factory=list)
@@ -278,8 +281,8 @@ class Worker:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
-        _acknowledging.add(task)
-        task.add_done_callback(_acknowledging.discard)
+        _beside.add(task)
+        task.add_done_callback(_beside.discard)
 
     # -- living
 
@@ -296,7 +299,10 @@ class Worker:
             await asyncio.sleep(max(0.0, began + self._patience / 3 - loop.time()))
 
     async def _beat(self, *, leaving: bool) -> None:
+        self._beats += 1
+        tell_owned = self._beats % _SELDOM == 0
         loop, request = asyncio.get_running_loop(), self._heartbeat(leaving=leaving)
+        request.tell_owned = tell_owned
         began, stub = loop.time(), self.tools.ledger.stub
         faults.point("heartbeat.before")
         answer = await self.catalog.ask(stub.Heartbeat, request, timeout=self._patience)
@@ -317,6 +323,27 @@ class Worker:
                 errand.tell(moves.CancelAsked())
         for due in answer.due_purchases:
             self.take(due.purchase_id, due.provider)
+        if tell_owned:
+            self._look_for_forgotten({(each.purchase_id, each.fence) for each in answer.owned})
+
+    def _look_for_forgotten(self, owned: set[tuple[str, int]]) -> None:
+        """
+        Give back what is ours and nobody here works on, by a claim that nobody waited for.
+
+        Told twice, by the same claim: what we let go of while it was told was another matter.
+        """
+        strange = {(each, fence) for each, fence in owned if each not in self._open}
+        for purchase_id, fence in strange & self._strange:
+            self._spawn(self._disown(purchase_id, fence))
+        self._strange = strange
+
+    async def _disown(self, purchase_id: str, fence: int) -> None:
+        log.error("ours, and nobody works on it", purchase_id=purchase_id)
+        forgotten = edges.broken_off(purchase_id, fence, RuntimeError("its worker forgot it"))
+        try:
+            await self.tools.ledger.apply(forgotten)
+        except errors.Fault as fault:
+            log.warning("not given back", purchase_id=purchase_id, error=str(fault))
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time() + self._ahead
@@ -345,7 +372,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-_acknowledging: set[asyncio.Task[None]] = set()
+_beside: set[asyncio.Task[None]] = set()
 
 
 async def _acknowledge(message: Msg, claim: asyncio.Future[None] | None) -> None:

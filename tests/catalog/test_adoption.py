@@ -147,20 +147,84 @@ async def test_a_ticket_of_an_order_that_ended_without_one_is_adopted(pools, use
     assert await rows_of(pools) == [("ended", None), ("running", "t1")]
 
 
-async def test_what_is_to_be_canceled_leaves_an_equal_order_what_may_be_its_own(
-    pools, user, ledger
-):
-    [wanted], [unwanted] = [await admitted(pools.ledger, user) for _ in range(2)]
-    await lost(ledger, wanted, unwanted)
+async def canceling(pools, purchase_id):
     async with as_ledger(pools.ledger) as connection:
         await connection.execute(
             "UPDATE image_jobs SET state = 'canceling' WHERE job_id ="
             " (SELECT job_id FROM purchases WHERE purchase_id = $1)",
-            unwanted,
+            purchase_id,
         )
-    await taken(ledger, found(unwanted, 1, "t1", alike=True))
+
+
+async def due(pools):
+    async with as_ledger(pools.ledger) as connection:
+        await connection.execute("UPDATE purchases SET not_before = NULL")
+
+
+async def test_what_is_to_be_canceled_waits_until_an_equal_order_has_what_may_be_its_own(
+    pools, user, ledger
+):
+    [wanted], [unwanted] = [await admitted(pools.ledger, user) for _ in range(2)]
+    await lost(ledger, wanted, unwanted)
+    await canceling(pools, unwanted)
+    edge = found(unwanted, 1, "t1", alike=True)
+    [left] = await taken(ledger, edge)
+    assert (left.ticket, left.owner) == ("", "")
     assert await rows_of(pools) == [("unclear", None)] * 2
+    # It may have bought that one: who looked it up may not take it for absent.
+    assert await refused(ledger, absent(unwanted, 1)) == "FENCE_STALE"
+    assert await refused(ledger, edge) == "FENCE_STALE"
+    [answer] = await ledger.apply([claim(unwanted)])
+    assert answer.outcome == 4  # not due
+    await taken(ledger, found(wanted, 1, "t1", alike=True))
+    await due(pools)
+    [owned] = await taken(ledger, claim(unwanted))
+    await taken(ledger, found(unwanted, owned.fence, "t1", alike=True))
+    await taken(ledger, absent(unwanted, owned.fence))
+    assert sorted(await rows_of(pools), key=str) == [("running", "t1"), ("void", None)]
+
+
+async def test_what_is_to_be_canceled_takes_what_no_wanted_order_is_left_to_take(
+    pools, user, ledger
+):
+    """The wanted one bought nothing: what there is was bought by the other, and is followed."""
+    [wanted], [unwanted] = [await admitted(pools.ledger, user) for _ in range(2)]
+    await lost(ledger, unwanted)
+    await taken(ledger, claim(wanted))
+    await canceling(pools, unwanted)
+    await taken(ledger, found(unwanted, 1, "t1", alike=True))
+    assert await rows_of(pools) == [("sending", None), ("unclear", None)]
+    await taken(ledger, end(wanted, 1, "REFUSED"))
+    await due(pools)
+    [owned] = await taken(ledger, claim(unwanted))
+    [after] = await taken(ledger, found(unwanted, owned.fence, "t1", alike=True))
+    assert after.ticket == "t1"
+    assert await rows_of(pools) == [("ended", None), ("running", "t1")]
+
+
+async def test_where_two_are_left_one_is_taken_by_what_is_to_be_canceled(pools, user, ledger):
+    [wanted], [unwanted] = [await admitted(pools.ledger, user) for _ in range(2)]
+    await lost(ledger, wanted, unwanted)
+    await canceling(pools, unwanted)
     await taken(ledger, found(unwanted, 1, "t1", "t2", alike=True))  # one for each
+    assert sorted(await rows_of(pools), key=str) == [("running", "t1"), ("unclear", None)]
+
+
+async def test_two_that_are_to_be_canceled_do_not_wait_for_each_other(pools, user, ledger):
+    one, two = [(await admitted(pools.ledger, user))[0] for _ in range(2)]
+    await lost(ledger, one, two)
+    await canceling(pools, one)
+    await canceling(pools, two)
+    await taken(ledger, found(one, 1, "t1", alike=True))
+    await taken(ledger, found(two, 1, "t1", alike=True), absent(two, 1))
+    assert await rows_of(pools) == [("running", "t1"), ("void", None)]
+
+
+async def test_what_bears_its_name_is_taken_by_what_is_to_be_canceled(pools, user, ledger):
+    [wanted], [unwanted] = [await admitted(pools.ledger, user) for _ in range(2)]
+    await lost(ledger, wanted, unwanted)
+    await canceling(pools, unwanted)
+    await taken(ledger, found(unwanted, 1, "t1"))
     assert sorted(await rows_of(pools), key=str) == [("running", "t1"), ("unclear", None)]
 
 

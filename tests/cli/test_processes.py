@@ -19,6 +19,7 @@ GIVEN = {
     "REPLICATE_MAX_IN_FLIGHT": "7",
     "REPLICATE_MAX_PER_MINUTE": "500",
     "LOOKUP_LAG": "31",
+    "RECONCILE_SECONDS": "301",
     "CLOUDINARY_URL": "cloudinary://key:hidden@cloud",
     "CLOUDINARY_BASE_URL": "http://127.0.0.1:9/cloudinary",
     "PUBLISH_WAIT": "11",

@@ -42,6 +42,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.refusal: status_pb2.Status | None = None  # no order of ours is taken there
         self.health = ledger_service_pb2.HeartbeatResponse().providers
         self.due: list[str] = []
+        self.owned: list[tuple[str, int]] = []  # with fence: the worker's, by the ledger's word
         self.beats: list[ledger_service_pb2.HeartbeatRequest] = []
         self.edges: list[edge_pb2.Edge] = []
         self.patience, self.alive, self.now = 3.0, True, NOW
@@ -60,6 +61,8 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         answer.patience.FromMilliseconds(round(self.patience * 1000))
         answer.now.FromMicroseconds(int(self.now * 1e6))
         self.beats.append(request)
+        for purchase_id, fence in self.owned if request.tell_owned else ():
+            answer.owned.add(purchase_id=purchase_id, fence=fence)
         for purchase_id in self.due if request.room else ():
             answer.due_purchases.add(purchase_id=purchase_id, provider="sketch")
         return answer

@@ -24,6 +24,7 @@ class Script(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.calls: list[list[str]] = []
         self.failures = list(failures)
         self.refused: dict[str, errors.Fault] = {}
+        self.breaks: dict[str, errors.Fault] = {}  # the whole call
         self.go, self.called = asyncio.Event(), asyncio.Event()
         self.go.set()
 
@@ -32,6 +33,8 @@ class Script(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.called.set()
         await self.go.wait()
         failure = self.failures.pop(0) if self.failures else None
+        for each in request.edges:
+            failure = failure or self.breaks.get(each.purchase_id)
         if failure is not None:
             raise failure
         return ledger_service_pb2.ApplyResponse(results=[self.result(e) for e in request.edges])
@@ -127,6 +130,32 @@ async def test_what_is_no_word_about_an_edge_is_no_refusal_of_it(wire, failure):
     result = await wire.ledger.submit(park("a"))
     assert type(result).__name__ == "EdgeResult"
     assert wire.script.calls == [["a"], ["a"]]
+
+
+async def test_an_edge_at_which_the_ledger_breaks_is_not_said_again_for_ever(wire):
+    """The machine then counts a try, and the fifth quarantines its purchase with the evidence."""
+    wire.script.failures = [errors.Fault("INTERNAL", f"defect {n}") for n in range(99)]
+    with pytest.raises(errors.Fault, match="defect 4"):
+        await asyncio.wait_for(wire.ledger.submit(park("a")), 15)
+    assert wire.script.calls == [["a"]] * 5
+    wire.script.failures = []
+    await wire.ledger.submit(park("b"))
+
+
+async def test_the_others_are_written_while_one_edge_breaks_the_ledger_again_and_again(wire):
+    defect = errors.Fault("INTERNAL", "a defect")
+    wire.script.breaks["b"] = defect
+    futures = [wire.ledger.submit(park(name)) for name in "abc"]
+    results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 15)
+    assert [type(each).__name__ for each in results] == ["EdgeResult", "Fault", "EdgeResult"]
+    assert wire.script.calls == [["a", "b", "c"], ["a"], *[["b"]] * 5, ["c"]]
+
+
+async def test_a_claim_at_which_the_ledger_breaks_is_answered(wire):
+    wire.script.failures = [errors.Fault("INTERNAL", "a defect")]
+    with pytest.raises(errors.Fault):
+        await asyncio.wait_for(wire.ledger.submit(claim("a")), 15)
+    assert wire.script.calls == [["a"]]
 
 
 async def test_claims_go_in_calls_whose_answers_are_not_too_long(wire):

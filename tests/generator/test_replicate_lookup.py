@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from services.generator.provider import Ticket, Unclear
+from services.generator.provider import Sold, Ticket, Unclear
 from services.generator.providers import replicate as adapter
 from tests.generator.scripted_wire import ID, INPUTS, ORDER, SLUG, Script, replicate, says
 
@@ -235,3 +235,45 @@ async def test_a_ticket_is_recognized_by_what_replicate_says_of_it(answer, expec
 async def test_a_ticket_that_tells_nothing_is_unclear(answer):
     with pytest.raises(Unclear):
         await replicate(Script(answer)).recognize(ORDER, Ticket("p1"))
+
+
+# -- All that was sold
+
+HOOK = httpx.URL("https://s.test/webhooks/replicate")
+
+
+async def sold(*answers):
+    script = Script(*answers)
+    since = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+    return [one async for one in replicate(script, hook=HOOK).sold(since)], script
+
+
+async def test_of_all_that_was_sold_those_are_told_that_asked_for_a_webhook():
+    elsewhere = {"webhook": f"https://old.test/webhooks/replicate?purchase_id={ID}"}
+    found, script = await sold(
+        page(
+            listed("p1", **hooked(ID)),
+            listed("p2", **elsewhere),
+            listed("p3", webhook=f"{HOOK}?purchase_id=%00"),
+            listed("p4", webhook=f"{HOOK}"),
+            listed("p5", webhook="https://else.test/hook?purchase_id=7"),
+            listed("p6", webhook=7),
+            listed("p7"),
+            next="https://r.test/v1/predictions?cursor=c1",
+        ),
+        page(listed("p8", **hooked(ID.upper()))),
+    )
+    assert found == [
+        Sold(reference="p1", purchase_id=ID, ours=True),
+        Sold(reference="p2", purchase_id=ID, ours=False),
+        Sold(reference="p3", purchase_id="", ours=True),
+        Sold(reference="p4", purchase_id="", ours=True),
+        Sold(reference="p8", purchase_id=ID, ours=True),
+    ]
+    assert script.requests[0].url.params["created_after"] == "2026-11-22T06:00:00Z"
+
+
+@pytest.mark.parametrize("answer", [says(500), says(429, retry_after=3), says(results=[])])
+async def test_a_list_of_what_was_sold_is_whole_or_unclear(answer):
+    with pytest.raises(Unclear):
+        await sold(page(listed(**hooked(ID)), next="https://r.test/2"), answer)

@@ -15,6 +15,7 @@ from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from services.generator import provider as seam
 from services.generator.handler import Handler
+from services.generator.health import Health
 from services.generator.hints import Hints
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
@@ -66,7 +67,7 @@ class Inbox(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     def __init__(self) -> None:
         self.stored: list[ledger_service_pb2.StoreWebhookRequest] = []
-        self.broken = False
+        self.broken = self.stray = False
 
     async def StoreWebhook(self, request, context):
         current.get().require_service("StoreWebhook")
@@ -74,12 +75,14 @@ class Inbox(ledger_service_pb2_grpc.LedgerServiceServicer):
             raise Unavailable("SERVICE_UNAVAILABLE", "the database is away")
         known = any(request.webhook_id == one.webhook_id for one in self.stored)
         self.stored += [] if known else [request]
-        return ledger_service_pb2.StoreWebhookResponse(duplicate=known)
+        return ledger_service_pb2.StoreWebhookResponse(duplicate=known, stray=self.stray)
 
 
 class World:
     def __init__(self, inbox, signer, hints, handler) -> None:
         self.inbox, self.signer, self.hints, self.handler = inbox, signer, hints, handler
+        self.noticed: list[str] = []
+        handler.webhooks.notice = self.noticed.append
 
     async def receive(self, request):
         return await self.handler.ReceiveWebhook(request, None)
@@ -104,7 +107,7 @@ async def world():
             vendors=vendors, hints=hints, catalog=peer,
             ledger=ledger_service_pb2_grpc.LedgerServiceStub(peer.channel),
         )  # fmt: skip
-        yield World(inbox, signer, hints, Handler(None, webhooks, {}))
+        yield World(inbox, signer, hints, Handler(None, webhooks, {}, Health()))
 
 
 async def test_a_signed_webhook_wakes_who_waits_and_is_stored_once_without_its_body(world):
@@ -115,6 +118,14 @@ async def test_a_signed_webhook_wakes_who_waits_and_is_stored_once_without_its_b
     assert (stored.purchase_id, stored.ticket) == (ID, "p1")
     assert b"evil" not in stored.SerializeToString()
     await world.hints.wait("p1", 60)  # it came early, and is not lost
+
+
+async def test_notice_is_given_of_a_stray_and_of_nothing_else(world):
+    await world.receive(signed())
+    assert world.noticed == []
+    world.inbox.stray = True
+    await world.receive(signed())
+    assert world.noticed == ["replicate"]
 
 
 async def test_of_a_thousand_mutants_none_is_stored(world):

@@ -116,6 +116,15 @@ def test_a_duplicate_is_made_twice_and_charged_twice(lab, api):
     assert charged(lab, 2)
 
 
+def test_what_is_made_twice_may_lose_its_answer_too(lab, api):
+    lab.faults([CREATE | {"kind": "duplicate"}, CREATE | {"kind": "drop_after"}])
+    with pytest.raises(CUT):
+        api.create()
+
+    assert len(api.listed()) == 2
+    assert charged(lab, 2)
+
+
 def test_a_listing_that_lags_comes_to_know_of_it_later(lab, api):
     lab.faults([{"vendor": "replicate", "where": "list", "kind": "lag:30"}])
     made = api.made()

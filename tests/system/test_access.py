@@ -183,6 +183,8 @@ RPCS = {
     "LedgerService/ReadUnclear": ({"job": "jobs/{job}"}, SERVICE),
     "LedgerService/ReadEvents": ({"job": "jobs/{job}"}, SERVICE),
     "LedgerService/StoreWebhook": ({"webhook_id": "m", "ticket": "t"}, SERVICE),
+    "LedgerService/FindStrays": ({"provider": "replicate"}, SERVICE),
+    "LedgerService/BeginListing": ({"provider": "replicate"}, SERVICE),
     "LedgerService/Heartbeat": ({"worker_id": "w"}, SERVICE),
     "LedgerService/RecordFile": ({}, SERVICE),
     "LedgerService/ForgetFile": ({"image_hash": "{hash}"}, SERVICE),

@@ -49,7 +49,8 @@ WHERE job_id = ANY ($1::bigint[])
 ORDER BY job_id, ordinal, attempt;
 
 -- Of purchases that were looked up: which of these tickets others hold, and which equal orders
--- may have bought something without a ticket. One snapshot: who gets one in between is in either.
+-- may have bought something without a ticket, and which of these are still wanted. One snapshot:
+-- who gets one in between is in either.
 -- name: orders_alike
 SELECT p.purchase_id,
        ARRAY(SELECT q.ticket FROM purchases q
@@ -57,7 +58,11 @@ SELECT p.purchase_id,
                AND q.purchase_id <> p.purchase_id) AS held,
        ARRAY(SELECT q.purchase_id FROM purchases q
              WHERE q.state IN ('sending', 'unclear') AND q.provider = p.provider
-               AND q.fingerprint = p.fingerprint AND q.purchase_id <> p.purchase_id) AS rivals
+               AND q.fingerprint = p.fingerprint AND q.purchase_id <> p.purchase_id) AS rivals,
+       ARRAY(SELECT q.purchase_id FROM purchases q JOIN image_jobs j USING (job_id)
+             WHERE q.state IN ('sending', 'unclear') AND q.provider = p.provider
+               AND q.fingerprint = p.fingerprint AND q.purchase_id <> p.purchase_id
+               AND j.state <> 'canceling') AS wanted
 FROM purchases p
 WHERE p.purchase_id = ANY ($1::uuid[]);
 
@@ -348,6 +353,12 @@ FROM purchases p JOIN image_jobs j USING (job_id)
 WHERE p.owner = $1 AND p.state IN ('planned', 'sending', 'running', 'drawn', 'unclear')
   AND j.state = 'canceling';
 
+-- name: purchases_of_worker
+SELECT purchase_id, fence
+FROM purchases
+WHERE owner = $1
+  AND (state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR publishing);
+
 -- Tells in how many seconds the next one is dead, if he says nothing until then.
 -- name: bury_silent_workers
 WITH buried AS (
@@ -455,17 +466,6 @@ WHERE f.user_id = $1 AND f.image_hash = $2
   AND NOT EXISTS (SELECT FROM image_variants v
                   WHERE v.user_id = f.user_id AND v.image_hash = f.image_hash)
 RETURNING f.image_hash;
-
--- A row only where it is new; its holder is the purchase that has this ticket.
--- name: store_webhook
-INSERT INTO webhook_inbox (webhook_id, provider, purchase_id, ticket, fence)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (webhook_id) DO NOTHING
-RETURNING (SELECT p.purchase_id FROM purchases p
-           WHERE p.provider = $2 AND p.ticket = $4) AS holder;
-
--- name: forget_webhooks
-DELETE FROM webhook_inbox WHERE created_at < now() - $1::interval;
 
 -- name: clock
 SELECT clock_timestamp();

@@ -87,6 +87,20 @@ def since(order: seam.Order) -> datetime:
     return (order.sent or planned) - _SLACK
 
 
+def named(found: Prediction) -> str:
+    """The purchase that its webhook's address names, as a UUID is written; empty for none."""
+    try:
+        return str(uuid.UUID(_purchase(found)))
+    except ValueError:
+        return ""
+
+
+def is_sent_to(found: Prediction, hook: str) -> bool:
+    """Whether its webhook goes to *hook*, whatever purchase it names there."""
+    told = found.get("webhook")
+    return isinstance(told, str) and told.partition("?")[0] == hook
+
+
 def is_named(found: Prediction) -> bool:
     """Whether its webhook's address names the purchase that it is."""
     return bool(_purchase(found))

@@ -123,6 +123,14 @@ class Replicate:
             raise seam.Unclear(f"{unsure} listed predictions show no more whose they are")
         return [seam.Ticket(each, alike=True, unsure=unsure > 0) for each in alike[::-1]]
 
+    async def sold(self, since: datetime, /) -> AsyncIterator[seam.Sold]:
+        """Those of which a webhook was asked for: nothing else tells whose they are."""
+        hook = str(self.hook or "")
+        async for each in self._listed(since):
+            named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
+            if named or ours:
+                yield seam.Sold(reference=_reference(each), purchase_id=named, ours=ours)
+
     async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""
         answer = await transport.answer(self.http.get(_path(ticket.reference)), _ASK)

@@ -81,11 +81,12 @@ class Edge(_message.Message):
     FAIL_FIELD_NUMBER: _builtins.int
     PARK_FIELD_NUMBER: _builtins.int
     PUBLISH_FIELD_NUMBER: _builtins.int
+    ADOPT_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7."""
     fence: _builtins.int
-    """The owner's; ignored by a claim, which gives a new one."""
+    """The owner's; ignored by a claim, which gives a new one, and by an adoption."""
     @_builtins.property
     def claim(self) -> Global___ClaimEdge:
         """planned -> sending, or a new owner for what has none."""
@@ -135,6 +136,10 @@ class Edge(_message.Message):
         """kept -> kept, and kept -> published with the last output."""
 
     @_builtins.property
+    def adopt(self) -> Global___AdoptEdge:
+        """Any state but sending and unclear: a second order of it becomes a purchase."""
+
+    @_builtins.property
     def heard(self) -> Global___Heard:
         """For an edge that leaves SENDING: what the order told of its provider."""
 
@@ -155,13 +160,14 @@ class Edge(_message.Message):
         fail: Global___FailEdge | None = ...,
         park: Global___ParkEdge | None = ...,
         publish: Global___PublishEdge | None = ...,
+        adopt: Global___AdoptEdge | None = ...,
         heard: Global___Heard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adopt", b"adopt", "claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopt", b"adopt", "claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park", "publish"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park", "publish", "adopt"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -230,6 +236,45 @@ class Allowance(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Allowance: _TypeAlias = Allowance  # noqa: Y015
+
+@_typing.final
+class AdoptEdge(_message.Message):
+    """AdoptEdge tells that the provider says of a ticket which no purchase holds that it
+    is an order of this one, in whatever way it came to be made twice. It becomes a
+    purchase of its own at the same ordinal, RUNNING, whose images are kept for the
+    same job, also where that has ended. Raises the alarm: events `purchased` and
+    `warning`, for a job that has ended in the user's feed. Of nobody's owner: the fence
+    is ignored. STATE_CONFLICT while the purchase is SENDING or UNCLEAR: then its own
+    answer or look-up tells whose the ticket is.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    TYPICAL_TIME_FIELD_NUMBER: _builtins.int
+    RESERVED_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ticket: _builtins.str
+    """The provider's id."""
+    reserved_usd_micros: _builtins.int
+    """The most that it can cost: reserved, whatever the cap."""
+    @_builtins.property
+    def typical_time(self) -> _duration_pb2.Duration:
+        """The provider's usual time for it, for the event."""
+
+    def __init__(
+        self,
+        *,
+        ticket: _builtins.str = ...,
+        typical_time: _duration_pb2.Duration | None = ...,
+        reserved_usd_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["typical_time", b"typical_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reserved_usd_micros", b"reserved_usd_micros", "ticket", b"ticket", "typical_time", b"typical_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdoptEdge: _TypeAlias = AdoptEdge  # noqa: Y015
 
 @_typing.final
 class ClaimEdge(_message.Message):

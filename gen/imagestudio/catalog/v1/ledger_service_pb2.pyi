@@ -485,20 +485,210 @@ class StoreWebhookResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    STRAY_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
     """True where it was stored before; then nothing was changed."""
+    stray: _builtins.bool
+    """True where no purchase holds its ticket and the one that it names is not waiting
+    for any: FindStrays tells of it.
+    """
     def __init__(
         self,
         *,
         duplicate: _builtins.bool = ...,
+        stray: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "stray", b"stray"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StoreWebhookResponse: _TypeAlias = StoreWebhookResponse  # noqa: Y015
+
+@_typing.final
+class FindStraysRequest(_message.Message):
+    """FindStraysRequest is what a caller has learnt at one provider."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    LISTED_FIELD_NUMBER: _builtins.int
+    DISOWNED_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
+    provider: _builtins.str
+    """"replicate"."""
+    @_builtins.property
+    def listed(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListedTicket]:
+        """What its list has, at most 1000; those that a purchase holds are dropped."""
+
+    @_builtins.property
+    def disowned(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListedTicket]:
+        """Strays of which the provider says that they are not of the purchase they name."""
+
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """Set where the list was read to its end: `begin_time` of BeginListing."""
+
+    def __init__(
+        self,
+        *,
+        provider: _builtins.str = ...,
+        listed: _abc.Iterable[Global___ListedTicket] | None = ...,
+        disowned: _abc.Iterable[Global___ListedTicket] | None = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disowned", b"disowned", "listed", b"listed", "provider", b"provider", "read_time", b"read_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindStraysRequest: _TypeAlias = FindStraysRequest  # noqa: Y015
+
+@_typing.final
+class ListedTicket(_message.Message):
+    """ListedTicket is one order as a provider's list shows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    OURS_FIELD_NUMBER: _builtins.int
+    ticket: _builtins.str
+    """The provider's id."""
+    purchase_id: _builtins.str
+    """The purchase that its webhook's URL names; empty where that is none."""
+    ours: _builtins.bool
+    """That URL is ours, so that it is shown where there is no such purchase."""
+    def __init__(
+        self,
+        *,
+        ticket: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        ours: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ours", b"ours", "purchase_id", b"purchase_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListedTicket: _TypeAlias = ListedTicket  # noqa: Y015
+
+@_typing.final
+class FindStraysResponse(_message.Message):
+    """FindStraysResponse is what is to be judged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRAYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def strays(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stray]:
+        """Not all there may be; what cannot be judged comes again, among others."""
+
+    def __init__(
+        self,
+        *,
+        strays: _abc.Iterable[Global___Stray] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["strays", b"strays"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindStraysResponse: _TypeAlias = FindStraysResponse  # noqa: Y015
+
+@_typing.final
+class Stray(_message.Message):
+    """Stray is a ticket that no purchase holds and that names one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    PURCHASE_FIELD_NUMBER: _builtins.int
+    FIRST_HAND_FIELD_NUMBER: _builtins.int
+    ticket: _builtins.str
+    """The provider's id."""
+    first_hand: _builtins.bool
+    """A worker of ours had it as the answer to that very order: nobody need be asked."""
+    @_builtins.property
+    def purchase(self) -> _ledger_pb2.LedgerPurchase:
+        """The purchase that it names, as for a claim, with its fence and owner as they are."""
+
+    def __init__(
+        self,
+        *,
+        ticket: _builtins.str = ...,
+        purchase: _ledger_pb2.LedgerPurchase | None = ...,
+        first_hand: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_hand", b"first_hand", "purchase", b"purchase", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stray: _TypeAlias = Stray  # noqa: Y015
+
+@_typing.final
+class BeginListingRequest(_message.Message):
+    """BeginListingRequest names a provider."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    INTERVAL_FIELD_NUMBER: _builtins.int
+    provider: _builtins.str
+    """"replicate"."""
+    @_builtins.property
+    def interval(self) -> _duration_pb2.Duration:
+        """How long after somebody began the next one may."""
+
+    def __init__(
+        self,
+        *,
+        provider: _builtins.str = ...,
+        interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval", b"interval", "provider", b"provider"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginListingRequest: _TypeAlias = BeginListingRequest  # noqa: Y015
+
+@_typing.final
+class BeginListingResponse(_message.Message):
+    """BeginListingResponse is set where it is the caller's turn, else empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """The list is to be read back to here; unset: it is not the caller's turn."""
+
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp:
+        """The database's clock, to be given back at the end."""
+
+    def __init__(
+        self,
+        *,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "since_time", b"since_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "since_time", b"since_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginListingResponse: _TypeAlias = BeginListingResponse  # noqa: Y015
 
 @_typing.final
 class HeartbeatRequest(_message.Message):
@@ -511,6 +701,7 @@ class HeartbeatRequest(_message.Message):
     LEAVING_FIELD_NUMBER: _builtins.int
     ROOM_FIELD_NUMBER: _builtins.int
     PROVIDERS_FIELD_NUMBER: _builtins.int
+    TELL_OWNED_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Unique for each start of a process."""
     leaving: _builtins.bool
@@ -519,6 +710,8 @@ class HeartbeatRequest(_message.Message):
     """
     room: _builtins.int
     """How many more purchases it takes, where it hears of none: NATS is gone."""
+    tell_owned: _builtins.bool
+    """Tell all that it owns: what it does not have in hand it gives back."""
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.ProviderLimit]:
         """Limits of the providers it buys from, as its settings have them. Needed on the
@@ -539,10 +732,11 @@ class HeartbeatRequest(_message.Message):
         leaving: _builtins.bool = ...,
         room: _builtins.int = ...,
         providers: _abc.Iterable[_builtins.str] | None = ...,
+        tell_owned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaving", b"leaving", "limits", b"limits", "providers", b"providers", "room", b"room", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaving", b"leaving", "limits", b"limits", "providers", b"providers", "room", b"room", "tell_owned", b"tell_owned", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -560,6 +754,7 @@ class HeartbeatResponse(_message.Message):
     PATIENCE_FIELD_NUMBER: _builtins.int
     DUE_PURCHASES_FIELD_NUMBER: _builtins.int
     PROVIDERS_FIELD_NUMBER: _builtins.int
+    OWNED_FIELD_NUMBER: _builtins.int
     alive: _builtins.bool
     """False where its silence was too long and its purchases went to others: it
     stops all work on them and starts anew under another worker_id.
@@ -584,6 +779,10 @@ class HeartbeatResponse(_message.Message):
     def providers(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.ProviderHealth]:
         """How the watched providers do."""
 
+    @_builtins.property
+    def owned(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwnedPurchase]:
+        """With tell_owned: all that the ledger says is its."""
+
     def __init__(
         self,
         *,
@@ -593,14 +792,41 @@ class HeartbeatResponse(_message.Message):
         patience: _duration_pb2.Duration | None = ...,
         due_purchases: _abc.Iterable[Global___DuePurchase] | None = ...,
         providers: _abc.Iterable[_ledger_pb2.ProviderHealth] | None = ...,
+        owned: _abc.Iterable[Global___OwnedPurchase] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "patience", b"patience"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "canceling_purchase_ids", b"canceling_purchase_ids", "due_purchases", b"due_purchases", "now", b"now", "patience", b"patience", "providers", b"providers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "canceling_purchase_ids", b"canceling_purchase_ids", "due_purchases", b"due_purchases", "now", b"now", "owned", b"owned", "patience", b"patience", "providers", b"providers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeartbeatResponse: _TypeAlias = HeartbeatResponse  # noqa: Y015
+
+@_typing.final
+class OwnedPurchase(_message.Message):
+    """OwnedPurchase is a purchase that has an owner."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    FENCE_FIELD_NUMBER: _builtins.int
+    purchase_id: _builtins.str
+    """A UUIDv7."""
+    fence: _builtins.int
+    """Of the claim that made it the owner's."""
+    def __init__(
+        self,
+        *,
+        purchase_id: _builtins.str = ...,
+        fence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fence", b"fence", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnedPurchase: _TypeAlias = OwnedPurchase  # noqa: Y015
 
 @_typing.final
 class DuePurchase(_message.Message):

@@ -90,6 +90,16 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialResponse.FromString,
                 _registered_method=True)
+        self.FindStrays = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/FindStrays',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.FindStraysRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.FindStraysResponse.FromString,
+                _registered_method=True)
+        self.BeginListing = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/BeginListing',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.BeginListingRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.BeginListingResponse.FromString,
+                _registered_method=True)
         self.ReadPositions = channel.unary_unary(
                 '/imagestudio.catalog.v1.LedgerService/ReadPositions',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadPositionsRequest.SerializeToString,
@@ -155,7 +165,7 @@ class LedgerServiceServicer:
     def StoreWebhook(self, request, context):
         """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
         hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
-        ticket that nobody expected raises an alarm.
+        ticket that no purchase holds is kept for FindStrays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,6 +198,23 @@ class LedgerServiceServicer:
 
     def ResolveCredential(self, request, context):
         """The user of a credential, for the first process that a call reaches.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindStrays(self, request, context):
+        """Notes what a provider's list has and no purchase holds, and tells the tickets of
+        nobody's that name a purchase: ask the provider whose each is, then adopt it or
+        say that it is not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BeginListing(self, request, context):
+        """Whether the caller is to read a provider's list now, and from when on: one reads
+        at a time, of all replicas.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +280,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ResolveCredential,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialResponse.SerializeToString,
+            ),
+            'FindStrays': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindStrays,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.FindStraysRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.FindStraysResponse.SerializeToString,
+            ),
+            'BeginListing': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginListing,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.BeginListingRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.BeginListingResponse.SerializeToString,
             ),
             'ReadPositions': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadPositions,
@@ -536,6 +573,60 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/ResolveCredential',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindStrays(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/FindStrays',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.FindStraysRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.FindStraysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginListing(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/BeginListing',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.BeginListingRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.BeginListingResponse.FromString,
             options,
             channel_credentials,
             insecure,

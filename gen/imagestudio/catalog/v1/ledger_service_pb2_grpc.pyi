@@ -68,7 +68,7 @@ class LedgerServiceStub:
     StoreWebhook: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.StoreWebhookRequest, _ledger_service_pb2.StoreWebhookResponse]
     """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
     hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
-    ticket that nobody expected raises an alarm.
+    ticket that no purchase holds is kept for FindStrays.
     """
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.HeartbeatRequest, _ledger_service_pb2.HeartbeatResponse]
     """A worker lives. After 3 s without one, the sweeper bumps the fence of all that
@@ -85,6 +85,15 @@ class LedgerServiceStub:
     """
     ResolveCredential: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]
     """The user of a credential, for the first process that a call reaches."""
+    FindStrays: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.FindStraysRequest, _ledger_service_pb2.FindStraysResponse]
+    """Notes what a provider's list has and no purchase holds, and tells the tickets of
+    nobody's that name a purchase: ask the provider whose each is, then adopt it or
+    say that it is not.
+    """
+    BeginListing: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.BeginListingRequest, _ledger_service_pb2.BeginListingResponse]
+    """Whether the caller is to read a provider's list now, and from when on: one reads
+    at a time, of all replicas.
+    """
     ReadPositions: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadPositionsRequest, _ledger_service_pb2.ReadPositionsResponse]
     """How far the logs of many jobs have come, whosever they are: for a process that
     watches them all and wants to know whether it missed news.
@@ -130,7 +139,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     StoreWebhook: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.StoreWebhookRequest, _ledger_service_pb2.StoreWebhookResponse]  # type: ignore[assignment]
     """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
     hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
-    ticket that nobody expected raises an alarm.
+    ticket that no purchase holds is kept for FindStrays.
     """
     Heartbeat: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.HeartbeatRequest, _ledger_service_pb2.HeartbeatResponse]  # type: ignore[assignment]
     """A worker lives. After 3 s without one, the sweeper bumps the fence of all that
@@ -147,6 +156,15 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     ResolveCredential: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]  # type: ignore[assignment]
     """The user of a credential, for the first process that a call reaches."""
+    FindStrays: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.FindStraysRequest, _ledger_service_pb2.FindStraysResponse]  # type: ignore[assignment]
+    """Notes what a provider's list has and no purchase holds, and tells the tickets of
+    nobody's that name a purchase: ask the provider whose each is, then adopt it or
+    say that it is not.
+    """
+    BeginListing: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.BeginListingRequest, _ledger_service_pb2.BeginListingResponse]  # type: ignore[assignment]
+    """Whether the caller is to read a provider's list now, and from when on: one reads
+    at a time, of all replicas.
+    """
     ReadPositions: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadPositionsRequest, _ledger_service_pb2.ReadPositionsResponse]  # type: ignore[assignment]
     """How far the logs of many jobs have come, whosever they are: for a process that
     watches them all and wants to know whether it missed news.
@@ -225,7 +243,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ledger_service_pb2.StoreWebhookResponse, _abc.Awaitable[_ledger_service_pb2.StoreWebhookResponse]]:
         """Stores a webhook whose signature verified; unique by webhook_id. A webhook is a
         hint: an UNCLEAR purchase that it names is due at once, and no state changes. A
-        ticket that nobody expected raises an alarm.
+        ticket that no purchase holds is kept for FindStrays.
         """
 
     @_abc_1.abstractmethod
@@ -266,6 +284,27 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.ResolveCredentialResponse, _abc.Awaitable[_ledger_service_pb2.ResolveCredentialResponse]]:
         """The user of a credential, for the first process that a call reaches."""
+
+    @_abc_1.abstractmethod
+    def FindStrays(
+        self,
+        request: _ledger_service_pb2.FindStraysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.FindStraysResponse, _abc.Awaitable[_ledger_service_pb2.FindStraysResponse]]:
+        """Notes what a provider's list has and no purchase holds, and tells the tickets of
+        nobody's that name a purchase: ask the provider whose each is, then adopt it or
+        say that it is not.
+        """
+
+    @_abc_1.abstractmethod
+    def BeginListing(
+        self,
+        request: _ledger_service_pb2.BeginListingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.BeginListingResponse, _abc.Awaitable[_ledger_service_pb2.BeginListingResponse]]:
+        """Whether the caller is to read a provider's list now, and from when on: one reads
+        at a time, of all replicas.
+        """
 
     @_abc_1.abstractmethod
     def ReadPositions(

@@ -1,0 +1,84 @@
+"""A claim whose caller is gone, on a real PostgreSQL and the wire, does not stay its worker's."""
+
+import asyncio
+
+import pytest
+
+from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from services.catalog import workers
+from services.catalog.database import as_ledger
+from services.catalog.ledger_handler import LedgerHandler
+from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket, unclear
+from tests.generator.own_worker import hired
+from tests.generator.scripted_ledger import NAME, Shop
+from tests.generator.wire import serving
+
+
+@pytest.fixture
+async def user(pools):
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchval(
+            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
+        )
+
+
+@pytest.fixture
+def ledger(pools):
+    return make_ledger(pools.ledger)[0]
+
+
+async def row_of(pools, purchase_id):
+    query = "SELECT state, owner, tries, fence FROM purchases WHERE purchase_id = $1"
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchrow(query, purchase_id)
+
+
+async def until(pools, purchase_id, state):
+    async with asyncio.timeout(45):
+        while (found := await row_of(pools, purchase_id))["state"] != state or found["owner"]:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_a_claim_whose_caller_is_gone_is_given_back_and_what_is_in_hand_is_not(
+    pools, user, ledger
+):
+    held, sending, running = await admitted(pools.ledger, user, 3)
+    await taken(ledger, claim(held), ticket(held, 1), park(held, 1))
+    handler = LedgerHandler(
+        pool=pools.ledger, ledger=ledger, news=make_ledger(pools.ledger)[1], resolve=None,
+        patience=0.6, server_cap=None, public_url="",
+    )  # fmt: skip
+
+    def add(server):
+        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
+
+    async with serving(NAME, add) as peer, hired(peer, Shop(), most=1) as worker:
+        me = worker.worker_id
+        async with asyncio.timeout(30):  # its heartbeat brings it the one that nobody has
+            while (await row_of(pools, held))["owner"] != me:
+                await asyncio.sleep(0.05)
+        await taken(ledger, claim(sending, me), claim(running, me), ticket(running, 1))
+        found = await until(pools, sending, "unclear")  # nobody can tell that it never left
+        assert (found["tries"], found["fence"]) == (1, 1)
+        found = await until(pools, running, "running")
+        assert (found["tries"], found["fence"]) == (1, 1)
+        assert tuple(await row_of(pools, held)) == ("running", me, 0, 2)
+        assert worker.worker_id == me
+
+
+async def test_a_worker_is_told_what_is_its_and_what_is_through_is_nobodys(pools, user, ledger):
+    mine, parked, others, doubted = await admitted(pools.ledger, user, 4)
+    limit = ledger_service_pb2.HeartbeatRequest(worker_id="w1")
+    await workers.beat(pools.ledger, limit, 3.0)
+    async with as_ledger(pools.ledger) as connection:
+        await connection.execute("INSERT INTO workers (worker_id) VALUES ('w1')")
+    await taken(ledger, claim(mine), claim(parked), claim(others, "w2"), claim(doubted))
+    await taken(ledger, ticket(parked, 1), park(parked, 1), unclear(doubted, 1))
+    answer = await workers.beat(pools.ledger, asking(tell_owned=True), 3.0)
+    assert {(each.purchase_id, each.fence) for each in answer.owned} == {(mine, 1), (doubted, 1)}
+    assert not (await workers.beat(pools.ledger, asking(), 3.0)).owned
+
+
+def asking(**more):
+    return ledger_service_pb2.HeartbeatRequest(worker_id="w1", **more)
