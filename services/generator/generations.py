@@ -69,7 +69,7 @@ class Generations:
         request = ledger_service_pb2.ReadUnclearRequest(
             job=wanted.job, request_id=request_id, fingerprint=wanted.fingerprint
         )
-        found = await self.catalog.ask(self.ledger.ReadUnclear, request, timeout=_TIMEOUT)
+        found = await self.catalog.insist(self.ledger.ReadUnclear, request, timeout=_TIMEOUT)
         if found.HasField("admitted"):
             admitted: ledger_service_pb2.AdmitResponse = found.admitted
             return admitted

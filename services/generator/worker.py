@@ -260,7 +260,8 @@ class Worker:
             try:
                 for message in await self.bus.pull(f"work.{name}", 1, wait=_PULL_WAIT):
                     self._heard(message, name)
-                    for more in await self.bus.pull_rest(f"work.{name}", min(self.room, _MORE)):
+                    most = self.fitting([name] * _MORE)
+                    for more in await self.bus.pull_rest(f"work.{name}", most):
                         self._heard(more, name)
             except Exception:
                 log.exception("no work pulled", provider=name)

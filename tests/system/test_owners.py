@@ -54,7 +54,7 @@ def test_all_that_a_dead_worker_had_is_owned_again_at_once(count, soon):
         stack.await_(lambda: owned(stack, "") == count, HOME)
         owners = Counter(row["owner"] for row in ask(stack, "SELECT owner FROM purchases"))
         [(dead, most)] = owners.most_common(1)
-        assert most > count * 0.9  # on a busy machine the other one may have had a few
+        assert most > count / 2  # the other one may have had some
         began = time.monotonic()
         stack.kill("generator-1", signal.SIGKILL)
         stack.await_(lambda: owned(stack, dead) == count, HOME)

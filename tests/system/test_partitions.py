@@ -38,7 +38,7 @@ def follow(replica: Replica, job: str) -> list:
 
 @pytest.mark.parametrize("seconds", [8, pytest.param(30, marks=pytest.mark.release)])
 def test_a_generator_that_is_cut_off_loses_and_doubles_nothing(seconds):
-    quick = {"WORKER_PATIENCE": "2", "LOOKUP_LAG": "1", "LAB_PACE": "2", "PUBLISH_WAIT": "0"}
+    quick = {"WORKER_PATIENCE": "2", "LOOKUP_LAG": "1", "LAB_PACE": "5", "PUBLISH_WAIT": "0"}
     with running_stack("--lab", **quick) as stack, ExitStack() as parts:
         lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
         wires = {name: parts.enter_context(Wire(stack.port(port))) for name, port in PARTED.items()}
@@ -52,11 +52,12 @@ def test_a_generator_that_is_cut_off_loses_and_doubles_nothing(seconds):
         for each in cut:
             each.await_ready()
         pool = parts.enter_context(ThreadPoolExecutor(2 * EACH * len(cut)))
-        slow = DRAWN | {"parameters": {"sketch": {"seconds": 2}}}
+        slow = DRAWN | {"parameters": {"sketch": {"seconds": 5}}}
         jobs = [(each, each.start(spec)) for each in cut for spec in [BOUGHT, slow] * EACH]
         watches = [pool.submit(follow, *job) for job in jobs]
         stack.await_(lambda: lab.requests().get("replicate", {}).get("create") == EACH * len(cut))
         part(wires.values(), seconds)
+        assert not all(watch.done() for watch in watches)  # who cannot store anything waits
         began = time.monotonic()
         for watch in watches:
             events = watch.result(120)
