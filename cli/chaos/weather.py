@@ -26,7 +26,7 @@ _DECK = (
     ("replicate", "create", "hang:{seconds}", 0.6),  # again: whoever dies now leaves an order
     ("replicate", "create", "status:503", 0.2),
     ("replicate", "create", "status:429", 0.3),
-    ("replicate", "create", "status:402", 0.1),  # refused: a fallback model's turn
+    ("replicate", "create", "status:422", 0.1),  # refused: a fallback model's turn
     ("replicate", "create", "html", 0.3),  # charged, and the answer is a page
     ("replicate", "create", "truncate", 0.3),  # charged, and half of the answer comes
     ("replicate", "get", "status:502", 0.3),
