@@ -23,7 +23,12 @@ THEIRS = f"{LAB}/replicate/delivery/p/out-0.webp"
 
 
 def image(url: str, thumbnail_url: str) -> dict[str, Any]:
-    return {"url": url, "thumbnail_url": thumbnail_url, "image_hash": HASH}
+    return {
+        "url": url,
+        "thumbnail_url": thumbnail_url,
+        "image_hash": HASH,
+        "media_type": "image/png",
+    }
 
 
 class World(httpx.BaseTransport):
