@@ -4,6 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.edge import Edge
+from gateway.sse import Streams
 
 URL = "http://127.0.0.1:8080"
 START = {"type": "http.response.start", "status": 200, "headers": []}
@@ -44,7 +45,7 @@ async def test_a_picture_s_link_is_in_no_log_since_it_opens_the_picture(path, sh
     scope = {"type": "http", "method": "GET", "path": bare, "query_string": query.encode()}
     sent = []
     with capture_logs() as lines:
-        await Edge(breaks, URL)(scope | {"headers": []}, receive, collector(sent))
+        await Edge(breaks, URL, Streams())(scope | {"headers": []}, receive, collector(sent))
     assert sent[0]["status"] == (200 if query else 500)
     assert lines
     assert {line["path"] for line in lines} == {shown}

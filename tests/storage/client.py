@@ -85,6 +85,10 @@ class Client:
         request = pb.PublishAssetRequest(name=name, display_name=display_name)
         return (await self.ask(self.stub.PublishAsset, request)).asset
 
+    async def record(self, variant: str, purchase_id: str = PURCHASE):
+        number = pb.VariantNumber(purchase_id=purchase_id, variant=variant, version_number=1)
+        await self.ask(self.stub.RecordVariants, pb.RecordVariantsRequest(variants=[number]))
+
     async def get(self, name: str):
         return (await self.ask(self.stub.GetAsset, pb.GetAssetRequest(name=name))).asset
 

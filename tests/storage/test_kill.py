@@ -35,6 +35,7 @@ async def story(client, lab):
     sent = (await client.upload(SENT)).asset
     await client.delete(sent.name, allow_missing=True)
     await client.publish(bought.name)
+    await client.record("jobs/1/variants/1")
     return bought
 
 
