@@ -21,7 +21,9 @@ OWNED = {  # tables of users, and the rows that `filled` writes for each of two 
     "charge_settlements": 1,
 }
 SHARED = {"image_presets"}  # the system's are everybody's to read
-NOBODYS = {"workers", "permits", "webhook_inbox", "schema_migrations"}  # studio_user may not look
+NOBODYS = {  # studio_user may not look
+    "workers", "permits", "webhook_inbox", "listings", "restores", "schema_migrations",
+}  # fmt: skip
 
 
 async def _fill(shelf: Shelf, owner: Person) -> None:
