@@ -1,249 +1,395 @@
 """
-The ledger of the simulation: purchases as rows, guarded by state and fence as in SQL.
+The ledger of the simulation: the catalog's own edges, sweeper and end of a job, on its own
+rows in memory. Modelled is what SQL does: what a batch reads and leaves behind.
+
+After each batch the promises are checked that hold at any moment.
 """
 
-from services.generator import moves
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from chassis.errors import Fault, Precondition
+from imagestudio.catalog.v1 import edge_pb2
+from imagestudio.type.v1 import image_pb2, job_event_pb2
+from services.catalog import completion, endings, feed, ledger, saving, sweeper, webhooks
+from services.catalog.edges import CLAIMED
+from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
+from tests.generator import modelled_promises as promises
+from tests.generator.modelled_promises import EPOCH, promise
 
-LIMIT = 100.0  # seconds that a provider's work may take
-OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
+MONTH = date(2026, 1, 1)
+PRICE = 40_000  # micro-USD an image
+PUBLISH_WAIT = timedelta(seconds=10)
+PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
+PROVIDER = "replicate"
+_WITH_INBOX = frozenset({"sending", "unclear"})
+# Which edges a constraint or a value may forbid; that by which its owner lets go has neither.
+_REFUSED = frozenset({"ticket", "drawn", "keep", "lose", "publish", "unclear", "settle"})
+_NEEDS_ATTEMPTS = ledger._NEEDS_ATTEMPTS
+_IMAGE_KEPT = job_event_pb2.JobEvent(image_kept=image_pb2.ImageOutput())
 
 
-class Violated(AssertionError):
-    """A promise was broken."""
+class Answer:
+    """What the ledger says after an edge, as it was at that moment."""
+
+    __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner",
+                 "refusal", "sent_at", "state", "ticket", "unpublished")  # fmt: skip
+
+    def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
+        self.claimed, self.canceling = claimed, canceling
+        self.state, self.owner, self.fence = purchase.state, purchase.owner, purchase.fence
+        self.ticket, self.refusal = purchase.ticket or "", purchase.refusal
+        self.sent_at, self.deadline = purchase.sent_at, purchase.deadline
+        outputs = purchase.outputs
+        self.missing = frozenset(each.index for each in outputs if each.state == "drawn")
+        self.unpublished = frozenset(each.index for each in outputs if each.awaits_cdn)
+        self.hinted = [found.ticket for found in purchase.webhooks]
 
 
-def promise(held: object, words: str, number: int, row: "Row") -> None:
-    """Raise Violated unless *held*."""
-    if not held:
-        shown = {name: getattr(row, name) for name in Row.__slots__}
-        raise Violated(f"{words}: purchase {number} {shown}")
+class Ledger:
+    """
+    Jobs with *orders* purchases each, of one provider on *terms*, which bring *width* images.
 
+    `now` is the database's clock, in seconds. `bus` has the purchases that were announced.
+    """
 
-class Row:
-    """One row of purchases."""
-
-    __slots__ = ("attempt", "charged", "ended_at", "ending", "fence", "missing", "not_before",
-                 "outputs", "owner", "sent_at", "state", "ticket", "to_publish", "tries",
-                 "webhooks")  # fmt: skip
-
-    def __init__(self, attempt: int) -> None:
-        self.attempt, self.state, self.owner, self.fence = attempt, "planned", 0, 0
-        self.ticket, self.charged, self.ending = "", "", ""
-        self.outputs: dict[int, str] = {}
-        self.missing, self.not_before, self.sent_at, self.tries = 0, 0.0, 0.0, 0
-        self.ended_at = 0.0
-        self.webhooks: dict[str, int] = {}  # tickets, with the fence at which they came
-        self.to_publish: set[int] = set()
+    def __init__(self, terms: Terms, orders: Sequence[int], width: int, limits: Permits) -> None:
+        self.terms, self.width, self.now = terms, width, 0.0
+        self.jobs: dict[int, Job] = {}
+        self.purchases: dict[str, Purchase] = {}
+        self.made_at: dict[str, float] = {}
+        self.ended_at: dict[str, float] = {}
+        self.permits = {PROVIDER: limits}
+        self.refilled_at = 0.0
+        self.spent = self.reserved = self.ids = 0
+        self.has_work, self.canceling = True, False  # as the last batch left it
+        self.swept_at = 0.0
+        self.logs: dict[int, list[str]] = {}
+        self.inbox: dict[str, list[Webhook]] = {}
+        self.heard: set[str] = set()  # webhooks that were stored
+        self.unsent: set[str] = set()  # claimed, and not to be sent
+        self.strays: set[tuple[str, str]] = set()  # tickets of nobody's, to be judged
+        self.buried: set[tuple[str, int]] = set()  # purchases with the fences of dead owners
+        self.images: dict[tuple[str, int], image_pb2.ImageOutput] = {}
+        self.vault: set[tuple[str, int]] = set()  # what storage has
+        self.alarms: Counter[tuple[str, str]] = Counter()
+        self.workers: dict[str, float] = {}  # their last heartbeats
+        self.bus: list[str] = []
+        self.seen: set[tuple[str, str, str]] = set()  # edges that were taken: from, kind, to
+        for job_id, count in enumerate(orders, 1):
+            self._admit(job_id, count)
 
     @property
-    def deadline(self) -> float:
-        return self.sent_at + LIMIT
+    def moment(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.now)
 
     @property
-    def unheard(self) -> bool:
-        return any(fence >= self.fence for fence in self.webhooks.values())
+    def waits_until(self) -> float:
+        """When what is planned is announced again: as the sweeper's SQL has it."""
+        limits = self.permits[PROVIDER]
+        found, told, until = limits.breaker, limits.allowance, 0.0
+        if found.state == "half_open" or (found.state == "open" and not found.refusal):
+            until = promises.seconds(found.retry_at)
+        if told and told.left <= 0:
+            until = max(until, promises.seconds(told.until))
+        return until
 
-    @property
-    def is_open(self) -> bool:
-        return self.state in OPEN
+    def new_id(self) -> str:
+        """A UUIDv7 that is the same in every run."""
+        self.ids += 1
+        return f"00000000-0000-7000-8000-{self.ids:012x}"
 
-    @property
-    def publishing(self) -> bool:
-        """Through for its job, and with something safe that the CDN has not."""
-        return not self.is_open and bool(self.unpublished)
+    # -- what the contract offers
 
-    @property
-    def unpublished(self) -> frozenset[int]:
-        return frozenset(i for i in self.to_publish if self.outputs[i] == "kept")
+    def apply(
+        self, edges: Sequence[edge_pb2.Edge], refuses: Callable[[str], bool] = lambda _name: False
+    ) -> list[Answer | Fault]:
+        """Take *edges* in one transaction, each with its own answer; some may be refused."""
+        changes = []
+        for edge in edges:
+            change = ledger._change(edge)
+            if change.kind in _REFUSED and refuses("an edge is refused"):
+                change = ledger.Change(change.purchase_id, change.kind, _refuse)
+            changes.append(change)
+        answers = self.change(changes, edges)
+        for edge, answer in zip(edges, answers, strict=True):
+            late = isinstance(answer, Fault) and answer.reason == "FENCE_STALE"
+            if late and edge.WhichOneof("step") == "ticket":  # see webhooks.heed_late
+                key = f"late:{edge.purchase_id}:{edge.fence}"
+                self.hear(key, edge.purchase_id, edge.ticket.ticket)
+        return answers
 
-    @property
-    def has_work(self) -> bool:
-        return self.is_open or self.publishing
+    def hear(self, key: str, purchase_id: str, ticket: str) -> None:
+        """Store a webhook, once, and let the catalog's rule say who looks now."""
+        if key in self.heard:
+            return
+        self.heard.add(key)
+        purchase = self.purchases[purchase_id]
+        batch = self._read([ledger.Change(purchase_id, "webhook", sweeper._nothing)])
+        holders = (row.purchase_id for row in self.purchases.values() if row.ticket == ticket)
+        hint = webhooks._Hint(key, PROVIDER, purchase_id, ticket)
+        webhook = Webhook(ticket, purchase.fence)
+        self.inbox.setdefault(purchase_id, []).append(webhook)
+        row = {"holder": next(holders, None), "told": False}
+        heard = webhooks._heed(batch, purchase, hint, row)
+        if heard.due:
+            self.bus.append(purchase_id)
+        if heard.stray:
+            self.strays.add((purchase_id, ticket))
+        self._save(batch)
+
+    def cancel(self, job_id: int) -> None:
+        """A user cancels a job: what was not claimed ends, the owners are told."""
+        job = self.jobs[job_id]
+        if job.state in ENDED_JOB:
+            return
+        planned = [
+            row for row in self.purchases.values() if (row.job_id, row.state) == (job_id, "planned")
+        ]
+        batch = self._read([ledger.Change(row.purchase_id, "", _nothing) for row in planned])
+        batch.jobs[job_id] = job
+        job.state, self.canceling = "canceling", True
+        for row in planned:
+            endings.cancel_planned(batch, row)
+            self._took("planned", "cancel", row)
+        self._save(batch)
+
+    def beat(self, worker_id: str, *, first: bool) -> bool:
+        """Whether the ledger takes *worker_id* for alive; the *first* beat introduces it."""
+        if first or worker_id in self.workers:
+            self.workers[worker_id] = self.now
+        return worker_id in self.workers
+
+    def sweep(self) -> None:
+        """Bury the silent, take from them what they had, announce what is due, end jobs."""
+        self.swept_at = self.now
+        silent = [each for each, at in self.workers.items() if self.now - at > PATIENCE]
+        for each in silent:
+            del self.workers[each]
+        if not self.has_work:
+            return
+        rows = self.purchases.values()
+        orphaned = [r for r in rows if r.owner and r.has_work and r.owner not in self.workers]
+        if orphaned:
+            together = Counter(row.owner for row in orphaned)
+            self.change([_orphan(row, together[row.owner]) for row in orphaned])
+        now = self.moment
+        self.bus += [
+            row.purchase_id
+            for row in rows
+            if row.owner is None
+            and row.has_work
+            and (row.not_before is None or row.not_before <= now)
+            and (row.state != "planned" or self.waits_until <= self.now)
+            and row.purchase_id not in self.bus
+        ]
+        late = [
+            next(row.purchase_id for row in rows if row.job_id == job.job_id)
+            for job in self.jobs.values()
+            if job.complete_by and job.state not in ENDED_JOB and job.complete_by <= now
+        ]
+        if late:
+            self.change([ledger.Change(each, "", sweeper._nothing) for each in late])
+            promises.check_waits(self)
+
+    # -- a batch
+
+    def change(
+        self, changes: Sequence[ledger.Change], edges: Sequence[edge_pb2.Edge] = ()
+    ) -> list[Answer | Fault]:
+        batch = self._read(changes)
+        asked = edges or [None] * len(changes)
+        answers = [self._take(batch, *each) for each in zip(changes, asked, strict=True)]
+        self._save(batch)
+        return answers
+
+    def _read(self, changes: Sequence[ledger.Change]) -> Batch:
+        """As `services.catalog.ledger.read` does, but without copies."""
+        rows, purchases, jobs, counts = self.purchases, {}, {}, False
+        for each in changes:
+            row = purchases[each.purchase_id] = rows[each.purchase_id]
+            inbox = self.inbox.get(each.purchase_id) if row.state in _WITH_INBOX else None
+            row.webhooks, row.refusal = list(inbox) if inbox else [], None
+            jobs[row.job_id] = self.jobs[row.job_id]
+            counts = counts or row.attempt > 1 or each.kind in _NEEDS_ATTEMPTS
+        limits = self.permits[PROVIDER]
+        if limits.max_per_minute:
+            more = limits.max_per_minute / 60.0 * (self.now - self.refilled_at)
+            limits.tokens = min(limits.max_per_minute, limits.tokens + more)
+            self.refilled_at, limits.tokens_taken = self.now, 0
+        batch = Batch(self.moment, jobs, purchases, self.permits, PUBLISH_WAIT, self.images)
+        if counts:
+            for row in rows.values():
+                place = row.job_id, row.ordinal
+                batch.attempts[place] = max(batch.attempts.get(place, 0), row.attempt)
+        for each in changes:
+            if each.tickets:
+                self._read_orders_alike(batch, each.purchase_id)
+        return batch
+
+    def _read_orders_alike(self, batch: Batch, purchase_id: str) -> None:
+        fingerprint = self.purchases[purchase_id].fingerprint
+        others = [row for key, row in self.purchases.items() if key != purchase_id]
+        batch.held[purchase_id] = {row.ticket for row in others if row.ticket}
+        rivals = [
+            row for row in others if row.state in _WITH_INBOX and row.fingerprint == fingerprint
+        ]
+        batch.rivals[purchase_id] = [row.purchase_id for row in rivals]
+        batch.wanted[purchase_id] = [
+            row.purchase_id for row in rivals if self.jobs[row.job_id].state != "canceling"
+        ]
+
+    def _take(
+        self, batch: Batch, change: ledger.Change, edge: edge_pb2.Edge | None
+    ) -> Answer | Fault:
+        purchase = self.purchases[change.purchase_id]
+        before, limits = promises.snapshot(purchase), None
+        if purchase.state == "planned" and change.kind == "claim":
+            limits = replace(self.permits[PROVIDER])
+        unfenced = edge is None or change.kind in ("claim", "adopt")
+        old = not unfenced and edge.fence != purchase.fence
+        try:
+            if change.kind == "ticket" and not old:
+                self._unique(purchase, edge.ticket.ticket)
+            outcome = change.apply(batch)
+        except Fault as fault:
+            same = promises.snapshot(purchase) == before
+            promise(same, "what is refused changes nothing", purchase, change.kind)
+            return fault
+        promise(not old, "an old owner changes nothing", purchase, change.kind)
+        if promises.snapshot(purchase) != before:
+            if change.kind == "owner dies":
+                self.buried.add((change.purchase_id, before[1]))
+            buried = edge is not None and (change.purchase_id, edge.fence) in self.buried
+            promise(not buried, "who was taken for dead changes nothing", purchase, change.kind)
+            self._took(before[0], change.kind, purchase)
+            if limits:
+                self._leaves(limits, purchase)
+        canceling = batch.job_of(purchase).state == "canceling"
+        return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
+
+    def _leaves(self, before: Permits, purchase: Purchase) -> None:
+        promises.check_leaving(self.permits[PROVIDER], before, purchase, self.moment)
+        self.unsent.discard(purchase.purchase_id)
+        if purchase.refusal:
+            self.unsent.add(purchase.purchase_id)
+
+    def _unique(self, purchase: Purchase, ticket: str) -> None:
+        """As purchases_provider_ticket_key does."""
+        rows = self.purchases.values()
+        if any(row.ticket == ticket and row is not purchase for row in rows):
+            raise Precondition("STATE_CONFLICT", "purchases_provider_ticket_key forbids this edge.")
+
+    def _took(self, before: str, kind: str, purchase: Purchase) -> None:
+        self.seen.add((before, kind, purchase.state))
+        if not purchase.is_open:
+            self.ended_at.setdefault(purchase.purchase_id, self.now)
+        promises.check_row(self, purchase)
+
+    def _save(self, batch: Batch) -> None:
+        """As `services.catalog.saving.save` does: money, rows, the log, and the job's end."""
+        for spent, reserved in batch.spent.values():
+            self.spent, self.reserved = self.spent + spent, self.reserved + reserved
+        for row in batch.planned:
+            promises.check_new(self, row)
+            self.purchases[row.purchase_id] = row
+            self.made_at[row.purchase_id] = self.now
+            self.seen.add(("[*]", "adopt" if row.ticket else "plan", row.state))
+        for _job, event in batch.events:
+            if isinstance(event, Kept):
+                key = event.purchase.purchase_id, event.output.index
+                promise(key in self.vault, "kept means safe", event.purchase, key)
+                promise(key not in self.images, "a picture is kept once", event.purchase, key)
+                self.images[key] = image_pb2.ImageOutput(url=f"/i/{event.file.link}")
+        completion.begin_waits(batch)
+        logged, _late = feed.divided(batch, [(job, _event(event)) for job, event in batch.events])
+        self._log(saving._numbered(batch, logged))
+        for job in completion.ending(batch):
+            failed = promises.failed(self, job.job_id)
+            made = job.last_version > 0
+            job.state = completion._end_of(job.state, made=made, failed=failed)
+            self._log(saving._numbered(batch, [(job.job_id, None)]))
+        for alarm in batch.alarms:
+            self.alarms[alarm] += 1
+        if batch.planned or batch.let_go:
+            self._announce(batch)
+        self.has_work = promises.check_ledger(self)
+
+    def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
+        for job_id, number, event in numbered:
+            told = self.logs[job_id]
+            gap_free = number == len(told) + 1 and "completed" not in told
+            promise(gap_free, "a log has no gap and one end", None, (job_id, number, told))
+            told.append(event.WhichOneof("event") if event else "completed")
+
+    def _announce(self, batch: Batch) -> None:
+        self.bus += [row.purchase_id for row in batch.planned if row.state == "planned"]
+        now = batch.now
+        self.bus += [
+            row.purchase_id
+            for row in batch.let_go
+            if row.has_work and (row.not_before or now) <= now
+        ]
+
+    def _admit(self, job_id: int, count: int) -> None:
+        """Plan *count* purchases, as the admission of a job does."""
+        self.jobs[job_id] = Job(
+            **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
+            **dict.fromkeys(("original_prompt", "request_id", "fingerprint", "subject"), ""),
+            job_id=job_id,
+            user_id=1,
+            state="queued",
+            last_sequence=1,
+            last_version=0,
+            open_purchases=count,
+            publishing=0,
+            cost=0,
+            **dict.fromkeys(("complete_by", "retry_of", "ended_at")),
+            **dict.fromkeys(("created_at", "updated_at"), EPOCH),
+        )
+        self.logs[job_id] = ["accepted"]
+        for ordinal in range(count):
+            key = self.new_id()
+            self.purchases[key] = Purchase(
+                purchase_id=key,
+                job_id=job_id,
+                user_id=1,
+                provider=PROVIDER,
+                model_key="flux",
+                ordinal=ordinal,
+                attempt=1,
+                tries=0,
+                state="planned",
+                fence=0,
+                fingerprint="f",
+                period=MONTH,
+                reserved=PRICE * self.width,
+                cost=0,
+                **dict.fromkeys(("ending", "owner", "not_before", "ticket", "charged")),
+                **dict.fromkeys(("sent_at", "deadline", "error")),
+            )
+            self.made_at[key] = self.now
+            self.reserved += PRICE * self.width
 
 
-class Rows:
-    """The rows of so many *orders*: attempt after attempt; `width` outputs each."""
-
-    def __init__(self, terms: Terms, width: int, orders: int = 1) -> None:
-        self.terms, self.width = terms, width
-        self.now, self.canceling = 0.0, False
-        self.orders = orders
-        self.rows: dict[int, Row] = {number: Row(1) for number in range(1, orders + 1)}
-        self.variants: list[tuple[int, int]] = []
-        self.published: list[tuple[int, int]] = []
-
-    def cancel(self) -> None:
-        """A user cancels the job: what was not claimed ends, the owners are told."""
-        self.canceling = True
-        for row in self.rows.values():
-            if row.state == "planned":
-                row.state, row.ending, row.charged = "ended", "CANCELED", "no"
-
-    def take_away(self, row: Row) -> None:
-        row.owner, row.fence = 0, row.fence + 1
-        if row.state == "sending":
-            if self.terms.askable:
-                _become_unclear(self, row)
-            else:
-                row.state, row.ending, row.charged = "ended", "UNCLEAR", "unknown"
-
-    def hear(self, number: int, ticket: str) -> None:
-        """A webhook comes: what is unclear is looked up at once."""
-        row = self.rows[number]
-        row.webhooks[ticket] = row.fence
-        if row.state == "unclear":
-            row.not_before = self.now
-
-    def claim(self, worker: int, number: int) -> bool:
-        """ClaimEdge: one winner."""
-        row = self.rows[number]
-        if not row.has_work or row.owner or row.not_before > self.now:
-            return False
-        row.owner, row.fence = worker, row.fence + 1
-        if row.state == "planned":
-            row.state, row.sent_at = "sending", self.now
-        return True
-
-    def apply(self, number: int, fence: int, step: moves.Step) -> str:
-        """Any other edge: "ok", "stale" or "conflict"."""
-        row = self.rows[number]
-        if self.applied(row, number, step):
-            return "ok" if row.fence == fence else "stale"
-        if row.fence != fence or not row.owner:
-            return "stale"
-        starts, change = _EDGES[type(step)]
-        if row.state not in starts or self.forbids(row, step):
-            return "conflict"
-        change(self, row, number, step)
-        if isinstance(step, moves.LAST):
-            row.owner = 0
-        return "ok"
-
-    def forbids(self, row: Row, step: moves.Step) -> bool:
-        """Tickets are unique, and what has none ends uncharged or is unclear."""
-        if isinstance(step, moves.Ticketed):
-            return step.ticket in {each.ticket for each in self.rows.values()}
-        ends = isinstance(step, moves.Ended) and row.state == "sending"
-        return ends and step.charged is not False
-
-    def applied(self, row: Row, number: int, step: moves.Step) -> bool:
-        """Whether that very edge was taken before."""
-        match step:
-            case moves.Ticketed(ticket):
-                return row.ticket == ticket
-            case moves.Found(tickets):
-                return row.ticket in tickets
-            case moves.Brought():
-                return bool(row.outputs)
-            case moves.Kept(index) | moves.Published(index) | moves.Lost(index, _):
-                return row.outputs.get(index) in _TAKEN[type(step)]
-        return False
+def _event(event: Any) -> job_event_pb2.JobEvent:
+    """As saving does, once a variant has its number."""
+    return _IMAGE_KEPT if isinstance(event, Kept) else event
 
 
-def _become_unclear(rows: Rows, row: Row) -> None:
-    row.state = "unclear"
-    row.not_before = rows.now if row.webhooks else row.sent_at + rows.terms.lag
+def _orphan(row: Purchase, together: int) -> ledger.Change:
+    found = {"purchase_id": row.purchase_id, "fence": row.fence, "together": together}
+    return ledger.Change(row.purchase_id, "owner dies", sweeper._orphan(found).apply)
 
 
-def _ended(rows: Rows, row: Row, _number: int, step: moves.Ended) -> None:
-    row.state, row.ending, row.ended_at = "ended", step.ending, rows.now
-    row.charged = {True: "yes", False: "no", None: "unknown"}[step.charged]
-    if step.retry and step.charged is False and not rows.canceling and row.attempt < 3:
-        rows.rows[len(rows.rows) + 1] = Row(row.attempt + 1)
+def _refuse(_batch: Batch) -> None:
+    """As a constraint does, or a value that no column takes."""
+    raise Precondition("STATE_CONFLICT", "A value in it forbids this edge.")
 
 
-def _absent(rows: Rows, row: Row, _number: int, step: moves.Absent) -> None:
-    if row.unheard:
-        row.not_before = rows.now
-        return
-    row.state = "void"
-    if step.again and not rows.canceling:
-        rows.rows[len(rows.rows) + 1] = again = Row(row.attempt + 1)
-        again.tries = row.tries
-
-
-def _ticketed(_rows: Rows, row: Row, _number: int, step: moves.Ticketed) -> None:
-    row.state, row.ticket = "running", step.ticket
-
-
-def _found(rows: Rows, row: Row, _number: int, step: moves.Found) -> None:
-    held = {each.ticket for each in rows.rows.values()}
-    if free := [ticket for ticket in step.tickets if ticket not in held]:
-        row.state, row.ticket = "running", free[0]
-
-
-def _brought(rows: Rows, row: Row, _number: int, _step: moves.Brought) -> None:
-    row.state, row.charged = "drawn", "yes"
-    row.outputs = dict.fromkeys(range(rows.width), "drawn")
-
-
-def _out(rows: Rows, row: Row, number: int, step: moves.Kept | moves.Lost) -> None:
-    row.outputs[step.index] = "kept" if isinstance(step, moves.Kept) else "lost"
-    if isinstance(step, moves.Kept):
-        rows.variants.append((number, step.index))
-        row.to_publish |= {step.index} if step.to_publish else set()
-    if "drawn" not in row.outputs.values():
-        row.state = "lost" if "lost" in row.outputs.values() else "kept"
-        row.owner = row.owner if row.publishing else 0
-
-
-def _published(rows: Rows, row: Row, number: int, step: moves.Published) -> None:
-    row.outputs[step.index] = "published"
-    rows.published.append((number, step.index))
-    if not row.publishing:
-        row.owner, row.state = 0, "published" if row.state == "kept" else row.state
-
-
-def _doubted(rows: Rows, row: Row, _number: int, _step: moves.Doubted) -> None:
-    _become_unclear(rows, row)
-
-
-def _unknowable(rows: Rows, row: Row, _number: int, _step: moves.Unknowable) -> None:
-    row.state, row.ending, row.charged, row.ended_at = "ended", "UNCLEAR", "unknown", rows.now
-
-
-def _released(rows: Rows, row: Row, _number: int, step: moves.Released) -> None:
-    row.state, row.not_before = "planned", rows.now + step.delay
-    if rows.canceling:
-        rows.cancel()
-
-
-def _failed(rows: Rows, row: Row, _number: int, _step: moves.Failed) -> None:
-    if row.publishing:
-        row.not_before = rows.now + 900.0
-        return
-    row.tries, row.not_before = row.tries + 1, rows.now + 1.0
-    if row.state == "sending":
-        _become_unclear(rows, row)
-    if row.tries == 5:
-        row.state = "quarantined"
-
-
-def _parked(rows: Rows, row: Row, _number: int, step: moves.Parked) -> None:
-    unheard = row.state == "unclear" and row.unheard
-    row.not_before = rows.now if unheard else rows.now + step.delay
-
-
-_TAKEN = {
-    moves.Kept: ("kept", "published"),
-    moves.Published: ("published",),
-    moves.Lost: ("lost",),
-}
-_AFTER = frozenset({"kept", "lost", "quarantined"})
-_HELD = frozenset({"running", "drawn", "unclear"}) | _AFTER
-_EDGES = {
-    moves.Ticketed: ({"sending"}, _ticketed),
-    moves.Brought: ({"running"}, _brought),
-    moves.Kept: ({"drawn"}, _out),
-    moves.Lost: ({"drawn"}, _out),
-    moves.Published: (_AFTER, _published),
-    moves.Ended: ({"sending", "running"}, _ended),
-    moves.Doubted: ({"sending"}, _doubted),
-    moves.Found: ({"unclear"}, _found),
-    moves.Absent: ({"unclear"}, _absent),
-    moves.Unknowable: ({"unclear"}, _unknowable),
-    moves.Released: ({"sending"}, _released),
-    moves.Failed: (_HELD | {"sending"}, _failed),
-    moves.Parked: (_HELD, _parked),
-}
+def _nothing(_batch: Batch) -> None:
+    return

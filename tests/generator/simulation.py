@@ -1,400 +1,354 @@
 """
-Histories of one paid call, run on `services.generator.purchase` with everything else a
-model: a ledger with fences, three kinds of provider, workers that crash, pause and wake.
+Histories of paid calls under faults: the machine of `services.generator.purchase`, the
+reconciler, and the ledger's own edges and sweeper, with everything around them a model.
 
-Everything that happens is drawn from one seed, so that a failing history is a number.
+All that happens is drawn from one seed and on a clock of its own, so that a failing history
+is a number: `python -m tests.generator.simulation --seed N` plays it again, with its trace.
 """
 
 import hashlib
 import random
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
-from services.generator import keeping, moves, purchase, settling, standing
-from services.generator.purchase import GRACE
-from services.generator.standing import OUT_OF_REACH, Stage
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.storage.v1 import storage_service_pb2
+from services.catalog.breaker import MOST_FAILED, Breaker
+from services.catalog.rows import ENDED_JOB, Permits
+from services.generator import edges, moves
+from services.generator import provider as seam
+from services.generator.models import Model
+from tests.generator import modelled_promises as promises
 from tests.generator.modelled_cdn import Cdn
-from tests.generator.modelled_ledger import Row, promise
-from tests.generator.modelled_provider import LAG, TTL, Provider
+from tests.generator.modelled_deeds import Flight
+from tests.generator.modelled_ledger import PATIENCE, PRICE, PROVIDER, Ledger
+from tests.generator.modelled_promises import EPOCH, promise
+from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
+from tests.generator.modelled_trouble import (
+    ALIKE,
+    ANSWERED,
+    BLIND,
+    ELSEWHERE,
+    FAULTS,
+    LISTED,
+    ORDERING,
+    PAIRS,
+    RECEIPT,
+    Trouble,
+)
+from tests.generator.modelled_worker import Held, Worker
 
-PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
-FRESH = 5.0  # seconds from a claim until its order may no longer leave
+ENOUGH = 6000  # acts in which everything must have come to its end
+POISONS = [(how, deed) for how in ("raises", "kills") for deed in ("follow", "store", "look up")]
+ORDERS = {  # of each job
+    LISTED: ((1,), (1,), (2,), (1, 1)),
+    ALIKE: ((2,), (2,), (1, 1), (1, 1), (3,), (2, 1)),
+    RECEIPT: ((1,), (1,), (2,)),
+    ANSWERED: ((1,), (1,), (2,)),
+    BLIND: ((1,), (1,), (2,)),
+}
+MODEL = Model(
+    key="flux",
+    display_name="Flux",
+    provider=PROVIDER,
+    slug="flux",
+    shapes={"1:1": (64, 64)},
+    price=PRICE,
+    typical=8.0,
+    time_limit=LIMIT,
+)
+ORDER = seam.Order(purchase_id="p", slug="flux", inputs={}, give_up_after=100)
+ASSETS = {
+    index: storage_service_pb2.Asset(
+        name=f"assets/h{index}",
+        path=f"/i/link{index}",
+        media_type="image/png",
+        cdn_url=f"https://cdn.test/link{index}",
+        cdn_thumbnail_url=f"https://cdn.test/small/link{index}",
+    )
+    for index in range(2)
+}
 
 
-class World(Provider):
+class World:
     """One history. `run` plays it and raises Violated where a promise was broken."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__(dice := random.Random(seed))
-        self.trouble = dice.choice((0.02, 0.1, 0.3, 0.5))
-        self.poisoned = dice.random() < 0.02  # whoever follows it, raises
-        self.calm = False
-        self.cdn = Cdn(dice, self)
-        self.vault: set[tuple[int, int]] = set()
-        self.workers: list[Worker] = [Worker(self, 1), Worker(self, 2)]
-        self.hired = 2
+        self.seed, self.dice = seed, random.Random(seed)
+        dice, pair = self.dice, PAIRS[seed % len(PAIRS)]
+        self.trouble = Trouble(dice, pair)
+        kind = dice.choice([each for each in FAULTS[pair[0]] if each in FAULTS[pair[1]]])
+        self.poison = dice.choice(POISONS) if dice.random() < 0.05 else None
+        terms, width = TERMS[kind], dice.choice((1, 1, 2))
+        halved = self.poison and self.poison[1] == "store"
+        width = 2 if halved or "the source expires" in pair else width
+        most, rate = dice.choice(((0, 0), (0, 0), (1, 0), (2, 0), (0, 2), (1, 2)))
+        orders = dice.choice(ORDERS[kind])
+        if pair[1] in ORDERING and dice.random() < 0.8:
+            orders, most = (2,), 1  # one after the other
+        if pair[0] == "a user cancels" and kind in (LISTED, ALIKE):
+            orders = (1, 1)  # what another job has goes on
+        limits = Permits(PROVIDER, most, rate, terms.askable, terms.lag, tokens=float(rate))
+        limits.watched = kind in ELSEWHERE
+        if limits.watched and dice.random() < 0.15:  # one failure more, and no order leaves
+            limits.breaker = Breaker(recent="-" * MOST_FAILED, heard_at=EPOCH)
+        self.ledger = Ledger(terms, orders, width, limits)
+        self.vendor = Provider(kind, dice, self.trouble, self.ledger)
+        self.cdn = Cdn(
+            dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
+        )
+        self.flights: list[Flight] = []
+        self.asked: dict[str, list[edge_pb2.Edge]] = {}  # calls under way, by worker
+        self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
+        self.hired = self.acts = 0
+        self.sweeps_from = 0.0
+        self.workers = [self.hire(), self.hire()]
         self.trace: list[object] = []
+        self.handled: set[tuple[Any, type]] = set()  # stages and events of the machine
+        self.ledger.bus += list(self.ledger.purchases)
+
+    @property
+    def moment(self) -> float:
+        """Seconds since 1970, as workers know it from their heartbeats."""
+        return EPOCH.timestamp() + self.ledger.now
+
+    @property
+    def digest(self) -> str:
+        """The hash of all that happened."""
+        return hashlib.sha256(repr(self.trace).encode()).hexdigest()
 
     # -- playing
 
-    def run(self) -> str:
-        """Play it to its end, check the promises, and return the hash of what happened."""
-        for _ in range(self.dice.choice((20, 30, 50, 90))):
-            self.act()
-        self.calm = True
-        for _ in range(600 * self.orders):
-            if not any(row.has_work for row in self.rows.values()):
-                break
-            self.act()
-        self.cdn.look()
-        self.check()
-        return hashlib.sha256(repr(self.trace).encode()).hexdigest()
+    def run(self) -> "World":
+        """Play it to its end and check the promises."""
+        for worker in self.workers:
+            worker.beat()
+        ledger, act = self.ledger, self.act
+        while ledger.has_work or self.flights or self.late or self.vendor.hooks:
+            act()
+            promise(self.acts < ENOUGH, "all comes to its end", None, *ledger.purchases.values())
+        promises.check_end(self)
+        return self
 
     def act(self) -> None:
         """Let one thing happen."""
-        self.cdn.look()
-        throw = self.dice.random()
-        if not self.calm and throw < self.trouble * 0.6:
-            self.misfortune()
+        self.acts += 1
+        if not self.trouble.over and (name := self.trouble.due(self.acts)):
+            self.befall(name)
+        ledger, chance = self.ledger, self.dice.random
+        now = ledger.now
+        ready = []
+        for worker in self.workers:
+            if worker.acts and worker.paused_until <= now:
+                ready += [(worker, running) for running in worker.acts if running.at <= now]
+        able = len(ready) + bool(ledger.bus)
+        if not able or chance() > 0.92:
+            self.pass_time(is_idle=not able)
             return
-        able = [worker for worker in self.workers if worker.able() and worker.acts]
-        if able and throw < 0.85:
-            able[int(throw * 7919) % len(able)].advance()
+        index = int(chance() * able)
+        if index == len(ready):
+            self.deliver()
         else:
-            self.pass_time()
+            ready[index][0].advance(ready[index][1])
 
-    def misfortune(self) -> None:
-        what, worker = self.dice.randrange(12), self.dice.choice(self.workers)
-        self.trace.append(("bad", what))
-        if what < 5:
-            self.crash(worker)
-        elif what < 8:
-            worker.paused_until = self.now + self.dice.choice((1.0, 4.0, 10.0))
-        elif what < 10:
-            self.cancel()
-        elif what == 10:
-            worker.tell(moves.StopAsked())
-            worker.stopping = True
-        else:
-            self.now += self.dice.choice((10.0, LAG + 10, TTL + 10))
+    def deliver(self) -> None:
+        """One announcement comes to who has room."""
+        bus, strikes = self.ledger.bus, self.trouble.strikes
+        purchase_id = bus.pop(self.dice.randrange(len(bus)))
+        able = [worker for worker in self.workers if worker.has_room]
+        if not able or strikes("the news is lost"):
+            return
+        if strikes("the news is doubled"):
+            bus.append(purchase_id)
+        self.dice.choice(able).take(purchase_id)
 
-    def crash(self, worker: "Worker") -> None:
-        """Kill *worker*; what it had sent may still arrive, without an answer."""
-        for act in worker.acts:
-            if self.dice.random() < 0.5:
-                next(act, None)
-        self.replace(worker)
-
-    def replace(self, worker: "Worker") -> None:
-        self.hired += 1
-        self.workers[self.workers.index(worker)] = Worker(self, self.hired)
-
-    def pass_time(self) -> None:
-        """Time goes by: beats, the sweeper, announcements."""
-        longest = (400.0 if self.mute else 40.0) if self.calm else 2.0
-        awake = [worker for worker in self.workers if worker.able()]
-        self.now += self.dice.random() * longest
+    def pass_time(self, *, is_idle: bool) -> None:
+        """Time goes by: what is under way arrives, the living beat, the sweeper sweeps."""
+        ledger = self.ledger
+        until = self.next_moment() if is_idle else ledger.now
+        if self.flights:  # an order is under way for seconds, however slow we are
+            until = min(until, *(flight.arrives_at for flight in self.flights))
+        awake = [worker for worker in self.workers if worker.awake]
+        ledger.now = max(ledger.now, until) + self.dice.random() * 0.3
+        self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
             worker.beat()
-        self.sweep()
-        self.send_webhooks()
-        able = [worker for worker in self.workers if worker.able() and not worker.stopping]
-        if not able:
-            return
-        for number, row in list(self.rows.items()):
-            waits = row.owner == 0 and row.has_work and row.not_before <= self.now
-            if waits and (self.calm or self.dice.random() < 0.6):
-                able[self.dice.randrange(len(able))].claim(number)
+        due = [edges for at, edges in self.late if at <= ledger.now]
+        self.late = [each for each in self.late if each[0] > ledger.now]
+        for asked in due:
+            self.tell("late", *(edge.WhichOneof("step") for edge in asked))
+            ledger.apply(asked)
+        self.vendor.send_webhooks()
+        self.judge_strays()
+        if ledger.now >= max(self.sweeps_from, ledger.swept_at + 1.0):
+            ledger.sweep()
 
-    def sweep(self) -> None:
-        """Take from silent workers what they had."""
-        owners = {worker.number: worker for worker in self.workers}
-        for row in self.rows.values():
-            if not row.owner or not row.has_work:
+    def next_moment(self) -> float:
+        """When something can happen again."""
+        ledger = self.ledger
+        now, living = ledger.now, set()
+        moments = [now + 400.0, self.sweeps_from, *(at for at, _edges in self.late)]
+        moments += [hook[0] for hook in self.vendor.hooks]
+        for worker in self.workers:
+            if worker.paused_until > now:
+                moments.append(worker.paused_until)
                 continue
-            worker = owners.get(row.owner)
-            if worker and self.now - worker.last_beat <= PATIENCE:
-                continue
-            if worker:
-                worker.condemned = True
-            self.take_away(row)
+            moments += [running.at for running in worker.acts]
+            if worker.deaf_until <= now:
+                living.add(worker.name)
+        if any(row.has_work and row.owner not in living for row in ledger.purchases.values()):
+            moments += self.when_due(living)
+        return min(at for at in moments if at > now)
 
-    # -- the promises
+    def when_due(self, living: set[str]) -> Iterator[float]:
+        """When somebody may have what is nobody's, or who has it is taken for dead."""
+        ledger = self.ledger
+        for row in ledger.purchases.values():
+            if row.has_work and row.owner is None:
+                waits = ledger.waits_until if row.state == "planned" else 0.0
+                yield max(promises.seconds(row.not_before), ledger.now + 1.0, waits)
+            elif row.has_work and row.owner not in living:
+                yield ledger.now + PATIENCE
+        for job in ledger.jobs.values():
+            if job.complete_by and job.state not in ENDED_JOB:
+                yield promises.seconds(job.complete_by)
 
-    def check(self) -> None:
-        """Raise Violated unless each charge has its picture or its row, once."""
-        for number, row in self.rows.items():
-            paid = self.paid_for(number)
-            promise(not row.has_work, "nothing stays open", number, row)
-            promise(len(paid) <= 1, "one row is charged once", number, row)
-            self.check_row(number, row, paid)
-        pictures = [ticket for ticket in self.charges if self.ended(ticket) is None]
-        if self.kind != "blind":
-            promise(len(pictures) <= self.orders, "a picture is bought once", 0, self.rows[1])
-        if self.kind == "alike":
-            self.check_orphans()
-        promise(len(set(self.variants)) == len(self.variants), "no doubles", 0, self.rows[1])
-        promise(set(self.variants) <= self.vault, "kept means safe", 0, self.rows[1])
-        self.cdn.check()
+    def land(self, *, now: bool = False) -> None:
+        """Orders that are under way arrive."""
+        here = [each for each in self.flights if now or each.arrives_at <= self.ledger.now]
+        for flight in here:
+            self.flights.remove(flight)
+            flight.arrive(self)
+            self.tell("order", flight.purchase_id[-4:], repr(flight.outcome))
 
-    def check_orphans(self) -> None:
-        """Each that was bought has a row, but for those whose row was given up without any."""
-        rows = self.rows.values()
-        given_up = [r for r in rows if not r.ticket and r.charged == "unknown"]
-        given_up += [r for r in rows if not r.ticket and r.state == "quarantined"]
-        orphans = set(self.charges) - {row.ticket for row in rows}
-        promise(len(orphans) <= len(given_up), "nothing bought is lost", 0, self.rows[1])
+    def judge_strays(self) -> None:
+        """As strays.py does: a ticket of nobody's that the provider says is ours is adopted."""
+        ledger, charges = self.ledger, self.vendor.charges
+        for purchase_id, ticket in sorted(ledger.strays):
+            if ledger.purchases[purchase_id].state in ("sending", "unclear"):
+                continue  # its own answer or look-up tells
+            ledger.strays.discard((purchase_id, ticket))
+            if ticket in charges and charges[ticket].purchase_id == purchase_id:
+                edge = edge_pb2.Edge(purchase_id=purchase_id)
+                edge.adopt.ticket = ticket
+                edge.adopt.reserved_usd_micros = PRICE * ledger.width
+                ledger.apply([edge])
 
-    def check_row(self, number: int, row: Row, paid: list[str]) -> None:
-        kept = sum(1 for bought, _ in self.variants if bought == number)
-        if row.state == "quarantined":
-            promise(row.tries == 5, "quarantine after the fifth try", number, row)
-        elif row.state in ("kept", "published"):
-            promise(paid and kept == self.width, "a kept one was paid for", number, row)
-        elif row.state == "lost":
-            promise(paid and "lost" in row.outputs.values(), "the alarm", number, row)
-            promise(self.now > self.died[paid[0]], "lost only where it died", number, row)
-        elif row.state == "void" or row.charged == "no":
-            free = all(self.closed.get(ticket, (True,))[0] is False for ticket in paid)
-            promise(free, "what is free was not paid for", number, row)
-        elif row.ending == "EXPIRED" and row.charged == "unknown":
-            late, drawn = row.ended_at - row.deadline, self.drawn_at[paid[0]] - row.deadline
-            gone = min(late, drawn) >= GRACE or late >= OUT_OF_REACH
-            promise(gone, "a picture is waited for until its time is over", number, row)
-        elif row.ending == "UNCLEAR" and self.terms.askable:
-            late = row.ended_at - row.deadline
-            promise(late >= OUT_OF_REACH, "it is asked until its time is over", number, row)
-        elif row.charged == "unknown" and self.kind != "blind":
-            free = all(ticket in self.closed for ticket in paid)
-            promise(free, "only a blind provider hides a picture", number, row)
+    # -- misfortunes
 
+    def befall(self, name: str) -> None:
+        """Have *name* happen to a process."""
+        ledger, dice = self.ledger, self.dice
+        worker = dice.choice(self.workers)
+        self.tell("bad", name, worker.name)
+        match name:
+            case "a worker dies":
+                self.crash(worker)
+            case "all die at once":
+                ledger.bus.clear()
+                for each in list(self.workers):
+                    self.crash(each)
+            case "a worker is paused":
+                worker.paused_until = ledger.now + dice.choice((1.0, 4.0, 10.0, 200.0))
+            case "a worker ends":
+                worker.stop()
+            case "beats are lost":
+                worker.deaf_until = ledger.now + dice.choice((2.0, 5.0, 20.0))
+            case "nobody sweeps":
+                self.sweeps_from = ledger.now + dice.choice((5.0, 30.0, 200.0))
+            case "a user cancels":
+                ledger.cancel(dice.choice(list(ledger.jobs)))
+            case "time leaps":
+                self.land(now=True)
+                ledger.now += dice.choice((10.0, LAG + 10, TTL + 10))
+            case _:
+                raise AssertionError(name)
 
-class Worker:
-    """One process: what it holds, the acts under way, and the edges that wait."""
+    def crash(self, worker: Worker) -> None:
+        """Kill *worker*; what it had sent may still arrive, without an answer."""
+        asked = self.asked.pop(worker.name, None)
+        if asked and self.dice.random() < 0.5:
+            self.late.append((self.ledger.now + self.dice.random() * 2, asked))
+        self.replace(worker)
 
-    def __init__(self, world: World, number: int) -> None:
-        self.world, self.number = world, number
-        self.held: dict[int, Held] = {}
-        self.claiming: set[int] = set()
-        self.acts: list[Iterator[None]] = []
-        self.waiting: list[tuple[Held, moves.Step]] = []
-        self.pumping = self.condemned = self.stopping = False
-        self.paused_until, self.last_beat = 0.0, world.now
+    def replace(self, worker: Worker) -> None:
+        self.asked.pop(worker.name, None)
+        self.workers[self.workers.index(worker)] = self.hire()
 
-    def able(self) -> bool:
-        return self.paused_until <= self.world.now
+    def hire(self) -> Worker:
+        self.hired += 1
+        return Worker(self, f"w{self.hired}")
 
-    def beat(self) -> None:
-        """Tell that we live; where we were given up, drop all and begin anew."""
-        world = self.world
-        if self.condemned:
-            world.replace(self)
-            return
-        self.last_beat = world.now
-        if world.canceling:
-            self.tell(moves.CancelAsked())
-        if self.stopping and not self.held and not self.acts:
-            world.replace(self)
+    # -- between the parts
 
-    def tell(self, event: moves.Event) -> None:
-        for held in list(self.held.values()):
-            held.happen(event)
+    def tell(self, *what: object) -> None:
+        """Remember what happened, and when."""
+        self.trace.append((round(self.ledger.now, 2), *what))
 
-    def advance(self) -> None:
-        """Let one act under way go one step on."""
-        index = self.world.dice.randrange(len(self.acts))
-        act = self.acts[index]
-        if next(act, self) is self and act in self.acts:
-            self.acts.remove(act)
+    def note(self, purchase_id: str, kind: str, answer: Any) -> None:
+        said = getattr(answer, "reason", None) or getattr(answer, "state", "")
+        self.tell(purchase_id[-4:], kind, said)
 
-    def claim(self, number: int) -> None:
-        if number not in self.held and number not in self.claiming:
-            self.claiming.add(number)
-            self.acts.append(self._claiming(number))
+    def rendered(self, step: moves.Step, held: Held) -> edge_pb2.Edge:
+        """The edge of *step* as the generator renders it."""
+        telling = held.heard is not None and isinstance(step, edges._TELLING)
+        key, cached = (step, self.ledger.width), type(step) not in _EACH_ITS_OWN
+        cached = cached and not telling
+        if cached and (same := _RENDERED.get(key)):
+            edge = edge_pb2.Edge()
+            edge.CopyFrom(same)
+            edge.purchase_id, edge.fence = held.purchase_id, held.fence
+            return edge
+        known = self.known(held)
+        edge = edges.edge(step, known, ASSETS)
+        held.heard = known.heard
+        if cached and len(_RENDERED) < 5000 and not _has_next(edge):
+            _RENDERED[key] = edge
+        return edge
 
-    def _claiming(self, number: int) -> Iterator[None]:
-        world, began = self.world, self.world.now
-        won = world.claim(self.number, number)
-        yield
-        if world.trouble and world.dice.random() < world.trouble and not world.calm:
-            won = world.claim(self.number, number)  # the answer was lost: claim again
-            yield
-        row = world.rows[number]
-        self.claiming.discard(number)
-        if row.owner != self.number:
-            return
-        held = Held(self, number, row.fence, began)
-        if won:
-            held.begin(row)
-        else:
-            held.state = standing.Purchase(Stage.LEAVING, world.terms)
-            held.commit(purchase.orphaned("lost", sending=row.state == "sending"))
-
-    def commit(self, held: "Held", step: moves.Step) -> None:
-        self.waiting.append((held, step))
-        if not self.pumping:
-            self.pumping = True
-            self.acts.append(self._pump())
-
-    def _pump(self) -> Iterator[None]:
-        world = self.world
-        while self.waiting:
-            batch, self.waiting = self.waiting, []
-            results = [world.apply(held.number, held.fence, step) for held, step in batch]
-            yield
-            if not world.calm and world.dice.random() < world.trouble:
-                self.waiting = batch + self.waiting  # the answer was lost: say it again
-                continue
-            for (held, step), result in zip(batch, results, strict=True):
-                world.trace.append((held.number, type(step).__name__, result))
-                held.answered(step, result)
-        self.pumping = False
-
-
-class Held:
-    """One purchase in a worker's hands: the real machine, with modelled effects."""
-
-    def __init__(self, worker: Worker, number: int, fence: int, claimed: float) -> None:
-        self.worker, self.world, self.number = worker, worker.world, number
-        self.fence, self.claimed = fence, claimed
-        self.interrupted = self.refused = False  # refused: the ledger did not take an edge
-        self.hinted = tuple(self.world.rows[number].webhooks)
-        worker.held[number], self.acts = self, list[Iterator[None]]()
-
-    def begin(self, row: Row) -> None:
-        terms, canceling = self.world.terms, self.world.canceling
-        if row.state == "sending":
-            first = purchase.send(terms, canceling=canceling)
-        elif row.state == "running":
-            first = purchase.resume_running(terms, row.ticket, canceling=canceling)
-        elif row.state == "drawn":
-            missing = frozenset(i for i, state in row.outputs.items() if state == "drawn")
-            first = keeping.resume_drawn(terms, missing, row.unpublished, canceling=canceling)
-        elif row.publishing:
-            first = keeping.resume_kept(terms, row.unpublished)
-        else:
-            wait = row.sent_at + terms.lag - self.world.now
-            first = settling.resume_unclear(terms, wait=wait, canceling=canceling,
-                                            hinted=bool(self.hinted))  # fmt: skip
-        self.move(first)
-        if self.worker.stopping:
-            self.happen(moves.StopAsked())
-
-    def happen(self, event: moves.Event) -> None:
-        if isinstance(event, moves.Stored) and self.state.stage is Stage.LEAVING:
-            row, left = self.world.rows[self.number], self.worker.stopping or self.refused
-            promise(left, "what is stored is kept", self.number, row)
-        self.world.trace.append((self.number, type(event).__name__))
-        self.move(purchase.step(self.state, event))
-
-    def answered(self, step: moves.Step, result: str) -> None:
-        if result == "ok":
-            self.happen(moves.Committed(step, self.world.rows[self.number].ticket))
-        else:
-            self.refused, no = True, moves.Rejected(step, result)
-            self.happen(moves.Superseded() if result == "stale" else no)
-
-    def move(self, following: standing.Next) -> None:
-        self.state, effects = following
-        for effect in effects:
-            if isinstance(effect, moves.Commit):
-                self.commit(effect.step)
-            elif isinstance(effect, moves.Interrupt):
-                self.interrupted = True
-            else:
-                act = _ACTS[type(effect)](self, effect)
-                self.acts.append(act)
-                self.worker.acts.append(act)
-        if self.state.stage is Stage.GONE and self.worker.held.pop(self.number, None):
-            self.worker.acts = [act for act in self.worker.acts if act not in self.acts]
-
-    def commit(self, step: moves.Step) -> None:
-        self.worker.commit(self, step)
-
-    def bad(self) -> bool:
-        return not self.world.calm and self.world.dice.random() < self.world.trouble
-
-    def buy(self, _effect: moves.Buy) -> Iterator[None]:
-        world = self.world
-        late = world.now > min(self.worker.last_beat + PATIENCE, self.claimed + FRESH)
-        if late or self.bad():
-            yield
-            self.happen(moves.NeverSent("never sent", 1.0))
-            return
-        if self.bad():
-            yield
-            self.happen(moves.Declined("no"))
-            return
-        if world.kind != "receipt":
-            ticket = world.taken(self.number)
-            yield
-        if not world.lists:
-            if world.kind == "receipt":
-                yield  # drawing
-                if self.interrupted:
-                    self.happen(moves.Declined("interrupted"))
-                    return
-                if self.number in world.receipts:
-                    self.happen(moves.Doubtful("there is another receipt"))
-                    return
-                ticket = world.taken(self.number)
-            elif self.bad():
-                self.happen(moves.Doubtful("the answer was lost"))
-                return
-            world.receipts[self.number] = True
-            yield
-        event = moves.Doubtful("the answer was lost") if self.bad() else moves.Bought(ticket)
-        self.happen(event)
-
-    def follow(self, effect: moves.Follow) -> Iterator[None]:
-        world, ticket = self.world, effect.ticket
-        while True:
-            yield
-            late = world.now - world.rows[self.number].deadline
-            if self.bad():
-                return self.happen(moves.OutOfSight("no answer", 1.0, late))
-            if self.bad() or world.poisoned:
-                return self.happen(moves.Raised("a defect"))
-            if ended := world.ended(ticket):
-                charged, stopped, content = ended
-                return self.happen(moves.Closed(charged, "there", stopped, content))
-            if world.now >= world.drawn_at[ticket]:
-                return self.happen(moves.Finished(world.width))
-            self.happen(moves.Drawing(late))
-
-    def cancel(self, effect: moves.CancelThere) -> Iterator[None]:
-        if not self.bad():
-            self.world.cancel_there(effect.ticket)
-        yield
-
-    def store(self, effect: moves.Store) -> Iterator[None]:
-        ticket = self.world.rows[self.number].ticket or next(
-            bought for bought, number in self.world.charges.items() if number == self.number
+    def known(self, held: Held) -> edges.Known:
+        width = self.ledger.width
+        drawn = None
+        if charge := self.vendor.charges.get(held.state.ticket):
+            dies = EPOCH + timedelta(seconds=charge.dies_at) if charge.dies_at < 1e9 else None
+            drawn = seam.Drawn(images=(seam.Link("https://v.test/1", dies),) * width, seconds=1.0)
+        return edges.Known(
+            purchase_id=held.purchase_id,
+            fence=held.fence,
+            model=MODEL,
+            terms=self.vendor.terms,
+            order=ORDER,
+            images=width,
+            drawn=drawn,
+            heard=held.heard,
+            next=lambda other: self.planned(held.purchase_id, other=other),
         )
-        gone = self.world.now > self.world.died[ticket]
-        if not gone and not self.bad():
-            self.world.vault.add((self.number, effect.index))
-            yield
-            self.happen(moves.Stored(effect.index, self.world.cdn.wanted))
-            return
-        unstored = moves.Unstored(effect.index, "no", 1.0, defect=self.bad())
-        yield
-        self.happen(moves.Vanished(effect.index, "404") if gone else unstored)
 
-    def look_up(self, _effect: moves.LookUp) -> Iterator[None]:
-        world, row = self.world, self.world.rows[self.number]
-        found, alike = world.look_up(self.number, self.hinted), world.kind == "alike"
-        yield
-        blank = moves.OutOfSight("none", 5.0, world.now - row.deadline)
-        unproven = blank if alike and self.bad() else None
-        looked = moves.LookedUp(found, bool(found) and alike, unproven)
-        self.happen(blank if world.mute or self.bad() else looked)
+    def planned(self, purchase_id: str, *, other: bool) -> ledger_pb2.PlannedPurchase | None:
+        """A new attempt; another model's only while there are some that were not tried."""
+        row = self.ledger.purchases[purchase_id]
+        if other and row.attempt >= 3:
+            return None
+        return ledger_pb2.PlannedPurchase(
+            purchase_id=self.ledger.new_id(),
+            provider=PROVIDER,
+            model_key="flux",
+            ordinal=row.ordinal,
+            fingerprint="f",
+            reserved_usd_micros=row.reserved,
+        )
 
 
-_ACTS = {
-    moves.Buy: Held.buy,
-    moves.Follow: Held.follow,
-    moves.CancelThere: Held.cancel,
-    moves.Store: Held.store,
-    moves.Publish: lambda held, effect: held.world.cdn.publish(held, effect),
-    moves.LookUp: Held.look_up,
-}
+_RENDERED: dict[tuple[moves.Step, int], edge_pb2.Edge] = {}
+_EACH_ITS_OWN = (moves.Brought, moves.Parked, moves.Absent)
+
+
+def _has_next(edge: edge_pb2.Edge) -> bool:
+    return edge.HasField("end") and edge.end.HasField("next")
+
+
+if __name__ == "__main__":
+    from tests.generator.campaign import main
+
+    main()

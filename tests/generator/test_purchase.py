@@ -122,6 +122,11 @@ def test_a_worker_that_ends_gives_a_drawing_back():
     assert (stage, done[-1].step) == (Stage.LEAVING, moves.Released(0, "stopped"))
 
 
+def test_a_worker_that_ends_writes_down_what_it_has_bought():
+    _stage, done = after(BLIND, moves.StopAsked(), moves.Bought("r1"))
+    assert steps(done) == ["Ticketed", "Parked"]
+
+
 def test_an_absence_is_tried_again_unless_nobody_wants_it_any_more():
     for canceling in (False, True):
         state, _ = settling.resume_unclear(SKETCH, wait=0, canceling=canceling)

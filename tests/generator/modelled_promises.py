@@ -1,0 +1,245 @@
+"""What the simulation promises: after each batch of edges, and at the end of a history."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from services.catalog.rows import ENDED_JOB, FAILED, OPEN, PERMITTED, Permits, Purchase
+from services.generator.purchase import GRACE
+from services.generator.standing import OUT_OF_REACH
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+HELD = frozenset({"running", "drawn"})  # states of an order that was certainly bought
+
+
+class Violated(AssertionError):
+    """A promise was broken."""
+
+
+def promise(held: object, words: str, purchase: Purchase | None, *about: object) -> None:
+    """Raise Violated unless *held*."""
+    if not held:
+        raise Violated(f"{words}: {about or ''} {purchase or ''}")
+
+
+def seconds(moment: datetime | None) -> float:
+    """*moment* on the simulation's clock."""
+    return (moment - EPOCH).total_seconds() if moment else 0.0
+
+
+def snapshot(row: Purchase) -> tuple[Any, ...]:
+    """All of *row* that an edge may change, but for its error; its state first."""
+    return (
+        *(row.state, row.fence, row.owner, row.tries, row.ticket, row.reserved, row.cost),
+        *(row.charged, row.ending, row.publishing, row.not_before, row.sent_at, row.deadline),
+        *(output.state for output in row.outputs),
+    )
+
+
+# -- At every moment -----------------------------------------------------------------------
+
+
+def check_row(ledger: Any, row: Purchase) -> None:
+    """A row is as its state demands."""
+    promise(row.ticket or row.state not in HELD, "what runs has a ticket", row)
+    promise(row.reserved >= 0 and row.cost >= 0, "money is not negative", row)
+    if row.is_open:
+        wanted = row.state != "planned" or ledger.jobs[row.job_id].state != "canceling"
+        promise(wanted, "nothing waits to be sent that nobody wants", row)
+        held = row.reserved > 0 or row.state == "drawn" or row.is_twin
+        promise(held, "what is open holds its reservation", row)
+        promise(row.charged in (None, "yes"), "what is open is not settled", row)
+        return
+    promise(row.reserved == 0, "what has ended holds no reservation", row)
+    promise(row.charged, "what has ended says whether it was charged", row)
+    promise(row.cost == 0 or row.charged != "no", "what was not charged costs nothing", row)
+    counts = row.charged != "unknown" or row.is_twin or row.cost
+    promise(counts, "what may be charged counts as spent", row)
+
+
+def check_leaving(limits: Permits, before: Permits, row: Purchase, now: datetime) -> None:
+    """An order that leaves does so where its provider may be sent one."""
+    if row.refusal or not before.watched:
+        return
+    asked, told = before.breaker, before.allowance
+    open_ = asked.state == "closed" or asked.retry_at is None or asked.retry_at <= now
+    promise(open_, "no order leaves beside the probe, or while it is open", row, before)
+    some = told is None or told.until <= now or told.left > 0
+    promise(some, "no order leaves while none is left", row, before)
+    within = not limits.max_in_flight or limits.in_use <= limits.max_in_flight
+    promise(within, "no more leave than may be under way", row, limits)
+
+
+def check_new(ledger: Any, row: Purchase) -> None:
+    """A new attempt stands at a place of its own, and no other is open there."""
+    for each in ledger.purchases.values():
+        here = (each.job_id, each.ordinal) == (row.job_id, row.ordinal)
+        promise(not here or each.attempt != row.attempt, "an attempt has its own number", row)
+        beside = here and each.is_open and not each.is_twin
+        promise(row.ticket or not beside, "one attempt at a time", row, each)
+    wanted = row.ticket or ledger.jobs[row.job_id].state != "canceling"
+    promise(wanted, "nothing is planned for who wants no more", row)
+
+
+def check_ledger(ledger: Any) -> bool:
+    """Permits, money, counters and tickets agree with the rows; return whether there is work."""
+    rows = ledger.purchases.values()
+    reserved = spent = under_way = sending = 0
+    tickets, counted = [], {job_id: [0, 0] for job_id in ledger.jobs}
+    for row in rows:
+        reserved += row.reserved
+        spent += row.cost
+        under_way += row.state in PERMITTED
+        sending += row.state == "sending"
+        if row.ticket:
+            tickets.append(row.ticket)
+        counts = counted[row.job_id]
+        counts[0] += row.state in OPEN
+        counts[1] += row.publishing
+    for limits in ledger.permits.values():
+        right = not limits.counted or (limits.in_use, limits.sending) == (under_way, sending)
+        promise(right, "a permit for each order under way", None, limits, under_way, sending)
+    has_work, cost = False, 0
+    for job_id, job in ledger.jobs.items():
+        counts, ended = counted[job_id], job.state in ENDED_JOB
+        right = counts == [job.open_purchases, job.publishing]
+        promise(right, "a job's counters are its rows'", None, job, counts)
+        its_own = [row for row in rows if row.job_id == job_id] if ended else ()
+        twins = sum(row.is_open and row.is_twin for row in its_own)
+        promise(not ended or counts[0] <= twins, "a job ends when nothing is open", None, job)
+        has_work, cost = has_work or not ended or any(counts), cost + job.cost
+    sums = ledger.reserved, ledger.spent, cost
+    promise(sums == (reserved, spent, spent), "the sums are the rows'", None, sums)
+    promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
+    return has_work
+
+
+def check_waits(ledger: Any) -> None:
+    """No job waits for the CDN longer than it may."""
+    for job in ledger.jobs.values():
+        over = job.complete_by and job.complete_by <= ledger.moment
+        waits = over and not job.open_purchases  # a second order may be found meanwhile
+        promise(not waits or job.state in ENDED_JOB, "no job waits too long", None, job)
+
+
+def failed(ledger: Any, job_id: int) -> bool:
+    """Whether a place of the job brought nothing: as the fragment `failed` has it."""
+    brought: dict[int, bool] = {}
+    for row in ledger.purchases.values():
+        if row.job_id == job_id:
+            hope = row.state not in FAILED
+            brought[row.ordinal] = brought.get(row.ordinal, False) or hope
+    return not all(brought.values())
+
+
+# -- At the end ----------------------------------------------------------------------------
+
+
+def check_end(world: Any) -> None:
+    """Each charge has its picture or its row, once; nothing is left open, held or counted."""
+    ledger, vendor = world.ledger, world.vendor
+    for row in ledger.purchases.values():
+        promise(not row.has_work, "nothing stays open", row)
+        _check_ending(world, row)
+    promise(ledger.reserved == 0, "nothing stays reserved", None, ledger.reserved)
+    limits = ledger.permits["replicate"]
+    back = limits.in_use == limits.sending == 0
+    promise(back, "each permit comes back", None, limits)
+    for job in ledger.jobs.values():
+        promise(job.state in ENDED_JOB, "every job ends", None, job)
+        promise(ledger.logs[job.job_id][-1] == "completed", "and says so last", None, job)
+    _check_charges(world)
+    for kind, state in (("lost", "lost"), ("quarantined", "quarantined")):
+        told = {key for found, key in ledger.alarms if found == kind}
+        rows = {key for key, row in ledger.purchases.items() if row.state == state}
+        promise(rows <= told, f"what is {state} raises the alarm", None, rows, told)
+    _check_published(world)
+    vendor.check()
+
+
+def _check_charges(world: Any) -> None:
+    """Who was charged has one row with its ticket, or one that says: perhaps."""
+    ledger, vendor = world.ledger, world.vendor
+    holders = {row.ticket: row for row in ledger.purchases.values() if row.ticket}
+    strays = []
+    # What the provider made twice: that one of them has a row is all that is promised here.
+    twice = {charge.purchase_id for charge in vendor.charges.values() if charge.doubled}
+    twice &= {vendor.charges[ticket].purchase_id for ticket in holders}
+    for ticket, charge in vendor.charges.items():
+        row = holders.get(ticket)
+        if row is None:
+            known = charge.doubled or charge.is_free or charge.purchase_id in twice
+            strays += [] if known else [charge]
+            continue
+        its_own = row.purchase_id == charge.purchase_id or row.is_twin
+        its_own = its_own or vendor.kind == "alike"
+        promise(its_own, "each has what was bought for it", row, charge)
+        free = charge.is_free or row.charged != "no"
+        promise(free, "what was charged is not told as free", row, charge)
+    perhaps = [
+        row for row in ledger.purchases.values() if not row.ticket and row.charged == "unknown"
+    ]
+    if vendor.kind == "alike":
+        most = len(perhaps) + _taken_for_it(world, holders)
+        promise(len(strays) <= most, "nothing bought is lost", None, strays)
+        return
+    named = {row.purchase_id for row in perhaps}
+    lost = [charge for charge in strays if charge.purchase_id not in named]
+    promise(not lost, "nothing bought is lost", None, lost)
+
+
+def _taken_for_it(world: Any, holders: dict[str, Purchase]) -> int:
+    """
+    How many orders that cost nothing an equal one took for its own.
+
+    Whose ticket no column takes, and who was stopped unpaid, ends without it: nobody holds it then.
+    """
+    rows, free = world.ledger.purchases, 0
+    for ticket, row in holders.items():
+        charge = world.vendor.charges.get(ticket)
+        own = rows[charge.purchase_id] if charge and charge.is_free else row
+        free += own is not row and not own.ticket and own.charged == "no"
+    return free
+
+
+def _check_ending(world: Any, row: Purchase) -> None:
+    """How *row* ended is what the provider did, as far as anybody could know."""
+    charge, vendor = world.vendor.charges.get(row.ticket), world.vendor
+    kept = sum(key[0] == row.purchase_id for key in world.ledger.images)
+    since = seconds(row.deadline)
+    late = world.ledger.ended_at.get(row.purchase_id, 0.0) - since
+    if row.state == "quarantined":
+        promise(row.tries >= 5, "quarantine after the fifth try", row)
+        drawn = [output.expires_at for output in row.outputs if output.state == "drawn"]
+        lives = [at for at in drawn if at] or ([] if drawn or not row.ticket else [row.deadline])
+        ended = world.ledger.ended_at[row.purchase_id]
+        gone = all(seconds(at) <= ended for at in lives)
+        promise(gone, "what may still be had is not given up", row)
+    elif row.state in ("kept", "published"):
+        promise(charge and kept == world.ledger.width, "a kept one was paid for", row)
+    elif row.state == "lost":
+        lost = charge and any(output.state == "lost" for output in row.outputs)
+        promise(lost and world.ledger.now > charge.dies_at, "lost only where it died", row)
+    elif row.charged == "no":
+        promise(charge is None or charge.is_free, "what is free was not paid for", row)
+    elif row.ending == "expired" and row.charged == "unknown":
+        overdue = min(late, charge.drawn_at - since)
+        waited = overdue >= GRACE or late >= OUT_OF_REACH or not vendor.terms.cancelable
+        promise(waited, "a picture is waited for until its time is over", row)
+    elif row.ending == "unclear" and vendor.terms.conclusive and vendor.terms.askable:
+        promise(late >= OUT_OF_REACH, "it is asked until its time is over", row)
+    elif row.charged == "unknown" and vendor.lists:
+        promise(charge and charge.closed, "only a blind provider hides a picture", row)
+
+
+def _check_published(world: Any) -> None:
+    """What is kept is where it is wanted in the end."""
+    ledger, cdn = world.ledger, world.cdn
+    published = {
+        (row.purchase_id, output.index)
+        for row in ledger.purchases.values()
+        for output in row.outputs
+        if output.state == "published"
+    }
+    promise(published <= cdn.assets, "published means there", None, published)
+    wanted = set(ledger.images) if cdn.wanted else set()
+    promise(published == wanted, "what is kept is published in the end", None, published)

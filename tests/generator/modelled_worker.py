@@ -1,0 +1,303 @@
+"""
+The workers of the simulation: what they hold, the acts under way, and the edges that wait.
+
+They are paused, taken for dead while they live, and killed; what they had sent may still
+arrive. One purchase in hand is the real machine of `services.generator.purchase`.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.errors import Fault
+from imagestudio.catalog.v1 import edge_pb2
+from services.generator import edges, keeping, moves, purchase, reconcile, settling, standing
+from services.generator.buy import FRESH
+from services.generator.standing import Stage
+from tests.generator.modelled_deeds import DEEDS
+from tests.generator.modelled_ledger import PATIENCE, Answer
+from tests.generator.modelled_promises import promise, seconds
+from tests.generator.modelled_provider import LIMIT
+
+THROUGH = frozenset({"kept", "lost", "quarantined"})
+ELSEWHERE = 5.0  # seconds until others are asked who may know the model
+Act = Iterator[float | None]  # yields the seconds until it goes on
+Heard = Callable[[Any], None]  # takes an Answer, a Fault, or None where the answer was lost
+
+
+class Running:
+    """An act and when it goes on."""
+
+    __slots__ = ("act", "at")
+
+    def __init__(self, act: Act, at: float) -> None:
+        self.act, self.at = act, at
+
+
+class Worker:
+    """One process."""
+
+    def __init__(self, world: Any, name: str) -> None:
+        self.world, self.name = world, name
+        self.held: dict[str, Held | None] = {}  # None: being claimed
+        self.acts: list[Running] = []
+        self.waiting: list[tuple[edge_pb2.Edge, Heard]] = []
+        self.pumping = self.stopping = False
+        self.paused_until = self.deaf_until = 0.0
+        self.owned_until = -1.0
+        self.introduced = False
+        self.strange: set[tuple[str, int]] = set()
+
+    # -- living
+
+    @property
+    def awake(self) -> bool:
+        return self.paused_until <= self.world.ledger.now
+
+    @property
+    def is_heard(self) -> bool:
+        return self.awake and self.deaf_until <= self.world.ledger.now
+
+    def beat(self) -> None:
+        """Tell that we live; where we were given up, drop all and begin anew."""
+        ledger = self.world.ledger
+        if ledger.now < self.deaf_until:
+            return
+        if not ledger.beat(self.name, first=not self.introduced):
+            self.world.replace(self)
+            return
+        self.introduced, self.owned_until = True, ledger.now + PATIENCE
+        self.look_for_forgotten()
+        for key, held in list(self.held.items()) if ledger.canceling else ():
+            if held and ledger.jobs[ledger.purchases[key].job_id].state == "canceling":
+                held.tell(moves.CancelAsked())
+        if self.stopping and not self.held and not self.acts:
+            ledger.workers.pop(self.name, None)
+            self.world.replace(self)
+
+    def look_for_forgotten(self) -> None:
+        """As Worker._look_for_forgotten: what is ours, told twice, and in no hand is given back."""
+        rows = self.world.ledger.purchases.values()
+        strange = {
+            (row.purchase_id, row.fence)
+            for row in rows
+            if row.owner == self.name and row.has_work and row.purchase_id not in self.held
+        }
+        for purchase_id, fence in sorted(strange & self.strange):
+            self.submit(edges.broken_off(purchase_id, fence, RuntimeError("forgot")), _nothing)
+        self.strange = strange
+
+    def stop(self) -> None:
+        """End politely: let go of all."""
+        self.stopping = True
+        for held in list(self.held.values()):
+            if held:
+                held.tell(moves.StopAsked())
+
+    # -- acting
+
+    def start(self, act: Act) -> Running:
+        """Begin *act*, to its first pause."""
+        running = Running(act, self.world.ledger.now + (next(act) or 0.0))
+        self.acts.append(running)
+        return running
+
+    def advance(self, running: Running) -> None:
+        """Let one act go one step on."""
+        try:
+            pause = next(running.act)
+        except StopIteration:
+            if running in self.acts:
+                self.acts.remove(running)
+        else:
+            running.at = self.world.ledger.now + (pause or 0.0)
+
+    # -- claiming
+
+    @property
+    def has_room(self) -> bool:
+        return self.awake and not self.stopping and self.owned_until > self.world.ledger.now
+
+    def take(self, purchase_id: str) -> None:
+        """Claim what was announced, unless it is in hand."""
+        if purchase_id not in self.held:
+            self.held[purchase_id] = None
+            self._claim(purchase_id, self.world.ledger.now, lost=False)
+
+    def _claim(self, purchase_id: str, began: float, *, lost: bool) -> None:
+        edge = edges.claim(purchase_id, self.name, LIMIT)
+        self.submit(edge, partial(self._claimed, purchase_id, began, lost))
+
+    def _claimed(self, purchase_id: str, began: float, lost: bool, answer: Any) -> None:
+        """As Worker._claimed of the generator: after a lost answer nobody may send."""
+        if answer is None:
+            self._claim(purchase_id, began, lost=True)
+        elif isinstance(answer, Answer) and answer.claimed:
+            self._begin(purchase_id, began, answer)
+        elif isinstance(answer, Answer) and lost and answer.owner == self.name:
+            self._give_back(purchase_id, answer, 0.0)
+        else:
+            self.held.pop(purchase_id, None)
+
+    def _begin(self, purchase_id: str, began: float, answer: Answer) -> None:
+        world = self.world
+        if answer.state in ("sending", "unclear") and world.trouble.strikes("the model is unknown"):
+            self._give_back(purchase_id, answer, ELSEWHERE)
+            return
+        if world.trouble.strikes("work breaks off"):
+            self._break_off(purchase_id, answer)
+            return
+        held = self.held[purchase_id] = Held(self, purchase_id, began, answer)
+        held.begin(answer)
+
+    def _break_off(self, purchase_id: str, answer: Answer) -> None:
+        """As Worker._run does after a defect: before anything could be sent, or perhaps after."""
+        never = answer.state == "sending" and self.world.dice.random() < 0.5
+        broken = edges.never_begun if never else edges.broken_off
+        edge = broken(purchase_id, answer.fence, ValueError("a defect"))
+        self.submit(edge, lambda _answer: self.held.pop(purchase_id, None))
+
+    def _give_back(self, purchase_id: str, answer: Answer, delay: float) -> None:
+        step = purchase.orphaned("not ours", sending=answer.state == "sending", delay=delay)
+        edge = edges.given_back(purchase_id, answer.fence, step)
+        self.submit(edge, lambda _answer: self.held.pop(purchase_id, None))
+
+    # -- writing
+
+    def submit(self, edge: edge_pb2.Edge, heard: Heard) -> None:
+        """Queue *edge*; while a call is under way the next edges gather."""
+        self.waiting.append((edge, heard))
+        if not self.pumping:
+            self.pumping = True
+            self.start(self._pump())
+
+    def _pump(self) -> Act:
+        """As services.generator.ledger: what was lost is said again, but for claims."""
+        world = self.world
+        strikes = world.trouble.strikes
+        yield 0.0  # edges that follow each other without any wait go together
+        while self.waiting:
+            taken, self.waiting = self.waiting, []
+            world.asked[self.name] = asked = [edge for edge, _heard in taken]
+            yield 0.0
+            world.asked.pop(self.name, None)
+            if strikes("the ledger is away"):
+                answers = None
+            elif strikes("an edge comes late"):
+                answers = None
+                world.late.append((world.ledger.now + world.dice.random() * 15, asked))
+            else:
+                answers = world.ledger.apply(asked, strikes)
+            yield 0.0
+            claims = any(edge.HasField("claim") for edge in asked)
+            lost = "a claim's answer is lost" if claims else "the ledger's answer is lost"
+            if answers is None or strikes(lost):
+                self._say_again(taken)
+                continue
+            for (edge, heard), answer in zip(taken, answers, strict=True):
+                world.note(edge.purchase_id, edge.WhichOneof("step"), answer)
+                heard(answer)
+        self.pumping = False
+
+    def _say_again(self, taken: list[tuple[edge_pb2.Edge, Heard]]) -> None:
+        again = []
+        for edge, heard in taken:
+            if edge.HasField("claim"):
+                heard(None)
+            else:
+                again.append((edge, heard))
+        self.waiting[:0] = again
+
+
+def _nothing(_answer: object) -> None:
+    return
+
+
+class Held:
+    """One purchase in a worker's hands."""
+
+    def __init__(self, worker: Worker, purchase_id: str, claimed: float, answer: Answer) -> None:
+        self.worker, self.world, self.purchase_id = worker, worker.world, purchase_id
+        self.fence, self.claimed_at, self.hinted = answer.fence, claimed, answer.hinted
+        self.deadline = seconds(answer.deadline)
+        self.ticket = answer.ticket
+        self.heard: edge_pb2.Heard | None = None  # of its provider, until it is written
+        self.interrupted = self.broken = False  # broken: a defect, or an edge that was not taken
+        self.wishes: set[str] = set()
+        self.acts: list[Running] = []
+
+    def begin(self, answer: Answer) -> None:
+        """As Errand._begin does."""
+        terms, canceling = self.world.vendor.terms, answer.canceling
+        if answer.state == "sending" and answer.refusal:
+            why, reason = answer.refusal["message"], answer.refusal["reason"]
+            first = purchase.refuse(terms, why, reason, canceling=canceling)
+        elif answer.state == "sending":
+            first = purchase.send(terms, canceling=canceling)
+        elif answer.state == "running":
+            first = purchase.resume_running(terms, answer.ticket, canceling=canceling)
+        elif answer.state == "drawn":
+            missing, kept = answer.missing, answer.unpublished
+            first = keeping.resume_drawn(terms, missing, kept, canceling=canceling)
+        elif answer.state in THROUGH:
+            first = keeping.resume_kept(terms, answer.unpublished)
+        else:
+            sent = Timestamp()
+            sent.FromDatetime(answer.sent_at)
+            wait = reconcile.wait(sent, terms, self.world.moment)
+            first = settling.resume_unclear(
+                terms, wait=wait, canceling=canceling, hinted=bool(self.hinted)
+            )
+        self.move(first)
+        if self.worker.stopping:
+            self.tell(moves.StopAsked())
+
+    def may_send(self) -> bool:
+        """As Errand._may_send does."""
+        return self.world.ledger.now <= min(self.claimed_at + FRESH, self.worker.owned_until)
+
+    def late(self) -> float:
+        return self.world.ledger.now - self.deadline
+
+    def tell(self, event: moves.Event) -> None:
+        """Let it know what somebody wants, once."""
+        name = type(event).__name__
+        if name not in self.wishes:
+            self.wishes.add(name)
+            self.happen(event)
+
+    def happen(self, event: moves.Event) -> None:
+        world = self.world
+        if isinstance(event, moves.Stored) and self.state.stage is Stage.LEAVING:
+            row, left = world.ledger.purchases[self.purchase_id], self.worker.stopping
+            promise(left or self.broken, "what is stored is kept", row)
+        self.broken = self.broken or isinstance(event, moves.Raised)
+        world.handled.add((self.state.stage, type(event)))
+        world.tell(self.purchase_id[-4:], self.worker.name, type(event).__name__)
+        self.move(purchase.step(self.state, event))
+
+    def answered(self, step: moves.Step, answer: Any) -> None:
+        if isinstance(answer, Answer):
+            self.happen(moves.Committed(step, answer.ticket))
+        elif isinstance(answer, Fault) and answer.reason == "FENCE_STALE":
+            self.happen(moves.Superseded())
+        else:
+            self.broken = True
+            self.happen(moves.Rejected(step, answer.message))
+
+    def move(self, following: standing.Next) -> None:
+        self.state, effects = following
+        for effect in effects:
+            if isinstance(effect, moves.Commit):
+                edge = self.world.rendered(effect.step, self)
+                self.worker.submit(edge, partial(self.answered, effect.step))
+            elif isinstance(effect, moves.Interrupt):
+                self.interrupted = True
+            else:
+                self.acts.append(self.worker.start(DEEDS[type(effect)](self, effect)))
+        if self.state.stage is Stage.GONE and self.worker.held.get(self.purchase_id) is self:
+            del self.worker.held[self.purchase_id]
+            gone = set(map(id, self.acts))
+            self.worker.acts = [each for each in self.worker.acts if id(each) not in gone]

@@ -1,0 +1,175 @@
+"""Defences of permits, money, pictures and the end of a job; see `mutations.py`."""
+
+from tests.generator.mutation import EDGES, ENDINGS, KEEPING, MACHINE, Mutation
+
+TABLE = (
+    # -- permits and money
+    Mutation(
+        "an order takes a permit",
+        EDGES,
+        "        if permits.take_permit(batch, purchase) is Verdict.WAIT:\n"
+        "            return NO_PERMIT\n",
+        "",
+    ),
+    *(
+        Mutation(
+            f"a permit comes back: {what}",
+            file,
+            f"    permits.give_permit_back(batch, purchase)\n{after}",
+            after,
+        )
+        for what, file, after in (
+            ("released", EDGES, "    purchase.error = outcome.evidence(step.error)\n    if batch"),
+            ("drawn", EDGES, '    purchase.state, purchase.charged = "drawn", "yes"\n'),
+            ("ended", EDGES, "    purchase.error = outcome.evidence(step.error)\n    cost"),
+            ("unclear", ENDINGS, "    if possible is None:\n"),
+            ("quarantined", ENDINGS, "    purchase.charged = {"),
+        )
+    ),
+    Mutation(
+        "what is found to be under way takes a permit",
+        "services/catalog/adoption.py",
+        "    permits.count_permit(batch, purchase)\n",
+        "",
+    ),
+    Mutation(
+        "the cost takes the place of the reservation",
+        "services/catalog/rows.py",
+        "        sums[1] -= purchase.reserved\n",
+        "",
+    ),
+    Mutation(
+        "what may be charged counts as spent",
+        EDGES,
+        'charged="unknown", cost=purchase.reserved)\n',
+        'charged="unknown", cost=0)\n',
+    ),
+    Mutation(
+        "what is quarantined counts as it may have been charged",
+        ENDINGS,
+        '"unknown": purchase.reserved}[purchase.charged]',
+        '"unknown": 0}[purchase.charged]',
+    ),
+    Mutation(
+        "an order without a ticket never ends charged",
+        EDGES,
+        '    if purchase.state == "sending" and charged != "no":\n',
+        "    if False:\n",
+        "tests/catalog/test_edges.py",
+    ),
+    Mutation(
+        "a new attempt follows only what was certainly not charged",
+        EDGES,
+        '    if step.HasField("next") and charged != "no":\n',
+        "    if False:\n",
+        "tests/catalog/test_edges.py",
+    ),
+    Mutation(
+        "only what was certainly not charged is tried again",
+        MACHINE,
+        '    retry = event.charged is False and reason == "PROVIDER_FAILED"\n',
+        '    retry = reason == "PROVIDER_FAILED"\n',
+        "tests/generator/test_purchase.py",
+    ),
+    # -- pictures
+    Mutation(
+        "a picture is kept once its purchase is settled",
+        KEEPING,
+        "    if purchase.settled:\n        return purchase, (Commit(Kept(",
+        "    if True:\n        return purchase, (Commit(Kept(",
+        "tests/generator/test_purchase.py",
+    ),
+    Mutation(
+        "each output has its turn before a purchase is let go of",
+        KEEPING,
+        "    if purchase.missing - purchase.unstored and not lets_go:\n",
+        "    if False:\n",
+    ),
+    Mutation(
+        "an output that is lost raises the alarm",
+        EDGES,
+        '    batch.alarms.append(("lost", purchase.purchase_id))\n',
+        "",
+    ),
+    Mutation(
+        "what was kept is kept once",
+        EDGES,
+        '    if output.state in ("kept", "published"):\n',
+        "    if False:\n",
+    ),
+    Mutation(
+        "a purchase ends with its last output",
+        ENDINGS,
+        '    if "drawn" in states:\n        return\n',
+        "",
+    ),
+    Mutation(
+        "what is wanted at the CDN stays to be published",
+        "services/catalog/rows.py",
+        "        if any(output.awaits_cdn for output in purchase.outputs):\n",
+        "        if False:\n",
+    ),
+    # -- the end of a job
+    Mutation(
+        "a job ends when its last purchase has ended",
+        "services/catalog/rows.py",
+        "        job.open_purchases -= 1\n",
+        "",
+    ),
+    Mutation(
+        "a job that has ended does not end again",
+        "services/catalog/completion.py",
+        " and job.state not in ENDED_JOB and not _waits(batch, job)\n",
+        " and not _waits(batch, job)\n",
+    ),
+    Mutation(
+        "nothing follows the end of a log",
+        "services/catalog/feed.py",
+        "        if job.state in ENDED_JOB:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "while one order asks whether a provider is well, no other leaves",
+        "services/catalog/breaker.py",
+        "    if found.retry_at is None or now >= found.retry_at:\n",
+        "    if True:\n",
+    ),
+    Mutation(
+        "the probe alone tells",
+        "services/catalog/breaker.py",
+        "    if found.state != CLOSED and found.probe != purchase_id:\n        return found\n",
+        "",
+        "tests/catalog/test_breaker.py",
+    ),
+    Mutation(
+        "no more leave than a provider says that it takes",
+        "services/catalog/permits.py",
+        "        return permits.allowance.left > 0\n",
+        "        return True\n",
+    ),
+    Mutation(
+        "what a provider would not take is not sent to it",
+        "services/generator/buy.py",
+        'SENDING if claim.HasField("refusal"):\n',
+        "SENDING if False:\n",
+        "tests/generator/test_health.py",
+    ),
+    Mutation(
+        "what is sent no more is counted no more",
+        EDGES,
+        '    if was_sending and purchase.state != "sending":\n',
+        "    if False:\n",
+    ),
+    Mutation(
+        "what a dead worker was sending is counted no more",
+        ENDINGS,
+        "        permits.heed(batch, purchase, edge_pb2.Heard())\n",
+        "",
+    ),
+    Mutation(
+        "a job does not wait for the CDN for ever",
+        "services/catalog/completion.py",
+        "    return bool(unpublished and job.complete_by and batch.now < job.complete_by)\n",
+        "    return bool(unpublished)\n",
+    ),
+)
