@@ -416,7 +416,7 @@ LIMIT $1;
 -- name: jobs_that_waited
 SELECT late.job_id, any_of_it.purchase_id
 FROM (SELECT job_id FROM image_jobs
-      WHERE ended_at IS NULL AND complete_by <= clock_timestamp()
+      WHERE ended_at IS NULL AND open_purchases = 0 AND complete_by <= clock_timestamp()
       ORDER BY complete_by
       LIMIT 500) AS late,
 LATERAL (SELECT purchase_id FROM purchases p WHERE p.job_id = late.job_id LIMIT 1) AS any_of_it;
