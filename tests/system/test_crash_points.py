@@ -199,15 +199,15 @@ def stopped(stack, trap: Path) -> tuple[Job, int]:
     return watching.job, 1
 
 
-def without_storage(point: str) -> Scenario:
-    """Storage dies at *point* under the generator's hands, which then has to cope."""
-
-    def scenario(stack, trap: Path) -> tuple[Job, int]:
-        trap.with_name(point).touch(mode=0o666)
-        trap.touch(mode=0o666)
-        return generate(stack.url, BOUGHT), 1
-
-    return scenario
+def source_away(stack, trap: Path) -> tuple[Job, int]:
+    """The vendor's file host fails once: the purchase is put down, with its pictures unfetched."""
+    fault = {"vendor": "replicate", "where": "file", "kind": "status:503", "times": 1}
+    lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/faults"
+    httpx.put(lab, json=[fault]).raise_for_status()
+    trap.touch(mode=0o666)
+    job = generate(stack.url, BOUGHT)
+    httpx.delete(lab).raise_for_status()
+    return job, 1
 
 
 def same_again(stack, trap: Path) -> tuple[Job, int]:
@@ -329,7 +329,7 @@ SCENARIOS = {
     "release": stopped,
     "receipt": drawn_here,
     "unclear": answer_lost,
-    "park": without_storage("storage.fetch.before_dial"),
+    "park": source_away,
     "storage.assets.before_forget": reference,
     "storage.assets.after_forget": reference,
     "storage.keep.before_record": reference,

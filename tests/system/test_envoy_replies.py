@@ -2,8 +2,10 @@
 
 import json
 import socket
+import socketserver
 import struct
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,68 @@ def test_grpc_web_gets_its_own_status(edges: tuple[str, int]) -> None:
     )
     assert answer.headers["content-type"].startswith("application/grpc-web")
     assert answer.headers["grpc-status"] == "14"
+
+
+class Closing(socketserver.StreamRequestHandler):
+    """Takes a request and closes, as a gateway that ends just then; answers each second one."""
+
+    def handle(self) -> None:
+        if not (line := self.rfile.readline()):
+            return
+        while self.rfile.readline().strip():
+            pass
+        assert isinstance(self.server, Gateway)
+        self.server.asked.append(line.split()[0].decode())
+        if len(self.server.asked) % 2 == 0:
+            self.wfile.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+
+class Gateway(socketserver.ThreadingTCPServer):
+    """Notes the methods that it is *asked*."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", free_ports(1)[0]), Closing)
+
+
+READS = ("/images/models", "/i/picture", "/images/events", "/images/jobs/1/events", "/")
+ORDERS = ("/images/generate", "/images/generate/stream", "/v1/images/generations")
+
+
+KEYED = ("/images/generate", "/images/generate/stream")
+
+
+@pytest.fixture
+def closing(tmp_path: Path) -> Iterator[tuple[Gateway, str]]:
+    with Gateway() as gateway:
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        process, port = started(tmp_path, gateway.server_address[1])
+        yield gateway, f"http://127.0.0.1:{port}"
+        process.terminate()
+        process.wait()
+        gateway.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key"),
+    [("GET", path, {}) for path in READS]
+    + [("POST", path, {"Idempotency-Key": "dawn"}) for path in KEYED],
+)
+def test_what_may_be_done_twice_is_asked_again(
+    closing: tuple[Gateway, str], method: str, path: str, key: dict[str, str]
+) -> None:
+    gateway, url = closing
+    assert httpx.request(method, f"{url}{path}", headers=key).status_code == 204
+    assert gateway.asked == [method, method]
+
+
+@pytest.mark.parametrize("path", ORDERS)
+def test_an_order_that_was_sent_is_not_sent_again(closing: tuple[Gateway, str], path: str) -> None:
+    gateway, url = closing
+    assert httpx.post(f"{url}{path}").status_code == 503
+    assert gateway.asked == ["POST"]
 
 
 def test_a_failure_is_logged_and_a_picture_s_path_is_not(tmp_path: Path) -> None:
