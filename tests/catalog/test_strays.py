@@ -13,7 +13,9 @@ from imagestudio.type.v1 import job_event_pb2
 from services.catalog import strays, webhooks, workers
 from services.catalog.cancel import cancel
 from services.catalog.database import as_ledger
+from services.catalog.ledger import Change
 from services.catalog.news import ALARMS
+from services.catalog.settlement import Verdict, settle
 from services.catalog.strays import UNKNOWN
 from tests.catalog.purchases import (
     Edge,
@@ -22,6 +24,7 @@ from tests.catalog.purchases import (
     claim,
     drawn,
     end,
+    ended_unclear,
     fail,
     found,
     keep,
@@ -236,8 +239,43 @@ async def test_the_second_order_of_a_purchase_in_any_other_state_is_adopted(desk
     was = await desk.money()
     await taken(desk.ledger, adopt(one))
     await follow(desk, await desk.twin())
-    assert await desk.money() == (was[0] + PRICE, was[1])
+    counted = state == "quarantined"  # for want of a ticket: it was its own all along
+    assert await desk.money() == (was[0] + PRICE * (not counted), was[1])
     assert (await desk.row("SELECT count(*) FROM image_variants"))[0] == 1 + (state == "kept")
+
+
+@pytest.mark.parametrize("settled", [None, "no", "yes"])
+@pytest.mark.parametrize("cost", [PRICE, 7])
+async def test_an_order_that_is_found_when_it_was_given_up_counts_once(desk, user, settled, cost):
+    [one] = await admitted(desk.pool, user, reserve=PRICE)
+    await ended_unclear(desk.ledger, one)
+    row = "SELECT job_id, user_id FROM purchases WHERE purchase_id = $1"
+    job_id, user_id = await desk.row(row, one)
+    if settled:
+        said = Verdict(user_id=user_id, job_id=job_id, purchase_id=one, charged=settled, cost=None)
+        change = Change(one, "charge", lambda batch: settle(batch, said))
+        [result] = await desk.ledger.change([change])
+        assert not result.status.code
+    before, alarmed = len(await desk.feed()), alarms()
+
+    await taken(desk.ledger, adopt(one))
+    assert await desk.money() == (0, PRICE)
+    await taken(desk.ledger, adopt(one))  # once more, and nothing more
+    await follow(desk, await desk.twin(), cost)
+
+    assert await desk.money() == (cost, 0)
+    charged = "SELECT charged, cost FROM purchases ORDER BY attempt"
+    assert [tuple(row) for row in await desk.fetch(charged)] == [("no", 0), ("yes", cost)]
+    doubled = settled == "no"  # by what is known, it was another that was not charged
+    assert alarms() == alarmed + doubled
+    late = (await desk.feed())[before:]
+    kinds = [each.WhichOneof("event") for each in late]
+    told = ["purchased", "warning"] if doubled else ["charge_settled", "purchased"]
+    assert kinds == [*told, "image_kept"]
+
+    await taken(desk.ledger, adopt(one, "t3"))  # a second one indeed
+    assert alarms() == alarmed + doubled + 1
+    assert await desk.money() == (cost, PRICE)
 
 
 @pytest.mark.parametrize("state", ["sending", "unclear"])
