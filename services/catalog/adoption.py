@@ -15,7 +15,7 @@ from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2
 from imagestudio.type.v1 import job_event_pb2
 from services.catalog import endings, guards, permits
-from services.catalog.rows import Batch, Purchase
+from services.catalog.rows import Batch, Purchase, cost_message
 
 _WITHOUT_TICKET = frozenset({"sending", "unclear"})  # and may have bought something
 _AGAIN = timedelta(seconds=5)  # until one that leaves others the choice looks again
@@ -45,29 +45,47 @@ def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) ->
         if found.alike:
             batch.alarms.append(("doubled", purchase.purchase_id))
         else:
-            _adopt_twin(batch, purchase, ticket, found.typical_time, purchase.reserved)
+            reserve = purchase.reserved
+            twin = _adopt_twin(batch, purchase, ticket, found.typical_time, reserve)
+            _tell_doubled(batch, purchase, twin)
 
 
 def adopt_stray(batch: Batch, purchase: Purchase, step: edge_pb2.AdoptEdge) -> None:
-    """Make a purchase of a ticket that the provider says is a second order of *purchase*."""
+    """
+    Make a purchase of a ticket that the provider says was ordered for *purchase*.
+
+    Of one that never had a ticket it is not a second order but its own, found when it had been
+    given up: what counted for it until now is the new one's to tell.
+    """
     if not step.ticket or step.reserved_usd_micros < 0:
         raise Invalid("REQUEST_INVALID", "A stray has a ticket, and does not cost less than 0.")
     if not _free(batch, purchase, [step.ticket]):
         return
     if purchase.state in _WITHOUT_TICKET:
         raise guards.conflict(purchase, "its own answer or look-up tells whose the ticket is")
-    _adopt_twin(batch, purchase, step.ticket, step.typical_time, step.reserved_usd_micros)
+    own = purchase.ticket is None and purchase.charged in ("unknown", "yes")
+    if own:
+        before, purchase.charged = cost_message(purchase), "no"
+        batch.settle(purchase, cost=0)
+        endings.tell_settled(batch, purchase, before)
+    twin = _adopt_twin(batch, purchase, step.ticket, step.typical_time, step.reserved_usd_micros)
+    if not own:
+        _tell_doubled(batch, purchase, twin)
 
 
 def _adopt_twin(
     batch: Batch, purchase: Purchase, ticket: str, typical: Duration, reserve: int
-) -> None:
+) -> Purchase:
     twin = endings.attempt(batch, purchase, _twin_id(purchase, ticket), purchase.model_key)
     twin.state, twin.ticket, twin.sent_at = "running", ticket, purchase.sent_at
     twin.deadline, twin.provider = purchase.deadline, purchase.provider
     batch.reserve(twin, reserve)
     permits.count_permit(batch, twin)
     endings.tell_purchased(batch, twin, typical, found=True)
+    return twin
+
+
+def _tell_doubled(batch: Batch, purchase: Purchase, twin: Purchase) -> None:
     warning = job_event_pb2.JobEvent.Warning(
         reason="ORDER_DOUBLED",
         message="One order was made twice at the provider; what the second brings is kept, too.",

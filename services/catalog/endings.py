@@ -5,9 +5,9 @@ from datetime import timedelta
 from google.protobuf.duration_pb2 import Duration
 
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
-from imagestudio.type.v1 import job_event_pb2, purchase_pb2
+from imagestudio.type.v1 import cost_pb2, job_event_pb2, purchase_pb2
 from services.catalog import guards, outcome, permits
-from services.catalog.rows import Batch, Purchase, cost_message
+from services.catalog.rows import ENDED_JOB, Batch, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, STATES
 
 MAX_TRIES = 5
@@ -210,6 +210,21 @@ def _tell_ended(batch: Batch, purchase: Purchase, planned: Purchase | None) -> N
     if planned:
         event.next.CopyFrom(brief(planned))
     batch.tell(purchase, purchase_ended=event)
+
+
+def tell_settled(batch: Batch, purchase: Purchase, before: cost_pb2.Cost) -> None:
+    """Tell what *purchase* cost instead of what counted *before*: in the feed, and an open log."""
+    event = job_event_pb2.JobEvent.ChargeSettled(
+        purchase_id=purchase.purchase_id,
+        model=purchase.model_key,
+        charged=CHARGED[purchase.charged or ""],
+        cost=cost_message(purchase),
+        counted=before,
+    )
+    if batch.job_of(purchase).state not in ENDED_JOB:
+        batch.tell(purchase, charge_settled=event)
+    told = job_event_pb2.JobEvent(job=f"jobs/{purchase.job_id}", charge_settled=event)
+    batch.feed.append((purchase.user_id, told))
 
 
 def brief(purchase: Purchase) -> purchase_pb2.Purchase:

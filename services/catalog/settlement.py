@@ -12,12 +12,11 @@ import asyncpg
 from chassis import errors
 from chassis.errors import Fault, Missing, Precondition
 from imagestudio.catalog.v1 import catalog_service_pb2 as pb
-from imagestudio.type.v1 import cost_pb2, job_event_pb2
-from services.catalog import arguments
+from services.catalog import arguments, endings
 from services.catalog.database import Pool, as_user
 from services.catalog.ledger import Change, Ledger
 from services.catalog.queries import SQL
-from services.catalog.rows import ENDED_JOB, Batch, Purchase, Settlement, cost_message
+from services.catalog.rows import Batch, Purchase, Settlement, cost_message
 from services.catalog.words import CHARGED, word
 
 _MOST = 1_000_000 * 1_000_000  # micro-USD: no picture costs a million
@@ -83,21 +82,7 @@ def settle(batch: Batch, verdict: Verdict) -> None:
     )
     batch.settled.append(settlement)
     batch.settlements[purchase.purchase_id] = settlement
-    _tell(batch, purchase, before)
-
-
-def _tell(batch: Batch, purchase: Purchase, before: cost_pb2.Cost) -> None:
-    event = job_event_pb2.JobEvent.ChargeSettled(
-        purchase_id=purchase.purchase_id,
-        model=purchase.model_key,
-        charged=CHARGED[purchase.charged or ""],
-        cost=cost_message(purchase),
-        counted=before,
-    )
-    if batch.job_of(purchase).state not in ENDED_JOB:
-        batch.tell(purchase, charge_settled=event)
-    told = job_event_pb2.JobEvent(job=f"jobs/{purchase.job_id}", charge_settled=event)
-    batch.feed.append((purchase.user_id, told))
+    endings.tell_settled(batch, purchase, before)
 
 
 def _verdict(user_id: int, request: pb.SettleChargeRequest) -> Verdict:

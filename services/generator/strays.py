@@ -147,7 +147,7 @@ class Strays:
         shown = stray.purchase.purchase
         model = self.registry.known(shown.model, shown.provider)
         images = orders.images_of(shown.ordinal, stray.purchase.spec, self.registry)
-        log.error("bought more than once", purchase_id=shown.purchase_id, ticket=stray.ticket)
+        log.error("an order that nobody held", purchase_id=shown.purchase_id, ticket=stray.ticket)
         try:
             await self.ledger.apply(edges.adopted(stray, model, images))
         except errors.Precondition as fault:  # it is looked up by its owner meanwhile

@@ -120,7 +120,7 @@ def test_it_is_shown_ordered_again_and_settled_and_the_sums_are_exact(lit, vendo
     assert (usd(completed["at_risk_usd"]), completed["state"]) == (price, "failed")
     [was] = vendors.ledger()  # the vendor took it, and told nobody
 
-    vendors.faults([])
+    vendors.faults(GONE[1:])  # nor will anybody hear of it later
     again = order_again(lit, lost)
     prove_whole(again, LOST)
     orders = "SELECT DISTINCT fingerprint FROM purchases WHERE job_id = ANY ($1::bigint[])"
@@ -147,6 +147,24 @@ def test_it_is_shown_ordered_again_and_settled_and_the_sums_are_exact(lit, vendo
     assert other.returncode == 1
     assert "not charged" in other.stderr
     assert Books(lit).spent == after.spent
+    assert told(lit, lost) == ["completed", "charge_settled"]
+
+
+def test_what_is_found_when_it_was_given_up_is_kept_and_counts_once(lit, vendors, lost) -> None:
+    before = Books(lit)
+    lit.await_(lambda: ended(lit, lost))
+    unknown = Books(lit)
+    assert unknown.spent == before.spent + PRICE * LOST
+
+    vendors.faults([])  # the vendor tells of it once more, and now we hear
+
+    lit.await_(lambda: len(get(lit, f"/images/jobs/{lost}")["images"]) == LOST)
+    found, job = Books(lit), get(lit, f"/images/jobs/{lost}")
+    assert found.spent == unknown.spent
+    assert (found.at_risk, found.held) == (before.at_risk - PRICE * LOST, unknown.held)
+    assert (usd(job["cost_usd"]), job["at_risk_usd"]) == (PRICE * LOST, 0)
+    [charge] = vendors.ledger()
+    assert usd(charge["usd"]) == PRICE * LOST
     assert told(lit, lost) == ["completed", "charge_settled"]
 
 

@@ -7,6 +7,7 @@ import time
 
 import httpx
 
+from services.catalog import breaker
 from tests.system.client import generate, prove_whole
 from tests.system.test_zombies import drawing
 
@@ -17,6 +18,8 @@ DEAF = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
 BLIND = {"vendor": "replicate", "where": "get", "kind": "status:500"}
 LOST = {"vendor": "replicate", "where": "create", "kind": "drop_after"}
 MANY = 8
+FEW = breaker.MOST_FAILED  # lost orders: one more and nothing is ordered for a while
+REST = 90.0  # seconds: more than any while in which what others saw fail lets nothing be ordered
 
 
 def prove_bought(vendors, jobs) -> None:
@@ -45,7 +48,7 @@ def test_a_webhook_alone_brings_it_home_before_we_would_look(lit, vendors):
 
 def test_answers_and_webhooks_are_lost_and_the_list_has_them_all(lit, vendors):
     vendors.faults([DEAF, LOST])
-    with drawing(lit, DRAW, MANY) as jobs:
+    with drawing(lit, DRAW, FEW) as jobs:
         pass
     prove_bought(vendors, jobs)
     assert all(job.of("unclear") for job in jobs)
@@ -54,7 +57,7 @@ def test_answers_and_webhooks_are_lost_and_the_list_has_them_all(lit, vendors):
 def test_while_nobody_can_be_asked_a_webhook_is_not_believed_and_it_waits(lit, vendors):
     vendors.faults([BLIND])
     place = httpx.post(f"{lit.url}/images/generate", json=DRAW).headers["location"]
-    lit.await_(lambda: vendors.faults()[0]["struck"] >= 5)
+    lit.await_(lambda: vendors.faults()[0]["struck"] >= 5, REST)
     assert vendors.requests()["replicate"]["webhook"] >= 1
     assert httpx.get(f"{lit.url}{place}").json()["ended_at"] is None
     vendors.faults([])
