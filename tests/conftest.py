@@ -14,8 +14,11 @@ from tests.system.stack import Stack, running_stack
 
 __all__ = ["nats", "nats_url", "postgres", "postgres_url"]
 
-_FORGIVEN = """UPDATE permits SET breaker = 'closed', recent = '', heard_at = NULL, retry_at = NULL,
-                   probe = NULL, openings = 0, refusal = NULL, orders_left = NULL, renewed_at = NULL"""
+_FORGIVEN = """
+    UPDATE permits
+    SET breaker = 'closed', recent = '', heard_at = NULL, retry_at = NULL, probe = NULL,
+        openings = 0, refusal = NULL, orders_left = NULL, renewed_at = NULL
+"""
 
 
 @pytest.fixture(scope="session")
@@ -44,4 +47,6 @@ def vendors(lit: Stack) -> Control:
 
 
 def _models(lit: Stack) -> list[dict[str, Any]]:
-    return httpx.get(f"{lit.url}/images/models", timeout=30).raise_for_status().json()["models"]
+    answer = httpx.get(f"{lit.url}/images/models", timeout=30).raise_for_status()
+    models: list[dict[str, Any]] = answer.json()["models"]
+    return models
