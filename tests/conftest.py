@@ -1,15 +1,24 @@
 """What tests in several folders share: running stacks; PostgreSQL and NATS by themselves."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.lab.process import Control
 from tests.nats import nats, nats_url
 from tests.postgres import postgres, postgres_url
+from tests.system.books import ask
 from tests.system.stack import Stack, running_stack
 
 __all__ = ["nats", "nats_url", "postgres", "postgres_url"]
+
+_FORGIVEN = """
+    UPDATE permits
+    SET breaker = 'closed', recent = '', heard_at = NULL, retry_at = NULL, probe = NULL,
+        openings = 0, refusal = NULL, orders_left = NULL, renewed_at = NULL
+"""
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +38,15 @@ def lit() -> Iterator[Stack]:
 
 @pytest.fixture
 def vendors(lit: Stack) -> Control:
-    """The lab of `lit`, as new."""
+    """The lab of `lit`, as new, and nothing held against it for what a test before did to it."""
     control = Control(f"http://127.0.0.1:{lit.port('LAB_PORT')}")
     control.reset()
+    ask(lit, _FORGIVEN)
+    lit.await_(lambda: all(model["state"] != "degraded" for model in _models(lit)))
     return control
+
+
+def _models(lit: Stack) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{lit.url}/images/models", timeout=30).raise_for_status()
+    models: list[dict[str, Any]] = answer.json()["models"]
+    return models

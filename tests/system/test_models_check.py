@@ -30,8 +30,11 @@ def test_a_model_that_is_bought_and_one_that_is_built_in_do_what_they_say(lit, v
         assert len(sheet.getcolors(2**20)) > 100  # pictures, and no grey squares
 
 
-def test_a_vendor_that_charges_twice_makes_the_cost_wrong(lit, vendors):
-    vendors.faults([{"vendor": "replicate", "where": "create", "kind": "duplicate"}])
+def test_a_charge_that_nobody_tells_us_of_makes_the_cost_wrong(lit, vendors):
+    """Each order is made twice; no webhook tells of the second one before the job is over."""
+    twice = {"vendor": "replicate", "where": "create", "kind": "duplicate"}
+    deaf = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
+    vendors.faults([twice, deaf])
     done, cells = checked(lit, "flux-schnell")
     assert done.returncode == 1
     assert marks(cells["flux-schnell"])["429"] == "WRONG"

@@ -190,7 +190,7 @@ def test_credentials_that_are_no_good_cost_nothing_and_are_in_no_log(token, reas
         with running_stack(**told) as stack:
             ends = Ends(reason=reason, words=words, charged=False, charges=0)
             prove_ended(stack, lab, generate(stack.url, DRAW), ends)
-            assert reason in stack.studio("doctor").stdout
+            stack.await_(lambda: reason in stack.studio("doctor").stdout)  # by the next heartbeat
             job = generate(stack.url, SKETCH)
             prove_whole(job, 1)
             assert "/i/" in job.completed["images"][0]["url"]
