@@ -84,11 +84,16 @@ async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink) -> int:
 
 async def finish(receipt: seam.ReceiptSink) -> None:
     """Close *receipt*, to its end also where we are stopped meanwhile: it is bought."""
-    closing = asyncio.ensure_future(receipt.close())
+    closing = asyncio.ensure_future(_closed(receipt))
     try:
         await asyncio.shield(closing)
     except asyncio.CancelledError:
         await closing
+
+
+async def _closed(receipt: seam.ReceiptSink) -> None:
+    try:
+        await receipt.close()
     except Fault as fault:
         raise seam.Unclear(f"its answer is not kept: {fault}") from fault
 

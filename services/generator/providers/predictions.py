@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import parse_qs, urlsplit
 
 from services.generator import provider as seam
+from services.generator.providers import transport
 
 Prediction: TypeAlias = Mapping[str, Any]
 Event: TypeAlias = seam.Working | seam.Drawn | seam.Ended
@@ -21,11 +22,6 @@ Event: TypeAlias = seam.Working | seam.Drawn | seam.Ended
 _LINKS_LIVE = timedelta(hours=1)  # from the end; then input, output and files are removed
 _PERCENT = re.compile(r"(\d{1,3})%\|")  # tqdm in the logs is the only progress there is
 _SEED = re.compile(r"^\s*(?:using )?seed:\s*(\d{1,18})\b", re.IGNORECASE | re.MULTILINE)
-_CONTENT = re.compile(
-    r"nsfw|flagged as sensitive|\bE005\b|content (?:policy|moderation)|safety (?:filter|system)"
-    r"|prohibited content|moderated",
-    re.IGNORECASE,
-)
 _WORKING = ("starting", "processing")
 _SLACK = timedelta(minutes=5)  # between our clock and theirs
 
@@ -33,11 +29,6 @@ _SLACK = timedelta(minutes=5)  # between our clock and theirs
 def is_working(found: Prediction) -> bool:
     """Whether it is still being drawn."""
     return found.get("status") in _WORKING
-
-
-def is_of_content(why: str) -> bool:
-    """Whether *why* is a refusal of what was asked for: it is text, and nothing else tells."""
-    return bool(_CONTENT.search(why))
 
 
 def event(found: Prediction, prices: Mapping[str, int]) -> Event:
@@ -54,7 +45,7 @@ def event(found: Prediction, prices: Mapping[str, int]) -> Event:
             return seam.Ended(charged=stopped == "canceled", reason=why, stopped=True)
         case "failed":
             charged = True if billed else None
-            return seam.Ended(charged=charged, reason=why, content=is_of_content(why))
+            return seam.Ended(charged=charged, reason=why, content=transport.is_of_content(why))
     raise seam.Unclear(f"status {found.get('status')!r}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from services.generator import provider as seam
-from services.generator.providers import answered, predictions, transport
+from services.generator.providers import answered, transport
 from services.generator.providers.outline import Part
 
 BUY = 180.0  # seconds in all for an order
@@ -61,7 +61,8 @@ class Recraft:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
             return
         if not drawn:
-            yield seam.Ended(charged=bool(cost), reason="an answer without a picture")
+            charged = None if cost is None else cost > 0
+            yield seam.Ended(charged=charged, reason="an answer without a picture")
             return
         yield seam.Drawn(images=drawn, seconds=None, cost=cost)
 
@@ -81,9 +82,4 @@ def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
         return transport.busy(answer)
     if answer.status_code not in _REFUSALS:
         return None
-    error = transport.error(seam.Refused, answer)
-    if answer.status_code == 402:
-        return seam.NoCredit(f"{_NO_CREDIT} ({error})")
-    if answer.status_code == 401:
-        return seam.NotKnown(f"{_NOT_KNOWN} ({error})")
-    return seam.ContentRefused(str(error)) if predictions.is_of_content(str(error)) else error
+    return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)

@@ -81,7 +81,7 @@ class Replicate:
         if answer.status_code == 429:
             raise transport.busy(answer)
         if answer.status_code in _REFUSALS:
-            raise _refusal(answer)
+            raise transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)
         reference = transport.plainly(answer).get("id")
         if answer.is_success and reference and isinstance(reference, str):
             return seam.Ticket(reference, allowance=transport.allowance(answer))
@@ -266,15 +266,6 @@ def _legible(answer: httpx.Response) -> dict[str, Any]:
     if error.retry_after is None and answer.is_client_error:
         error.retry_after = _BLIND
     raise error
-
-
-def _refusal(answer: httpx.Response) -> seam.ProviderError:
-    error = transport.error(seam.Refused, answer)
-    if answer.status_code == 402:
-        return seam.NoCredit(f"{_NO_CREDIT} ({error})")
-    if answer.status_code == 401:
-        return seam.NotKnown(f"{_NOT_KNOWN} ({error})")
-    return seam.ContentRefused(str(error)) if predictions.is_of_content(str(error)) else error
 
 
 def _reference(found: Prediction) -> str:

@@ -6,6 +6,7 @@ order and hung up as httpx.ConnectTimeout. Only the cause tells, and only on thi
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,11 @@ _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _CONNECT = 10.0  # seconds until a connection is had
 _CONNECTIONS = 128
 _KEPT = 15.0  # seconds an idle connection is kept: less than any server does
+_CONTENT = re.compile(
+    r"nsfw|flagged as sensitive|\bE005\b|content (?:policy|moderation)|safety (?:filter|system)"
+    r"|prohibited content|moderated",
+    re.IGNORECASE,
+)
 _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
 
 
@@ -73,6 +79,21 @@ def error(kind: type[seam.ProviderError], found: httpx.Response) -> seam.Provide
     seconds = float(wait) if _is_number(wait) else None
     why = f"{found.status_code} {told.get('detail') or found.text[:500]}"
     return kind(why[:2000], retry_after=seconds and min(seconds, _LONGEST_WAIT))
+
+
+def is_of_content(why: str) -> bool:
+    """Whether *why* is a refusal of what was asked for: it is text, and nothing else tells."""
+    return bool(_CONTENT.search(why))
+
+
+def refused(found: httpx.Response, *, no_credit: str, not_known: str) -> seam.ProviderError:
+    """What an answer refuses; an empty account and a bad token with what to do about them."""
+    why = error(seam.Refused, found)
+    if found.status_code == 402:
+        return seam.NoCredit(f"{no_credit} ({why})")
+    if found.status_code == 401:
+        return seam.NotKnown(f"{not_known} ({why})")
+    return seam.ContentRefused(str(why)) if is_of_content(str(why)) else why
 
 
 def allowance(found: httpx.Response) -> seam.Allowance | None:

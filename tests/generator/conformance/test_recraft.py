@@ -7,6 +7,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from chassis.errors import Unavailable
 from services.generator import models, orders
 from services.generator import provider as seam
 from services.generator.providers import transport
@@ -125,6 +126,7 @@ class TestRecraft(ProviderSuite):
         ("answer", "charged"),
         [('{"data": [], "credits": 0}', False), ('{"data": [], "credits": 40}', True),
          ('{"data": [{"url": "https://x"}], "credits": 40}', True), ('{"data": 1}', None),
+         ('{"data": []}', None),
          ('{"credits": "x", "data": []}', None), ("[]", None),
          ('{"data": [{"b64_json": "short"}]}', None)],
     )  # fmt: skip
@@ -134,7 +136,7 @@ class TestRecraft(ProviderSuite):
         assert isinstance(ended, seam.Ended)
         assert ended.charged is charged
 
-    async def test_stopped_in_the_middle_nothing_is_kept_and_stopped_at_the_end_all_is(self, shop):
+    async def test_stopped_in_the_middle_nothing_is_kept(self, shop):
         shop.lab.pace(60)
         buying = asyncio.create_task(shop.buy(shop.order()))
         while not (await asyncio.to_thread(shop.lab.requests)).get("recraft", {}).get("create"):
@@ -143,6 +145,30 @@ class TestRecraft(ProviderSuite):
         with pytest.raises(asyncio.CancelledError):
             await buying
         assert not shop.receipts.kept
+
+    @pytest.mark.parametrize("fault", [None, Unavailable("SERVICE_UNAVAILABLE", "it died")])
+    async def test_stopped_while_it_is_kept_it_is_kept_to_the_end(self, shop, fault):
+        receipt, closing, go = shop.receipts.sink(ID), asyncio.Event(), asyncio.Event()
+        keep = receipt.close
+
+        async def close():
+            closing.set()
+            await go.wait()
+            if fault:
+                raise fault
+            await keep()
+
+        receipt.close = close
+        buying = asyncio.create_task(shop.provider.buy(shop.order(), receipt, lambda _s: None))
+        await closing.wait()
+        buying.cancel()
+        go.set()
+        if fault:
+            with pytest.raises(seam.Unclear, match="not kept"):
+                await buying
+        else:
+            assert (await buying).reference == f"receipt:{ID}"
+            assert ID in shop.receipts.kept
 
     async def test_a_look_up_seals_the_place_of_what_did_not_come(self, shop):
         order = shop.order()
