@@ -1,0 +1,1 @@
+"""Words about pictures: prompts that are suggested and references that are described."""
