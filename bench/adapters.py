@@ -82,10 +82,20 @@ async def _at_once(_reference: str, _seconds: float) -> None:
     return
 
 
+class _NoPictures:
+    async def read(self, asset: str, /) -> bytes:
+        raise seam.Refused(f"nobody has {asset}")
+
+
 async def _ours(url: str, rounds: Callable[[Purchase], Awaitable[float]]) -> float:
     async with transport.client(url, {"Authorization": "Bearer r8_x"}) as http:
         provider = Replicate(
-            http=http, hook=None, usual={_SLUG: 0.8}, prices={_SLUG: 3_000}, pause=_at_once
+            http=http,
+            pictures=_NoPictures(),
+            hook=None,
+            usual={_SLUG: 0.8},
+            prices={_SLUG: 3_000},
+            pause=_at_once,
         )
 
         async def purchase(number: int) -> None:

@@ -28,6 +28,7 @@ from services.generator.hub import Hub
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.numbering import Numbering
+from services.generator.pictures import Pictures
 from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
 from services.generator.settings import Settings
@@ -84,7 +85,8 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     receipts, hints = Receipts(storage, vault), Hints(bus)
     numbering = Numbering(storage, vault)
     outgoing: list[httpx.AsyncClient] = []
-    vendors = sold_here(settings, easel, receipts, hints, outgoing)
+    pictures = Pictures(storage, vault)
+    vendors = sold_here(settings, easel, receipts, pictures, hints, outgoing)
     ledger = Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel))
     known, pause = registry(settings), settings.reconcile
     strays = Strays(catalog=catalog, ledger=ledger, registry=known, vendors=vendors, pause=pause)

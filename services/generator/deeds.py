@@ -17,6 +17,7 @@ from services.generator import (
     identifiers,
     moves,
     patience,
+    pictures,
     provenance,
     reconcile,
     signs,
@@ -105,7 +106,10 @@ class Deeds:
             return moves.NeverSent("the claim had grown too old to send by it", 0)
         self.sending = True
         try:
-            with telemetry.span("buy", provider=self.vendor.name):
+            with (
+                telemetry.span("buy", provider=self.vendor.name),
+                pictures.for_user(user_id),
+            ):
                 ticket = await self.vendor.provider.buy(self.known.order, sink, self._report)
         except asyncio.CancelledError:
             if not self.interrupted:

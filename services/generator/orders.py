@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC
 from typing import Any
 
@@ -11,11 +11,11 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from imagestudio.catalog.v1 import ledger_pb2
-from imagestudio.type.v1 import job_pb2
+from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import words
 from services.generator.models import Model, Registry
 from services.generator.models.entry import Size
-from services.generator.provider import Order
+from services.generator.provider import Order, Reference, Role
 
 
 def order(
@@ -46,6 +46,7 @@ def order(
         slug=model.slug,
         inputs=inputs,
         give_up_after=round(model.time_limit),
+        references=tuple(map(_reference, spec.references)),
     )
 
 
@@ -100,9 +101,22 @@ def plainly(message: Message) -> dict[str, Any]:
         raise words.invalid("parameters", "must hold numbers, not NaN or infinity") from error
 
 
+def _reference(given: image_pb2.ReferenceImage) -> Reference:
+    role = image_pb2.ReferenceRole.Name(given.role).removeprefix("REFERENCE_ROLE_").lower()
+    return Reference(
+        asset=given.asset.removeprefix("assets/"),
+        media_type=given.media_type,
+        role=Role.ANY if role == "unspecified" else Role(role),
+        weight=given.weight if given.HasField("weight") else None,
+    )
+
+
 def fingerprint(found: Order) -> str:
     """Lower-case hex SHA-256 of what is sent, its chance seed too."""
-    return hashed([found.slug, found.inputs])
+    sent: list[object] = [found.slug, found.inputs]
+    if found.references:  # without any it is what it was before there were references
+        sent.append([asdict(each) for each in found.references])
+    return hashed(sent)
 
 
 def hashed(value: object) -> str:

@@ -11,13 +11,35 @@ It translates; it never retries, stores, logs a secret, or knows what a job is.
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
+
+
+class Role(StrEnum):
+    """What an input image is for."""
+
+    ANY = ""  # left to the model
+    STYLE = "style"
+    SUBJECT = "subject"
+    STRUCTURE = "structure"
+    EDIT_BASE = "edit_base"
+    MASK = "mask"  # white where the edit base may change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """An input image; its bytes are had by `Pictures`. *weight* is 0 to 1, None the model's own."""
+
+    asset: str  # lower-case hex SHA-256 of its bytes in the vault
+    media_type: str
+    role: Role = Role.ANY
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """
-    What to draw, already in the provider's own vocabulary.
+    What to draw, already in the provider's own vocabulary but for its *references*.
 
     *sent*, of one that is looked up: it certainly did not leave before. Not *as_planned*:
     another release planned it, with inputs that this one would not send.
@@ -27,6 +49,7 @@ class Order:
     slug: str
     inputs: Mapping[str, object]
     give_up_after: int  # seconds; told to a provider that can stop by itself
+    references: tuple[Reference, ...] = ()
     sent: datetime | None = None
     as_planned: bool = True
 
@@ -188,6 +211,17 @@ class Receipts(Protocol):
         Prove that there is no receipt, and never will be: a later one is not taken.
 
         False where there is one. Sealing again is True again.
+        """
+
+
+class Pictures(Protocol):
+    """Reads input images of the user whose order is just being bought."""
+
+    async def read(self, asset: str, /) -> bytes:
+        """
+        Return a reference's bytes.
+
+        Unavailable where they cannot be had now, Refused where there are none: nothing is bought.
         """
 
 

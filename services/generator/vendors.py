@@ -6,6 +6,7 @@ from chassis.settings import SettingsError, host_of, is_loopback
 from services.generator import models
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
+from services.generator.pictures import Pictures
 from services.generator.providers import transport
 from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
@@ -23,6 +24,7 @@ def sold_here(
     settings: Settings,
     easel: Easel,
     receipts: Receipts,
+    pictures: Pictures,
     hints: Hints,
     outgoing: list[httpx.AsyncClient],
 ) -> dict[str, Vendor]:
@@ -36,7 +38,7 @@ def sold_here(
         token, lag = settings.replicate_api_token.reveal(), _replicates_lag(settings)
         http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
         outgoing.append(http)
-        found["replicate"] = _replicate(settings, http, hints, lag)
+        found["replicate"] = _replicate(settings, http, hints, pictures, lag)
     if settings.recraft_api_token:
         token = settings.recraft_api_token.reveal()
         http = transport.client(settings.recraft_base_url, {"Authorization": f"Bearer {token}"})
@@ -66,12 +68,15 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
     )
 
 
-def _replicate(settings: Settings, http: httpx.AsyncClient, hints: Hints, lag: float) -> Vendor:
+def _replicate(
+    settings: Settings, http: httpx.AsyncClient, hints: Hints, pictures: Pictures, lag: float
+) -> Vendor:
     sold = _of("replicate")
     return Vendor(
         name="replicate",
         provider=Replicate(
             http=http,
+            pictures=pictures,
             hook=_replicates_hook(settings),
             usual={model.slug: model.typical for model in sold},
             prices={model.slug: model.price for model in sold},

@@ -4,6 +4,7 @@ import httpx
 
 from services.generator.provider import Order
 from services.generator.providers.replicate import Replicate
+from tests.generator.memory_pictures import MemoryPictures
 
 SLUG = "black-forest-labs/flux-schnell"
 ID = "01890000-0000-7000-8000-000000000001"  # of 28 June 2023, 03:15:47 UTC
@@ -34,7 +35,12 @@ def replicate(transport: httpx.AsyncBaseTransport, **extra) -> Replicate:
     http = httpx.AsyncClient(transport=transport, base_url=extra.pop("url", "https://r.test"))
     if isinstance(transport, Script):
         extra.setdefault("pause", transport.pause)
-    settings = {"hook": None, "usual": {SLUG: 8.0}, "prices": {SLUG: 3_000}} | extra
+    settings = {
+        "pictures": MemoryPictures(),
+        "hook": None,
+        "usual": {SLUG: 8.0},
+        "prices": {SLUG: 3_000},
+    } | extra
     return Replicate(http=http, **settings)
 
 

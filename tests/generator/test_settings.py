@@ -31,7 +31,8 @@ def settings(**environment) -> Settings:
 async def vendor(**environment):
     chosen, outgoing = settings(REPLICATE_API_TOKEN=TOKEN, **environment), []
     hints = Hints(Bus(chosen.nats_url.reveal(), "nobody is there"))
-    sold = sold_here(chosen, easel=None, receipts=None, hints=hints, outgoing=outgoing)
+    nobody = dict.fromkeys(("easel", "receipts", "pictures"))
+    sold = sold_here(chosen, **nobody, hints=hints, outgoing=outgoing)
     for http in outgoing:
         await http.aclose()
     return sold["replicate"]

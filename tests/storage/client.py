@@ -25,9 +25,10 @@ class Client:
     target: str
     user_id: int = ANNA
     key: str | None = None
+    secret: str = SECRET
 
     def __post_init__(self) -> None:
-        self.peer = Peer(self.target, "storage", service="generator", secret=SECRET.encode())
+        self.peer = Peer(self.target, "storage", service="generator", secret=self.secret.encode())
         self.stub = pb_grpc.StorageServiceStub(self.peer.channel)
 
     async def upload(self, content: bytes, purchase_id: str = "", **header: Any):

@@ -58,6 +58,7 @@ class Replicate:
     """
 
     http: httpx.AsyncClient
+    pictures: seam.Pictures
     hook: httpx.URL | None  # where webhooks come in; None: polling alone
     usual: Mapping[str, float]  # seconds that a model usually takes
     prices: Mapping[str, int] = field(default_factory=dict)  # micro-USD an image

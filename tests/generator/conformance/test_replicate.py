@@ -15,6 +15,7 @@ from services.generator.identifiers import uuid7
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
 from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite
+from tests.generator.memory_pictures import MemoryPictures
 from tests.lab.process import Lab, running_lab
 
 FIVE = [model for model in models.EVERY if model.provider == "replicate"]
@@ -25,8 +26,9 @@ HOOK = httpx.URL("http://127.0.0.1:9/webhooks/replicate")  # nobody listens: a h
 class ReplicateShop:
     def __init__(self, lab: Lab, http: httpx.AsyncClient, hook: httpx.URL | None = None) -> None:
         self.lab, self.pauses = lab, 0
+        self.pictures = MemoryPictures()
         self.provider = Replicate(
-            http=http, hook=hook, pause=self.pause,
+            http=http, pictures=self.pictures, hook=hook, pause=self.pause,
             usual={model.slug: model.typical for model in FIVE},
             prices={model.slug: model.price for model in FIVE},
         )  # fmt: skip
