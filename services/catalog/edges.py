@@ -99,6 +99,21 @@ def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
     purchase.outputs = [_output(found) for found in step.outputs]
     known = step.HasField("cost")
     batch.settle(purchase, cost=step.cost.usd_micros if known else purchase.reserved)
+    if step.HasField("estimate") and known:
+        _compare(batch, purchase, step.cost.usd_micros, step.estimate.usd_micros)
+
+
+def _compare(batch: Batch, purchase: Purchase, cost: int, estimate: int) -> None:
+    """Tell where *cost* is more than a tenth off the *estimate*."""
+    if abs(cost - estimate) * 10 <= estimate:
+        return
+    warning = job_event_pb2.JobEvent.Warning(
+        reason="COST_DIFFERS",
+        message=f"It cost {cost / 1e6:.6f} USD, and {estimate / 1e6:.6f} was the estimate.",
+        model=purchase.model_key,
+        purchase_id=purchase.purchase_id,
+    )
+    batch.tell(purchase, warning=warning)
 
 
 def _output(found: ledger_pb2.PurchaseOutput) -> Output:

@@ -101,14 +101,16 @@ class Errand:
     def _look_at(self, terms: standing.Terms) -> edges.Known:
         shown, registry = self._claim.purchase, self._tools.registry
         order = orders.of_claim(self._claim, registry)
+        model = registry.known(shown.model, shown.provider)
         if not order.as_planned:
             log.warning("another release planned it", purchase_id=shown.purchase_id)
         return edges.Known(
             purchase_id=shown.purchase_id,
             fence=self._claim.fence,
-            model=registry.known(shown.model, shown.provider),
+            model=model,
             terms=terms,
             order=order,
+            price=orders.price(model, self._claim.spec),
             images=orders.images_of(shown.ordinal, self._claim.spec, registry),
             next=self._next,
             ticket=self._claim.ticket,

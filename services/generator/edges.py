@@ -52,6 +52,7 @@ class Known:
     model: Model
     terms: Terms
     order: Order
+    price: int  # an image's in micro-USD, as it was asked for
     images: int  # that were ordered
     next: Callable[[bool], ledger_pb2.PlannedPurchase | None]  # another model's, or the same's
     ticket: str = ""
@@ -84,12 +85,12 @@ def broken_off(purchase_id: str, fence: int, error: Exception) -> edge_pb2.Edge:
     return made
 
 
-def adopted(stray: ledger_service_pb2.Stray, model: Model, images: int) -> edge_pb2.Edge:
-    """The edge that makes a purchase of *stray*, which may cost as much as its *images*."""
+def adopted(stray: ledger_service_pb2.Stray, model: Model, reserve: int) -> edge_pb2.Edge:
+    """The edge that makes a purchase of *stray*, which may cost *reserve* micro-USD."""
     made = edge_pb2.Edge(purchase_id=stray.purchase.purchase.purchase_id)
     made.adopt.ticket = stray.ticket
     made.adopt.typical_time.CopyFrom(_seconds(model.typical))
-    made.adopt.reserved_usd_micros = model.price * images
+    made.adopt.reserved_usd_micros = reserve
     return made
 
 
@@ -178,7 +179,7 @@ def cost(known: Known) -> cost_pb2.Cost:
         raise ValueError("nothing is drawn")
     if drawn.cost is not None:
         return cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_METERED)
-    micros = known.model.price * len(drawn.images)
+    micros = known.price * len(drawn.images)
     return cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
 
 
@@ -214,7 +215,11 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
 def _drawn(known: Known) -> edge_pb2.DrawnEdge:
     found = cost(known)
     assert known.drawn is not None
-    return edge_pb2.DrawnEdge(outputs=outputs(known.drawn, known.purchase_id), cost=found)
+    made = edge_pb2.DrawnEdge(outputs=outputs(known.drawn, known.purchase_id), cost=found)
+    if known.drawn.cost is not None:
+        made.estimate.usd_micros = known.price * known.images
+        made.estimate.basis = cost_pb2.COST_BASIS_ESTIMATED
+    return made
 
 
 def _keep(known: Known, index: int, asset: storage_service_pb2.Asset) -> edge_pb2.KeepEdge:
@@ -238,7 +243,7 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
         error=_status(step.reason, step.why, known),
     )
     if step.charged is not False:
-        ended.cost.usd_micros = known.model.price * known.images
+        ended.cost.usd_micros = known.price * known.images
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):
         ended.next.CopyFrom(following)

@@ -67,6 +67,11 @@ def size(model: Model, spec: job_pb2.JobSpec) -> Size:
     return model.size(spec.aspect)
 
 
+def price(model: Model, spec: job_pb2.JobSpec) -> int:
+    """What an image costs that *spec* asks of *model*, in micro-USD."""
+    return model.price_of(size(model, spec), parameters(spec, model.key))
+
+
 def _shape(model: Model, size: Size) -> dict[str, object]:
     wire, (width, height), aspect = model.wire, size, model.aspect(size)
     if wire.size:

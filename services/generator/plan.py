@@ -153,12 +153,12 @@ def _purchases(
         for place in range(0, spec.count, orders.most_of((model, *spares))):
             ordinal = number * spec.count + place
             images = orders.images_of(ordinal, spec, registry)
-            yield planned(model, spec, ordinal, images, images * dearest(model, spares))
+            yield planned(model, spec, ordinal, images, images * dearest(spec, model, spares))
 
 
-def dearest(model: Model, spares: list[Model]) -> int:
-    """The most that an image of *model* or of one of its *spares* costs, in micro-USD."""
-    return max(each.price for each in (model, *spares))
+def dearest(spec: job_pb2.JobSpec, model: Model, spares: list[Model]) -> int:
+    """The most that an image of *spec* costs, by *model* or one of its *spares*, in micro-USD."""
+    return max(orders.price(each, spec) for each in (model, *spares))
 
 
 def _estimate(
@@ -170,12 +170,12 @@ def _estimate(
             model=model.key,
             image_count=count,
             purchase_count=math.ceil(count / orders.most_of((model, *spares))),
-            cost=estimated(model.price * count),
+            cost=estimated(orders.price(model, spec) * count),
         )
         for model in models
     ]
     return job_pb2.JobEstimate(
-        reserved=estimated(sum(dearest(model, spares) * count for model in models)),
+        reserved=estimated(sum(dearest(spec, model, spares) * count for model in models)),
         expected=estimated(sum(line.cost.usd_micros for line in lines)),
         models=lines,
     )

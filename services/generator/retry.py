@@ -73,7 +73,7 @@ def plan(wanted: Wanted, found: ledger_service_pb2.ReadUnclearResponse, registry
     purchases = [
         planning.planned(
             *(model, spec, ordinal, call.images),
-            call.images * planning.dearest(model, spares),
+            call.images * planning.dearest(spec, model, spares),
             call.lost.repeats,
         )
         for call, model, ordinal in zip(calls, models, ordinals, strict=True)
@@ -81,7 +81,7 @@ def plan(wanted: Wanted, found: ledger_service_pb2.ReadUnclearResponse, registry
     for call, purchase in zip(calls, purchases, strict=True):
         if call.lost.fingerprint != purchase.fingerprint:
             raise _otherwise(call.lost.purchase)
-    estimate = _estimate(models, calls, purchases)
+    estimate = _estimate(spec, models, calls, purchases)
     planning.within_limit(spec, estimate)
     return Plan(
         spec=spec,
@@ -142,6 +142,7 @@ def _narrowed(spec: job_pb2.JobSpec, calls: Sequence[_Call]) -> tuple[job_pb2.Jo
 
 
 def _estimate(
+    spec: job_pb2.JobSpec,
     models: Sequence[Model],
     calls: Sequence[_Call],
     purchases: Sequence[ledger_pb2.PlannedPurchase],
@@ -151,7 +152,7 @@ def _estimate(
         line = lines[model.key]
         line.image_count += call.images
         line.purchase_count += 1
-        line.cost.CopyFrom(planning.estimated(model.price * line.image_count))
+        line.cost.CopyFrom(planning.estimated(orders.price(model, spec) * line.image_count))
     return job_pb2.JobEstimate(
         reserved=planning.estimated(sum(each.reserved_usd_micros for each in purchases)),
         expected=planning.estimated(sum(line.cost.usd_micros for line in lines.values())),

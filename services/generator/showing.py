@@ -6,8 +6,8 @@ from google.protobuf import json_format
 
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1 import model_pb2
-from imagestudio.type.v1 import cost_pb2, image_pb2
-from services.generator import words
+from imagestudio.type.v1 import image_pb2
+from services.generator import plan, words
 from services.generator.health import Health
 from services.generator.models import Model, Registry
 from services.generator.standing import Terms
@@ -44,7 +44,7 @@ def _model(
         display_name=model.display_name,
         provider=model.provider,
         capabilities=_capabilities(model, terms.get(model.provider)),
-        price_per_image=cost_pb2.Cost(usd_micros=model.price, basis=cost_pb2.COST_BASIS_ESTIMATED),
+        price_per_image=plan.estimated(model.price_of(model.size(""), {})),
         state=model_pb2.MODEL_STATE_ACTIVE,
     )
     if not registry.ready(model):

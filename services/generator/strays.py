@@ -146,10 +146,11 @@ class Strays:
     async def _adopt(self, stray: pb.Stray) -> None:
         shown = stray.purchase.purchase
         model = self.registry.known(shown.model, shown.provider)
-        images = orders.images_of(shown.ordinal, stray.purchase.spec, self.registry)
+        spec = stray.purchase.spec
+        images = orders.images_of(shown.ordinal, spec, self.registry)
         log.error("an order that nobody held", purchase_id=shown.purchase_id, ticket=stray.ticket)
         try:
-            await self.ledger.apply(edges.adopted(stray, model, images))
+            await self.ledger.apply(edges.adopted(stray, model, images * orders.price(model, spec)))
         except errors.Precondition as fault:  # it is looked up by its owner meanwhile
             log.info("a stray is not adopted now", ticket=stray.ticket, error=str(fault))
 

@@ -216,6 +216,27 @@ async def test_what_is_reserved_becomes_what_it_cost(pools, user, ledger):
     assert (job["state"], job["cost"]) == ("partially_succeeded", 71_000)
 
 
+@pytest.mark.parametrize(
+    ("cost", "estimate", "told"),
+    [
+        (1100, 1000, []),
+        (900, 1000, []),
+        (1101, 1000, ["It cost 0.001101 USD, and 0.001000 was the estimate."]),
+        (899, 1000, ["It cost 0.000899 USD, and 0.001000 was the estimate."]),
+        (1, 0, ["It cost 0.000001 USD, and 0.000000 was the estimate."]),
+        (0, 0, []),
+        (5000, None, []),
+    ],
+)
+async def test_a_cost_off_by_more_than_a_tenth_is_told(pools, user, ledger, cost, estimate, told):
+    [purchase_id] = await admitted(pools.ledger, user)
+    await taken(ledger, claim(purchase_id), ticket(purchase_id, 1))
+    await taken(ledger, drawn(purchase_id, 1, cost=cost, estimate=estimate))
+    warnings = [e.warning for e in await log_of(pools, purchase_id) if e.HasField("warning")]
+    assert [warning.message for warning in warnings] == told
+    assert {(w.reason, w.purchase_id) for w in warnings} <= {("COST_DIFFERS", purchase_id)}
+
+
 async def spending(pools, user):
     async with as_ledger(pools.ledger) as connection:
         row = await connection.fetchrow(

@@ -319,6 +319,7 @@ class World:
             model=MODEL,
             terms=self.vendor.terms,
             order=ORDER,
+            price=MODEL.price,
             images=width,
             drawn=drawn,
             heard=held.heard,

@@ -25,14 +25,35 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """
+    What an image costs that is asked for so: *price* in micro-USD.
+
+    *asked* is what its parameters say, and "size" is "WxH"; *pixels* is the most that it has,
+    0 for any number.
+    """
+
+    price: int
+    pixels: int = 0
+    asked: Mapping[str, object] = field(default_factory=dict)
+
+    def fits(self, asked: Mapping[str, object], pixels: int) -> bool:
+        """Whether this is the price of an image of so many *pixels*, *asked* for so."""
+        if self.pixels and pixels > self.pixels:
+            return False
+        return all(asked.get(name) == value for name, value in self.asked.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """
     An entry of the registry.
 
     *shapes* maps "W:H" to a size; the first is the default. *sizes* are drawn beside the
     shapes', and *sides* are the least and the most of a side, in multiples of *step*, where
-    any size is drawn. *price* is one image's in micro-USD. *typical* and *time_limit* are
-    seconds.
+    any size is drawn. *price* is one image's in micro-USD, the dearest where they differ;
+    the first of *prices* that fits what is asked for is its own. *typical* and *time_limit*
+    are seconds.
     """
 
     key: str
@@ -53,6 +74,7 @@ class Model:
     parameters: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema
     wire: Wire = Wire()
     price: int = 0
+    prices: tuple[Price, ...] = ()
     price_source: str = ""
     price_date: str = ""
     typical: float = 1.0
@@ -61,6 +83,15 @@ class Model:
     def size(self, aspect: str) -> Size:
         """The size of an *aspect* that it has; of its default where it is empty."""
         return self.shapes[aspect] if aspect else next(iter(self.shapes.values()))
+
+    def price_of(self, size: Size, parameters: Mapping[str, object]) -> int:
+        """What an image of *size* with *parameters* costs, in micro-USD."""
+        width, height = size
+        known = self.parameters.get("properties", {})
+        usual = {name: each["default"] for name, each in known.items() if "default" in each}
+        asked = {**usual, **parameters, "size": f"{width}x{height}"}
+        fitting = (each.price for each in self.prices if each.fits(asked, width * height))
+        return next(fitting, self.price)
 
     def aspect(self, size: Size) -> str:
         """The aspect that comes out in *size*; empty for none."""

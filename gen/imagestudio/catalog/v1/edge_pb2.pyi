@@ -381,6 +381,7 @@ class DrawnEdge(_message.Message):
 
     OUTPUTS_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    ESTIMATE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.PurchaseOutput]:
         """At least one, with index, source and source_expire_time."""
@@ -389,15 +390,22 @@ class DrawnEdge(_message.Message):
     def cost(self) -> _cost_pb2.Cost:
         """What the purchase cost."""
 
+    @_builtins.property
+    def estimate(self) -> _cost_pb2.Cost:
+        """What it should have cost, as it was asked for; one that is off by more than a
+        tenth of it brings the event `warning`. Unset: not compared.
+        """
+
     def __init__(
         self,
         *,
         outputs: _abc.Iterable[_ledger_pb2.PurchaseOutput] | None = ...,
         cost: _cost_pb2.Cost | None = ...,
+        estimate: _cost_pb2.Cost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "estimate", b"estimate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "outputs", b"outputs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "estimate", b"estimate", "outputs", b"outputs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -132,6 +132,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the provider does not take the credentials that it was given; with RetryInfo where no
     order was tried, since an earlier one has just told so. metadata: provider.
     """
+    ERROR_REASON_COST_DIFFERS: _ErrorReason.ValueType  # 53
+    """A warning alone: the provider tells another cost than was estimated, by more than a tenth. metadata: none."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists every google.rpc.ErrorInfo.reason of the domain
@@ -251,4 +253,6 @@ ERROR_REASON_PROVIDER_CREDENTIAL_REFUSED: ErrorReason.ValueType  # 52
 """FAILED_PRECONDITION: the provider does not take the credentials that it was given; with RetryInfo where no
 order was tried, since an earlier one has just told so. metadata: provider.
 """
+ERROR_REASON_COST_DIFFERS: ErrorReason.ValueType  # 53
+"""A warning alone: the provider tells another cost than was estimated, by more than a tenth. metadata: none."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

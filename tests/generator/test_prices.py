@@ -1,0 +1,135 @@
+"""What an image costs depends on what is asked for: in the plan, in the books, in the list."""
+
+import json
+
+import pytest
+from google.protobuf import json_format
+
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from imagestudio.generator.v1 import generator_service_pb2
+from imagestudio.type.v1 import job_pb2, purchase_pb2
+from services.generator import edges, moves, orders, retry, showing
+from services.generator.health import Health
+from services.generator.models import Registry, files
+from services.generator.models.entry import Model
+from services.generator.plan import plan
+from services.generator.provider import Drawn, Link
+from services.generator.standing import Terms
+
+ID = "0190a5c0-0000-7000-8000-000000000001"
+ENTRY = {
+    "display_name": "Dear",
+    "slug": "dear-1",
+    "price": 900,
+    "prices": [
+        {"quality": "high", "size": "1024x1024", "price": 210},
+        {"quality": "high", "pixels": 1_572_864, "price": 315},
+        {"quality": "low", "price": 6},
+    ],
+    "shapes": {"1:1": [1024, 1024], "2:3": [1024, 1536], "16:9": [3840, 2160]},
+    "wire": {"size": "size", "count": "n"},
+    "most_per_call": 4,
+    "parameters": {
+        "type": "object",
+        "properties": {"quality": {"enum": ["low", "high", "auto"], "default": "low"}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory) -> Registry:
+    """A model by the file, and one without rows that costs 100."""
+    folder = tmp_path_factory.mktemp("entries")
+    (folder / "dear.json").write_text(json.dumps(ENTRY))
+    flat = Model(
+        key="flat", display_name="Flat", provider="shop", slug="flat", price=100,
+        shapes={key: tuple(size) for key, size in ENTRY["shapes"].items()}, most_per_call=4,
+    )  # fmt: skip
+    return Registry([*files.models("shop", folder), flat], configured={"shop"}, default="dear")
+
+
+def spec(quality: str = "", **fields) -> job_pb2.JobSpec:
+    asked = {"prompt": "a lighthouse", "models": ["dear"]} | fields
+    if quality:
+        asked["parameters"] = {"dear": {"quality": quality}}
+    return json_format.ParseDict(asked, job_pb2.JobSpec())
+
+
+@pytest.mark.parametrize(
+    ("quality", "aspect", "price"),
+    [
+        ("high", "1:1", 210),
+        ("high", "2:3", 315),
+        ("high", "16:9", 900),  # more pixels than any row has
+        ("auto", "1:1", 900),  # nobody knows: the dearest
+        ("low", "16:9", 6),
+        ("", "2:3", 6),  # what the model does where nothing is said
+    ],
+)
+def test_the_first_row_that_fits_is_the_price_in_every_part_of_a_plan(
+    registry, quality, aspect, price
+):
+    found = plan(spec(quality, aspect=aspect, count=3), None, registry)
+    assert [each.reserved_usd_micros for each in found.purchases] == [3 * price]
+    assert found.estimate.expected.usd_micros == 3 * price
+    assert found.estimate.reserved.usd_micros == 3 * price
+    assert [line.cost.usd_micros for line in found.estimate.models] == [3 * price]
+
+
+def test_a_size_of_its_own_counts_by_its_pixels(registry):
+    wide = registry.known("dear").price_of((1536, 1024), {"quality": "high"})
+    wider = registry.known("dear").price_of((1552, 1024), {"quality": "high"})
+    assert (wide, wider) == (315, 900)
+
+
+def test_reserved_is_the_dearest_of_those_that_may_draw_it(registry):
+    found = plan(spec("low", fallbackModels=["flat"]), None, registry)
+    assert found.estimate.expected.usd_micros == 6
+    assert found.estimate.reserved.usd_micros == 100
+    found = plan(spec("high", fallbackModels=["flat"]), None, registry)
+    assert found.estimate.reserved.usd_micros == 210
+
+
+def test_an_order_for_what_was_lost_is_planned_at_the_same_price(registry):
+    asked = plan(spec("high", count=2), None, registry)
+    lost = ledger_pb2.LedgerPurchase(fingerprint=asked.purchases[0].fingerprint)
+    lost.purchase.purchase_id, lost.repeats = ID, asked.purchases[0].purchase_id
+    lost.purchase.model, lost.purchase.provider = "dear", "shop"
+    lost.purchase.state = purchase_pb2.PURCHASE_STATE_ENDED
+    found = ledger_service_pb2.ReadUnclearResponse(purchases=[lost])
+    found.job.spec.CopyFrom(asked.spec)
+    again = retry.plan(retry.Wanted("jobs/1", ()), found, registry)
+    assert again.estimate.expected.usd_micros == again.estimate.reserved.usd_micros == 420
+
+
+def known(registry: Registry, **drawn) -> edges.Known:
+    model, asked = registry.known("dear"), spec("high", count=2)
+    return edges.Known(
+        purchase_id=ID, fence=1, model=model, terms=Terms(askable=True),
+        order=orders.order(model, asked, 0, 2, ID), price=orders.price(model, asked), images=2,
+        next=lambda _other: None, drawn=Drawn(seconds=1.0, images=(Link("https://r/1", None),) * 2,
+        **drawn),
+    )  # fmt: skip
+
+
+def test_what_the_provider_tells_goes_to_the_ledger_beside_the_estimate(registry):
+    told = edges.edge(moves.Brought(), known(registry, cost=500), {}).drawn
+    assert (told.cost.usd_micros, told.estimate.usd_micros) == (500, 420)
+
+
+def test_what_only_the_table_tells_costs_what_was_asked_for_and_is_not_compared(registry):
+    told = edges.edge(moves.Brought(), known(registry), {}).drawn
+    assert (told.cost.usd_micros, told.HasField("estimate")) == (420, False)
+
+
+def test_one_that_was_charged_and_brought_nothing_costs_what_was_asked_for(registry):
+    end = moves.Ended("FAILED", True, "PROVIDER_FAILED", "broken")
+    assert edges.edge(end, known(registry), {}).end.cost.usd_micros == 420
+
+
+def test_the_list_tells_the_price_of_what_is_drawn_where_nothing_is_said(registry):
+    request = generator_service_pb2.ListModelsRequest()
+    models = showing.listed(request, registry, {}, Health({})).models
+    assert {each.key: each.price_per_image.usd_micros for each in models} == {
+        "dear": 6, "flat": 100
+    }  # fmt: skip
