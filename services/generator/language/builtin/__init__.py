@@ -1,0 +1,1 @@
+"""The analyst and the suggester that need no key and no network: they know no pictures."""
