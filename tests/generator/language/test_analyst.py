@@ -65,6 +65,12 @@ def test_shades_that_look_alike_are_one_colour():
     assert [round(each.share, 2) for each in look(picture).palette] == [0.5, 0.5]
 
 
+def test_soft_edges_do_not_change_the_colour_of_an_area():
+    picture = stripes()
+    picture.paste((26, 38, 84), (0, 0, 100, 25))
+    assert look(picture).palette[0].hex == "#14204c"
+
+
 def test_a_small_bright_accent_is_not_lost_in_a_noisy_picture():
     picture = noise((200, 200)).point([40 + value // 16 for value in range(256)] * 3)
     picture.paste(RED, (90, 90, 130, 130))
@@ -171,6 +177,8 @@ def test_a_level_edge_across_the_picture_is_told_with_its_height():
     assert "A level edge crosses the picture at 65% of its height." in found.description
     assert "low horizon" in found.suggested_prompt
     assert "horizon" not in look(picture.rotate(90)).suggested_prompt
+    picture.paste((30, 60, 50), (0, 0, 50, 120))  # now half of the columns have no edge
+    assert "horizon" not in look(picture).suggested_prompt
 
 
 def test_halves_that_mirror_each_other_are_told():

@@ -135,7 +135,8 @@ def _shares(found: _Measured) -> str:
     for shade in found.leading:
         name = colours.name(shade.rgb)
         shares[name] = shares.get(name, 0) + shade.share
-    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    ordered = sorted(shares, key=lambda name: -shares[name])
+    return ", ".join(f"{name} {shares[name]:.0%}" for name in ordered)
 
 
 def _weight(layout: measures.Layout) -> str:

@@ -14,13 +14,13 @@ _NAMES = {
         "amber": "f0a818", "gold": "c99a2e", "mustard": "b8941f", "yellow": "f8dc30",
         "pale yellow": "faf0a0", "olive": "75752a", "lime": "a4d62a", "green": "2f9a3c",
         "dark green": "174a26", "moss": "48683f", "sage": "9fb293", "mint": "aee8c8",
-        "emerald": "12a070", "teal": "137a7c", "dark teal": "0d3c42", "turquoise": "30c8c0", "cyan": "20d8f0",
-        "pale blue": "bcdcf0", "sky blue": "6cb4e8", "blue": "2468d8", "slate blue": "56708e",
-        "slate": "5a6672", "navy": "14204c", "midnight blue": "0b1026", "indigo": "3c2c94",
-        "violet": "7a3cc8", "purple": "7c2c84", "plum": "4e1f4a", "lavender": "c4b4e8",
-        "mauve": "a8849c", "magenta": "d8249c", "pink": "f4a0bc", "pale pink": "f8d8dc",
-        "rose": "d85c7c", "coral": "f47458", "red": "d82428", "crimson": "a01430",
-        "maroon": "58101c",
+        "emerald": "12a070", "teal": "137a7c", "dark teal": "0d3c42", "turquoise": "30c8c0",
+        "cyan": "20d8f0", "pale blue": "bcdcf0", "sky blue": "6cb4e8", "blue": "2468d8",
+        "slate blue": "56708e", "slate": "5a6672", "navy": "14204c", "midnight blue": "0b1026",
+        "indigo": "3c2c94", "violet": "7a3cc8", "purple": "7c2c84", "plum": "4e1f4a",
+        "lavender": "c4b4e8", "mauve": "a8849c", "magenta": "d8249c", "pink": "f4a0bc",
+        "pale pink": "f8d8dc", "rose": "d85c7c", "coral": "f47458", "red": "d82428",
+        "crimson": "a01430", "maroon": "58101c",
     }.items()
 }  # fmt: skip
 _PLACES: dict[str, Lab] = {name: from_rgb((r, g, b)) for name, (r, g, b) in _NAMES.items()}

@@ -28,13 +28,13 @@ class Shade(NamedTuple):
 
 
 def shades(picture: Image.Image) -> list[Shade]:
-    """The colours of an RGB *picture*: all of them where there are few, else the nearest 128."""
-    few = picture.getcolors(_SHADES)
-    if few is None:
-        reduced = picture.quantize(_SHADES, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-        few = reduced.convert("RGB").getcolors(_SHADES) or []
+    """The colours of an RGB *picture*, the largest share first: the 128 that stand for all."""
+    reduced = picture.quantize(_SHADES, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    counts = reduced.convert("RGB").getcolors(_SHADES) or []
     whole = picture.width * picture.height
-    found = [Shade(rgb := cast("RGB", colour), from_rgb(rgb), many / whole) for many, colour in few]
+    found = [
+        Shade(rgb := cast("RGB", colour), from_rgb(rgb), many / whole) for many, colour in counts
+    ]
     return sorted(found, key=lambda shade: (-shade.share, shade.rgb))
 
 
