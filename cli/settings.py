@@ -86,6 +86,13 @@ def _positive(text: str) -> str:
     return text
 
 
+def _entries(text: str) -> str:
+    """Parse a folder, empty for none; named in full, whoever reads it elsewhere."""
+    if text and not Path(text).is_dir():
+        raise ValueError(f"there is no folder {text}")
+    return text and str(Path(text).resolve())
+
+
 def _limit(text: str) -> str:
     if text and not text.isdecimal():
         raise ValueError(f"{text!r} is no whole number; 0 is no limit")
@@ -148,6 +155,7 @@ class StackSettings:
     spend_cap: str = setting("SPEND_CAP_USD", _money, default="")
     disk_reserve: int = setting("DISK_RESERVE_MB", _whole, default="256")
     default_model: str = setting("DEFAULT_MODEL", default="")
+    models: str = setting("MODELS_DIR", _entries, default="")
     lookup_lag: str = setting("LOOKUP_LAG", _number, default="")
     reconcile: str = setting("RECONCILE_SECONDS", _positive, default="")
     publish_wait: str = setting("PUBLISH_WAIT", _number, default="")

@@ -74,6 +74,7 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "RECRAFT_BASE_URL": settings.recraft_base,
         "RECRAFT_MAX_IN_FLIGHT": settings.recraft_in_flight,
         "RECRAFT_MAX_PER_MINUTE": settings.recraft_per_minute,
+        "MODELS_DIR": settings.models,
         "LOOKUP_LAG": settings.lookup_lag,
         "RECONCILE_SECONDS": settings.reconcile,
     }

@@ -66,7 +66,8 @@ def registry(settings: Settings) -> models.Registry:
     """The models; SettingsError where DEFAULT_MODEL is none of those that can be used."""
     keys = {"replicate": settings.replicate_api_token, "recraft": settings.recraft_api_token}
     configured = {"sketch", *(provider for provider, key in keys.items() if key)}
-    found = models.Registry(models.EVERY, configured=configured, default=settings.default_model)
+    everyone = (*settings.models, *models.EVERY)
+    found = models.Registry(everyone, configured=configured, default=settings.default_model)
     try:
         found.usable(found.default)
     except Fault as fault:

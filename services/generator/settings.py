@@ -1,6 +1,7 @@
 """What the generator is told by its environment."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from chassis.settings import (
@@ -12,6 +13,7 @@ from chassis.settings import (
     positive,
     setting,
 )
+from services.generator.models import Model, files
 
 
 def _whole(text: str) -> int:
@@ -50,6 +52,11 @@ def _base(text: str) -> str:
     return text.rstrip("/")
 
 
+def _entries(text: str) -> tuple[Model, ...]:
+    """Read the entries of a folder beside ours; none where none is named."""
+    return files.added(Path(text)) if text else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Serving):
     """
@@ -57,7 +64,7 @@ class Settings(Serving):
 
     *lame*, *drain* and *settle* are seconds of its end, *lookup_lag* those until a provider's
     list must show what was bought, *reconcile* those between two readings of it for what is
-    nobody's. Without its token a provider is not there.
+    nobody's. Without its token a provider is not there. *models* come before ours.
     """
 
     port: int = setting("GENERATOR_PORT", port, default="7003")
@@ -67,6 +74,7 @@ class Settings(Serving):
     default_model: str = setting(
         "DEFAULT_MODEL", default="sketch", help="Name a model of ListModels."
     )
+    models: tuple[Model, ...] = setting("MODELS_DIR", _entries, default="")
     replicate_api_token: Secret = setting("REPLICATE_API_TOKEN", _token, default="")
     replicate_base_url: str = setting(
         "REPLICATE_BASE_URL", _base, default="https://api.replicate.com"

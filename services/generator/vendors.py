@@ -33,7 +33,7 @@ def sold_here(
 
     Raises SettingsError.
     """
-    found = {"sketch": _sketch(easel, receipts)}
+    found = {"sketch": _sketch(settings, easel, receipts)}
     if settings.replicate_api_token:
         token, lag = settings.replicate_api_token.reveal(), _replicates_lag(settings)
         http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
@@ -47,12 +47,12 @@ def sold_here(
     return found
 
 
-def _sketch(easel: Easel, receipts: Receipts) -> Vendor:
+def _sketch(settings: Settings, easel: Easel, receipts: Receipts) -> Vendor:
     return Vendor(
         name="sketch",
         provider=Sketch(easel, receipts),
         terms=Terms(askable=True, lag=0.0, interruptible=True),
-        time_limit=max(model.time_limit for model in _of("sketch")),
+        time_limit=max(model.time_limit for model in _of("sketch", settings)),
     )
 
 
@@ -61,7 +61,7 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
         name="recraft",
         provider=Recraft(http=http, receipts=receipts),
         terms=Terms(askable=True, conclusive=False),
-        time_limit=max(model.time_limit for model in _of("recraft")),
+        time_limit=max(model.time_limit for model in _of("recraft", settings)),
         most_in_flight=settings.recraft_in_flight,
         most_per_minute=settings.recraft_per_minute,
         watched=True,
@@ -71,15 +71,15 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
 def _replicate(
     settings: Settings, http: httpx.AsyncClient, hints: Hints, pictures: Pictures, lag: float
 ) -> Vendor:
-    sold = _of("replicate")
+    sold = _of("replicate", settings)
     return Vendor(
         name="replicate",
         provider=Replicate(
             http=http,
             pictures=pictures,
             hook=_replicates_hook(settings),
-            usual={model.slug: model.typical for model in sold},
-            prices={model.slug: model.price for model in sold},
+            usual={model.slug: model.typical for model in reversed(sold)},
+            prices={model.slug: model.price for model in reversed(sold)},
             pause=hints.wait,
         ),
         terms=Terms(askable=True, lag=lag, cancelable=True),
@@ -115,5 +115,6 @@ def _replicates_hook(settings: Settings) -> httpx.URL | None:
     return httpx.URL(f"{settings.public_url}/webhooks/replicate")
 
 
-def _of(provider: str) -> list[models.Model]:
-    return [model for model in models.EVERY if model.provider == provider]
+def _of(provider: str, settings: Settings) -> list[models.Model]:
+    everyone = (*settings.models, *models.EVERY)
+    return [model for model in everyone if model.provider == provider]

@@ -22,9 +22,9 @@ ENTRY = {
     "slug": "dear-1",
     "price": 900,
     "prices": [
-        {"quality": "high", "size": "1024x1024", "price": 210},
-        {"quality": "high", "pixels": 1_572_864, "price": 315},
-        {"quality": "low", "price": 6},
+        {"asked": {"quality": "high", "size": "1024x1024"}, "price": 210},
+        {"asked": {"quality": "high"}, "pixels": 1_572_864, "price": 315},
+        {"asked": {"quality": "low"}, "price": 6},
     ],
     "shapes": {"1:1": [1024, 1024], "2:3": [1024, 1536], "16:9": [3840, 2160]},
     "wire": {"size": "size", "count": "n"},

@@ -23,10 +23,11 @@ class Registry:
     def __init__(
         self, models: Iterable[Model], *, configured: Collection[str], default: str
     ) -> None:
-        self._configured, self._sold = frozenset(configured), {}
+        self._configured = frozenset(configured)
+        self._sold: dict[tuple[str, str], Model] = {}
         self._models: dict[str, Model] = {}
         for model in sorted(models, key=lambda each: each.key):
-            self._sold[model.key, model.provider] = model
+            self._sold.setdefault((model.key, model.provider), model)
             other = self._models.setdefault(model.key, model)
             if self.ready(model) and not self.ready(other):
                 self._models[model.key] = model

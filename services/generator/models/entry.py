@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 Size = tuple[int, int]  # width and height in pixels
+_ALONE = {"extra": "forbid"}  # where a file is checked: no field of another name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class Wire:
     says goes as width and height, and *custom* goes with them. *count* takes the number of
     images. *fixed* goes with every order: what a request must not decide.
     """
+
+    __pydantic_config__: ClassVar = _ALONE
 
     size: str = ""
     aspect: str = ""
@@ -32,6 +35,8 @@ class Price:
     *asked* is what its parameters say, and "size" is "WxH"; *pixels* is the most that it has,
     0 for any number.
     """
+
+    __pydantic_config__: ClassVar = _ALONE
 
     price: int
     pixels: int = 0
@@ -55,6 +60,8 @@ class Model:
     the first of *prices* that fits what is asked for is its own. *typical* and *time_limit*
     are seconds.
     """
+
+    __pydantic_config__: ClassVar = _ALONE
 
     key: str
     display_name: str

@@ -1,15 +1,23 @@
 """
-Entries that are files: `{provider}/{key}.json` beside this module has a model's fields by
-their names, so that the next model is a file more and no code.
+Entries that are files: `{provider}/{key}.json` has a model's fields by their names, so that
+the next model is a file more and no code. Ours lie beside this module, others in MODELS_DIR.
 """
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from services.generator.models.entry import Model, Price, Wire
 
 _HERE = Path(__file__).parent
+_KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_ASPECT = re.compile(r"[1-9][0-9]{0,2}:[1-9][0-9]{0,2}")
+
+
+class EntryError(ValueError):
+    """A file of MODELS_DIR that is no entry; says which it is and what is wrong in it."""
 
 
 def models(provider: str, folder: Path | None = None) -> tuple[Model, ...]:
@@ -22,13 +30,77 @@ def _model(provider: str, path: Path) -> Model:
     found: dict[str, Any] = json.loads(path.read_text())
     found["shapes"] = {aspect: tuple(size) for aspect, size in found["shapes"].items()}
     found["sizes"] = tuple(tuple(size) for size in found.get("sizes", ()))
-    found["prices"] = tuple(_price(**row) for row in found.get("prices", ()))
-    found["wire"] = Wire(**found["wire"])
+    found["prices"] = tuple(Price(**row) for row in found.get("prices", ()))
+    found["wire"] = Wire(**found.get("wire", {}))
     for name in ("sides", "media_types"):
         if name in found:
             found[name] = tuple(found[name])
     return Model(key=path.stem, provider=provider, **found)
 
 
-def _price(price: int, pixels: int = 0, **asked: object) -> Price:
-    return Price(price=price, pixels=pixels, asked=asked)
+def added(folder: Path) -> tuple[Model, ...]:
+    """The models of somebody else's *folder*, each checked; raises EntryError."""
+    if not folder.is_dir():
+        raise EntryError(f"there is no folder {folder}")
+    return tuple(_checked(path) for path in sorted(folder.glob("*/*.json")))
+
+
+def _checked(path: Path) -> Model:
+    wrong = [*_misplaced(path), *_mistyped(path)]
+    wrong = wrong or list(flaws(_model(path.parent.name, path)))
+    if wrong:
+        raise EntryError(f"{path.parent.name}/{path.name}: {'; '.join(wrong)}")
+    return _model(path.parent.name, path)
+
+
+def _misplaced(path: Path) -> Iterator[str]:
+    if not _KEY.fullmatch(path.stem):
+        yield "its name is the model's key and has small letters, digits, - and . alone"
+    there_are = sorted({each.parent.name for each in _HERE.glob("*/*.json")})
+    if path.parent.name not in there_are:
+        yield f"its folder is the provider's: one of {', '.join(there_are)}"
+
+
+def _mistyped(path: Path) -> Iterator[str]:
+    from pydantic import TypeAdapter, ValidationError  # dear to import, and rarely needed
+
+    try:
+        told = json.loads(path.read_text())
+        told = {**told, "key": path.stem, "provider": path.parent.name}
+        TypeAdapter(Model).validate_json(json.dumps(told), strict=True)
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            yield f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
+    except (ValueError, TypeError) as error:
+        yield f"it is no JSON object: {error}"
+
+
+def flaws(model: Model) -> Iterator[str]:
+    """Say what in *model* cannot be, though each field is of its type."""
+    yield from _flaws_of_shapes(model)
+    yield from _flaws_of_prices(model)
+    if model.most_per_call < 1 or (model.most_per_call > 1 and not model.wire.count):
+        yield "most_per_call: at least 1, and above it wire.count names what takes the number"
+    if model.typical <= 0 or model.time_limit <= 0:
+        yield "typical and time_limit: seconds above 0"
+
+
+def _flaws_of_shapes(model: Model) -> Iterator[str]:
+    if not model.shapes:
+        yield "shapes: there must be one, and the first is the default"
+    for aspect, size in model.shapes.items():
+        if not _ASPECT.fullmatch(aspect):
+            yield f'shapes: {aspect!r} is no "W:H"'
+        if min(size) < 1:
+            yield f"shapes.{aspect}: sides are above 0"
+
+
+def _flaws_of_prices(model: Model) -> Iterator[str]:
+    prices = [each.price for each in model.prices]
+    if model.price < max(prices, default=0):
+        yield "price: it is the dearest of prices, or above"
+    if min(model.price, *prices, 0) < 0:
+        yield "price: it is in micro-USD and not below 0"
+    for name in {name for each in model.prices for name in each.asked} - {"size"}:
+        if name not in model.parameters.get("properties", {}):
+            yield f"prices: there is no parameter {name!r}"
