@@ -14,10 +14,17 @@ def jobs(edge: Edge, limit: int, *, as_json: bool) -> None:
     if as_json:
         return print_json(found)
     rows = [
-        (job["job_id"], job["state"], dollars(job.get("cost_usd")), _when(job), job["title"])
+        (
+            job["job_id"],
+            job["state"],
+            dollars(job.get("cost_usd")),
+            _risk(job),
+            _when(job),
+            job["title"],
+        )
         for job in found
     ]
-    return print_table(("job", "state", "cost", "created", "title"), rows)
+    return print_table(("job", "state", "cost", "at risk", "created", "title"), rows)
 
 
 def models(edge: Edge, *, as_json: bool) -> None:

@@ -107,11 +107,18 @@ class Failure(Answer):
 
 
 class JobSummary(Answer):
-    """A job, as lists tell it."""
+    """
+    A job, as lists tell it.
+
+    At risk is what counts as spent, or is held, for purchases of which nobody knows whether
+    they were charged: still being looked up, or ended with charged null.
+    """
 
     job_id: Id
     state: State
     cost_usd: Usd
+    at_risk_usd: Usd
+    at_risk_count: int
     title: str
     prompt: str
     models: list[str]
@@ -131,17 +138,10 @@ class JobSummary(Answer):
 
 
 class Job(JobSummary):
-    """
-    A job with its images and failures.
-
-    At risk is what counts as spent, or is held, for purchases of which nobody knows whether
-    they were charged: still being looked up, or ended with charged null.
-    """
+    """A job with its images and failures."""
 
     images: list[Image]
     failures: list[Failure]
-    at_risk_usd: Usd
-    at_risk_count: int
 
 
 class Settlement(Answer):

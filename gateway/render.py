@@ -113,9 +113,7 @@ class Renderer:
             "state": job_state(job),
             "images": [self.image(image) for image in job.images],
             "failures": [failure(one) for one in job.failures],
-            "cost_usd": cost(job.cost) or 0.0,
-            "at_risk_usd": dollars(job.at_risk_usd_micros),
-            "at_risk_count": job.at_risk_count,
+            **_money(job),
         }
 
     def job(self, job: Job) -> dict[str, Any]:
@@ -127,7 +125,7 @@ class Renderer:
         return {
             "job_id": last_part(job.name),
             "state": job_state(job),
-            "cost_usd": cost(job.cost) or 0.0,
+            **_money(job),
             "title": job.title,
             "prompt": job.original_prompt,
             "models": list(job.spec.models),
@@ -224,6 +222,14 @@ def usage(found: GetUsageResponse) -> dict[str, Any]:
 def job_state(job: Job) -> str:
     """Return the word for where *job* stands."""
     return word(JobState.DESCRIPTOR, job.state)
+
+
+def _money(job: Job) -> dict[str, Any]:
+    return {
+        "cost_usd": cost(job.cost) or 0.0,
+        "at_risk_usd": dollars(job.at_risk_usd_micros),
+        "at_risk_count": job.at_risk_count,
+    }
 
 
 def last_part(name: str) -> str:

@@ -30,9 +30,12 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         user = _user("read")
-        rows, more = await self.library.jobs.newest(user, request.filter, page(request, user))
-        jobs = [present.job(row, self.public_url) for row in rows]
-        return pb.ListJobsResponse(jobs=jobs, next_page_token=more)
+        found = await self.library.jobs.newest(user, request.filter, page(request, user))
+        jobs = [
+            present.job(row, self.public_url, risk=found.risks.get(row["job_id"]))
+            for row in found.jobs
+        ]
+        return pb.ListJobsResponse(jobs=jobs, next_page_token=found.more)
 
     async def GetVariant(
         self, request: pb.GetVariantRequest, context: Context

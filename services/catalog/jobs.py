@@ -1,6 +1,6 @@
 """Jobs as their user sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -20,12 +20,21 @@ _LOOKS = 5  # windows for one page, then it is shorter than asked for
 
 @dataclass(frozen=True, slots=True)
 class JobFound:
-    """A job with its images, by version, its failures, by ordinal, and what is at risk."""
+    """A job with its images, by version, its failures, by ordinal, and what is at risk, if any."""
 
     job: Row
     images: Sequence[Row]
     failures: Sequence[Row]
-    risk: Row  # count, micros
+    risk: Row | None  # count, micros
+
+
+@dataclass(frozen=True, slots=True)
+class JobsFound:
+    """A page of jobs, what is at risk by job where anything is, and the next token."""
+
+    jobs: Sequence[Row]
+    risks: Mapping[int, Row]  # count, micros
+    more: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +52,35 @@ class Jobs:
                 raise unknown(name)
             images = await connection.fetch(SQL.images_of_job, user_id, job_id)
             failures = await connection.fetch(SQL.failures_of_job, user_id, job_id)
-            (risk,) = await connection.fetch(SQL.risk_of_job, user_id, job_id)
-        return JobFound(job, images, failures, risk)
+            risks = await _risks(connection, user_id, [job])
+        return JobFound(job, images, failures, risks.get(job_id))
 
-    async def newest(self, user_id: int, wanted: pb.JobFilter, page: Page) -> tuple[list[Row], str]:
-        """Return a page, newest first, and the next token."""
+    async def newest(self, user_id: int, wanted: pb.JobFilter, page: Page) -> JobsFound:
+        """Return a page, newest first."""
         narrowed, words = _narrowed(wanted), arguments.text(wanted.query, "filter.query", 1000)
         async with as_user(self.pool, user_id) as connection:
             if words.strip():
-                return await _with_words(connection, user_id, words, narrowed, page)
-            rows = await connection.fetch(
-                SQL.list_jobs, user_id, page.below(), page.size + 1, *narrowed, None
-            )
-        more = page.next(rows[page.size - 1]["job_id"]) if len(rows) > page.size else ""
-        return rows[: page.size], more
+                rows, more = await _with_words(connection, user_id, words, narrowed, page)
+            else:
+                rows, more = await _without(connection, user_id, narrowed, page)
+            return JobsFound(rows, await _risks(connection, user_id, rows), more)
+
+
+async def _risks(connection: Connection, user_id: int, jobs: Sequence[Row]) -> dict[int, Row]:
+    job_ids = [job["job_id"] for job in jobs]
+    rows = await connection.fetch(SQL.risks_of_own_jobs, user_id, job_ids)
+    return {row["job_id"]: row for row in rows}
+
+
+async def _without(
+    connection: Connection, user_id: int, narrowed: Sequence[object], page: Page
+) -> tuple[list[Row], str]:
+    """Look for jobs with whatever words."""
+    rows = await connection.fetch(
+        SQL.list_jobs, user_id, page.below(), page.size + 1, *narrowed, None
+    )
+    more = page.next(rows[page.size - 1]["job_id"]) if len(rows) > page.size else ""
+    return rows[: page.size], more
 
 
 async def _with_words(

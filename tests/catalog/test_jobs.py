@@ -57,6 +57,19 @@ async def test_a_job_is_shown_with_images_and_failures(shelf: Shelf) -> None:
     assert found.failures[1].charged == cost_pb2.CHARGED_UNKNOWN
 
 
+@pytest.mark.parametrize("words", ["", "lighthouse"])
+async def test_a_list_tells_what_is_at_risk_in_each_job(shelf: Shelf, words: str) -> None:
+    ann = await shelf.person()
+    clear, risky = await shelf.job(ann), await shelf.job(ann)
+    await shelf.purchase(ann, clear, cost=5)
+    await shelf.purchase(ann, risky, state="unclear", charged=None, reserved=30)
+    await shelf.purchase(ann, risky, ordinal=1, state="ended", charged="unknown", cost=11)
+
+    jobs = (await ann.ask("ListJobs", filter=pb.JobFilter(query=words))).jobs
+    told = [(job.name, job.at_risk_count, job.at_risk_usd_micros) for job in jobs]
+    assert told == [(f"jobs/{risky}", 2, 41), (f"jobs/{clear}", 0, 0)]
+
+
 async def test_what_is_anothers_answers_as_what_is_not_there(shelf: Shelf) -> None:
     ann, bob = await shelf.person(), await shelf.person()
     job = await shelf.job(ann)

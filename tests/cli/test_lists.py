@@ -41,6 +41,18 @@ def test_a_model_that_cannot_draw_says_what_it_takes(capsys: pytest.CaptureFixtu
     ]
 
 
+def test_a_job_with_something_at_risk_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    job = {"state": "succeeded", "title": "A fox", "created_at": "2026-11-22T07:00:00Z"}
+    risky = job | {"job_id": "9", "cost_usd": 0.01, "at_risk_usd": 0.006, "at_risk_count": 2}
+    clear = job | {"job_id": "8", "cost_usd": 0.01, "at_risk_usd": 0.0, "at_risk_count": 0}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json={"jobs": [risky, clear]}))
+    lists.jobs(Edge("http://edge.test", transport=wire), 2, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "9\tsucceeded\t$0.01\t$0.0060 in 2 purchases\t2026-11-22 07:00:00\tA fox",
+        "8\tsucceeded\t$0.01\t-\t2026-11-22 07:00:00\tA fox",
+    ]
+
+
 def test_what_a_user_wrote_is_no_markup_on_a_terminal() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from cli.screen import *; print_table(['t'], [['[/] [red]x']])"],

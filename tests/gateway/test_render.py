@@ -136,6 +136,8 @@ def test_what_is_at_risk_stands_in_the_job_its_failures_and_its_events():
     found = RENDER.job(job)
     assert (found["at_risk_usd"], found["at_risk_count"], found["retry_of"]) == (0.040001, 2, "5")
     assert (found["failures"][0]["charged"], found["failures"][0]["cost_usd"]) == (None, 0.000001)
+    listed = RENDER.job_summary(job)
+    assert (listed["at_risk_usd"], listed["at_risk_count"]) == (0.040001, 2)
     event = JobEvent(job="jobs/7", completed=JobEvent.Completed(job=job))
     assert RENDER.event(event)[1]["at_risk_usd"] == 0.040001
     held = Cost(usd_micros=40_001, basis=COST_BASIS_ESTIMATED)

@@ -40,10 +40,11 @@ FROM image_variants v
 WHERE v.user_id = $1 AND v.job_id = $2 AND v.deleted_at IS NULL
 ORDER BY v.version_number;
 
--- name: risk_of_job
-SELECT count(*) AS count, coalesce(sum(p.cost + p.reserved), 0)::bigint AS micros
+-- name: risks_of_own_jobs
+SELECT p.job_id, count(*) AS count, sum(p.cost + p.reserved)::bigint AS micros
 FROM purchases p
-WHERE p.user_id = $1 AND p.job_id = $2 AND /*at_risk*/;
+WHERE p.user_id = $1 AND p.job_id = ANY ($2::bigint[]) AND /*at_risk*/
+GROUP BY p.job_id;
 
 -- name: settlement_of_purchase
 SELECT /*settlement*/

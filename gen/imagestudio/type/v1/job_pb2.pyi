@@ -280,10 +280,10 @@ class Job(_message.Message):
     """"jobs/{job}" whose unclear purchases this job repeats; empty for none."""
     at_risk_count: _builtins.int
     """Purchases of which nobody knows whether they were charged: UNCLEAR and still
-    being looked up, or ended with charged UNKNOWN. Left 0 by ListJobs.
+    being looked up, or ended with charged UNKNOWN.
     """
     at_risk_usd_micros: _builtins.int
-    """What counts as spent or is held for them. Left 0 by ListJobs."""
+    """What counts as spent or is held for them."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What was asked for, with preset and defaults filled in."""
