@@ -58,7 +58,8 @@ def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Ser
     secret = settings.service_secret.reveal().encode()
 
     library = open_library(pools, ledger, news, server_cap=settings.spend_cap)
-    catalog = CatalogHandler(library=library, public_url=settings.public_url)
+    person = identity.Remembered(_person(library.keys.resolve, settings.auth))
+    catalog = CatalogHandler(library=library, public_url=settings.public_url, resolve=person)
     books = LedgerHandler(
         pool=pools.ledger,
         ledger=ledger,
@@ -78,7 +79,6 @@ def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Ser
             lambda to: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, to),
         ),
     )
-    person = identity.Remembered(_person(library.keys.resolve, settings.auth))
     return Server(services, secret=secret, resolve=person)
 
 

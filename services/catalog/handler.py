@@ -20,10 +20,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(slots=True, kw_only=True)
 class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
-    """*public_url* is put in front of links."""
+    """*public_url* is put in front of links; *resolve* knows whose a credential is."""
 
     library: Library
     public_url: str
+    resolve: identity.Resolve
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         return pb.GetJobResponse(job=await self._job(_user("read"), request.name))
@@ -147,6 +148,7 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
         events = self.library.feeds.watch(_user("read"), request.after_sequence)
         async with contextlib.aclosing(events):  # type: ignore[type-var]
             async for event in events:
+                await self._still_known(context)
                 yield pb.WatchUserResponse(event=event)
 
     async def CreateApiKey(
@@ -168,6 +170,12 @@ class CatalogHandler(catalog_service_pb2_grpc.CatalogServiceServicer):
     ) -> pb.RevokeApiKeyResponse:
         row = await self.library.keys.revoke(_caller("keys"), request.name)
         return pb.RevokeApiKeyResponse(api_key=present.api_key(row))
+
+    async def _still_known(self, context: Context) -> None:
+        """Let a call go on while its key is good: a feed outlives many. Services see to it."""
+        if not identity.current.get().service:
+            metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
+            await self.resolve(identity.bearer(metadata.get("authorization")))
 
     async def _job(self, user: int, name: str) -> job_pb2.Job:
         found = await self.library.jobs.get(user, name)

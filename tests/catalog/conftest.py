@@ -104,7 +104,7 @@ async def shelf(shared_url: str) -> AsyncIterator[Shelf]:
             raise Unauthenticated("CREDENTIAL_MISSING", "Send a key.")
         return identity.Caller(*await library.keys.user_of_key(identity.hashed(credential)))
 
-    handler = CatalogHandler(library=library, public_url=PUBLIC)
+    handler = CatalogHandler(library=library, public_url=PUBLIC, resolve=resolve)
     add = partial(catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server, handler)
     server = Server(
         [("imagestudio.catalog.v1.CatalogService", add)], secret=SECRET, resolve=resolve

@@ -107,6 +107,26 @@ async def test_it_takes_a_user_who_may_read(shelf: Shelf) -> None:
         await anext(shelf.nobody().watch())
 
 
+async def test_a_key_that_is_revoked_is_told_nothing_more(shelf: Shelf) -> None:
+    ann = await shelf.person()
+    [key] = (await ann.ask("ListApiKeys")).api_keys
+    async with aclosing(ann.watch()) as events, asyncio.timeout(30):
+        assert (await anext(events)).HasField("heartbeat")
+        await ann.ask("RevokeApiKey", name=key.name)
+        await draw(shelf, ann)
+        with pytest.raises(Unauthenticated, match="revoked"):
+            await anext(events)
+
+
+async def test_a_service_watches_on_for_whom_it_speaks(shelf: Shelf) -> None:
+    ann = await shelf.person()
+    async with aclosing(shelf.service(ann.user_id).watch()) as events:
+        assert (await anext(events)).HasField("heartbeat")
+        await draw(shelf, ann)
+        [event] = await take(events, 1)
+    assert event.HasField("completed")
+
+
 async def test_more_than_a_page_comes_whole(shelf: Shelf) -> None:
     ann = await shelf.person()
     await shelf.run(

@@ -274,7 +274,8 @@ class CatalogServiceServicer:
     def WatchUser(self, request, context):
         """The caller's feed from any point on, live and without end: jobs that completed,
         publications after that, settlements. Numbers have no gap. The first message is
-        a heartbeat with the newest number, and so is every 10 s of silence.
+        a heartbeat with the newest number, and so is every 10 s of silence. Ends with
+        UNAUTHENTICATED at the first message after the key was revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -82,7 +82,8 @@ class CatalogServiceStub:
     WatchUser: _grpc.UnaryStreamMultiCallable[_catalog_service_pb2.WatchUserRequest, _catalog_service_pb2.WatchUserResponse]
     """The caller's feed from any point on, live and without end: jobs that completed,
     publications after that, settlements. Numbers have no gap. The first message is
-    a heartbeat with the newest number, and so is every 10 s of silence.
+    a heartbeat with the newest number, and so is every 10 s of silence. Ends with
+    UNAUTHENTICATED at the first message after the key was revoked.
     """
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateApiKeyRequest, _catalog_service_pb2.CreateApiKeyResponse]
     """Makes an API key of the caller's; the key itself is in this answer only. Takes
@@ -149,7 +150,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     WatchUser: _aio.UnaryStreamMultiCallable[_catalog_service_pb2.WatchUserRequest, _catalog_service_pb2.WatchUserResponse]  # type: ignore[assignment]
     """The caller's feed from any point on, live and without end: jobs that completed,
     publications after that, settlements. Numbers have no gap. The first message is
-    a heartbeat with the newest number, and so is every 10 s of silence.
+    a heartbeat with the newest number, and so is every 10 s of silence. Ends with
+    UNAUTHENTICATED at the first message after the key was revoked.
     """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateApiKeyRequest, _catalog_service_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """Makes an API key of the caller's; the key itself is in this answer only. Takes
@@ -315,7 +317,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_catalog_service_pb2.WatchUserResponse], _abc.AsyncIterator[_catalog_service_pb2.WatchUserResponse]]:
         """The caller's feed from any point on, live and without end: jobs that completed,
         publications after that, settlements. Numbers have no gap. The first message is
-        a heartbeat with the newest number, and so is every 10 s of silence.
+        a heartbeat with the newest number, and so is every 10 s of silence. Ends with
+        UNAUTHENTICATED at the first message after the key was revoked.
         """
 
     @_abc_1.abstractmethod
