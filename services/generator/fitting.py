@@ -18,6 +18,7 @@ def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> No
         _prompt(spec, model)
         _shape(spec, model)
         _references(spec, model)
+        _seeds(spec, model)
         _parameters(spec, model)
 
 
@@ -68,6 +69,16 @@ def _references(spec: job_pb2.JobSpec, model: Model) -> None:
         raise _lacks(
             model, "references", f"{len(spec.references)} references; it takes {most} input images"
         )
+
+
+def _seeds(spec: job_pb2.JobSpec, model: Model) -> None:
+    """Refuse a seed that the vendor would, for the first image or for the last one."""
+    if not model.seed or not spec.HasField("seed"):
+        return
+    (least, most), last = model.seeds, orders.wrapped(spec.seed + spec.count - 1)
+    if not all(least <= seed <= most for seed in (spec.seed, last)):
+        each = f" and one more for each of {spec.count} images" if spec.count > 1 else ""
+        raise _lacks(model, "seed", f"the seed {spec.seed}{each}; it takes from {least} to {most}")
 
 
 def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:

@@ -42,6 +42,8 @@ def test_the_page_s_entry_is_a_model(tmp_path):
         ({"shapes": {"1:1": [8]}}, WHERE, "shapes.1:1.1: "),
         ({"wire": {"aspect": "aspect_ratio"}}, WHERE, "wire.count names"),
         ({"typical": 0}, WHERE, "seconds above 0"),
+        ({"seeds": [9, 0]}, WHERE, "the least, then the most"),
+        ({"seeds": [0]}, WHERE, "seeds"),
         ({"price": -1}, WHERE, "not below 0"),
         ({"prices": [{"price": 30_000}]}, WHERE, "the dearest of prices"),
         ({"prices": [{"price": 1, "asked": {"mood": "high"}}]}, WHERE, "no parameter 'mood'"),

@@ -10,11 +10,15 @@ from services.generator import models, orders
 from services.generator.models import Model, Registry
 from services.generator.plan import plan, request_fingerprint
 
+SEEDED = Model(
+    key="seeded", display_name="Seeded", provider="sketch", slug="seeded", seed=True,
+    shapes={"1:1": (512, 512)},
+)  # fmt: skip
 PLAIN = Model(
     key="plain", display_name="Plain", provider="sketch", slug="plain", price=40_000,
     shapes={"1:1": (512, 512)},
 )  # fmt: skip
-REGISTRY = Registry((*models.EVERY, PLAIN), configured={"sketch"}, default="sketch")
+REGISTRY = Registry((*models.EVERY, PLAIN, SEEDED), configured={"sketch"}, default="sketch")
 POSTER = preset_pb2.Preset(
     preset_key="poster", model_key="sketch-ink", batch_count=3, use_case="print",
     prompt_template="a poster of {prompt}, bold", negative_prompt="text",
@@ -85,6 +89,28 @@ def test_the_greatest_seed_does_not_overflow():
     found = plan(spec(seed=str(2**63 - 1), count=2), None, REGISTRY)
     order = orders.order(REGISTRY.known("sketch"), found.spec, 1, 1, "x")
     assert order.inputs["seed"] == -(2**63)
+
+
+@pytest.mark.parametrize(
+    ("seed", "count"), [(2**31, 1), (-1, 1), (2**31 - 2, 3), (2**63 - 1, 2), (-(2**63), 1)]
+)
+def test_a_seed_that_a_model_does_not_take_is_refused_before_anything_is_bought(seed, count):
+    for asked in ({"models": ["seeded"]}, {"models": ["sketch"], "fallbackModels": ["seeded"]}):
+        fault = refusal(**asked, seed=str(seed), count=count)
+        assert fault.reason == "MODEL_FEATURE_UNSUPPORTED"
+        assert fault.metadata == {"model": "seeded", "field": "seed"}
+        assert "from 0 to 2147483647" in fault.fields["seed"]
+
+
+def test_the_greatest_seed_of_a_model_is_taken():
+    found = plan(spec(models=["seeded"], seed=str(2**31 - 2), count=2), None, REGISTRY)
+    model = REGISTRY.known("seeded")
+    seeds = [orders.order(model, found.spec, place, 1, "x").inputs["seed"] for place in (0, 1)]
+    assert seeds == [2**31 - 2, 2**31 - 1]
+
+
+def test_a_seed_that_is_left_out_is_not_judged():
+    assert plan(spec(models=["plain"], seed=str(-(2**63))), None, REGISTRY).warnings
 
 
 def test_what_a_model_lacks_is_left_out_with_a_warning():

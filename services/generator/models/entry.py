@@ -56,9 +56,9 @@ class Model:
 
     *shapes* maps "W:H" to a size; the first is the default. *sizes* are drawn beside the
     shapes', and *sides* are the least and the most of a side, in multiples of *step*, where
-    any size is drawn. *price* is one image's in micro-USD, the dearest where they differ;
-    the first of *prices* that fits what is asked for is its own. *typical* and *time_limit*
-    are seconds.
+    any size is drawn. *seeds* are the least and the most of a seed. *price* is one image's in
+    micro-USD, the dearest where they differ; the first of *prices* that fits what is asked for
+    is its own. *typical* and *time_limit* are seconds.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -76,6 +76,7 @@ class Model:
     max_references: int = 0
     negative_prompt: bool = False
     seed: bool = False
+    seeds: tuple[int, int] = (0, 2**31 - 1)  # what any vendor takes that names no range
     previews: bool = False
     media_types: tuple[str, ...] = ("image/png",)
     parameters: Mapping[str, Any] = field(default_factory=dict)  # JSON Schema

@@ -32,7 +32,7 @@ def _model(provider: str, path: Path) -> Model:
     found["sizes"] = tuple(tuple(size) for size in found.get("sizes", ()))
     found["prices"] = tuple(Price(**row) for row in found.get("prices", ()))
     found["wire"] = Wire(**found.get("wire", {}))
-    for name in ("sides", "media_types"):
+    for name in ("sides", "seeds", "media_types"):
         if name in found:
             found[name] = tuple(found[name])
     return Model(key=path.stem, provider=provider, **found)
@@ -81,6 +81,8 @@ def flaws(model: Model) -> Iterator[str]:
     yield from _flaws_of_prices(model)
     if model.most_per_call < 1 or (model.most_per_call > 1 and not model.wire.count):
         yield "most_per_call: at least 1, and above it wire.count names what takes the number"
+    if model.seeds[0] > model.seeds[1]:
+        yield "seeds: the least, then the most"
     if model.typical <= 0 or model.time_limit <= 0:
         yield "typical and time_limit: seconds above 0"
 

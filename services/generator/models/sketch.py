@@ -41,6 +41,7 @@ def _sketch(key: str, display_name: str) -> Model:
         sides=(64, 2048),
         negative_prompt=True,
         seed=True,
+        seeds=(-(2**63), 2**63 - 1),
         media_types=("image/png", "image/jpeg", "image/webp"),
         parameters=_PARAMETERS,
         typical=0.3,
