@@ -112,6 +112,18 @@ def test_only_json_and_pages_are_compressed() -> None:
     assert prefixes == ["application/json", "application/problem+json", "text/html"]
 
 
+def patience(retries: dict[str, Any]) -> float:
+    """The seconds that a call waits on average for who is away: each wait is up to an interval."""
+    base, most = (float(each[:-1]) for each in retries["retry_back_off"].values())
+    return sum(min(base * 2**nth, most) / 2 for nth in range(retries["num_retries"]))
+
+
+@pytest.mark.parametrize("path", ["/", "/i/abc", "/images/events", "/images/generate/stream"])
+def test_a_call_waits_some_twenty_seconds_for_a_gateway_that_is_away(path: str) -> None:
+    for route in routes(path):
+        assert 18 <= patience(route["route"]["retry_policy"]) <= 25
+
+
 def test_there_is_no_admin_listener() -> None:
     assert "admin" not in yaml.safe_load(TEXT)
 

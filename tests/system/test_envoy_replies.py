@@ -6,8 +6,9 @@ import socketserver
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 _SHORTER = {  # the same answers, sooner
     "num_retries: 40": "num_retries: 1",
+    "num_retries: 15": "num_retries: 1",
     "num_retries: 20": "num_retries: 1",
     "request_headers_timeout: 10s": "request_headers_timeout: 0.3s",
     "timeout: 60s": "timeout: 0.3s",
@@ -38,12 +40,14 @@ def silent() -> Iterator[socket.socket]:
         yield server
 
 
-def started(folder: Path, gateway: int) -> tuple[subprocess.Popen[bytes], int]:
+def started(
+    folder: Path, gateway: int, shorter: Mapping[str, str] = MappingProxyType(_SHORTER)
+) -> tuple[subprocess.Popen[bytes], int]:
     """Return an Envoy in front of *gateway*, which logs to edge.log in *folder*, and its port."""
     edge, *nobody = free_ports(4)
     ports = dict(zip(("generator", "storage", "catalog"), ([port] for port in nobody), strict=True))
     text = envoy.on_loopback(envoy.SOURCE.read_text(), edge, ports | {"gateway": [gateway]})
-    for long, short in _SHORTER.items():
+    for long, short in shorter.items():
         assert long in text
         text = text.replace(long, short)
     configuration = folder / "envoy.yaml"
@@ -99,6 +103,56 @@ def test_no_gateway_is_a_problem_that_says_to_come_again(edges: tuple[str, int])
 def test_what_is_not_routed_is_a_problem(edges: tuple[str, int], path: str) -> None:
     answer = httpx.get(f"http://127.0.0.1:{edges[1]}{path}")
     assert "/docs" in problem(answer, 404, "REQUEST_INVALID")["detail"]
+
+
+class _Dying(socketserver.BaseRequestHandler):
+    """A gateway that each request kills: it is read, and its connection is reset."""
+
+    def handle(self) -> None:
+        if self.request.recv(65536):
+            self.server.killed.append(1)
+            now = struct.pack("ii", 1, 0)
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+
+
+_WITHOUT_WAITS = {
+    "base_interval: 0.1s": "base_interval: 0.001s",
+    "max_interval: 4s": "max_interval: 0.002s",
+}
+
+
+@pytest.fixture(scope="module")
+def dying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, list[int]]]:
+    """The port of an Envoy in front of it, and what killed it."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", free_ports(1)[0]), _Dying) as server:
+        server.killed, server.daemon_threads = [], True
+        threading.Thread(target=server.serve_forever).start()
+        folder = tmp_path_factory.mktemp("edge")
+        process, port = started(folder, server.server_address[1], _WITHOUT_WAITS)
+        yield port, server.killed
+        process.terminate()
+        process.wait()
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "times"),
+    [
+        ("GET", "/images/jobs", {}, 16),
+        ("GET", "/images/events", {}, 16),
+        ("POST", "/images/generate", {"Idempotency-Key": "k"}, 16),
+        ("POST", "/images/generate/stream", {"Idempotency-Key": "k"}, 16),
+        ("POST", "/images/generate", {}, 1),
+    ],
+)
+def test_a_request_that_kills_the_gateway_is_not_sent_for_ever(
+    dying: tuple[int, list[int]], method: str, path: str, headers: dict[str, str], times: int
+) -> None:
+    port, killed = dying
+    before = len(killed)
+    answer = httpx.request(method, f"http://127.0.0.1:{port}{path}", headers=headers, timeout=60)
+    problem(answer, 503, "SERVICE_UNAVAILABLE")
+    assert len(killed) - before == times
 
 
 def test_headers_that_are_not_taken_are_a_problem(edges: tuple[str, int]) -> None:
