@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from chassis.errors import Invalid, Missing
-from gateway import answers, bodies, problem, render, specs
+from gateway import answers, bodies, problem, recipes, render, specs
 from gateway.access import Behind
 from gateway.describe import problems
 from imagestudio.catalog.v1 import catalog_service_pb2 as catalog
@@ -17,6 +17,7 @@ from imagestudio.catalog.v1.preset_pb2 import Preset
 router = APIRouter(prefix="/images/presets", tags=["presets"])
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The etag as it was read.")]
+_RECIPE = frozenset({"model_key", "parameters"})  # what a model may not take
 _NAME = re.compile(r"[0-9]{1,19}|[a-z][a-z0-9-]{0,62}")
 
 
@@ -42,6 +43,7 @@ async def create_preset(
 ) -> Response:
     """Write a preset of the caller's."""
     preset, _mask = specs.preset(body)
+    await recipes.check(behind, preset)
     asked = catalog.CreatePresetRequest(
         preset=preset, request_id=specs.request_id(key, body.request_id)
     )
@@ -73,6 +75,9 @@ async def change_preset(
     if not mask.paths:
         why = "name at least one field of the preset"
         raise Invalid("REQUEST_INVALID", f"Nothing to change: {why}.", fields={"name": why})
+    if _RECIPE & {*mask.paths}:
+        before = await behind.catalog.ask("GetPreset", catalog.GetPresetRequest(name=found.name))
+        await recipes.check_change(behind, before.preset, found, [*mask.paths])
     asked = catalog.UpdatePresetRequest(preset=found, update_mask=mask)
     return _answer((await behind.catalog.ask("UpdatePreset", asked)).preset)
 

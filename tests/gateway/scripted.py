@@ -63,6 +63,11 @@ class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer):
             pass
         return wire.StartGenerationResponse()
 
+    async def EstimateCost(self, request, context):
+        async for _ in self._play(request, context):
+            pass
+        return wire.EstimateCostResponse()
+
     async def _play(self, request, context) -> AsyncIterator[JobEvent]:
         self.asked.append(request)
         for one in self.lines.pop(0):
