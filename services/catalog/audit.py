@@ -5,13 +5,12 @@ Prints the whole ledger as JSON, for whoever holds it against what vendors and v
 
 import asyncio
 import json
-import os
 import sys
 from typing import Any
 
 import asyncpg
 
-from chassis import errors, settings
+from chassis import errors
 from services.catalog import database
 from services.catalog.queries import SQL
 
@@ -48,11 +47,8 @@ async def _main(url: str) -> None:
 
 def main() -> None:
     """Audit the database of DATABASE_URL; exit 1 where it does not answer."""
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        settings.give_up(settings.SettingsError(["DATABASE_URL is not set: postgresql://…"]))
     try:
-        asyncio.run(_main(url))
+        asyncio.run(_main(database.given_url()))
     except errors.Fault as fault:
         raise SystemExit(f"audit: {fault}") from None
 

@@ -7,6 +7,7 @@ RESET ROLE or DISCARD ALL, makes more of a connection than its pool's role.
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chassis import logs
 from chassis.errors import Exhausted, Unavailable
+from chassis.settings import SettingsError, give_up
 
 Connection = PoolConnectionProxy
 Pool = asyncpg.Pool
@@ -32,6 +34,14 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 log = logs.get()
+
+
+def given_url() -> str:
+    """DATABASE_URL, for a program of one errand; ends it as EX_CONFIG where that is not set."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        give_up(SettingsError(["DATABASE_URL is not set: postgresql://…"]))
+    return url
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ up rather than wait long for a lock. Any number of these may run at once.
 
 import asyncio
 import hashlib
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import asyncpg
 
 from chassis import settings
-from services.catalog.database import ROLES, is_gone
+from services.catalog.database import ROLES, given_url, is_gone
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x1A6E57D0  # of pg_advisory_lock: one migrator at a time in a database
@@ -203,11 +202,8 @@ async def _main(url: str) -> None:
 
 def main() -> None:
     """Migrate the database of DATABASE_URL; exit 78 where an administrator is needed."""
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        settings.give_up(settings.SettingsError(["DATABASE_URL is not set: postgresql://…"]))
     try:
-        asyncio.run(_main(url))
+        asyncio.run(_main(given_url()))
     except CannotMigrate as error:
         print(f"migrate: {error}", file=sys.stderr)
         raise SystemExit(settings.EX_CONFIG) from None

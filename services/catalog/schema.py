@@ -6,13 +6,12 @@ of DATABASE_URL, which must be migrated.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 
-from chassis import settings
+from services.catalog.database import given_url
 
 FILE = Path(__file__).parent / "schema.sql"
 _HEAD = """\
@@ -131,7 +130,4 @@ async def _main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    address = os.environ.get("DATABASE_URL")
-    if not address:
-        settings.give_up(settings.SettingsError(["DATABASE_URL is not set: postgresql://…"]))
-    asyncio.run(_main(address))
+    asyncio.run(_main(given_url()))

@@ -18,6 +18,7 @@ from chassis.server import Server
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc
 from services.catalog import database
 from services.catalog.handler import CatalogHandler
+from services.catalog.ledger import Ledger
 from services.catalog.library import open_library
 from services.catalog.migrate import migrate
 from tests.catalog.purchases import make_ledger
@@ -90,6 +91,20 @@ async def pools(database_url: str) -> AsyncIterator[database.Pools]:
     found = await database.open_pools(database_url)
     yield found
     await found.close()
+
+
+@pytest.fixture
+async def user(pools: database.Pools) -> int:
+    async with database.as_ledger(pools.ledger) as connection:
+        found: int = await connection.fetchval(
+            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
+        )
+        return found
+
+
+@pytest.fixture
+def ledger(pools: database.Pools) -> Ledger:
+    return make_ledger(pools.ledger)[0]
 
 
 @pytest.fixture

@@ -28,19 +28,6 @@ from tests.catalog.purchases import (
 )
 
 
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
-@pytest.fixture
-def ledger(pools):
-    return make_ledger(pools.ledger)[0]
-
-
 def doubled():
     return ALARMS.labels("doubled")._value.get()
 

@@ -1,6 +1,9 @@
 """The pools: what a connection may, what it leaves behind, what its failure becomes."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -8,6 +11,7 @@ import asyncpg
 import pytest
 
 from chassis.errors import Unavailable
+from chassis.settings import EX_CONFIG
 from services.catalog import database
 from services.catalog.database import Pools, as_ledger, as_user
 from tests.catalog.conftest import run_as_owner
@@ -124,3 +128,14 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 def _at(url: str, port: int) -> str:
     found = urlsplit(url)
     return found._replace(netloc=f"{found.netloc.rsplit(':', 1)[0]}:{port}").geturl()
+
+
+@pytest.mark.parametrize("program", ["audit", "migrate", "schema"])
+def test_a_program_without_a_database_says_which_setting_it_lacks(program: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", f"services.catalog.{program}"],
+        env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == EX_CONFIG
+    assert done.stderr == "settings: DATABASE_URL is not set: postgresql://…\n"

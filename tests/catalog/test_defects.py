@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from chassis import errors
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
 from services.catalog.database import as_ledger
@@ -14,14 +12,6 @@ from tests.catalog.conftest import run_as_owner
 from tests.catalog.purchases import admitted, claim, drawn, make_ledger, taken, ticket
 from tests.generator.scripted_ledger import NAME
 from tests.generator.wire import serving
-
-
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
 
 
 async def at_once(_seconds):

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from services.catalog import workers
 from services.catalog.database import as_ledger
@@ -12,19 +10,6 @@ from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, t
 from tests.generator.own_worker import hired
 from tests.generator.scripted_ledger import NAME, Shop
 from tests.generator.wire import serving
-
-
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
-@pytest.fixture
-def ledger(pools):
-    return make_ledger(pools.ledger)[0]
 
 
 async def row_of(pools, purchase_id):

@@ -2,19 +2,10 @@
 
 import pytest
 
-from services.catalog.database import as_ledger
 from services.catalog.ledger import Change
 from services.catalog.settlement import Verdict, settle
 from tests.catalog.inbox import PRICE, Desk, adopt, alarms, follow
 from tests.catalog.purchases import admitted, ended_unclear, taken
-
-
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
 
 
 @pytest.mark.parametrize("settled", [None, "no", "yes"])

@@ -10,7 +10,7 @@ from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from services.catalog import admit, database, endings, permits, workers
 from services.catalog.breaker import PAUSES
-from services.catalog.database import as_ledger, connect
+from services.catalog.database import connect
 from services.catalog.ledger import Change
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
@@ -35,14 +35,6 @@ WELL, FAILS, REFUSES = (
 EMPTY = errors.to_status(
     errors.Precondition("PROVIDER_BALANCE_EMPTY", "Add credit there.", metadata={"provider": "far"})
 )
-
-
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
 
 
 @pytest.fixture

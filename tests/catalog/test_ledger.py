@@ -29,19 +29,6 @@ from tests.catalog.purchases import (
 )
 
 
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
-@pytest.fixture
-def ledger(pools):
-    return make_ledger(pools.ledger)[0]
-
-
 async def job_of(pools, purchase_id):
     async with as_ledger(pools.ledger) as connection:
         return await connection.fetchrow(

@@ -33,14 +33,6 @@ KEPT, PUBLISHED = purchase_pb2.PURCHASE_STATE_KEPT, purchase_pb2.PURCHASE_STATE_
 
 
 @pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
-@pytest.fixture
 async def studio(pools, user, database_url):
     """A ledger that waits for the CDN, a sweep to call by hand, and eyes."""
     ledger, news = make_ledger(pools.ledger, publish_wait=WAIT)

@@ -20,14 +20,6 @@ async def rival(database_url):
     await connection.close()
 
 
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
 async def test_a_deadlock_loses_no_edge(pools, user, rival, database_url):
     [first], [second] = [await admitted(pools.ledger, user) for _ in range(2)]
     ledger, _ = make_ledger(pools.ledger)

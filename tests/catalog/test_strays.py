@@ -10,7 +10,6 @@ from chassis.errors import Invalid
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog import strays, webhooks, workers
 from services.catalog.cancel import cancel
-from services.catalog.database import as_ledger
 from services.catalog.strays import UNKNOWN
 from tests.catalog.inbox import PRICE, Desk, Find, adopt, alarms, bring, follow
 from tests.catalog.purchases import (
@@ -28,14 +27,6 @@ from tests.catalog.purchases import (
 )
 
 Listed = ledger_service_pb2.ListedTicket
-
-
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
 
 
 @pytest.fixture

@@ -33,14 +33,6 @@ PATIENCE = 3.0
 
 
 @pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
-@pytest.fixture
 async def studio(pools, database_url):
     """A ledger, what it announces, and a sweep to call by hand."""
     ledger, news = make_ledger(pools.ledger)

@@ -34,14 +34,6 @@ NOT_DUE = 4
 LAG = Duration(seconds=120)
 
 
-@pytest.fixture
-async def user(pools):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(
-            "INSERT INTO users (subject) VALUES ('somebody') RETURNING user_id"
-        )
-
-
 class Desk:
     """A ledger of a provider that lists what was bought two minutes late, and its inbox."""
 

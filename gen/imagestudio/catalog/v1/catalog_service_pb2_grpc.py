@@ -212,7 +212,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreatePreset(self, request, context):
-        """Writes a preset of the caller's. Idempotent by request_id.
+        """Writes a preset of the caller's. Idempotent by request_id. Whether there is its
+        model, and takes its parameters, a job tells; REST asks before it writes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,9 @@ class CatalogServiceStub:
     RestoreVariant: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreVariantRequest, _catalog_service_pb2.RestoreVariantResponse]
     """Shows a deleted variant again."""
     CreatePreset: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.CreatePresetRequest, _catalog_service_pb2.CreatePresetResponse]
-    """Writes a preset of the caller's. Idempotent by request_id."""
+    """Writes a preset of the caller's. Idempotent by request_id. Whether there is its
+    model, and takes its parameters, a job tells; REST asks before it writes.
+    """
     GetPreset: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetPresetRequest, _catalog_service_pb2.GetPresetResponse]
     """One preset, the caller's or the system's."""
     ListPresets: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListPresetsRequest, _catalog_service_pb2.ListPresetsResponse]
@@ -126,7 +128,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     RestoreVariant: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.RestoreVariantRequest, _catalog_service_pb2.RestoreVariantResponse]  # type: ignore[assignment]
     """Shows a deleted variant again."""
     CreatePreset: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreatePresetRequest, _catalog_service_pb2.CreatePresetResponse]  # type: ignore[assignment]
-    """Writes a preset of the caller's. Idempotent by request_id."""
+    """Writes a preset of the caller's. Idempotent by request_id. Whether there is its
+    model, and takes its parameters, a job tells; REST asks before it writes.
+    """
     GetPreset: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetPresetRequest, _catalog_service_pb2.GetPresetResponse]  # type: ignore[assignment]
     """One preset, the caller's or the system's."""
     ListPresets: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListPresetsRequest, _catalog_service_pb2.ListPresetsResponse]  # type: ignore[assignment]
@@ -245,7 +249,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.CreatePresetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.CreatePresetResponse, _abc.Awaitable[_catalog_service_pb2.CreatePresetResponse]]:
-        """Writes a preset of the caller's. Idempotent by request_id."""
+        """Writes a preset of the caller's. Idempotent by request_id. Whether there is its
+        model, and takes its parameters, a job tells; REST asks before it writes.
+        """
 
     @_abc_1.abstractmethod
     def GetPreset(
