@@ -137,7 +137,7 @@ class Deeds:
                         faults.point("follow.after")
                         return moves.Finished(len(seen.images))
                     if isinstance(seen, seam.Ended):
-                        return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content)
+                        return _closed(seen)
                     self._report(seen)
                     self.tell(moves.Drawing(self.late()))
         except seam.Unclear as error:
@@ -279,6 +279,10 @@ def _forbidden(index: int, fault: errors.Denied, pause: float) -> moves.Event:
     if fault.retry_after is not None:
         return moves.Unstored(index, str(fault), pause)
     return moves.Vanished(index, str(fault))
+
+
+def _closed(seen: seam.Ended) -> moves.Closed:
+    return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content, seen.cost)
 
 
 def _unbought(error: Exception) -> moves.Event:

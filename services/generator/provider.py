@@ -121,12 +121,13 @@ class Ended:
     """
     Bought, and no picture will come. *charged* is None where nobody can tell.
 
-    *stopped*: it was canceled, at our word or because its time was over. *content*: what
-    was asked for is what it would not draw.
+    *cost* is in micro-USD where the provider says one. *stopped*: it was canceled, at our
+    word or because its time was over. *content*: what was asked for is what it would not draw.
     """
 
     charged: bool | None
     reason: str
+    cost: int | None = None
     stopped: bool = False
     content: bool = False
 
