@@ -18,6 +18,8 @@ _TOLD = {  # what the lab takes the place of
     "REPLICATE_BASE_URL": "replicate_base",
     "RECRAFT_API_TOKEN": "recraft_token",
     "RECRAFT_BASE_URL": "recraft_base",
+    "GEMINI_API_KEY": "gemini_key",
+    "GEMINI_BASE_URL": "gemini_base",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
@@ -25,6 +27,7 @@ _TOLD = {  # what the lab takes the place of
 _KEYS = {  # by a provider's name in the list of models
     "replicate": "REPLICATE_API_TOKEN",
     "recraft": "RECRAFT_API_TOKEN",
+    "google": "GEMINI_API_KEY",
 }
 
 
@@ -40,6 +43,8 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         replicate_base=f"{lab_url(settings)}/replicate",
         recraft_token=_LAB_KEY,
         recraft_base=f"{lab_url(settings)}/recraft",
+        gemini_key=_LAB_KEY,
+        gemini_base=f"{lab_url(settings)}/google",
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
@@ -49,8 +54,8 @@ def standing(settings: StackSettings, shape: Shape) -> str:
     """Return who answers for the vendors: "lab", "vendors", or nobody where none is set."""
     if shape.lab:
         return "lab"
-    keys = (settings.replicate_token, settings.recraft_token, settings.cloudinary_url)
-    return "vendors" if any(keys) else ""
+    keys = (settings.replicate_token, settings.recraft_token, settings.gemini_key)
+    return "vendors" if any((*keys, settings.cloudinary_url)) else ""
 
 
 def overruled(settings: StackSettings) -> list[str]:
@@ -74,6 +79,10 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "RECRAFT_BASE_URL": settings.recraft_base,
         "RECRAFT_MAX_IN_FLIGHT": settings.recraft_in_flight,
         "RECRAFT_MAX_PER_MINUTE": settings.recraft_per_minute,
+        "GEMINI_API_KEY": settings.gemini_key.reveal(),
+        "GEMINI_BASE_URL": settings.gemini_base,
+        "GEMINI_MAX_IN_FLIGHT": settings.gemini_in_flight,
+        "GEMINI_MAX_PER_MINUTE": settings.gemini_per_minute,
         "MODELS_DIR": settings.models,
         "LOOKUP_LAG": settings.lookup_lag,
         "RECONCILE_SECONDS": settings.reconcile,
@@ -108,6 +117,16 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             settings.recraft_base,
             "its models are drawn with: ./studio models lists them",
             "recraft-v3 comes by Replicate, where that is set",
+        ),
+    )
+    yield (
+        "Google",
+        _told(
+            "GEMINI_API_KEY",
+            settings.gemini_key,
+            settings.gemini_base,
+            "its models are drawn with: ./studio models lists them",
+            "its models are not offered",
         ),
     )
     yield (

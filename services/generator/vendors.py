@@ -8,6 +8,7 @@ from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.pictures import Pictures
 from services.generator.providers import transport
+from services.generator.providers.google import Google
 from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
 from services.generator.providers.sketch import Sketch
@@ -44,6 +45,11 @@ def sold_here(
         http = transport.client(settings.recraft_base_url, {"Authorization": f"Bearer {token}"})
         outgoing.append(http)
         found["recraft"] = _recraft(settings, http, receipts)
+    if settings.gemini_api_key:
+        key = settings.gemini_api_key.reveal()
+        http = transport.client(settings.gemini_base_url, {"x-goog-api-key": key})
+        outgoing.append(http)
+        found["google"] = _google(settings, http, receipts, pictures)
     return found
 
 
@@ -64,6 +70,26 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
         time_limit=max(model.time_limit for model in _of("recraft", settings)),
         most_in_flight=settings.recraft_in_flight,
         most_per_minute=settings.recraft_per_minute,
+        watched=True,
+    )
+
+
+def _google(
+    settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
+) -> Vendor:
+    sold = _of("google")
+    return Vendor(
+        name="google",
+        provider=Google(
+            http=http,
+            receipts=receipts,
+            pictures=pictures,
+            tokens={model.slug: model.tokens for model in sold if model.tokens},
+        ),
+        terms=Terms(askable=True, conclusive=False),
+        time_limit=max(model.time_limit for model in sold),
+        most_in_flight=settings.gemini_in_flight,
+        most_per_minute=settings.gemini_per_minute,
         watched=True,
     )
 

@@ -10,8 +10,9 @@ from services.generator.models.sketch import MODELS as SKETCHES
 __all__ = ["EVERY", "KEYS", "Model", "Registry", "Wire"]
 
 # Of several who sell a model under one key the first that is configured is bought from.
-EVERY = (*SKETCHES, *files.models("recraft"), *files.models("replicate"))
+EVERY = (*SKETCHES, *files.models("recraft"), *files.models("google"), *files.models("replicate"))
 KEYS = {  # what to set for a provider's models
+    "google": "GEMINI_API_KEY",
     "recraft": "RECRAFT_API_TOKEN",
     "replicate": "REPLICATE_API_TOKEN",
 }

@@ -15,7 +15,7 @@ from chassis import faults
 from chassis.errors import Fault
 from services.generator import provider as seam
 from services.generator.providers import transport
-from services.generator.providers.outline import Outline
+from services.generator.providers.outline import Outline, Part
 
 _RECEIPT = "receipt:"
 _PIECE = 256 * 1024  # bytes read of a receipt at a time
@@ -121,6 +121,13 @@ async def outline(receipts: seam.Receipts, ticket: seam.Ticket) -> Any:
     async for piece in _pieces(receipts, purchase_id):
         found.feed(piece)
     return found.read()
+
+
+def picture(found: Any) -> seam.Inline:
+    """A picture of an outline, where it is one; TypeError where it is none."""
+    if not isinstance(found, Part):
+        raise TypeError("a picture that is no base64 text")
+    return seam.Inline(found.start, found.stop)
 
 
 async def _pieces(receipts: seam.Receipts, purchase_id: str) -> AsyncIterator[bytes]:

@@ -104,10 +104,16 @@ def allowance(found: httpx.Response) -> seam.Allowance | None:
     return seam.Allowance(int(float(left)), min(float(renewal), _LONGEST_WAIT))
 
 
-def busy(found: httpx.Response) -> seam.Busy:
-    """Of a 429: nothing more is to be sent before the wait that it tells is over."""
+def busy(found: httpx.Response, wait: str = "") -> seam.Busy:
+    """
+    Of a 429: nothing more is to be sent before the wait that it tells is over.
+
+    *wait* are the seconds that it tells in a way of its own, if they are a number.
+    """
     told = error(seam.Busy, found)
     assert isinstance(told, seam.Busy)
+    if _is_number(wait):
+        told.retry_after = min(float(wait), _LONGEST_WAIT)
     if told.retry_after:
         told.allowance = seam.Allowance(0, told.retry_after)
     elif said := allowance(found):
