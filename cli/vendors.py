@@ -101,13 +101,7 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
     """Yield each vendor with words on what is set, never with a value, and what it lights up."""
     yield (
         "Replicate",
-        _told(
-            "REPLICATE_API_TOKEN",
-            settings.replicate_token,
-            settings.replicate_base,
-            "its models are drawn with: ./studio models lists them",
-            "its models are not offered",
-        ),
+        _told("REPLICATE_API_TOKEN", settings.replicate_token, settings.replicate_base),
     )
     yield (
         "Recraft",
@@ -115,32 +109,28 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             "RECRAFT_API_TOKEN",
             settings.recraft_token,
             settings.recraft_base,
-            "its models are drawn with: ./studio models lists them",
-            "recraft-v3 comes by Replicate, where that is set",
+            dark="recraft-v3 comes by Replicate, where that is set",
         ),
     )
-    yield (
-        "Google",
-        _told(
-            "GEMINI_API_KEY",
-            settings.gemini_key,
-            settings.gemini_base,
-            "its models are drawn with: ./studio models lists them",
-            "its models are not offered",
-        ),
-    )
+    yield "Google", _told("GEMINI_API_KEY", settings.gemini_key, settings.gemini_base)
     yield (
         "Cloudinary",
         _told(
             "CLOUDINARY_URL",
             settings.cloudinary_url,
             settings.cloudinary_base,
-            "kept pictures are published there, too",
-            "pictures are at their permanent links alone",
+            lit="kept pictures are published there, too",
+            dark="pictures are at their permanent links alone",
         ),
     )
 
 
-def _told(name: str, secret: Secret, base: str, lit: str, dark: str) -> str:
+def _told(
+    name: str,
+    secret: Secret,
+    base: str,
+    lit: str = "its models are drawn with: ./studio models lists them",
+    dark: str = "its models are not offered",
+) -> str:
     words = f"{name} is set: {lit}" if secret else f"{name} is not set: {dark}"
     return f"{words}; at {base}" if base else words

@@ -69,6 +69,16 @@ def size(model: Model, spec: job_pb2.JobSpec) -> Size:
 
 def price(model: Model, spec: job_pb2.JobSpec) -> int:
     """What an image costs that *spec* asks of *model*, in micro-USD."""
+    beside = model.tokens.expected(spec.prompt, len(spec.references))
+    return _own_price(model, spec) + beside
+
+
+def most(model: Model, spec: job_pb2.JobSpec) -> int:
+    """The most that it costs, in micro-USD."""
+    return _own_price(model, spec) + model.tokens.most(spec.prompt, len(spec.references))
+
+
+def _own_price(model: Model, spec: job_pb2.JobSpec) -> int:
     return model.price_of(size(model, spec), parameters(spec, model.key))
 
 

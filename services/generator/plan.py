@@ -158,7 +158,7 @@ def _purchases(
 
 def dearest(spec: job_pb2.JobSpec, model: Model, spares: list[Model]) -> int:
     """The most that an image of *spec* costs, by *model* or one of its *spares*, in micro-USD."""
-    return max(orders.price(each, spec) for each in (model, *spares))
+    return max(orders.most(each, spec) for each in (model, *spares))
 
 
 def _estimate(

@@ -84,7 +84,7 @@ def _google(
             http=http,
             receipts=receipts,
             pictures=pictures,
-            tokens={model.slug: model.tokens for model in sold if model.tokens},
+            tokens={model.slug: model.tokens for model in sold},
         ),
         terms=Terms(askable=True, conclusive=False),
         time_limit=max(model.time_limit for model in sold),

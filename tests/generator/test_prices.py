@@ -7,11 +7,12 @@ from google.protobuf import json_format
 
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.generator.v1 import generator_service_pb2
-from imagestudio.type.v1 import job_pb2, purchase_pb2
+from imagestudio.type.v1 import image_pb2, job_pb2, purchase_pb2
 from services.generator import edges, moves, orders, retry, showing
 from services.generator.health import Health
 from services.generator.models import Registry, files
 from services.generator.models.entry import Model
+from services.generator.models.tokens import Tokens
 from services.generator.plan import plan
 from services.generator.provider import Drawn, Link
 from services.generator.standing import Terms
@@ -88,6 +89,28 @@ def test_reserved_is_the_dearest_of_those_that_may_draw_it(registry):
     assert found.estimate.reserved.usd_micros == 100
     found = plan(spec("high", fallbackModels=["flat"]), None, registry)
     assert found.estimate.reserved.usd_micros == 210
+
+
+TOKENS = Tokens(text_in=2_000_000, image_in=3_000_000, text_out=500_000, shown=10, beside=30)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown", "expected", "reserved"),
+    [("a boat and a lighthouse.", 0, 100 + 12, 100 + 48 + 15),
+     ("a boat and a lighthouse.", 2, 100 + 12 + 60, 100 + 48 + 60 + 15),
+     ("\N{SAILBOAT}", 0, 100 + 2, 100 + 6 + 15)],
+)  # fmt: skip
+def test_tokens_are_expected_as_usual_and_reserved_at_their_most(prompt, shown, expected, reserved):
+    model = Model(
+        key="flat", display_name="Flat", provider="shop", slug="flat", price=100,
+        shapes={"1:1": (64, 64)}, tokens=TOKENS, max_references=2,
+    )  # fmt: skip
+    asked = job_pb2.JobSpec(prompt=prompt, models=["flat"], count=1)
+    asked.references.extend([image_pb2.ReferenceImage(asset=f"assets/{'ab' * 32}")] * shown)
+    assert (orders.price(model, asked), orders.most(model, asked)) == (expected, reserved)
+    estimate = plan(asked, None, Registry([model], configured={"shop"}, default="flat")).estimate
+    assert estimate.expected.usd_micros == expected
+    assert estimate.reserved.usd_micros == reserved
 
 
 def test_an_order_for_what_was_lost_is_planned_at_the_same_price(registry):

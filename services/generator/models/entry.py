@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from services.generator.models.tokens import Tokens
+
 Size = tuple[int, int]  # width and height in pixels
 _ALONE = {"extra": "forbid"}  # where a file is checked: no field of another name
 
@@ -57,9 +59,8 @@ class Model:
     *shapes* maps "W:H" to a size; the first is the default. *sizes* are drawn beside the
     shapes', and *sides* are the least and the most of a side, in multiples of *step*, where
     any size is drawn. *price* is one image's in micro-USD, the dearest where they differ;
-    the first of *prices* that fits what is asked for is its own. *tokens* are prices of a
-    million tokens in micro-USD, of text_in, image_in, text_out and image_out, where a vendor
-    counts these. *typical* and *time_limit* are seconds.
+    the first of *prices* that fits what is asked for is its own. *typical* and *time_limit*
+    are seconds.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -83,7 +84,7 @@ class Model:
     wire: Wire = Wire()
     price: int = 0
     prices: tuple[Price, ...] = ()
-    tokens: Mapping[str, int] = field(default_factory=dict)
+    tokens: Tokens = field(default_factory=Tokens)  # what an order costs beside its picture
     price_source: str = ""
     price_date: str = ""
     typical: float = 1.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.generator.models.entry import Model, Price, Wire
+from services.generator.models.tokens import Tokens
 
 _HERE = Path(__file__).parent
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
@@ -31,6 +32,7 @@ def _model(provider: str, path: Path) -> Model:
     found["shapes"] = {aspect: tuple(size) for aspect, size in found["shapes"].items()}
     found["sizes"] = tuple(tuple(size) for size in found.get("sizes", ()))
     found["prices"] = tuple(Price(**row) for row in found.get("prices", ()))
+    found["tokens"] = Tokens(**found.get("tokens", {}))
     found["wire"] = Wire(**found.get("wire", {}))
     for name in ("sides", "media_types"):
         if name in found:

@@ -7,7 +7,6 @@ A refusal comes as a good answer, and what it says it has used is what it costs.
 """
 
 import base64
-import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,11 @@ from typing import Any
 import httpx
 
 from services.generator import provider as seam
+from services.generator.models.tokens import Tokens
 from services.generator.providers import answered, transport
 
 BUY = 300.0  # seconds in all for an order
 _MOST_SHOWN = 20 << 20  # bytes of all input images; each is in memory about three times
-_MILLION = 1_000_000
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "Google wants billing to be set up for the key's project: see aistudio.google.com"
 _NOT_KNOWN = "Google does not take the key: set GEMINI_API_KEY to a valid one, then start anew"
@@ -45,13 +44,13 @@ class Google:
     """
     Draws through the Gemini API; *http* must stand on `transport.client`.
 
-    *tokens* are each model's prices of a million tokens in micro-USD, by its slug.
+    *tokens* are what each model's cost, by its slug.
     """
 
     http: httpx.AsyncClient
     receipts: seam.Receipts
     pictures: seam.Pictures
-    tokens: Mapping[str, Mapping[str, int]]
+    tokens: Mapping[str, Tokens]
     patience: float = BUY
 
     async def buy(
@@ -110,22 +109,22 @@ class Google:
     def _event(self, told: dict[str, Any]) -> seam.Drawn | seam.Ended:
         images, version = _images(told), str(told.get("modelVersion", ""))
         known = [slug for slug in self.tokens if version.startswith(slug)]
-        prices = self.tokens[max(known, key=len)] if known else {}
-        cost = _cost(told.get("usageMetadata"), prices, len(images))
+        tokens = self.tokens[max(known, key=len)] if known else None
+        cost = _cost(told.get("usageMetadata"), tokens, len(images))
         if images:
             return seam.Drawn(images=images, seconds=None, cost=cost, version=version)
         return _end(told, cost)
 
 
-def _cost(usage: Any, prices: Mapping[str, int], images: int) -> int | None:
+def _cost(usage: Any, tokens: Tokens | None, images: int) -> int | None:
     """What the tokens of *usage* cost, in micro-USD; None where that is not told."""
     try:
-        return _priced(usage, prices, images) if usage and prices else None
+        return _priced(usage, tokens, images) if usage and tokens else None
     except _SENSELESS:  # the pictures are there, whatever stands beside them
         return None
 
 
-def _priced(usage: Mapping[str, Any], prices: Mapping[str, int], images: int) -> int | None:
+def _priced(usage: Mapping[str, Any], tokens: Tokens, images: int) -> int | None:
     read = int(usage.get("promptTokenCount", 0)) + int(usage.get("toolUsePromptTokenCount", 0))
     made = int(usage.get("candidatesTokenCount", 0))
     if images and not made:
@@ -134,13 +133,12 @@ def _priced(usage: Mapping[str, Any], prices: Mapping[str, int], images: int) ->
     drawn = min(made, _of_images(usage.get("candidatesTokensDetails")))
     if images and not drawn:  # it does not tell them apart: at the dearest
         drawn = made
-    counts = {
-        "text_in": read - shown,
-        "image_in": shown,
-        "text_out": made - drawn + int(usage.get("thoughtsTokenCount", 0)),
-        "image_out": drawn,
-    }
-    return math.ceil(sum(count * prices[kind] for kind, count in counts.items()) / _MILLION)
+    return tokens.cost(
+        text_in=read - shown,
+        image_in=shown,
+        text_out=made - drawn + int(usage.get("thoughtsTokenCount", 0)),
+        image_out=drawn,
+    )
 
 
 def _prediction(order: seam.Order) -> dict[str, Any]:

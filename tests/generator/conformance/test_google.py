@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from services.generator import provider as seam
+from services.generator.models.tokens import Tokens
 from services.generator.providers import transport
 from services.generator.providers.google import Google
 from tests.generator.conformance.answered_shop import ID, AnsweredShop
@@ -23,7 +24,7 @@ FLASH, PRO = "gemini-nano-banana-2.1", "gemini-3-pro-image"
 PICTURE = base64.b64encode(b"picture" * 30).decode()
 IMAGE = {"inlineData": {"mimeType": "image/png", "data": PICTURE}}
 MICRO = {"text_in": 1, "image_in": 10, "text_out": 100, "image_out": 1000}
-PRICES = {FLASH: {kind: price * 1_000_000 for kind, price in MICRO.items()}}
+PRICES = {FLASH: Tokens(**{kind: price * 1_000_000 for kind, price in MICRO.items()})}
 
 
 class GoogleShop(AnsweredShop):
