@@ -19,6 +19,7 @@ from services.generator.providers import answered, transport
 
 BUY = 300.0  # seconds in all for an order
 _MOST_SHOWN = 20 << 20  # bytes of all input images; each is in memory about three times
+_MOST_TOKENS = 10_000_000  # ten times what any model takes in
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "Google wants billing to be set up for the key's project: see aistudio.google.com"
 _NOT_KNOWN = "Google does not take the key: set GEMINI_API_KEY to a valid one, then start anew"
@@ -125,8 +126,8 @@ def _cost(usage: Any, tokens: Tokens | None, images: int) -> int | None:
 
 
 def _priced(usage: Mapping[str, Any], tokens: Tokens, images: int) -> int | None:
-    read = int(usage.get("promptTokenCount", 0)) + int(usage.get("toolUsePromptTokenCount", 0))
-    made = int(usage.get("candidatesTokenCount", 0))
+    read = _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount")
+    made = _count(usage, "candidatesTokenCount")
     if images and not made:
         return None
     shown = min(read, _of_images(usage.get("promptTokensDetails")))
@@ -136,7 +137,7 @@ def _priced(usage: Mapping[str, Any], tokens: Tokens, images: int) -> int | None
     return tokens.cost(
         text_in=read - shown,
         image_in=shown,
-        text_out=made - drawn + int(usage.get("thoughtsTokenCount", 0)),
+        text_out=made - drawn + _count(usage, "thoughtsTokenCount"),
         image_out=drawn,
     )
 
@@ -165,7 +166,15 @@ def _parts(told: dict[str, Any]) -> list[dict[str, Any]]:
 def _of_images(details: Any) -> int:
     """The tokens of pictures among *details*."""
     told = [each for each in details or () if each.get("modality") == "IMAGE"]
-    return sum(int(each.get("tokenCount", 0)) for each in told)
+    return sum(_count(each, "tokenCount") for each in told)
+
+
+def _count(told: Mapping[str, Any], name: str) -> int:
+    """So many tokens; ValueError where no answer can have them."""
+    found = told.get(name, 0)
+    if type(found) is not int or not 0 <= found <= _MOST_TOKENS:
+        raise ValueError(f"{name} is {found!r}")
+    return found
 
 
 def _end(told: dict[str, Any], cost: int | None) -> seam.Ended:

@@ -24,7 +24,10 @@ FLASH, PRO = "gemini-nano-banana-2.1", "gemini-3-pro-image"
 PICTURE = base64.b64encode(b"picture" * 30).decode()
 IMAGE = {"inlineData": {"mimeType": "image/png", "data": PICTURE}}
 MICRO = {"text_in": 1, "image_in": 10, "text_out": 100, "image_out": 1000}
-PRICES = {FLASH: Tokens(**{kind: price * 1_000_000 for kind, price in MICRO.items()})}
+PRICES = {
+    FLASH.removesuffix(".1"): Tokens(),
+    FLASH: Tokens(**{kind: price * 1_000_000 for kind, price in MICRO.items()}),
+}
 
 
 class GoogleShop(AnsweredShop):
@@ -231,10 +234,17 @@ class TestGoogle(ProviderSuite):
             ({"candidatesTokenCount": 1}, "another", None),
             ({"candidatesTokenCount": "many"}, FLASH, None),
             ({"candidatesTokenCount": 1, "candidatesTokensDetails": 3}, FLASH, None),
+            ({"promptTokenCount": 1, "candidatesTokenCount": 2,
+              "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 5}]}, FLASH,
+             1 + 2 * 1000),
+            ({"candidatesTokenCount": -5}, FLASH, None),
+            ({"candidatesTokenCount": 1.5}, FLASH, None),
+            ({"candidatesTokenCount": 10**30}, FLASH, None),
+            ({"candidatesTokenCount": float("inf")}, FLASH, None),
             ({}, FLASH, None),
         ],
         ids=["apart", "together", "longer name", "nothing drawn", "another's", "text", "no list",
-             "none"],
+             "more than all", "negative", "half", "huge", "infinite", "none"],
     )  # fmt: skip
     async def test_tokens_are_priced_and_what_is_odd_about_them_costs_no_picture(
         self, shop, usage, version, cost
