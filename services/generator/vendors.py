@@ -77,14 +77,14 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
 def _google(
     settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
 ) -> Vendor:
-    sold = _of("google")
+    sold = _of("google", settings)
     return Vendor(
         name="google",
         provider=Google(
             http=http,
             receipts=receipts,
             pictures=pictures,
-            tokens={model.slug: model.tokens for model in sold},
+            tokens={model.slug: model.tokens for model in reversed(sold)},
         ),
         terms=Terms(askable=True, conclusive=False),
         time_limit=max(model.time_limit for model in sold),

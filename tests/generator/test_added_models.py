@@ -45,6 +45,8 @@ def test_the_page_s_entry_is_a_model(tmp_path):
         ({"price": -1}, WHERE, "not below 0"),
         ({"prices": [{"price": 30_000}]}, WHERE, "the dearest of prices"),
         ({"prices": [{"price": 1, "asked": {"mood": "high"}}]}, WHERE, "no parameter 'mood'"),
+        ({"tokens": {"text": 5}}, WHERE, "tokens.text: "),
+        ({"tokens": {"text_in": -1}}, WHERE, "tokens: not below 0"),
         ({}, "replicate/Flux_Dev.json", "small letters"),
         ({}, "nobody/flux-dev.json", "one of .*recraft, replicate"),
     ],

@@ -6,6 +6,7 @@ the next model is a file more and no code. Ours lie beside this module, others i
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,8 @@ def flaws(model: Model) -> Iterator[str]:
     yield from _flaws_of_prices(model)
     if model.most_per_call < 1 or (model.most_per_call > 1 and not model.wire.count):
         yield "most_per_call: at least 1, and above it wire.count names what takes the number"
+    if min(astuple(model.tokens)) < 0:
+        yield "tokens: not below 0"
     if model.typical <= 0 or model.time_limit <= 0:
         yield "typical and time_limit: seconds above 0"
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 _LETTERS = 4  # bytes of a usual token; the least is one
 _MILLION = 1_000_000
@@ -16,12 +17,18 @@ class Tokens:
     beside a picture, said or only thought.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # where a file is checked
+
     text_in: int = 0
     image_in: int = 0
     text_out: int = 0
     image_out: int = 0
     shown: int = 0
     beside: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether any token has a price."""
+        return any((self.text_in, self.image_in, self.text_out, self.image_out))
 
     def cost(
         self, *, text_in: float = 0, image_in: int = 0, text_out: int = 0, image_out: int = 0

@@ -118,7 +118,7 @@ class Google:
 
 
 def _cost(usage: Any, tokens: Tokens | None, images: int) -> int | None:
-    """What the tokens of *usage* cost, in micro-USD; None where that is not told."""
+    """What the tokens of *usage* cost, in micro-USD; None where it is not told, or has no price."""
     try:
         return _priced(usage, tokens, images) if usage and tokens else None
     except _SENSELESS:  # the pictures are there, whatever stands beside them

@@ -232,6 +232,7 @@ class TestGoogle(ProviderSuite):
             ({"candidatesTokenCount": 1}, f"{FLASH}-001", 1000),
             ({"promptTokenCount": 7}, FLASH, None),
             ({"candidatesTokenCount": 1}, "another", None),
+            ({"candidatesTokenCount": 1}, FLASH.removesuffix(".1"), None),
             ({"candidatesTokenCount": "many"}, FLASH, None),
             ({"candidatesTokenCount": 1, "candidatesTokensDetails": 3}, FLASH, None),
             ({"promptTokenCount": 1, "candidatesTokenCount": 2,
@@ -243,8 +244,8 @@ class TestGoogle(ProviderSuite):
             ({"candidatesTokenCount": float("inf")}, FLASH, None),
             ({}, FLASH, None),
         ],
-        ids=["apart", "together", "longer name", "nothing drawn", "another's", "text", "no list",
-             "more than all", "negative", "half", "huge", "infinite", "none"],
+        ids=["apart", "together", "longer name", "nothing drawn", "another's", "unpriced", "text",
+             "no list", "more than all", "negative", "half", "huge", "infinite", "none"],
     )  # fmt: skip
     async def test_tokens_are_priced_and_what_is_odd_about_them_costs_no_picture(
         self, shop, usage, version, cost
