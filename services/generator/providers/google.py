@@ -23,7 +23,12 @@ _MOST_TOKENS = 10_000_000  # ten times what any model takes in
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "Google wants billing to be set up for the key's project: see aistudio.google.com"
 _NOT_KNOWN = "Google does not take the key: set GEMINI_API_KEY to a valid one, then start anew"
-_WORDS = {"aspect_ratio": "aspectRatio", "image_size": "imageSize"}  # ours and theirs
+_WORDS = {  # ours and theirs
+    "aspect_ratio": "aspectRatio",
+    "image_size": "imageSize",
+    "person_generation": "personGeneration",
+    "safety_setting": "safetySetting",
+}
 _ROLES = {  # what is said before an input image
     seam.Role.ANY: "An image to go by:",
     seam.Role.STYLE: "Take the style of this image, and nothing else of it:",

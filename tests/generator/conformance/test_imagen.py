@@ -13,7 +13,10 @@ from tests.generator.conformance.test_google import PICTURE, lab, sent, shop
 
 __all__ = ["lab", "shop"]
 
-INPUTS = {"prompt": "a boat", "aspect_ratio": "16:9", "sampleCount": 3}
+INPUTS = {
+    "prompt": "a boat", "aspect_ratio": "16:9", "sampleCount": 3,
+    "person_generation": "dont_allow", "safety_setting": "block_only_high",
+}  # fmt: skip
 ORDER = seam.Order(purchase_id=ID, slug="imagen-3.0-generate-002", inputs=INPUTS, give_up_after=300)
 
 
@@ -26,7 +29,13 @@ async def test_an_order_is_on_the_wire_as_it_was(shop):
     assert request.url.path == "/v1beta/models/imagen-3.0-generate-002:predict"
     assert json.loads(request.content) == {
         "instances": [{"prompt": "a boat"}],
-        "parameters": {"aspectRatio": "16:9", "sampleCount": 3, "includeRaiReason": True},
+        "parameters": {
+            "aspectRatio": "16:9",
+            "sampleCount": 3,
+            "personGeneration": "dont_allow",
+            "safetySetting": "block_only_high",
+            "includeRaiReason": True,
+        },
     }
 
 
