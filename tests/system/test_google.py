@@ -1,5 +1,7 @@
 """Google at a whole stack: kept at what its tokens cost, and what was lost is told."""
 
+import json
+
 import pytest
 
 from tests.lab.process import Lab
@@ -99,3 +101,13 @@ def test_a_call_too_many_waits_and_is_not_lost(stack, lab):
     fault(lab, "status:429")
     prove_whole(generate(stack[0].url, ORDER), 1)
     assert len(lab.ledger()) == 1
+
+
+def test_a_model_does_what_its_entry_claims(stack, lab):
+    done = stack[0].studio("models", "--check", "--only", PRO, "--json")
+    [cases] = json.loads(done.stdout).values()
+    assert not [case for case in cases.items() if case[1]["mark"] == "WRONG"]
+    bought = ("plain", "count 4", "aspects", "refusal", "429", "cost")
+    assert [cases[name]["mark"] for name in bought] == ["ok"] * len(bought)
+    assert cases["cancel"]["mark"] == "lacks"  # nobody can stop it, and what it drew is paid
+    assert done.returncode == 0
