@@ -20,6 +20,8 @@ _TOLD = {  # what the lab takes the place of
     "RECRAFT_BASE_URL": "recraft_base",
     "GEMINI_API_KEY": "gemini_key",
     "GEMINI_BASE_URL": "gemini_base",
+    "OPENAI_API_KEY": "openai_key",
+    "OPENAI_BASE_URL": "openai_base",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
@@ -28,6 +30,7 @@ _KEYS = {  # by a provider's name in the list of models
     "replicate": "REPLICATE_API_TOKEN",
     "recraft": "RECRAFT_API_TOKEN",
     "google": "GEMINI_API_KEY",
+    "openai": "OPENAI_API_KEY",
 }
 
 
@@ -45,6 +48,8 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         recraft_base=f"{lab_url(settings)}/recraft",
         gemini_key=_LAB_KEY,
         gemini_base=f"{lab_url(settings)}/google",
+        openai_key=_LAB_KEY,
+        openai_base=f"{lab_url(settings)}/openai/v1",
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
@@ -55,7 +60,7 @@ def standing(settings: StackSettings, shape: Shape) -> str:
     if shape.lab:
         return "lab"
     keys = (settings.replicate_token, settings.recraft_token, settings.gemini_key)
-    return "vendors" if any((*keys, settings.cloudinary_url)) else ""
+    return "vendors" if any((*keys, settings.openai_key, settings.cloudinary_url)) else ""
 
 
 def overruled(settings: StackSettings) -> list[str]:
@@ -83,6 +88,10 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "GEMINI_BASE_URL": settings.gemini_base,
         "GEMINI_MAX_IN_FLIGHT": settings.gemini_in_flight,
         "GEMINI_MAX_PER_MINUTE": settings.gemini_per_minute,
+        "OPENAI_API_KEY": settings.openai_key.reveal(),
+        "OPENAI_BASE_URL": settings.openai_base,
+        "OPENAI_MAX_IN_FLIGHT": settings.openai_in_flight,
+        "OPENAI_MAX_PER_MINUTE": settings.openai_per_minute,
         "MODELS_DIR": settings.models,
         "LOOKUP_LAG": settings.lookup_lag,
         "RECONCILE_SECONDS": settings.reconcile,
@@ -113,6 +122,7 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "Google", _told("GEMINI_API_KEY", settings.gemini_key, settings.gemini_base)
+    yield "OpenAI", _told("OPENAI_API_KEY", settings.openai_key, settings.openai_base)
     yield (
         "Cloudinary",
         _told(

@@ -68,6 +68,7 @@ def registry(settings: Settings) -> models.Registry:
         "replicate": settings.replicate_api_token,
         "recraft": settings.recraft_api_token,
         "google": settings.gemini_api_key,
+        "openai": settings.openai_api_key,
     }
     configured = {"sketch", *(provider for provider, key in keys.items() if key)}
     everyone = (*settings.models, *models.EVERY)

@@ -9,6 +9,7 @@ from services.generator.hints import Hints
 from services.generator.pictures import Pictures
 from services.generator.providers import transport
 from services.generator.providers.google import Google
+from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
 from services.generator.providers.sketch import Sketch
@@ -50,6 +51,11 @@ def sold_here(
         http = transport.client(settings.gemini_base_url, {"x-goog-api-key": key})
         outgoing.append(http)
         found["google"] = _google(settings, http, receipts, pictures)
+    if settings.openai_api_key:
+        key = settings.openai_api_key.reveal()
+        http = transport.client(settings.openai_base_url, {"Authorization": f"Bearer {key}"})
+        outgoing.append(http)
+        found["openai"] = _openai(settings, http, receipts, pictures)
     return found
 
 
@@ -90,6 +96,26 @@ def _google(
         time_limit=max(model.time_limit for model in sold),
         most_in_flight=settings.gemini_in_flight,
         most_per_minute=settings.gemini_per_minute,
+        watched=True,
+    )
+
+
+def _openai(
+    settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
+) -> Vendor:
+    sold = _of("openai", settings)
+    return Vendor(
+        name="openai",
+        provider=OpenAI(
+            http=http,
+            receipts=receipts,
+            pictures=pictures,
+            tokens={model.slug: model.tokens for model in reversed(sold)},
+        ),
+        terms=Terms(askable=True, conclusive=False),
+        time_limit=max(model.time_limit for model in sold),
+        most_in_flight=settings.openai_in_flight,
+        most_per_minute=settings.openai_per_minute,
         watched=True,
     )
 

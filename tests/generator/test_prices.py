@@ -11,7 +11,7 @@ from imagestudio.type.v1 import image_pb2, job_pb2, purchase_pb2
 from services.generator import edges, moves, orders, retry, showing
 from services.generator.health import Health
 from services.generator.models import Registry, files
-from services.generator.models.entry import Model
+from services.generator.models.entry import Model, Price, Wire
 from services.generator.models.tokens import Tokens
 from services.generator.plan import plan
 from services.generator.provider import Drawn, Link
@@ -156,3 +156,21 @@ def test_the_list_tells_the_price_of_what_is_drawn_where_nothing_is_said(registr
     assert {each.key: each.price_per_image.usd_micros for each in models} == {
         "dear": 6, "flat": 100
     }  # fmt: skip
+
+
+def test_a_price_may_go_with_the_pixels_and_with_what_comes_beside():
+    model = Model(
+        key="m", display_name="M", provider="p", slug="m", shapes={"1:1": (1024, 1024)},
+        prices=(Price(price=100, per=1000, asked={"quality": "low"}), Price(price=3)),
+        surcharges={"parts": 7}, wire=Wire(usual={"quality": "low"}), price=900,
+        parameters={"properties": {"quality": {}, "parts": {}}},
+    )  # fmt: skip
+    assert model.price_of((10, 100), {}) == 100
+    assert model.price_of((10, 101), {}) == 101
+    assert model.price_of((1, 1), {}) == 1  # never less than it costs
+    assert model.price_of((10, 100), {"quality": "high"}) == 3
+    assert model.price_of((10, 100), {"parts": 3}) == 121
+    order = orders.order(model, job_pb2.JobSpec(prompt="x"), 0, 1, ID)
+    assert order.inputs["quality"] == "low"
+    said = json_format.ParseDict({"parameters": {"m": {"quality": "high"}}}, job_pb2.JobSpec())
+    assert orders.order(model, said, 0, 1, ID).inputs["quality"] == "high"

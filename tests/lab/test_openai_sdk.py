@@ -207,7 +207,7 @@ def test_a_call_that_is_cut_is_charged_as_far_as_it_came(lab, client, kind, stre
     asked = {"model": MODEL, "prompt": "a ship", "stream": stream}
     asked |= {"partial_images": 3} if stream else {}
     came = []
-    with pytest.raises(Exception, match="(?i)connection|peer|incomplete|payload"):
+    with pytest.raises(Exception, match=r"(?i)connection|peer|incomplete|payload"):
         came.extend(each.type for each in client.images.generate(**asked))
     assert "image_generation.completed" not in came
     assert len(lab.ledger()) == (kind != "drop_before")

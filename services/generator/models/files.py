@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import astuple
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def flaws(model: Model) -> Iterator[str]:
     """Say what in *model* cannot be, though each field is of its type."""
     yield from _flaws_of_shapes(model)
     yield from _flaws_of_prices(model)
+    yield from _flaws_of_dates(model)
     if model.most_per_call < 1 or (model.most_per_call > 1 and not model.wire.count):
         yield "most_per_call: at least 1, and above it wire.count names what takes the number"
     if min(astuple(model.tokens)) < 0:
@@ -106,6 +108,17 @@ def _flaws_of_prices(model: Model) -> Iterator[str]:
         yield "price: it is the dearest of prices, or above"
     if min(model.price, *prices, 0) < 0:
         yield "price: it is in micro-USD and not below 0"
-    for name in {name for each in model.prices for name in each.asked} - {"size"}:
+    if min((0, *(each.per for each in model.prices), *model.surcharges.values())) < 0:
+        yield "prices: per and what surcharges add are not below 0"
+    named = {*model.surcharges, *(name for each in model.prices for name in each.asked)}
+    for name in named - {"size"}:
         if name not in model.parameters.get("properties", {}):
             yield f"prices: there is no parameter {name!r}"
+
+
+def _flaws_of_dates(model: Model) -> Iterator[str]:
+    try:
+        if model.retired:
+            date.fromisoformat(model.retired)
+    except ValueError:
+        yield 'retired: a date, "YYYY-MM-DD"'
