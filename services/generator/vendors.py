@@ -50,12 +50,12 @@ def sold_here(
         key = settings.gemini_api_key.reveal()
         http = transport.client(settings.gemini_base_url, {"x-goog-api-key": key})
         outgoing.append(http)
-        found["google"] = _google(settings, http, receipts, pictures)
+        found["google"] = _by_tokens(Google, settings, http, receipts, pictures)
     if settings.openai_api_key:
         key = settings.openai_api_key.reveal()
         http = transport.client(settings.openai_base_url, {"Authorization": f"Bearer {key}"})
         outgoing.append(http)
-        found["openai"] = _openai(settings, http, receipts, pictures)
+        found["openai"] = _by_tokens(OpenAI, settings, http, receipts, pictures)
     return found
 
 
@@ -80,13 +80,25 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
     )
 
 
-def _google(
-    settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
+def _by_tokens(
+    adapter: type[Google | OpenAI],
+    settings: Settings,
+    http: httpx.AsyncClient,
+    receipts: Receipts,
+    pictures: Pictures,
 ) -> Vendor:
-    sold = _of("google", settings)
+    """A vendor whose answer holds the pictures, and the tokens that they took."""
+    name, in_flight, per_minute = "google", settings.gemini_in_flight, settings.gemini_per_minute
+    if adapter is OpenAI:
+        name, in_flight, per_minute = (
+            "openai",
+            settings.openai_in_flight,
+            settings.openai_per_minute,
+        )
+    sold = _of(name, settings)
     return Vendor(
-        name="google",
-        provider=Google(
+        name=name,
+        provider=adapter(
             http=http,
             receipts=receipts,
             pictures=pictures,
@@ -94,28 +106,8 @@ def _google(
         ),
         terms=Terms(askable=True, conclusive=False),
         time_limit=max(model.time_limit for model in sold),
-        most_in_flight=settings.gemini_in_flight,
-        most_per_minute=settings.gemini_per_minute,
-        watched=True,
-    )
-
-
-def _openai(
-    settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
-) -> Vendor:
-    sold = _of("openai", settings)
-    return Vendor(
-        name="openai",
-        provider=OpenAI(
-            http=http,
-            receipts=receipts,
-            pictures=pictures,
-            tokens={model.slug: model.tokens for model in reversed(sold)},
-        ),
-        terms=Terms(askable=True, conclusive=False),
-        time_limit=max(model.time_limit for model in sold),
-        most_in_flight=settings.openai_in_flight,
-        most_per_minute=settings.openai_per_minute,
+        most_in_flight=in_flight,
+        most_per_minute=per_minute,
         watched=True,
     )
 
