@@ -25,20 +25,18 @@ class Previews:
     tell: seam.Report
     _held: bytearray = field(default_factory=bytearray)
     _looked: int = 0  # bytes of it without an end
-    _passed: bool = False  # the event that comes is too long
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece."""
         self._held += chunk
         while (end := self._held.find(_END, max(0, self._looked - 1))) >= 0:
-            if not self._passed:
-                self._event(bytes(self._held[:end]))
+            self._event(bytes(self._held[:end]))
             del self._held[: end + len(_END)]
-            self._looked, self._passed = 0, False
+            self._looked = 0
         self._looked = len(self._held)
         if self._looked > _LONGEST:
-            del self._held[:-1]
-            self._looked, self._passed = 1, True
+            del self._held[:-1]  # its kind goes, too: what comes of it is passed over
+            self._looked = 1
 
     def _event(self, event: bytes) -> None:
         if _KIND not in event[:_HEAD]:

@@ -188,6 +188,14 @@ class TestOpenAI(ProviderSuite):
     async def test_what_it_will_not_draw_is_refused_for_its_content(self, shop):
         with pytest.raises(seam.ContentRefused, match="moderation_blocked"):
             await shop.buy(shop.order(prompt="refuse-me"))
+        said = {"error": {"code": "moderation_blocked", "message": "No."}}
+        http = httpx.AsyncClient(
+            transport=Script(httpx.Response(400, json=said)), base_url="https://o.test"
+        )
+        with pytest.raises(seam.ContentRefused):
+            await replace(shop.provider, http=http).buy(
+                shop.order(), shop.receipts.sink(ID), lambda _s: None
+            )
         late = shop.asked(shop.order(prompt="refuse-late"), partial_images=1)
         ended = await shop.bought(late)
         assert (ended.content, ended.charged) == (True, None)
