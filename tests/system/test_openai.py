@@ -111,3 +111,9 @@ def test_a_refusal_of_the_content_costs_nothing(stack, lab, words, reason):
     [failure] = job.completed["failures"]
     assert failure["reason"] == reason
     assert not lab.ledger()
+
+
+@pytest.mark.parametrize("key", [FLARE, "gpt-image-2"])
+def test_a_model_does_what_its_entry_claims(stack, lab, key):
+    done = stack[0].studio("models", "--check", "--only", key, "--json")
+    assert done.returncode == 0, done.stdout
