@@ -159,6 +159,9 @@ def generate(
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
     ] = None,
+    allow_successor: Annotated[
+        bool, typer.Option("--allow-successor", help="Draw with what replaces a retired model.")
+    ] = False,
     lab: Lab = False,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
@@ -170,7 +173,7 @@ def generate(
     order = Order(
         prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,
         negative_prompt=negative, preset=preset, project=project, title=title,
-        parameters=param or [], max_cost_usd=max_cost,
+        parameters=param or [], max_cost_usd=max_cost, allow_successor=allow_successor,
     )  # fmt: skip
     request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))

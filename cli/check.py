@@ -171,6 +171,8 @@ class _Model:
         slow = {} if self.remote else {"parameters": {self.key: {"seconds": _SLOW}}}
         with self.lab.pace(_SLOW):
             job = self._job(cancel_at="progress", **slow)
+        if job.images and not self.can["cancelable"]:
+            return Cell(_LACKS, "what it has begun it draws to its end, and that is kept")
         told = [failure["charged"] for failure in job.outcome["failures"]]
         true = told == [bool(self._charges(job))]
         return _expect(job.outcome["state"] == "canceled" and true, job)

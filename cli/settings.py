@@ -19,8 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 # Spoken of in the documentation, not drawn with by this release: known, and said so by `doctor`.
 VENDORS = (
-    "OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_API_KEY",
-    "OPENAI_BASE_URL", "GEMINI_BASE_URL", "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
 )  # fmt: skip
 COMPOSE = ("POSTGRES_PASSWORD", "NATS_PASSWORD")  # docker-compose.yml reads the same `.env`
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
@@ -167,6 +166,14 @@ class StackSettings:
     recraft_base: str = setting("RECRAFT_BASE_URL", _base, default="")
     recraft_in_flight: str = setting("RECRAFT_MAX_IN_FLIGHT", _limit, default="")
     recraft_per_minute: str = setting("RECRAFT_MAX_PER_MINUTE", _limit, default="")
+    gemini_key: Secret = setting("GEMINI_API_KEY", _key, default="")
+    gemini_base: str = setting("GEMINI_BASE_URL", _base, default="")
+    gemini_in_flight: str = setting("GEMINI_MAX_IN_FLIGHT", _limit, default="")
+    gemini_per_minute: str = setting("GEMINI_MAX_PER_MINUTE", _limit, default="")
+    openai_key: Secret = setting("OPENAI_API_KEY", _key, default="")
+    openai_base: str = setting("OPENAI_BASE_URL", _base, default="")
+    openai_in_flight: str = setting("OPENAI_MAX_IN_FLIGHT", _limit, default="")
+    openai_per_minute: str = setting("OPENAI_MAX_PER_MINUTE", _limit, default="")
     cloudinary_url: Secret = setting("CLOUDINARY_URL", _cloudinary, default="")
     cloudinary_base: str = setting("CLOUDINARY_BASE_URL", _base, default="")
     otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _shown_url("http", "https"), default="")
@@ -190,7 +197,8 @@ class StackSettings:
 NAMES = tuple(field.metadata["name"] for field in fields(StackSettings))
 SECRETS = (
     "DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY",
-    "REPLICATE_API_TOKEN", "RECRAFT_API_TOKEN", "CLOUDINARY_URL", *VENDORS, *COMPOSE,
+    "REPLICATE_API_TOKEN", "RECRAFT_API_TOKEN", "GEMINI_API_KEY", "OPENAI_API_KEY",
+    "CLOUDINARY_URL", *VENDORS, *COMPOSE,
 )  # fmt: skip
 
 

@@ -18,6 +18,10 @@ _TOLD = {  # what the lab takes the place of
     "REPLICATE_BASE_URL": "replicate_base",
     "RECRAFT_API_TOKEN": "recraft_token",
     "RECRAFT_BASE_URL": "recraft_base",
+    "GEMINI_API_KEY": "gemini_key",
+    "GEMINI_BASE_URL": "gemini_base",
+    "OPENAI_API_KEY": "openai_key",
+    "OPENAI_BASE_URL": "openai_base",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
@@ -25,6 +29,8 @@ _TOLD = {  # what the lab takes the place of
 _KEYS = {  # by a provider's name in the list of models
     "replicate": "REPLICATE_API_TOKEN",
     "recraft": "RECRAFT_API_TOKEN",
+    "google": "GEMINI_API_KEY",
+    "openai": "OPENAI_API_KEY",
 }
 
 
@@ -40,6 +46,10 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         replicate_base=f"{lab_url(settings)}/replicate",
         recraft_token=_LAB_KEY,
         recraft_base=f"{lab_url(settings)}/recraft",
+        gemini_key=_LAB_KEY,
+        gemini_base=f"{lab_url(settings)}/google",
+        openai_key=_LAB_KEY,
+        openai_base=f"{lab_url(settings)}/openai/v1",
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
@@ -49,8 +59,8 @@ def standing(settings: StackSettings, shape: Shape) -> str:
     """Return who answers for the vendors: "lab", "vendors", or nobody where none is set."""
     if shape.lab:
         return "lab"
-    keys = (settings.replicate_token, settings.recraft_token, settings.cloudinary_url)
-    return "vendors" if any(keys) else ""
+    keys = (settings.replicate_token, settings.recraft_token, settings.gemini_key)
+    return "vendors" if any((*keys, settings.openai_key, settings.cloudinary_url)) else ""
 
 
 def overruled(settings: StackSettings) -> list[str]:
@@ -74,6 +84,14 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "RECRAFT_BASE_URL": settings.recraft_base,
         "RECRAFT_MAX_IN_FLIGHT": settings.recraft_in_flight,
         "RECRAFT_MAX_PER_MINUTE": settings.recraft_per_minute,
+        "GEMINI_API_KEY": settings.gemini_key.reveal(),
+        "GEMINI_BASE_URL": settings.gemini_base,
+        "GEMINI_MAX_IN_FLIGHT": settings.gemini_in_flight,
+        "GEMINI_MAX_PER_MINUTE": settings.gemini_per_minute,
+        "OPENAI_API_KEY": settings.openai_key.reveal(),
+        "OPENAI_BASE_URL": settings.openai_base,
+        "OPENAI_MAX_IN_FLIGHT": settings.openai_in_flight,
+        "OPENAI_MAX_PER_MINUTE": settings.openai_per_minute,
         "MODELS_DIR": settings.models,
         "LOOKUP_LAG": settings.lookup_lag,
         "RECONCILE_SECONDS": settings.reconcile,
@@ -92,13 +110,7 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
     """Yield each vendor with words on what is set, never with a value, and what it lights up."""
     yield (
         "Replicate",
-        _told(
-            "REPLICATE_API_TOKEN",
-            settings.replicate_token,
-            settings.replicate_base,
-            "its models are drawn with: ./studio models lists them",
-            "its models are not offered",
-        ),
+        _told("REPLICATE_API_TOKEN", settings.replicate_token, settings.replicate_base),
     )
     yield (
         "Recraft",
@@ -106,22 +118,29 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             "RECRAFT_API_TOKEN",
             settings.recraft_token,
             settings.recraft_base,
-            "its models are drawn with: ./studio models lists them",
-            "recraft-v3 comes by Replicate, where that is set",
+            dark="recraft-v3 comes by Replicate, where that is set",
         ),
     )
+    yield "Google", _told("GEMINI_API_KEY", settings.gemini_key, settings.gemini_base)
+    yield "OpenAI", _told("OPENAI_API_KEY", settings.openai_key, settings.openai_base)
     yield (
         "Cloudinary",
         _told(
             "CLOUDINARY_URL",
             settings.cloudinary_url,
             settings.cloudinary_base,
-            "kept pictures are published there, too",
-            "pictures are at their permanent links alone",
+            lit="kept pictures are published there, too",
+            dark="pictures are at their permanent links alone",
         ),
     )
 
 
-def _told(name: str, secret: Secret, base: str, lit: str, dark: str) -> str:
+def _told(
+    name: str,
+    secret: Secret,
+    base: str,
+    lit: str = "its models are drawn with: ./studio models lists them",
+    dark: str = "its models are not offered",
+) -> str:
     words = f"{name} is set: {lit}" if secret else f"{name} is not set: {dark}"
     return f"{words}; at {base}" if base else words

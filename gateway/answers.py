@@ -334,7 +334,8 @@ class Event(Answer):
         str,
         Field(
             description="JSON. image_kept has an Image; completed a job's state, images, failures, "
-            "cost_usd and at_risk_usd; error a Problem; accepted, the first, job_id and estimate."
+            "cost_usd and at_risk_usd; error a Problem; accepted, the first, job_id and estimate; "
+            "preview an unfinished picture as base64, small and told once."
         ),
     ]
 

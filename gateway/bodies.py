@@ -95,6 +95,7 @@ class Spec(Body):
     project: Text | None = None
     use_case: Text | None = None
     max_cost_usd: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
+    allow_successor: bool | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "Spec":
@@ -205,6 +206,12 @@ class PresetFilter(Page):
 
     use_case: Text = ""
     models: list[Key] = []
+
+
+class ModelFilter(Filter):
+    """Which models; *retired* brings those, too, that their providers have switched off."""
+
+    retired: bool = False
 
 
 class UsageFilter(Filter):

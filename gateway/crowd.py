@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from gateway.sse import Frame
 
+_LARGE = 16 * 1024  # bytes of a live frame that is large: a preview
+_MOST_LARGE = 8  # such frames that are kept for whoever is slow
 Open = Callable[[], AsyncIterator[Frame]]
 
 
@@ -63,8 +65,16 @@ class _Crowd:
             self.durable.append(frame)
         else:
             self.lives += 1
+            self.live.pop(frame.topic, None)  # so that the oldest stand first
             self.live[frame.topic] = self.lives, frame
+            if len(frame.text) > _LARGE:
+                self._shed()
         self._wake()
+
+    def _shed(self) -> None:
+        large = [topic for topic, (_, kept) in self.live.items() if len(kept.text) > _LARGE]
+        for topic in large[:-_MOST_LARGE]:
+            del self.live[topic]
 
     def _wake(self) -> None:
         self._moved.set()

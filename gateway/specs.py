@@ -17,7 +17,7 @@ from imagestudio.type.v1.image_pb2 import PixelSize, ReferenceImage, ReferenceRo
 from imagestudio.type.v1.job_pb2 import JobSpec, JobState
 
 KEYS = uuid.UUID("6f2d0c0e-52a5-5d4c-9f0e-1c4a6d6a8f11")  # namespace of Idempotency-Keys
-_SAME = ("prompt", "count", "aspect", "seed", "smart_prompt")
+_SAME = ("prompt", "count", "aspect", "seed", "smart_prompt", "allow_successor")
 _TEXTS = ("negative_prompt", "preset", "title", "project", "use_case")
 
 

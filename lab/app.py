@@ -6,6 +6,8 @@ from aiohttp import web
 
 from lab.cloudinary.vendor import Cloudinary
 from lab.control import Control
+from lab.google.vendor import Google
+from lab.openai.vendor import OpenAI
 from lab.recraft.vendor import Recraft
 from lab.replicate.vendor import Replicate
 from lab.settings import Settings
@@ -25,7 +27,10 @@ def world(settings: Settings) -> World:
 
 def vendors(shared: World) -> list[Vendor]:
     """Every vendor that the lab imitates."""
-    return [Replicate(shared), Recraft(shared), Cloudinary(shared)]
+    return [
+        *(Replicate(shared), Recraft(shared), OpenAI(shared), Google(shared)),
+        Cloudinary(shared),
+    ]
 
 
 def application(shared: World, known: Sequence[Vendor]) -> web.Application:

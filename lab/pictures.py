@@ -60,9 +60,13 @@ class Pictures:
             self._drawn[key] = drawing
             if len(self._drawn) > _KEPT:
                 self._drawn.popitem(last=False)
-        file = await asyncio.shield(drawing)
-        mark = wanted.mark.encode()
-        return _MARK[wanted.format](file, mark, (wanted.size or 0) - len(file) - len(mark))
+        return marked(await asyncio.shield(drawing), wanted)
+
+
+def marked(file: bytes, wanted: Wanted) -> bytes:
+    """*file* with the mark that is *wanted*, filled up to about its size."""
+    mark = wanted.mark.encode()
+    return _MARK[wanted.format](file, mark, (wanted.size or 0) - len(file) - len(mark))
 
 
 def _encode(width: int, height: int, kind: str, number: int) -> bytes:
@@ -70,7 +74,12 @@ def _encode(width: int, height: int, kind: str, number: int) -> bytes:
     found = scene(number)
     if kind == "svg":
         return found.as_svg(width, height).encode()
-    image, file = _paint(found, width, height), io.BytesIO()
+    return encoded(_paint(found, width, height), kind)
+
+
+def encoded(image: Image.Image, kind: str) -> bytes:
+    """*image* as a file that can be marked: png, jpg or webp."""
+    file = io.BytesIO()
     match kind:
         case "png":
             image.save(file, "PNG", compress_level=4)

@@ -12,14 +12,16 @@ from gateway.describe import problems
 from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageRequest
 from imagestudio.catalog.v1.usage_pb2 import UsageGrouping
 from imagestudio.generator.v1.generator_service_pb2 import ListModelsRequest
+from imagestudio.generator.v1.model_pb2 import ModelState
 
 router = APIRouter(prefix="/images", tags=["models"])
 
 
 @router.get("/models", response_model=answers.Models, responses=problems())
-async def list_models(behind: Behind) -> Response:
+async def list_models(behind: Behind, query: Annotated[bodies.ModelFilter, Query()]) -> Response:
     """List the models, with what each can do and what it costs."""
-    found = await behind.generator.ask("ListModels", ListModelsRequest())
+    states = ModelState.values()[1:] if query.retired else ()
+    found = await behind.generator.ask("ListModels", ListModelsRequest(states=states))
     return JSONResponse({"models": [render.model(one) for one in found.models]})
 
 

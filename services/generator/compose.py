@@ -64,7 +64,12 @@ class Generator:
 
 def registry(settings: Settings) -> models.Registry:
     """The models; SettingsError where DEFAULT_MODEL is none of those that can be used."""
-    keys = {"replicate": settings.replicate_api_token, "recraft": settings.recraft_api_token}
+    keys = {
+        "replicate": settings.replicate_api_token,
+        "recraft": settings.recraft_api_token,
+        "google": settings.gemini_api_key,
+        "openai": settings.openai_api_key,
+    }
     configured = {"sketch", *(provider for provider, key in keys.items() if key)}
     everyone = (*settings.models, *models.EVERY)
     found = models.Registry(everyone, configured=configured, default=settings.default_model)

@@ -130,14 +130,14 @@ class Deeds:
         faults.point("follow.before")
         try:
             with telemetry.span("follow", provider=self.vendor.name):
-                async for seen in self.vendor.provider.follow(seam.Ticket(ticket)):
+                async for seen in self.vendor.provider.follow(self._named(ticket)):
                     if isinstance(seen, seam.Drawn):
                         self._count(seen)
                         self.known.drawn = seen
                         faults.point("follow.after")
                         return moves.Finished(len(seen.images))
                     if isinstance(seen, seam.Ended):
-                        return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content)
+                        return _closed(seen)
                     self._report(seen)
                     self.tell(moves.Drawing(self.late()))
         except seam.Unclear as error:
@@ -146,6 +146,9 @@ class Deeds:
         finally:
             self.tools.live.over(self.known.purchase_id)
         raise RuntimeError(f"{self.vendor.name} stopped telling before the end")
+
+    def _named(self, ticket: str) -> seam.Ticket:
+        return seam.Ticket(ticket, slug=self.known.order.slug)
 
     async def cancel(self, ticket: str) -> None:
         """Ask for the end; what comes of it is told by the follow that goes on."""
@@ -225,8 +228,11 @@ class Deeds:
         if came != ordered:
             log.warning("not as many images as were ordered", ordered=ordered, came=came)
 
-    def _report(self, seen: seam.Working) -> None:
+    def _report(self, seen: seam.Working | seam.Preview) -> None:
         shown, model = self.claim.purchase, self.known.model
+        if isinstance(seen, seam.Preview):
+            self.tools.live.preview(shown.job, shown.purchase_id, model.key, seen)
+            return
         if seen.fraction is not None:
             self.tools.live.progress(shown.job, shown.purchase_id, model.key, seen.fraction)
             return
@@ -264,7 +270,7 @@ class Deeds:
     async def _learn(self) -> None:
         """Read again what the provider told, for the variant's sake; without it goes, too."""
         try:
-            async for seen in self.vendor.provider.follow(seam.Ticket(self.claim.ticket)):
+            async for seen in self.vendor.provider.follow(self._named(self.claim.ticket)):
                 if isinstance(seen, seam.Drawn):
                     self.known.drawn = seen
                 return
@@ -279,6 +285,10 @@ def _forbidden(index: int, fault: errors.Denied, pause: float) -> moves.Event:
     if fault.retry_after is not None:
         return moves.Unstored(index, str(fault), pause)
     return moves.Vanished(index, str(fault))
+
+
+def _closed(seen: seam.Ended) -> moves.Closed:
+    return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content, seen.cost)
 
 
 def _unbought(error: Exception) -> moves.Event:

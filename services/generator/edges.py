@@ -242,7 +242,9 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
         charged=_CHARGED[step.charged],
         error=_status(step.reason, step.why, known),
     )
-    if step.charged is not False:
+    if step.cost is not None:
+        ended.cost.usd_micros, ended.cost.basis = step.cost, cost_pb2.COST_BASIS_METERED
+    elif step.charged is not False:
         ended.cost.usd_micros = known.price * known.images
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):

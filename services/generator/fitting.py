@@ -46,8 +46,17 @@ def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     width, height = spec.size.width, spec.size.height
     if (width, height) in (*model.shapes.values(), *model.sizes):
         return
-    if not all(_is_side(pixels, model) for pixels in (width, height)):
+    if not _is_drawn(width, height, model):
         raise _lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
+
+
+def _is_drawn(width: int, height: int, model: Model) -> bool:
+    if not all(_is_side(pixels, model) for pixels in (width, height)):
+        return False
+    if model.most_pixels and width * height > model.most_pixels:
+        return False
+    longest = model.longest_ratio
+    return not longest or max(width, height) <= longest * min(width, height)
 
 
 def _is_side(pixels: int, model: Model) -> bool:
@@ -58,7 +67,9 @@ def _is_side(pixels: int, model: Model) -> bool:
 def _sizes(model: Model) -> str:
     if model.sides:
         steps = f" in multiples of {model.step}" if model.step > 1 else ""
-        return f"sides from {model.sides[0]} to {model.sides[1]} pixels{steps}"
+        most = f", {model.most_pixels} pixels at most" if model.most_pixels else ""
+        most += f", to {model.longest_ratio:g}:1" if model.longest_ratio else ""
+        return f"sides from {model.sides[0]} to {model.sides[1]} pixels{steps}{most}"
     sizes = (*model.shapes.values(), *model.sizes)
     return ", ".join(f"{width}x{height}" for width, height in sizes)
 

@@ -3,7 +3,8 @@ Live progress: told to whoever watches, stored by nobody, lost where nobody list
 
 The newest of each purchase is told ten times a second at most, and less often where very
 many are under way, so that watching never costs more than drawing. Where a provider does
-not say how far it is, the model's usual time does, and is named an estimate.
+not say how far it is, the model's usual time does, and is named an estimate. An unfinished
+picture is told small, one after the other; of those that wait a newer one takes the place.
 """
 
 import asyncio
@@ -15,12 +16,15 @@ from typing import NamedTuple
 
 from chassis.bus import Bus
 from imagestudio.type.v1 import job_event_pb2
+from services.generator import glimpses
+from services.generator import provider as seam
 
 _INTERVAL = 0.1  # seconds between two of the same purchase
 _MOST = 400  # messages a second, of all purchases together
 _GUESS_INTERVAL = 0.4  # seconds between two estimates of the same purchase
 _MOST_GUESSES = 100  # a second, of all purchases together
 _AT_USUAL = 1.8  # how steep an estimate is: 0.83 when the usual time is over
+_MOST_PREVIEWS = 16  # purchases whose preview waits: they are large
 _NEARLY = 0.99  # no estimate says that it is done
 
 
@@ -43,6 +47,15 @@ class _Guess(NamedTuple):
     began: float
 
 
+class _Shown(NamedTuple):
+    """A purchase's newest preview."""
+
+    job: str
+    model: str
+    preview: seam.Preview
+    at: int  # nanoseconds
+
+
 @dataclass(slots=True)
 class Live:
     """Publishes on `live.job.{job}`; *clock* counts seconds and never goes back."""
@@ -52,12 +65,15 @@ class Live:
     _newest: dict[str, _Seen] = field(default_factory=dict)
     _guesses: dict[str, _Guess] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _shown: dict[str, _Shown] = field(default_factory=dict)
+    _showing: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _guessing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def start(self) -> None:
         """Begin to tell."""
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._guess_all())]
+        work = (self._run(), self._guess_all(), self._show_all())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     async def close(self) -> None:
         """End."""
@@ -80,9 +96,16 @@ class Live:
             self._estimate(purchase_id)
             self._guessing.set()
 
+    def preview(self, job: str, purchase_id: str, model: str, seen: seam.Preview) -> None:
+        """Show an unfinished picture; returns at once, and drops it where too many wait."""
+        if purchase_id in self._shown or len(self._shown) < _MOST_PREVIEWS:
+            self._shown[purchase_id] = _Shown(job, model, seen, time.time_ns())
+            self._showing.set()
+
     def over(self, purchase_id: str) -> None:
         """Tell no more of a purchase; returns at once."""
         self._guesses.pop(purchase_id, None)
+        self._shown.pop(purchase_id, None)
 
     def _tell(self, purchase_id: str, seen: _Seen) -> None:
         self._newest[purchase_id] = seen
@@ -109,9 +132,37 @@ class Live:
             self._wake.clear()
             told, self._newest = self._newest, {}
             for purchase_id, seen in told.items():
-                number, event = seen.job.rpartition("/")[2], _event(purchase_id, seen)
-                await self.bus.publish(f"live.job.{number}", event.SerializeToString())
+                await self._publish(_event(purchase_id, seen))
             await asyncio.sleep(max(_INTERVAL, len(told) / _MOST))
+
+    async def _show_all(self) -> None:
+        while True:
+            if not self._shown:
+                self._showing.clear()
+            await self._showing.wait()
+            if self._shown:
+                purchase_id = next(iter(self._shown))
+                shown = self._shown.pop(purchase_id)
+                small = await asyncio.to_thread(glimpses.small, shown.preview.image)
+                if small is not None:
+                    await self._publish(_glimpse(purchase_id, shown, small))
+
+    async def _publish(self, event: job_event_pb2.JobEvent) -> None:
+        number = event.job.rpartition("/")[2]
+        await self.bus.publish(f"live.job.{number}", event.SerializeToString())
+
+
+def _glimpse(purchase_id: str, shown: _Shown, small: bytes) -> job_event_pb2.JobEvent:
+    preview = job_event_pb2.JobEvent.Preview(
+        purchase_id=purchase_id,
+        model=shown.model,
+        preview_index=shown.preview.number,
+        content=small,
+        media_type=glimpses.MEDIA_TYPE,
+    )
+    event = job_event_pb2.JobEvent(job=shown.job, preview=preview)
+    event.event_time.FromNanoseconds(shown.at)
+    return event
 
 
 def _event(purchase_id: str, seen: _Seen) -> job_event_pb2.JobEvent:

@@ -45,13 +45,18 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """It brings nothing. *charged* None is unknown; *retry* asks for another model's try."""
+    """
+    It brings nothing. *charged* None is unknown; *retry* asks for another model's try.
+
+    *cost* is in micro-USD where the provider tells it.
+    """
 
     ending: str  # REFUSED, FAILED, CANCELED or EXPIRED
     charged: bool | None
     reason: str
     why: str
     retry: bool = False
+    cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +219,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """It ended at the provider without a picture."""
+    """It ended at the provider without a picture; *cost* is in micro-USD where that tells it."""
 
     charged: bool | None
     why: str
     stopped: bool = False  # it was canceled, at our word or because its time was over
     content: bool = False  # because of what was asked for: no other model is tried
+    cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,12 @@ def order(
     if model.wire.count:
         inputs[model.wire.count] = images
     if model.seed:
-        given = spec.seed + place if spec.HasField("seed") else None
-        inputs["seed"] = _seed(repeats or purchase_id) if given is None else wrapped(given)
+        own = spec.seed + place if spec.HasField("seed") else None
+        inputs["seed"] = _seed(repeats or purchase_id) if own is None else wrapped(own)
     if model.negative_prompt and spec.negative_prompt:
         inputs["negative_prompt"] = spec.negative_prompt
-    inputs |= parameters(spec, model.key) | dict(model.wire.fixed)
+    given = parameters(spec, model.key)
+    inputs |= {**model.wire.usual, **given, **model.wire.fixed}
     return Order(
         purchase_id=purchase_id,
         slug=model.slug,
@@ -69,6 +70,16 @@ def size(model: Model, spec: job_pb2.JobSpec) -> Size:
 
 def price(model: Model, spec: job_pb2.JobSpec) -> int:
     """What an image costs that *spec* asks of *model*, in micro-USD."""
+    beside = model.tokens.expected(spec.prompt, len(spec.references))
+    return _own_price(model, spec) + beside
+
+
+def most(model: Model, spec: job_pb2.JobSpec) -> int:
+    """The most that it costs, in micro-USD."""
+    return _own_price(model, spec) + model.tokens.most(spec.prompt, len(spec.references))
+
+
+def _own_price(model: Model, spec: job_pb2.JobSpec) -> int:
     return model.price_of(size(model, spec), parameters(spec, model.key))
 
 

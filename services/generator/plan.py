@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import ledger_pb2, preset_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2
-from services.generator import fitting, identifiers, orders, words
+from services.generator import fitting, identifiers, orders, succession, words
 from services.generator.models import Model, Registry
 
 Warn = job_event_pb2.JobEvent.Warning
@@ -34,7 +34,7 @@ class Plan:
 def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Registry) -> Plan:
     """Plan *asked*, with what it leaves out from *preset*, then from the defaults."""
     words.check(asked)
-    spec = _complete(asked, preset, registry)
+    spec, replaced = _complete(asked, preset, registry)
     models = [registry.usable(key) for key in spec.models]
     spares = [registry.usable(key) for key in spec.fallback_models]
     fitting.check(spec, models, spares)
@@ -45,6 +45,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
         original_prompt=asked.prompt,
         purchases=list(_purchases(spec, models, spares, registry)),
         warnings=[
+            *replaced,
             *_not_rewritten(asked, preset),
             *_not_shaped(spec, preset),
             *_not_known(preset, models),
@@ -85,7 +86,8 @@ def planned(
 
 def _complete(
     asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Registry
-) -> job_pb2.JobSpec:
+) -> tuple[job_pb2.JobSpec, list[Warn]]:
+    """What *asked* leaves out filled in, and what was put in place of something else."""
     spec = job_pb2.JobSpec()
     spec.CopyFrom(asked)
     spec.title = asked.title or words.title(asked.prompt)
@@ -96,10 +98,11 @@ def _complete(
         spec.models.append(registry.default)
     if not spec.HasField("count"):
         spec.count = 1
+    replaced = succession.settle(spec, registry)
     if preset:
         _preset_parameters(spec, preset, registry)
         _shape(spec, preset, registry)
-    return spec
+    return spec, replaced
 
 
 def _fill_in(spec: job_pb2.JobSpec, preset: preset_pb2.Preset) -> None:
@@ -158,7 +161,7 @@ def _purchases(
 
 def dearest(spec: job_pb2.JobSpec, model: Model, spares: list[Model]) -> int:
     """The most that an image of *spec* costs, by *model* or one of its *spares*, in micro-USD."""
-    return max(orders.price(each, spec) for each in (model, *spares))
+    return max(orders.most(each, spec) for each in (model, *spares))
 
 
 def _estimate(

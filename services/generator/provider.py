@@ -69,13 +69,15 @@ class Ticket:
 
     *alike*, of one that was looked up: what was ordered is all that tells whose it is, and an
     equal order may have bought it. *unsure*: there are others that tell not even that.
-    *allowance*, of one that was just bought, where the provider tells it.
+    *allowance*, of one that was just bought, where the provider tells it. *slug*, of one that
+    is followed: the order's, for whose answer does not say what was bought.
     """
 
     reference: str  # the provider's id, or receipt:{purchase_id}
     alike: bool = field(default=False, compare=False)
     unsure: bool = field(default=False, compare=False)
     allowance: Allowance | None = field(default=None, compare=False)
+    slug: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,14 @@ class Working:
     """Still drawing; *fraction* is None where the provider does not say."""
 
     fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An unfinished picture, to look at and forget; *number* counts those of a call from 0."""
+
+    image: bytes
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +131,13 @@ class Ended:
     """
     Bought, and no picture will come. *charged* is None where nobody can tell.
 
-    *stopped*: it was canceled, at our word or because its time was over. *content*: what
-    was asked for is what it would not draw.
+    *cost* is in micro-USD where the provider says one. *stopped*: it was canceled, at our
+    word or because its time was over. *content*: what was asked for is what it would not draw.
     """
 
     charged: bool | None
     reason: str
+    cost: int | None = None
     stopped: bool = False
     content: bool = False
 
@@ -225,7 +236,7 @@ class Pictures(Protocol):
         """
 
 
-Report = Callable[[Working], None]  # live only: never blocks, may drop
+Report = Callable[[Working | Preview], None]  # live only: never blocks, may drop
 
 
 class Provider(Protocol):
@@ -234,7 +245,8 @@ class Provider(Protocol):
     async def buy(self, order: Order, receipt: ReceiptSink, report: Report, /) -> Ticket:
         """Send the order once; return when it can be found again. Cancelled is Unclear, too.
 
-        An answer that holds the pictures streams into *receipt*, its progress to *report*.
+        An answer that holds the pictures streams into *receipt*, what it shows on the way to
+        *report*.
         """
 
     def follow(self, ticket: Ticket, /) -> AsyncIterator[Working | Drawn | Ended]:

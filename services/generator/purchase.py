@@ -182,7 +182,8 @@ def _closed(purchase: Purchase, event: Closed) -> Next:
     elif event.content:
         ending, reason = "FAILED", "CONTENT_REFUSED"
     retry = event.charged is False and reason == "PROVIDER_FAILED"
-    return leave(purchase, Ended(ending, event.charged, reason, event.why, retry=retry))
+    ended = Ended(ending, event.charged, reason, event.why, retry=retry, cost=event.cost)
+    return leave(purchase, ended)
 
 
 def _drawing(purchase: Purchase, event: Drawing) -> Next:

@@ -8,6 +8,7 @@ from enum import Enum, auto
 
 from imagestudio.type.v1 import job_event_pb2
 
+_PREVIEWS = 4  # of so many purchases one waits
 Event = job_event_pb2.JobEvent
 
 
@@ -41,19 +42,25 @@ class Mailbox:
     """
     The events that wait for a watcher, at most *most* durable ones.
 
-    Of the live ones only the newest of each purchase waits. What does not fit is dropped,
-    all of it: the watcher sees the gap and reads the log.
+    Of the live ones only the newest of each purchase waits, and of its previews, of a few
+    purchases. What does not fit is dropped, all of it: the watcher sees the gap and reads
+    the log.
     """
 
     def __init__(self, most: int = 64) -> None:
         self._most = most
         self._durable: list[Event] = []  # a deque takes 760 bytes, and there are thousands
         self._live: OrderedDict[str, Event] = OrderedDict()
+        self._previews: OrderedDict[str, Event] = OrderedDict()
         self.overflowed = False
 
     def put(self, event: Event) -> None:
         """Add *event*."""
-        if not event.sequence:
+        if event.HasField("preview"):
+            self._previews[event.preview.purchase_id] = event
+            if len(self._previews) > _PREVIEWS:
+                self._previews.popitem(last=False)
+        elif not event.sequence:
             self._live[event.progress.purchase_id] = event
         elif len(self._durable) < self._most:
             self._durable.append(event)
@@ -65,10 +72,11 @@ class Mailbox:
         """Take the next event, durable ones first; None where there is none."""
         if self._durable:
             return self._durable.pop(0)
-        if self._live:
-            return self._live.popitem(last=False)[1]
+        for waiting in (self._live, self._previews):
+            if waiting:
+                return waiting.popitem(last=False)[1]
         return None
 
     def empty(self) -> bool:
         """Whether nothing waits, not even the word that something was dropped."""
-        return not (self._durable or self._live or self.overflowed)
+        return not (self._durable or self._live or self._previews or self.overflowed)

@@ -87,6 +87,16 @@ class Settings(Serving):
     )
     recraft_in_flight: int = setting("RECRAFT_MAX_IN_FLIGHT", _limit, default="0")
     recraft_per_minute: int = setting("RECRAFT_MAX_PER_MINUTE", _limit, default="100")
+    gemini_api_key: Secret = setting("GEMINI_API_KEY", _token, default="")
+    gemini_base_url: str = setting(
+        "GEMINI_BASE_URL", _base, default="https://generativelanguage.googleapis.com"
+    )
+    gemini_in_flight: int = setting("GEMINI_MAX_IN_FLIGHT", _limit, default="0")
+    gemini_per_minute: int = setting("GEMINI_MAX_PER_MINUTE", _limit, default="0")
+    openai_api_key: Secret = setting("OPENAI_API_KEY", _token, default="")
+    openai_base_url: str = setting("OPENAI_BASE_URL", _base, default="https://api.openai.com/v1")
+    openai_in_flight: int = setting("OPENAI_MAX_IN_FLIGHT", _limit, default="0")
+    openai_per_minute: int = setting("OPENAI_MAX_PER_MINUTE", _limit, default="0")
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
     reconcile: float = setting("RECONCILE_SECONDS", positive, default="300")
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
@@ -99,3 +109,5 @@ class Settings(Serving):
         Serving.__post_init__(self)  # super() does not find it in a class with slots
         forbid_the_clear("REPLICATE_BASE_URL", self.replicate_base_url, self.lab_url)
         forbid_the_clear("RECRAFT_BASE_URL", self.recraft_base_url, self.lab_url)
+        forbid_the_clear("GEMINI_BASE_URL", self.gemini_base_url, self.lab_url)
+        forbid_the_clear("OPENAI_BASE_URL", self.openai_base_url, self.lab_url)

@@ -1,6 +1,7 @@
 """The registry as the contract tells it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from google.protobuf import json_format
 
@@ -47,7 +48,12 @@ def _model(
         price_per_image=plan.estimated(model.price_of(model.size(""), {})),
         state=model_pb2.MODEL_STATE_ACTIVE,
     )
-    if not registry.ready(model):
+    if model.retired:
+        shown.retire_time.FromDatetime(datetime.fromisoformat(f"{model.retired}T00:00:00+00:00"))
+        shown.successor = model.successor
+    if registry.retired(model):
+        shown.state = model_pb2.MODEL_STATE_RETIRED
+    elif not registry.ready(model):
         shown.state = model_pb2.MODEL_STATE_DISABLED
     elif trouble := health.trouble(model.provider):
         shown.state = model_pb2.MODEL_STATE_DEGRADED

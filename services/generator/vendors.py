@@ -8,6 +8,8 @@ from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.pictures import Pictures
 from services.generator.providers import transport
+from services.generator.providers.google import Google
+from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
 from services.generator.providers.sketch import Sketch
@@ -44,6 +46,16 @@ def sold_here(
         http = transport.client(settings.recraft_base_url, {"Authorization": f"Bearer {token}"})
         outgoing.append(http)
         found["recraft"] = _recraft(settings, http, receipts)
+    if settings.gemini_api_key:
+        key = settings.gemini_api_key.reveal()
+        http = transport.client(settings.gemini_base_url, {"x-goog-api-key": key})
+        outgoing.append(http)
+        found["google"] = _by_tokens(Google, settings, http, receipts, pictures)
+    if settings.openai_api_key:
+        key = settings.openai_api_key.reveal()
+        http = transport.client(settings.openai_base_url, {"Authorization": f"Bearer {key}"})
+        outgoing.append(http)
+        found["openai"] = _by_tokens(OpenAI, settings, http, receipts, pictures)
     return found
 
 
@@ -64,6 +76,38 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
         time_limit=max(model.time_limit for model in _of("recraft", settings)),
         most_in_flight=settings.recraft_in_flight,
         most_per_minute=settings.recraft_per_minute,
+        watched=True,
+    )
+
+
+def _by_tokens(
+    adapter: type[Google | OpenAI],
+    settings: Settings,
+    http: httpx.AsyncClient,
+    receipts: Receipts,
+    pictures: Pictures,
+) -> Vendor:
+    """A vendor whose answer holds the pictures, and the tokens that they took."""
+    name, in_flight, per_minute = "google", settings.gemini_in_flight, settings.gemini_per_minute
+    if adapter is OpenAI:
+        name, in_flight, per_minute = (
+            "openai",
+            settings.openai_in_flight,
+            settings.openai_per_minute,
+        )
+    sold = _of(name, settings)
+    return Vendor(
+        name=name,
+        provider=adapter(
+            http=http,
+            receipts=receipts,
+            pictures=pictures,
+            tokens={model.slug: model.tokens for model in reversed(sold)},
+        ),
+        terms=Terms(askable=True, conclusive=False),
+        time_limit=max(model.time_limit for model in sold),
+        most_in_flight=in_flight,
+        most_per_minute=per_minute,
         watched=True,
     )
 

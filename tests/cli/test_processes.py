@@ -18,6 +18,14 @@ GIVEN = {
     "REPLICATE_BASE_URL": "http://127.0.0.1:9/replicate",
     "REPLICATE_MAX_IN_FLIGHT": "7",
     "REPLICATE_MAX_PER_MINUTE": "500",
+    "OPENAI_API_KEY": "sk-of-ours",
+    "OPENAI_BASE_URL": "http://127.0.0.1:9/openai/v1",
+    "OPENAI_MAX_IN_FLIGHT": "7",
+    "OPENAI_MAX_PER_MINUTE": "502",
+    "GEMINI_API_KEY": "AIza-of-ours",
+    "GEMINI_BASE_URL": "http://127.0.0.1:9/google",
+    "GEMINI_MAX_IN_FLIGHT": "8",
+    "GEMINI_MAX_PER_MINUTE": "501",
     "LOOKUP_LAG": "31",
     "RECONCILE_SECONDS": "301",
     "CLOUDINARY_URL": "cloudinary://key:hidden@cloud",
@@ -85,13 +93,17 @@ def test_the_lab_stands_for_every_vendor_even_where_a_real_token_is_set(folder: 
     assert "LAB_URL" not in processes["gateway"].environment
     everything = " ".join(t for p in processes.values() for t in p.environment.values())
     assert "r8_of-ours" not in everything
+    assert "AIza-of-ours" not in everything
+    assert "sk-of-ours" not in everything
     assert "key:hidden@cloud" not in everything
 
 
 def test_what_the_lab_overrules_is_named() -> None:
     settings = load(GIVEN, Path("no.env"))
     assert vendors.overruled(settings) == [
-        "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "CLOUDINARY_URL", "CLOUDINARY_BASE_URL",
+        "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "GEMINI_API_KEY", "GEMINI_BASE_URL",
+        "OPENAI_API_KEY", "OPENAI_BASE_URL",
+        "CLOUDINARY_URL", "CLOUDINARY_BASE_URL",
     ]  # fmt: skip
     assert vendors.overruled(load({}, Path("no.env"))) == []
 

@@ -95,9 +95,10 @@ def test_what_docker_compose_needs_may_stand_in_the_same_file(env_file: Path) ->
 
 
 def test_vendors_keys_are_known_and_said_to_be_unused(env_file: Path) -> None:
-    env_file.write_text("OPENAI_API_KEY=sk-1\n")
+    env_file.write_text("ANTHROPIC_BASE_URL=https://a.test\n")
     assert isinstance(load({}, env_file), StackSettings)
-    assert unused_vendors({"GEMINI_API_KEY": "g"}, env_file) == ["OPENAI_API_KEY", "GEMINI_API_KEY"]
+    found = unused_vendors({"ANTHROPIC_API_KEY": "a"}, env_file)
+    assert found == ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"]
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,18 @@ async def test_of_live_frames_the_newest_of_each_topic_is_told_and_none_from_bef
     assert b"new" in texts
 
 
+async def test_of_large_live_frames_a_few_are_kept_for_the_slow():
+    crowds, source = Crowds(), Source()
+    async with aclosing(crowds.watch("job", 0, source.open)) as slow:
+        source.say(durable(1))
+        assert (await anext(slow)).sequence == 1
+        previews = [live("x" * 20_000, f"preview {number}") for number in range(20)]
+        source.say(live("small"), *previews, live("y" * 20_000, "preview 15"), durable(2), END)
+        assert (await numbers(crowds.watch("job", 1, source.open)))[-1] == 2
+        topics = [found.topic async for found in slow if not found.sequence]
+    assert topics == ["p", *(f"preview {n}" for n in (12, 13, 14, 16, 17, 18, 19, 15))]
+
+
 async def test_a_fault_reaches_everybody_and_the_next_one_asks_anew():
     crowds, source = Crowds(), Source()
     crowd = [asyncio.create_task(numbers(crowds.watch("job", 0, source.open))) for _ in range(3)]

@@ -1,12 +1,15 @@
 """Live progress, and the estimate of it where a provider says nothing."""
 
 import asyncio
+import io
 
 import pytest
+from PIL import Image
 
 from imagestudio.type.v1 import job_event_pb2
 from services.generator import live as module
 from services.generator.live import Live
+from services.generator.provider import Preview
 
 
 class Bus:
@@ -97,3 +100,41 @@ async def test_a_clock_of_another_machine_that_is_ahead_makes_it_no_less_than_no
     world.guess(elapsed=-50.0)
     (told, *_) = await world.bus.until(1)
     assert told.fraction == 0
+
+
+def picture(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (900, 600), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+async def test_a_preview_is_told_small_and_of_what_waits_the_newest(world):
+    for number, colour in enumerate(("red", "blue")):
+        world.live.preview("jobs/7", "a", "m", Preview(picture(colour), number))
+    await world.bus.until(1)
+    [(subject, event)] = world.bus.told
+    assert subject == "live.job.7"
+    shown = event.preview
+    assert (shown.purchase_id, shown.model, shown.preview_index) == ("a", "m", 1)
+    assert shown.media_type == "image/webp"
+    assert event.HasField("event_time")
+    with Image.open(io.BytesIO(shown.content)) as opened:
+        assert opened.size == (512, 341)
+
+
+async def test_a_preview_that_is_none_holds_up_nobody(world):
+    world.live.preview("jobs/7", "a", "m", Preview(b"words", 0))
+    world.live.preview("jobs/7", "b", "m", Preview(picture("red"), 0))
+    await world.bus.until(1)
+    assert [event.preview.purchase_id for _, event in world.bus.told] == ["b"]
+
+
+async def test_previews_wait_for_a_few_purchases_and_go_with_them(world):
+    for number in range(100):
+        world.live.preview("jobs/7", str(number), "m", Preview(picture("red"), 0))
+    assert len(world.live._shown) == 16
+    for number in range(100):
+        world.live.over(str(number))
+    world.live.preview("jobs/7", "last", "m", Preview(picture("red"), 0))
+    await world.bus.until(1)
+    assert [event.preview.purchase_id for _, event in world.bus.told] == ["last"]

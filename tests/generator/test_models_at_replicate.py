@@ -314,10 +314,14 @@ def test_a_call_costs_what_it_brought(drawn, micros, basis):
     ]
 
 
-def test_one_that_was_charged_and_brought_nothing_cost_all_that_was_ordered():
-    end = edges.moves.Ended("CANCELED", True, "JOB_CANCELED", "canceled")
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [(None, (12_000, cost_pb2.COST_BASIS_ESTIMATED)), (12, (12, cost_pb2.COST_BASIS_METERED))],
+)
+def test_one_that_brought_nothing_cost_what_is_told_or_all_that_was_ordered(told, cost):
+    end = edges.moves.Ended("CANCELED", True, "JOB_CANCELED", "canceled", cost=told)
     edge = edges.edge(end, known("flux-schnell", 4, images=()), {})
-    assert edge.end.cost.usd_micros == 12_000
+    assert (edge.end.cost.usd_micros, edge.end.cost.basis) == cost
 
 
 def test_an_image_is_kept_with_its_prediction_its_version_and_what_was_sent():

@@ -43,6 +43,28 @@ def test_no_picture_is_in_memory() -> None:
     assert outline.read() == {"b64_json": Part(14, 100_000_014)}
 
 
+@given(st.lists(st.integers(0, 4000), max_size=30))
+def test_events_are_told_by_their_data(pieces: list[int]) -> None:
+    told = [{"type": "a", "b64_json": PICTURE}, {"type": 'b "quoted"', "n": 1}]
+    stream = b": hello\n\n" + b"".join(
+        b"event: x\ndata: " + json.dumps(each).encode() + b"\n\n" for each in told
+    )
+    outline, start = Outline(), 0
+    for size in [*pieces, len(stream)]:
+        outline.feed(stream[start : start + size])
+        start += size
+    first, second = outline.events()
+    part = first["b64_json"]
+    assert stream[part.start : part.stop].decode() == PICTURE
+    assert second == told[1]
+
+
+def test_an_answer_alone_is_one_event() -> None:
+    outline = Outline()
+    outline.feed(b' {"a": "data: 1"}')
+    assert outline.events() == [{"a": "data: 1"}]
+
+
 @pytest.mark.parametrize(
     "answer",
     [b"", b"<html>", b'{"a": "', b'{"a": 1', b'"' + b"A" * 70_000 + b'\\/"', b'"\\', b"\xff\xfe{}"],

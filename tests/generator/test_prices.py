@@ -7,11 +7,12 @@ from google.protobuf import json_format
 
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.generator.v1 import generator_service_pb2
-from imagestudio.type.v1 import job_pb2, purchase_pb2
+from imagestudio.type.v1 import image_pb2, job_pb2, purchase_pb2
 from services.generator import edges, moves, orders, retry, showing
 from services.generator.health import Health
 from services.generator.models import Registry, files
-from services.generator.models.entry import Model
+from services.generator.models.entry import Model, Price, Wire
+from services.generator.models.tokens import Tokens
 from services.generator.plan import plan
 from services.generator.provider import Drawn, Link
 from services.generator.standing import Terms
@@ -90,6 +91,28 @@ def test_reserved_is_the_dearest_of_those_that_may_draw_it(registry):
     assert found.estimate.reserved.usd_micros == 210
 
 
+TOKENS = Tokens(text_in=2_000_000, image_in=3_000_000, text_out=500_000, shown=10, beside=30)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown", "expected", "reserved"),
+    [("a boat and a lighthouse.", 0, 100 + 12, 100 + 48 + 15),
+     ("a boat and a lighthouse.", 2, 100 + 12 + 60, 100 + 48 + 60 + 15),
+     ("\N{SAILBOAT}", 0, 100 + 2, 100 + 6 + 15)],
+)  # fmt: skip
+def test_tokens_are_expected_as_usual_and_reserved_at_their_most(prompt, shown, expected, reserved):
+    model = Model(
+        key="flat", display_name="Flat", provider="shop", slug="flat", price=100,
+        shapes={"1:1": (64, 64)}, tokens=TOKENS, max_references=2,
+    )  # fmt: skip
+    asked = job_pb2.JobSpec(prompt=prompt, models=["flat"], count=1)
+    asked.references.extend([image_pb2.ReferenceImage(asset=f"assets/{'ab' * 32}")] * shown)
+    assert (orders.price(model, asked), orders.most(model, asked)) == (expected, reserved)
+    estimate = plan(asked, None, Registry([model], configured={"shop"}, default="flat")).estimate
+    assert estimate.expected.usd_micros == expected
+    assert estimate.reserved.usd_micros == reserved
+
+
 def test_an_order_for_what_was_lost_is_planned_at_the_same_price(registry):
     asked = plan(spec("high", count=2), None, registry)
     lost = ledger_pb2.LedgerPurchase(fingerprint=asked.purchases[0].fingerprint)
@@ -133,3 +156,21 @@ def test_the_list_tells_the_price_of_what_is_drawn_where_nothing_is_said(registr
     assert {each.key: each.price_per_image.usd_micros for each in models} == {
         "dear": 6, "flat": 100
     }  # fmt: skip
+
+
+def test_a_price_may_go_with_the_pixels_and_with_what_comes_beside():
+    model = Model(
+        key="m", display_name="M", provider="p", slug="m", shapes={"1:1": (1024, 1024)},
+        prices=(Price(price=100, per=1000, asked={"quality": "low"}), Price(price=3)),
+        surcharges={"parts": 7}, wire=Wire(usual={"quality": "low"}), price=900,
+        parameters={"properties": {"quality": {}, "parts": {}}},
+    )  # fmt: skip
+    assert model.price_of((10, 100), {}) == 100
+    assert model.price_of((10, 101), {}) == 101
+    assert model.price_of((1, 1), {}) == 1  # never less than it costs
+    assert model.price_of((10, 100), {"quality": "high"}) == 3
+    assert model.price_of((10, 100), {"parts": 3}) == 121
+    order = orders.order(model, job_pb2.JobSpec(prompt="x"), 0, 1, ID)
+    assert order.inputs["quality"] == "low"
+    said = json_format.ParseDict({"parameters": {"m": {"quality": "high"}}}, job_pb2.JobSpec())
+    assert orders.order(model, said, 0, 1, ID).inputs["quality"] == "high"

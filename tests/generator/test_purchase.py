@@ -284,6 +284,7 @@ def test_what_nobody_can_see_is_given_up_an_hour_after_its_deadline():
         (moves.Closed(False, "", content=True), False, "FAILED", "CONTENT_REFUSED", False),
         (moves.Closed(False, ""), False, "FAILED", "PROVIDER_FAILED", True),
         (moves.Closed(False, ""), True, "CANCELED", "JOB_CANCELED", False),
+        (moves.Closed(True, "", content=True, cost=12), False, "FAILED", "CONTENT_REFUSED", False),
     ],
     ids=repr,
 )
@@ -294,4 +295,4 @@ def test_how_it_ended_there_says_what_is_written_and_tried(
     _stage, done = after(LISTED, moves.Bought("p1"), *asked, closed)
     found = done[-1].step
     assert (found.ending, found.charged, found.reason) == (ending, closed.charged, reason)
-    assert found.retry == retry
+    assert (found.retry, found.cost) == (retry, closed.cost)

@@ -7,6 +7,7 @@ from chassis.settings import SettingsError, read
 from services.generator import compose
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
+from services.generator.models import KEYS
 from services.generator.provider import (
     CanBeAsked,
     CanCancel,
@@ -28,14 +29,14 @@ def settings(**environment) -> Settings:
     return read(Settings, PLAIN | environment)
 
 
-async def vendor(**environment):
-    chosen, outgoing = settings(REPLICATE_API_TOKEN=TOKEN, **environment), []
+async def vendor(name="replicate", **environment):
+    chosen, outgoing = settings(**{KEYS[name]: TOKEN}, **environment), []
     hints = Hints(Bus(chosen.nats_url.reveal(), "nobody is there"))
     nobody = dict.fromkeys(("easel", "receipts", "pictures"))
     sold = sold_here(chosen, **nobody, hints=hints, outgoing=outgoing)
     for http in outgoing:
         await http.aclose()
-    return sold["replicate"]
+    return sold[name]
 
 
 def test_without_a_token_nobody_but_sketch_is_there():
@@ -91,6 +92,22 @@ async def test_the_token_is_sent_and_never_shown():
     assert TOKEN not in f"{made!r} {settings(REPLICATE_API_TOKEN=TOKEN)!r}"
 
 
+async def test_google_s_key_is_sent_in_its_header_and_never_shown():
+    made = await vendor("google")
+    assert made.provider.http.headers["x-goog-api-key"] == TOKEN
+    assert "authorization" not in made.provider.http.headers
+    assert TOKEN not in f"{made!r} {made.provider.http.base_url} {settings(GEMINI_API_KEY=TOKEN)!r}"
+
+
+async def test_google_is_all_that_a_provider_may_be():
+    made = await vendor("google", GEMINI_MAX_IN_FLIGHT="3", GEMINI_MAX_PER_MINUTE="7")
+    assert (made.most_in_flight, made.most_per_minute) == (3, 7)
+    assert made.terms.askable
+    assert not made.terms.conclusive  # that there is no receipt proves nothing
+    assert made.watched
+    assert set(made.provider.tokens) >= {"gemini-nano-banana-2.1", "gemini-3-pro-image"}
+
+
 @pytest.mark.parametrize(
     ("environment", "hook"),
     [
@@ -123,6 +140,8 @@ def test_a_lab_elsewhere_may_be_reached_in_the_clear():
         ("REPLICATE_BASE_URL", "https://r8_x@api.replicate.com"),
         ("REPLICATE_BASE_URL", "https://api.replicate.com/?a=b"),
         ("REPLICATE_BASE_URL", "https://api.replicate.com:x"),
+        ("GEMINI_BASE_URL", "http://generativelanguage.googleapis.com"),  # so is its key
+        ("GEMINI_API_KEY", "r8_a b"),
         ("REPLICATE_API_TOKEN", "r8_a b"),
         ("REPLICATE_API_TOKEN", "r8_a\nb"),
         ("REPLICATE_MAX_IN_FLIGHT", "-1"),

@@ -4,9 +4,10 @@ import asyncio
 import socket
 import struct
 
+import httpx
 import pytest
 
-from services.generator.provider import Order, ProviderError, Unavailable, Unclear
+from services.generator.provider import Allowance, Order, ProviderError, Unavailable, Unclear
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
 from tests.generator.memory_pictures import MemoryPictures
@@ -105,3 +106,15 @@ async def test_the_token_does_not_go_where_a_redirect_points():
     (head,) = asked
     assert head.startswith(f"POST /base/v1/models/{SLUG}/predictions ".encode())
     assert b"Bearer r8_x" in head
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("30", 30.0), ("1s", 1.0), ("0.5s", 0.5), ("20ms", 0.02), ("6m0s", 360.0), ("2m", 120.0),
+     ("1h2m3.5s", 600.0), ("1m30s20ms", 90.02), ("", None), ("soon", None), ("5 s", None),
+     ("1.2.3s", None), ("-1s", None)],
+)  # fmt: skip
+def test_a_rate_s_renewal_is_read_as_seconds_or_as_a_duration(reset, seconds):
+    headers = {"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": reset}
+    expected = None if seconds is None else Allowance(7, seconds)
+    assert transport.allowance(httpx.Response(200, headers=headers)) == expected

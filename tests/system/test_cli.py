@@ -190,12 +190,12 @@ def test_doctor_finds_nothing_wrong_with_a_running_stack(stack: Stack) -> None:
 def test_doctor_tells_what_is_wrong_each_with_a_remedy() -> None:
     with temporary_data() as data:
         unreachable = {"DATABASE_URL": "postgresql://me:letmein@127.0.0.1:9/x"}
-        odd = {"DISK_RESERVE_MB": "999999999", "OPENAI_API_KEY": "sk-secret"}
+        odd = {"DISK_RESERVE_MB": "999999999", "ANTHROPIC_API_KEY": "sk-secret"}
         found = findings(Stack(data, unreachable | odd), 1)
     bad = {one.about: one for one in found if one.state == "bad"}
     assert set(bad) == {"PostgreSQL", "disk"}
     assert all(one.remedy for one in found if one.state != "good")
-    assert any("OPENAI_API_KEY" in one.found for one in found)
+    assert any("ANTHROPIC_API_KEY" in one.found for one in found)
     assert not any("letmein" in one.found or "sk-secret" in one.found for one in found)
 
 

@@ -1,8 +1,11 @@
 """The studio page in a real browser: from a prompt to pictures, over reloads and restarts."""
 
+import json
+
 import httpx
 import pytest
 
+DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # a GIF of one pixel
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DONE = '.job[data-job="{}"] .state:has-text("Done")'
@@ -58,6 +61,21 @@ async def test_a_page_goes_on_by_itself_when_the_gateway_dies(open_page, stack):
     await page.wait_for_selector(DONE.format(job))
     assert await page.locator(f'.job[data-job="{job}"] .card').count() == 2
     assert await page.locator(f'.job[data-job="{job}"] img').count() == 2
+
+
+async def test_an_unfinished_picture_is_shown_while_it_is_drawn(open_page, stack):
+    page = await open_page()
+    job = start(stack, 8)
+    data = {"purchase_id": "p", "model": "sketch", "media_type": "image/gif", "content": DOT}
+    told = f"id: 1\nevent: preview\ndata: {json.dumps(data)}\n\n"
+    headers = {"content-type": "text/event-stream"}
+    await page.route(
+        f"**/jobs/{job}/events*", lambda route: route.fulfill(body=told, headers=headers)
+    )
+    await page.reload()
+    shown = page.locator(f'.job[data-job="{job}"] .frame:not(.waits) img[alt="Unfinished"]')
+    await shown.wait_for()
+    assert await shown.evaluate("(one) => one.decode().then(() => one.naturalWidth)") == 1
 
 
 async def test_a_cancel_stops_and_says_so(open_page, stack):

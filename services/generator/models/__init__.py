@@ -1,6 +1,7 @@
 """The registry of models: data, not code paths."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, date, datetime
 
 from chassis.errors import Missing, Precondition
 from services.generator.models import files
@@ -10,19 +11,36 @@ from services.generator.models.sketch import MODELS as SKETCHES
 __all__ = ["EVERY", "KEYS", "Model", "Registry", "Wire"]
 
 # Of several who sell a model under one key the first that is configured is bought from.
-EVERY = (*SKETCHES, *files.models("recraft"), *files.models("replicate"))
+EVERY = (*SKETCHES, *files.models("recraft"), *files.models("google"),
+         *files.models("openai"), *files.models("replicate"))  # fmt: skip
 KEYS = {  # what to set for a provider's models
+    "google": "GEMINI_API_KEY",
+    "openai": "OPENAI_API_KEY",
     "recraft": "RECRAFT_API_TOKEN",
     "replicate": "REPLICATE_API_TOKEN",
 }
 
 
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 class Registry:
-    """The *models* by key; *configured* names the providers that can be bought from."""
+    """
+    The *models* by key; *configured* names the providers that can be bought from.
+
+    *today* tells the date, for what is retired.
+    """
 
     def __init__(
-        self, models: Iterable[Model], *, configured: Collection[str], default: str
+        self,
+        models: Iterable[Model],
+        *,
+        configured: Collection[str],
+        default: str,
+        today: Callable[[], date] = _today,
     ) -> None:
+        self._today = today
         self._configured = frozenset(configured)
         self._sold: dict[tuple[str, str], Model] = {}
         self._models: dict[str, Model] = {}
@@ -43,6 +61,17 @@ class Registry:
         """Whether *model* can be bought here."""
         return model.provider in self._configured
 
+    def retired(self, model: Model) -> bool:
+        """Whether its provider has switched *model* off."""
+        return bool(model.retired) and date.fromisoformat(model.retired) <= self._today()
+
+    def current(self, key: str) -> Model:
+        """Return the model of *key*, or of its successors the first that is not retired."""
+        model = self.known(key)
+        while self.retired(model) and model.successor:
+            model = self.known(model.successor)
+        return model
+
     def known(self, key: str, provider: str = "") -> Model:
         """Return the model of *key*, as *provider* sells it; MODEL_UNKNOWN where there is none."""
         model = self._sold.get((key, provider)) or self._models.get(key)
@@ -57,6 +86,8 @@ class Registry:
     def usable(self, key: str) -> Model:
         """Return the model of *key* if it can be bought here."""
         model = self.known(key)
+        if self.retired(model):
+            raise _retired(model)
         if not self.ready(model):
             raise Precondition(
                 "PROVIDER_NOT_CONFIGURED",
@@ -65,3 +96,16 @@ class Registry:
                 metadata={"provider": model.provider},
             )
         return model
+
+
+def _retired(model: Model) -> Precondition:
+    instead = f": use {model.successor!r}, or set allow_successor" if model.successor else ""
+    return Precondition(
+        "MODEL_RETIRED",
+        f"The model {model.key!r} was switched off by its provider on {model.retired}{instead}.",
+        metadata={
+            "model": model.key,
+            "retire_time": f"{model.retired}T00:00:00Z",
+            "successor": model.successor,
+        },
+    )

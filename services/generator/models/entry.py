@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from services.generator.models.tokens import Tokens
+
 Size = tuple[int, int]  # width and height in pixels
 _ALONE = {"extra": "forbid"}  # where a file is checked: no field of another name
 
@@ -15,7 +17,8 @@ class Wire:
 
     *size* takes "WxH", and *aspect* takes "W:H" for a shape of the model's. What neither
     says goes as width and height, and *custom* goes with them. *count* takes the number of
-    images. *fixed* goes with every order: what a request must not decide.
+    images. *usual* goes with an order that says nothing of it, *fixed* with every order: what
+    a request must not decide.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -24,6 +27,7 @@ class Wire:
     aspect: str = ""
     custom: Mapping[str, object] = field(default_factory=dict)
     count: str = ""
+    usual: Mapping[str, object] = field(default_factory=dict)
     fixed: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -33,13 +37,15 @@ class Price:
     What an image costs that is asked for so: *price* in micro-USD.
 
     *asked* is what its parameters say, and "size" is "WxH"; *pixels* is the most that it has,
-    0 for any number.
+    0 for any number. *per* so many pixels it is *price*, and goes with their number; 0: it does
+    not.
     """
 
     __pydantic_config__: ClassVar = _ALONE
 
     price: int
     pixels: int = 0
+    per: int = 0
     asked: Mapping[str, object] = field(default_factory=dict)
 
     def fits(self, asked: Mapping[str, object], pixels: int) -> bool:
@@ -47,6 +53,10 @@ class Price:
         if self.pixels and pixels > self.pixels:
             return False
         return all(asked.get(name) == value for name, value in self.asked.items())
+
+    def of(self, pixels: int) -> int:
+        """What an image of so many *pixels* costs, in micro-USD."""
+        return -(-self.price * pixels // self.per) if self.per else self.price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +66,12 @@ class Model:
 
     *shapes* maps "W:H" to a size; the first is the default. *sizes* are drawn beside the
     shapes', and *sides* are the least and the most of a side, in multiples of *step*, where
-    any size is drawn. *seeds* are the least and the most of a seed. *price* is one image's in
+    any size is drawn: of *most_pixels*, and one side *longest_ratio* times the other at most; 0
+    is no limit. *seeds* are the least and the most of a seed. *price* is one image's in
     micro-USD, the dearest where they differ; the first of *prices* that fits what is asked for
-    is its own. *typical* and *time_limit* are seconds.
+    is its own, and a parameter of *surcharges* adds so much for each that it asks for. *typical*
+    and *time_limit* are seconds. From the date *retired* on, "YYYY-MM-DD", it is not sold any
+    more, and the model *successor* is.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -71,6 +84,8 @@ class Model:
     sizes: tuple[Size, ...] = ()
     sides: Size | None = None
     step: int = 1
+    most_pixels: int = 0
+    longest_ratio: float = 0.0
     most_per_call: int = 1  # images
     longest_prompt: int = 32_000  # characters
     max_references: int = 0
@@ -83,10 +98,14 @@ class Model:
     wire: Wire = Wire()
     price: int = 0
     prices: tuple[Price, ...] = ()
+    surcharges: Mapping[str, int] = field(default_factory=dict)
+    tokens: Tokens = field(default_factory=Tokens)  # what an order costs beside its picture
     price_source: str = ""
     price_date: str = ""
     typical: float = 1.0
     time_limit: float = 600.0
+    retired: str = ""
+    successor: str = ""
 
     def size(self, aspect: str) -> Size:
         """The size of an *aspect* that it has; of its default where it is empty."""
@@ -97,9 +116,12 @@ class Model:
         width, height = size
         known = self.parameters.get("properties", {})
         usual = {name: each["default"] for name, each in known.items() if "default" in each}
-        asked = {**usual, **parameters, "size": f"{width}x{height}"}
-        fitting = (each.price for each in self.prices if each.fits(asked, width * height))
-        return next(fitting, self.price)
+        asked = {**usual, **self.wire.usual, **parameters, "size": f"{width}x{height}"}
+        fitting = (each for each in self.prices if each.fits(asked, width * height))
+        own = next((each.of(width * height) for each in fitting), self.price)
+        more = {name: asked.get(name) for name in self.surcharges}
+        counts = {name: each for name, each in more.items() if isinstance(each, int)}
+        return own + sum(self.surcharges[name] * each for name, each in counts.items())
 
     def aspect(self, size: Size) -> str:
         """The aspect that comes out in *size*; empty for none."""

@@ -6,10 +6,13 @@ the next model is a file more and no code. Ours lie beside this module, others i
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import astuple
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from services.generator.models.entry import Model, Price, Wire
+from services.generator.models.tokens import Tokens
 
 _HERE = Path(__file__).parent
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
@@ -31,6 +34,7 @@ def _model(provider: str, path: Path) -> Model:
     found["shapes"] = {aspect: tuple(size) for aspect, size in found["shapes"].items()}
     found["sizes"] = tuple(tuple(size) for size in found.get("sizes", ()))
     found["prices"] = tuple(Price(**row) for row in found.get("prices", ()))
+    found["tokens"] = Tokens(**found.get("tokens", {}))
     found["wire"] = Wire(**found.get("wire", {}))
     for name in ("sides", "seeds", "media_types"):
         if name in found:
@@ -79,10 +83,13 @@ def flaws(model: Model) -> Iterator[str]:
     """Say what in *model* cannot be, though each field is of its type."""
     yield from _flaws_of_shapes(model)
     yield from _flaws_of_prices(model)
+    yield from _flaws_of_dates(model)
     if model.most_per_call < 1 or (model.most_per_call > 1 and not model.wire.count):
         yield "most_per_call: at least 1, and above it wire.count names what takes the number"
     if model.seeds[0] > model.seeds[1]:
         yield "seeds: the least, then the most"
+    if min(astuple(model.tokens)) < 0:
+        yield "tokens: not below 0"
     if model.typical <= 0 or model.time_limit <= 0:
         yield "typical and time_limit: seconds above 0"
 
@@ -103,6 +110,17 @@ def _flaws_of_prices(model: Model) -> Iterator[str]:
         yield "price: it is the dearest of prices, or above"
     if min(model.price, *prices, 0) < 0:
         yield "price: it is in micro-USD and not below 0"
-    for name in {name for each in model.prices for name in each.asked} - {"size"}:
+    if min((0, *(each.per for each in model.prices), *model.surcharges.values())) < 0:
+        yield "prices: per and what surcharges add are not below 0"
+    named = {*model.surcharges, *(name for each in model.prices for name in each.asked)}
+    for name in named - {"size"}:
         if name not in model.parameters.get("properties", {}):
             yield f"prices: there is no parameter {name!r}"
+
+
+def _flaws_of_dates(model: Model) -> Iterator[str]:
+    try:
+        if model.retired:
+            date.fromisoformat(model.retired)
+    except ValueError:
+        yield 'retired: a date, "YYYY-MM-DD"'

@@ -15,11 +15,12 @@ from chassis import faults
 from chassis.errors import Fault
 from services.generator import provider as seam
 from services.generator.providers import transport
-from services.generator.providers.outline import Outline
+from services.generator.providers.outline import Outline, Part
 
 _RECEIPT = "receipt:"
 _PIECE = 256 * 1024  # bytes read of a receipt at a time
 _BIGGEST = 128 << 20  # bytes of an answer
+Watch = Callable[[bytes], None]
 Refusal = Callable[[httpx.Response], seam.ProviderError | None]
 
 
@@ -31,18 +32,20 @@ async def buy(
     *,
     patience: float,
     refusal: Refusal,
+    watch: Watch | None = None,
 ) -> seam.Ticket:
     """
     Send *request* once, and return when its answer is durable: *patience* seconds in all.
 
     *refusal* says what an answer proves that is none of 2xx; None: it may have been bought.
+    *watch* sees a good answer pass.
     """
     until = asyncio.get_running_loop().time() + patience
     asking = http.send(request, stream=True)
     answer = await transport.answer(asking, patience, never_sent=seam.Unavailable)
     try:
         async with asyncio.timeout_at(until):
-            return await _taken(answer, receipt, purchase_id, refusal)
+            return await _taken(answer, receipt, purchase_id, refusal, watch)
     except TimeoutError as error:
         raise seam.Unclear(f"no whole answer in {patience:g} seconds") from error
     finally:
@@ -50,7 +53,11 @@ async def buy(
 
 
 async def _taken(
-    answer: httpx.Response, receipt: seam.ReceiptSink, purchase_id: str, refusal: Refusal
+    answer: httpx.Response,
+    receipt: seam.ReceiptSink,
+    purchase_id: str,
+    refusal: Refusal,
+    watch: Watch | None,
 ) -> seam.Ticket:
     if not answer.is_success:
         try:
@@ -60,7 +67,7 @@ async def _taken(
         raise refusal(answer) or transport.error(seam.Unclear, answer)
     faults.point("answer.begun")
     try:
-        size = await _poured(answer, receipt)
+        size = await _poured(answer, receipt, watch)
     except TimeoutError:
         raise
     except Exception as error:  # cut off, or not kept: it is bought for all we know
@@ -71,7 +78,7 @@ async def _taken(
     return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
 
 
-async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink) -> int:
+async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink, watch: Watch | None) -> int:
     """Pour *answer* into *receipt*; return its bytes, too many where there are too many."""
     size = 0
     async for chunk in answer.aiter_bytes():
@@ -79,6 +86,8 @@ async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink) -> int:
         if size > _BIGGEST:
             break
         await receipt.write(chunk)
+        if watch:
+            watch(chunk)
     return size
 
 
@@ -117,10 +126,26 @@ async def outline(receipts: seam.Receipts, ticket: seam.Ticket) -> Any:
 
     Unclear where it cannot be read now; ValueError where it never makes sense.
     """
+    return (await _outlined(receipts, ticket)).read()
+
+
+async def events(receipts: seam.Receipts, ticket: seam.Ticket) -> list[Any]:
+    """Return likewise all that an answer of server-sent events told, or the answer alone."""
+    return (await _outlined(receipts, ticket)).events()
+
+
+async def _outlined(receipts: seam.Receipts, ticket: seam.Ticket) -> Outline:
     found, purchase_id = Outline(), ticket.reference.removeprefix(_RECEIPT)
     async for piece in _pieces(receipts, purchase_id):
         found.feed(piece)
-    return found.read()
+    return found
+
+
+def picture(found: Any) -> seam.Inline:
+    """A picture of an outline, where it is one; TypeError where it is none."""
+    if not isinstance(found, Part):
+        raise TypeError("a picture that is no base64 text")
+    return seam.Inline(found.start, found.stop)
 
 
 async def _pieces(receipts: seam.Receipts, purchase_id: str) -> AsyncIterator[bytes]:

@@ -52,6 +52,13 @@ class Outline:
             raise ValueError("an answer that ends too soon")
         return json.loads(self._kept, object_hook=_parts)
 
+    def events(self) -> list[Any]:
+        """Return likewise the data of each server-sent event that came; an answer is all of one."""
+        if self._began >= 0 or self._kept.lstrip()[:1] == b"{":
+            return [self.read()]
+        datas = [line[5:] for line in self._kept.splitlines() if line.startswith(b"data:")]
+        return [json.loads(data, object_hook=_parts) for data in datas]
+
     def _outside(self, chunk: bytes, place: int) -> int:
         quote = chunk.find(b'"', place)
         if quote < 0:

@@ -6,13 +6,11 @@ Its answer has no id to ask for again, and no list: see `answered.py` for what f
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
 from services.generator import provider as seam
 from services.generator.providers import answered, transport
-from services.generator.providers.outline import Part
 
 BUY = 180.0  # seconds in all for an order
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
@@ -55,7 +53,9 @@ class Recraft:
     ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
         try:
             told = await answered.outline(self.receipts, ticket)
-            drawn = tuple(_image(each["b64_json"]) for each in told["data"] if each.get("b64_json"))
+            drawn = tuple(
+                answered.picture(each["b64_json"]) for each in told["data"] if each.get("b64_json")
+            )
             cost = _CREDIT * int(told["credits"]) if "credits" in told else None
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
@@ -69,12 +69,6 @@ class Recraft:
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         """Find the receipt of an answer that came whole; none proves nothing."""
         return await answered.look_up(self.receipts, order.purchase_id)
-
-
-def _image(found: Any) -> seam.Inline:
-    if not isinstance(found, Part):
-        raise TypeError("a picture that is no base64 text")
-    return seam.Inline(found.start, found.stop)
 
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:

@@ -26,6 +26,11 @@ _CONTENT = re.compile(
     r"|prohibited content|moderated",
     re.IGNORECASE,
 )
+_RATES = (  # headers with what is left, and when that is renewed
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+)
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?")
 _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
 
 
@@ -97,22 +102,41 @@ def refused(found: httpx.Response, *, no_credit: str, not_known: str) -> seam.Pr
 
 
 def allowance(found: httpx.Response) -> seam.Allowance | None:
-    """How many more calls of this kind an answer's `ratelimit-*` headers leave us; None: unsaid."""
-    left, renewal = (found.headers.get(f"ratelimit-{name}", "") for name in ("remaining", "reset"))
-    if not (_is_number(left) and _is_number(renewal)):
-        return None
-    return seam.Allowance(int(float(left)), min(float(renewal), _LONGEST_WAIT))
+    """How many more calls of this kind an answer's rate headers leave us; None: unsaid."""
+    for names in _RATES:
+        left, renewal = (found.headers.get(name, "") for name in names)
+        wait = _seconds(renewal)
+        if _is_number(left) and wait is not None:
+            return seam.Allowance(int(float(left)), min(wait, _LONGEST_WAIT))
+    return None
 
 
-def busy(found: httpx.Response) -> seam.Busy:
-    """Of a 429: nothing more is to be sent before the wait that it tells is over."""
+def busy(found: httpx.Response, wait: str = "") -> seam.Busy:
+    """
+    Of a 429: nothing more is to be sent before the wait that it tells is over.
+
+    *wait* are the seconds that it tells in a way of its own, if they are a number.
+    """
     told = error(seam.Busy, found)
     assert isinstance(told, seam.Busy)
+    if _is_number(wait):
+        told.retry_after = min(float(wait), _LONGEST_WAIT)
     if told.retry_after:
         told.allowance = seam.Allowance(0, told.retry_after)
     elif said := allowance(found):
         told.allowance, told.retry_after = replace(said, left=0), said.seconds
     return told
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds of "90", "1m30s" or "20ms"; None for anything else."""
+    if _is_number(text):
+        return float(text)
+    match = _DURATION.fullmatch(text)
+    if not text or match is None or not (match[3] is None or _is_number(match[3])):
+        return None
+    hours, minutes, seconds, thousandths = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + thousandths / 1000
 
 
 def _is_number(text: str) -> bool:

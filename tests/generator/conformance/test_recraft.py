@@ -8,39 +8,21 @@ import pytest
 from PIL import Image
 
 from chassis.errors import Unavailable
-from services.generator import models, orders
 from services.generator import provider as seam
 from services.generator.providers import transport
 from services.generator.providers.recraft import Recraft
-from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite, decoded
-from tests.generator.memory_receipts import SEAL, MemoryReceipts
+from tests.generator.conformance.answered_shop import ID, AnsweredShop
+from tests.generator.conformance.provider_suite import ProviderSuite
+from tests.generator.memory_receipts import SEAL
 from tests.lab.process import Lab, running_lab
 
-SOLD = {model.key: model for model in models.EVERY if model.provider == "recraft"}
-ID = "01890000-0000-7000-8000-000000000009"
 
+class RecraftShop(AnsweredShop):
+    vendor, model = "recraft", "recraft-v3"
 
-class RecraftShop:
     def __init__(self, lab: Lab, http: httpx.AsyncClient) -> None:
-        self.lab, self.receipts = lab, MemoryReceipts()
+        super().__init__(lab, http)
         self.provider = Recraft(http=http, receipts=self.receipts)
-
-    def order(self, purchase_id=ID, key="recraft-v3", images=1, prompt=PROMPT, **more):
-        spec = orders.job_pb2.JobSpec(prompt=prompt, models=[key], count=images, **more)
-        return orders.order(SOLD[key], spec, 0, images, purchase_id)
-
-    async def buy(self, order: seam.Order, report: seam.Report = lambda _s: None) -> seam.Ticket:
-        return await self.provider.buy(order, self.receipts.sink(order.purchase_id), report)
-
-    async def told(self, ticket: seam.Ticket) -> seam.Working | seam.Drawn | seam.Ended:
-        return [seen async for seen in self.provider.follow(ticket)][-1]
-
-    def bytes_of(self, purchase_id: str, image: seam.Inline | seam.Link) -> bytes:
-        assert isinstance(image, seam.Inline)
-        return decoded(self.receipts.kept[purchase_id], image)
-
-    def charges(self) -> list[tuple[str, str, int]]:
-        return [(one["purchase_id"], one["model"], one["images"]) for one in self.lab.ledger()]
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +46,7 @@ class TestRecraft(ProviderSuite):
         ticket = await shop.buy(shop.order(key=key, images=3, aspect="16:9", seed=7))
         drawn = await shop.told(ticket)
         assert ticket.reference == f"receipt:{ID}"
-        assert drawn.cost == 3 * SOLD[key].price
+        assert drawn.cost == 3 * shop.sold[key].price
         pictures = [shop.bytes_of(ID, image) for image in drawn.images]
         assert len(set(pictures)) == 3
         for picture in pictures:
@@ -73,7 +55,7 @@ class TestRecraft(ProviderSuite):
                     assert (opened.format, opened.size) == (kind, (1820, 1024))
             else:
                 assert picture.startswith(b"<svg")
-        assert shop.charges() == [(ID, SOLD[key].slug, 3)]
+        assert shop.charges() == [(ID, shop.sold[key].slug, 3)]
 
     @pytest.mark.parametrize(
         ("token", "error", "remedy"),
@@ -83,7 +65,7 @@ class TestRecraft(ProviderSuite):
         ],
     )
     async def test_who_may_not_buy_is_told_what_to_do(self, shop, token, error, remedy):
-        shop.provider.http.headers["Authorization"] = f"Bearer {token}"
+        shop.http.headers["Authorization"] = f"Bearer {token}"
         with pytest.raises(error, match=remedy):
             await shop.buy(shop.order())
         assert shop.charges() == []
@@ -102,7 +84,7 @@ class TestRecraft(ProviderSuite):
     async def test_a_call_that_goes_wrong_says_what_it_may_have_cost(
         self, shop, kind, error, charged
     ):
-        shop.lab.faults([{"vendor": "recraft", "where": "create", "kind": kind}])
+        shop.fault(kind)
         with pytest.raises(seam.ProviderError) as raised:
             await shop.buy(shop.order())
         assert type(raised.value) is error
@@ -110,13 +92,13 @@ class TestRecraft(ProviderSuite):
         assert not shop.receipts.kept
 
     async def test_an_answer_that_takes_too_long_is_unclear(self, shop):
-        shop.provider = Recraft(http=shop.provider.http, receipts=shop.receipts, patience=0.3)
-        shop.lab.faults([{"vendor": "recraft", "where": "create", "kind": "hang:30"}])
+        shop.provider = Recraft(http=shop.http, receipts=shop.receipts, patience=0.3)
+        shop.fault("hang:30")
         with pytest.raises(seam.Unclear):
             await shop.buy(shop.order())
 
     async def test_a_page_in_place_of_an_answer_is_kept_and_ends_it(self, shop):
-        shop.lab.faults([{"vendor": "recraft", "where": "create", "kind": "html"}])
+        shop.fault("html")
         ended = await shop.told(await shop.buy(shop.order()))
         assert isinstance(ended, seam.Ended)
         assert ended.charged is None
@@ -131,8 +113,7 @@ class TestRecraft(ProviderSuite):
          ('{"data": [{"b64_json": "short"}]}', None)],
     )  # fmt: skip
     async def test_an_answer_without_a_picture_ends_it(self, shop, answer, charged):
-        shop.receipts.kept[ID] = answer.encode()
-        ended = await shop.told(seam.Ticket(f"receipt:{ID}"))
+        ended = await shop.answered(answer.encode())
         assert isinstance(ended, seam.Ended)
         assert ended.charged is charged
 

@@ -116,6 +116,7 @@ class JobSpec(_message.Message):
     PROJECT_FIELD_NUMBER: _builtins.int
     USE_CASE_FIELD_NUMBER: _builtins.int
     MAX_COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ALLOW_SUCCESSOR_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     """What to draw."""
     count: _builtins.int
@@ -147,6 +148,10 @@ class JobSpec(_message.Message):
     max_cost_usd_micros: _builtins.int
     """Refuse with COST_LIMIT_EXCEEDED when the estimate is above this. Unset: no
     limit but the spend cap.
+    """
+    allow_successor: _builtins.bool
+    """Whether a model that its provider has switched off is replaced by its
+    successor, with a warning event. Unset: MODEL_RETIRED.
     """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -194,10 +199,11 @@ class JobSpec(_message.Message):
         project: _builtins.str = ...,
         use_case: _builtins.str = ...,
         max_cost_usd_micros: _builtins.int | None = ...,
+        allow_successor: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_max_cost_usd_micros", b"_max_cost_usd_micros", "_seed", b"_seed", "_smart_prompt", b"_smart_prompt", "aspect", b"aspect", "count", b"count", "max_cost_usd_micros", b"max_cost_usd_micros", "seed", b"seed", "shape", b"shape", "size", b"size", "smart_prompt", b"smart_prompt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_max_cost_usd_micros", b"_max_cost_usd_micros", "_seed", b"_seed", "_smart_prompt", b"_smart_prompt", "aspect", b"aspect", "count", b"count", "fallback_models", b"fallback_models", "max_cost_usd_micros", b"max_cost_usd_micros", "models", b"models", "negative_prompt", b"negative_prompt", "parameters", b"parameters", "preset", b"preset", "project", b"project", "prompt", b"prompt", "references", b"references", "seed", b"seed", "shape", b"shape", "size", b"size", "smart_prompt", b"smart_prompt", "title", b"title", "use_case", b"use_case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "_max_cost_usd_micros", b"_max_cost_usd_micros", "_seed", b"_seed", "_smart_prompt", b"_smart_prompt", "allow_successor", b"allow_successor", "aspect", b"aspect", "count", b"count", "fallback_models", b"fallback_models", "max_cost_usd_micros", b"max_cost_usd_micros", "models", b"models", "negative_prompt", b"negative_prompt", "parameters", b"parameters", "preset", b"preset", "project", b"project", "prompt", b"prompt", "references", b"references", "seed", b"seed", "shape", b"shape", "size", b"size", "smart_prompt", b"smart_prompt", "title", b"title", "use_case", b"use_case"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015

@@ -1,0 +1,1 @@
+"""Google's Gemini API, as far as it is known."""

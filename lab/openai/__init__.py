@@ -1,0 +1,1 @@
+"""OpenAI's own API, as far as it is known."""

@@ -1,0 +1,163 @@
+"""
+OpenAI's image models, asked directly: pictures in the answer, and the tokens that they took.
+
+Its answer has no id to ask for again, and no list: see `answered.py` for what follows from that.
+One picture may come as a stream: what comes before it is shown, and forgotten.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from services.generator import provider as seam
+from services.generator.models.tokens import Tokens
+from services.generator.providers import answered, masks, transport
+from services.generator.providers.previews import Previews
+
+BUY = 300.0  # seconds in all for an order
+_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
+_NO_CREDIT = "OpenAI says that the account is empty: add credit at platform.openai.com"
+_NOT_KNOWN = "OpenAI does not take the key: set OPENAI_API_KEY to a valid one, then start anew"
+_EMPTY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_BLOCKED = "moderation_blocked"
+_LINKS_LIVE = timedelta(hours=1)  # those of DALL-E 3
+_SENSELESS = (ValueError, LookupError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAI:
+    """
+    Draws through OpenAI's Images API; *http* must stand on `transport.client`.
+
+    *tokens* are what each model's cost, by its slug.
+    """
+
+    http: httpx.AsyncClient
+    receipts: seam.Receipts
+    pictures: seam.Pictures
+    tokens: Mapping[str, Tokens]
+    patience: float = BUY
+
+    async def buy(
+        self, order: seam.Order, receipt: seam.ReceiptSink, report: seam.Report, /
+    ) -> seam.Ticket:
+        inputs = _inputs(order)
+        headers = {"X-Client-Request-Id": order.purchase_id}  # to ask their support about it by
+        if order.references:
+            path, body = "/images/edits", await self._form(order, inputs)
+        else:
+            path, body = "/images/generations", {"json": inputs}
+        return await answered.buy(
+            self.http,
+            self.http.build_request("POST", path, headers=headers, **body),
+            receipt,
+            order.purchase_id,
+            patience=self.patience,
+            refusal=_refusal,
+            watch=Previews(report).feed if inputs.get("stream") else None,
+        )
+
+    async def follow(
+        self, ticket: seam.Ticket, /
+    ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
+        try:
+            told = await answered.events(self.receipts, ticket)
+            yield self._event(told, self.tokens.get(ticket.slug))
+        except _SENSELESS as error:
+            yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
+
+    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+        """Find the receipt of an answer that came whole; none proves nothing."""
+        return await answered.look_up(self.receipts, order.purchase_id)
+
+    async def _form(self, order: seam.Order, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The form of an edit: what is changed comes first, the rest beside it."""
+        mask = [each for each in order.references if each.role is seam.Role.MASK]
+        shown = [each for each in order.references if each.role is not seam.Role.MASK]
+        shown.sort(key=lambda each: each.role is not seam.Role.EDIT_BASE)
+        if len(mask) > 1 or not shown or (mask and shown[0].role is not seam.Role.EDIT_BASE):
+            raise seam.Refused("OpenAI takes one mask at most, and with it an image to change")
+        contents = [await self.pictures.read(each.asset) for each in shown]
+        files = [
+            ("image[]", (str(number), content, each.media_type))
+            for number, (each, content) in enumerate(zip(shown, contents, strict=True))
+        ]
+        if mask:
+            drawn = await self.pictures.read(mask[0].asset)
+            file = await asyncio.to_thread(masks.alpha, drawn, contents[0])
+            files.append(("mask", ("mask.png", file, "image/png")))
+        data = {name: _text(value) for name, value in inputs.items()}
+        return {"data": data, "files": files}
+
+    def _event(self, told: list[Any], tokens: Tokens | None) -> seam.Drawn | seam.Ended:
+        found = [image for each in told for image in _images(each)]
+        usage = next((each["usage"] for each in told if each.get("usage")), None)
+        cost = _cost(usage, tokens)
+        if found:
+            return seam.Drawn(images=tuple(found), seconds=None, cost=cost)
+        error: dict[str, Any] = next((each["error"] for each in told if each.get("error")), {})
+        return seam.Ended(
+            charged=None if cost is None else cost > 0,
+            reason=str(error.get("message") or "an answer without a picture")[:500],
+            content=error.get("code") == _BLOCKED,
+            cost=cost,
+        )
+
+
+def _inputs(order: seam.Order) -> dict[str, Any]:
+    """What is sent; a stream brings one picture, so that several come without a preview."""
+    inputs = {"model": order.slug, **order.inputs}
+    if (partial := inputs.pop("partial_images", 0)) and inputs.get("n", 1) == 1:
+        inputs |= {"stream": True, "partial_images": partial}
+    return inputs
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _images(told: Mapping[str, Any]) -> list[seam.Inline | seam.Link]:
+    """The finished pictures of an answer, or of an event of one."""
+    if str(told.get("type", "")).endswith(".completed"):
+        return [answered.picture(told["b64_json"])]
+    return [_image(each, told) for each in told.get("data", ())]
+
+
+def _image(found: Mapping[str, Any], told: Mapping[str, Any]) -> seam.Inline | seam.Link:
+    if "url" in found:
+        return seam.Link(found["url"], datetime.fromtimestamp(told["created"], UTC) + _LINKS_LIVE)
+    return answered.picture(found["b64_json"])
+
+
+def _cost(usage: Any, tokens: Tokens | None) -> int | None:
+    """What the tokens of *usage* cost, in micro-USD; None where that is not told."""
+    if not usage or not tokens:
+        return None
+    try:
+        read = usage["input_tokens_details"]
+        return tokens.cost(
+            text_in=int(read["text_tokens"]),
+            image_in=int(read["image_tokens"]),
+            image_out=int(usage["output_tokens"]),
+        )
+    except _SENSELESS:  # the pictures are there, whatever stands beside them
+        return None
+
+
+def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
+    said = transport.plainly(answer).get("error")
+    error: dict[str, Any] = said if isinstance(said, dict) else {}
+    why = transport.error(seam.Refused, answer)
+    if error.get("code") in _EMPTY:
+        return seam.NoCredit(f"{_NO_CREDIT} ({why})")
+    if answer.status_code == 429:
+        return transport.busy(answer)
+    if answer.status_code not in _REFUSALS:
+        return None
+    if error.get("code") == _BLOCKED:
+        return seam.ContentRefused(str(why))
+    return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)
