@@ -173,7 +173,7 @@ async def test_what_passes_is_busy(cdn, adapter, status):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 302])
 async def test_what_somebody_must_change_is_refused_and_says_why(cdn, adapter, status):
-    cdn.script = [says(status, "File size too large")]
+    cdn.script = [says(status, "File size too large", Location="/elsewhere")]
     with pytest.raises(Refused, match=f"{status} File size too large"):
         await adapter().publish(file())
     assert len(cdn.uploads) == 1
