@@ -10,6 +10,7 @@ import httptools
 from services.storage.sources import Failed, Forbidden
 from services.storage.wire import BLOCK, Wire
 
+TOO_LONG = "the source took too long"
 _HEAD = 32 * 1024  # bytes; also of what may come between two pieces of a body
 _STEP = _HEAD // 8  # bytes of a head that are looked at in one go
 
@@ -63,6 +64,8 @@ class Answer:
                 raw = raw[len(piece) :]
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Failed(f"no proper HTTP came: {error}") from error
+        except TimeoutError:
+            raise Failed(TOO_LONG) from None
         except OSError as error:
             raise Failed(f"the connection broke: {error!r}") from error
 

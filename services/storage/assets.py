@@ -56,6 +56,13 @@ class Assets:
         note = await self.get(caller, name)
         return fullest(await self.vault.notes(Shelf.FILES, note.link) or [note.pack()])
 
+    async def notes(self, caller: Caller, name: str) -> list[FileNote]:
+        """Return all notes of a file, named likewise, the first one first; else Missing."""
+        found = await self.vault.notes(Shelf.FILES, self._link(caller, name))
+        if not found:
+            raise names.unknown(name)
+        return [FileNote.unpack(note) for note in found]
+
     async def open(self, caller: Caller, name: str, offset: int, *, thumbnail: bool) -> Content:
         """Open a file, its thumbnail or a receipt at *offset*; Missing, Denied, OutOfRange."""
         if names.parse(name).receipt:

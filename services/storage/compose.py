@@ -61,14 +61,9 @@ def cdn_at(settings: Settings) -> Cdn | None:
     if settings.cloudinary is None:
         return None
     # Late: their package reads the environment when it is imported.
-    import httpx
-    from httpx_aiohttp import AiohttpTransport
+    from services.storage.cdns.cloudinary import Cloudinary, session
 
-    from services.storage.cdns.cloudinary import Cloudinary
-
-    waits = httpx.Timeout(None, connect=5.0)  # each call has an end of its own
-    http = httpx.AsyncClient(transport=AiohttpTransport(), timeout=waits)
-    return Cloudinary(http=http, base=settings.cloudinary_base, account=settings.cloudinary)
+    return Cloudinary(http=session(), base=settings.cloudinary_base, account=settings.cloudinary)
 
 
 def storage(settings: Settings) -> Storage:

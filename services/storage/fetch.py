@@ -7,13 +7,12 @@ What is no picture is never yielded: an error page must not be kept as one.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
 
 from chassis.faults import point
-from services.storage.answers import Answer
+from services.storage.answers import TOO_LONG, Answer
 from services.storage.dial import Dialer
 from services.storage.inspect import UNKNOWN, Inspector
 from services.storage.sources import Failed, Forbidden, Gone, Link, Policy, Target
@@ -29,8 +28,6 @@ _LATER = frozenset({408, 425, 429})
 _LOOK = 16 * 1024  # bytes in which a picture shows what it is
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))  # no text has them (WHATWG, binary data)
 
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
@@ -43,21 +40,31 @@ class Fetch:
 
     async def pictured(self, link: Link) -> AsyncGenerator[bytes]:
         """Yield the bytes behind *link* to their proven end; raises Trouble."""
-        limit = _Limit(asyncio.get_running_loop().time() + self.patience)
+        deadline = asyncio.get_running_loop().time() + self.patience
         target = self.policy.target(link.url, link.provider)
         for _ in range(_REDIRECTS + 1):
             point("storage.fetch.before_dial")
-            with closing(await limit.of(self.dialer.open(target))) as wire:
-                answer = await limit.of(self._ask(wire, target))
+            with closing(await self._open(target, deadline)) as wire:
+                answer = await self._ask(wire, target)
                 if answer.status not in _MOVED:
                     self._check(answer)
-                    async for piece in _picture(self._body(answer), answer, limit):
+                    async for piece in _picture(self._body(answer), answer):
                         yield piece
                     point("storage.fetch.after_body")
                     return
             location = answer.headers.get("location", "")
             target = self.policy.redirected(target, location, link.provider)
         raise Forbidden("redirects", f"more than {_REDIRECTS} redirects", passing=True)
+
+    async def _open(self, target: Target, deadline: float) -> Wire:
+        """Connect; no read waits beyond *deadline*, since a drip outlives a limit on each."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                wire = await self.dialer.open(target)
+        except TimeoutError:
+            raise Failed(TOO_LONG) from None
+        wire.end_at(deadline)
+        return wire
 
     async def _ask(self, wire: Wire, target: Target) -> Answer:
         wire.write(
@@ -93,29 +100,14 @@ def _encoding(answer: Answer) -> str:
     return answer.headers.get("content-encoding", "").strip().lower() or "identity"
 
 
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    """One moment, by the loop's clock, after which nothing is waited for."""
-
-    deadline: float
-
-    async def of(self, work: Awaitable[Result]) -> Result:
-        """Wait for *work*, but no longer; a drip would outlive any limit on single reads."""
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                return await work
-        except TimeoutError:
-            raise Failed("the source took too long") from None
-
-
-async def _picture(body: Answer | Unpacked, answer: Answer, limit: _Limit) -> AsyncGenerator[bytes]:
+async def _picture(body: Answer | Unpacked, answer: Answer) -> AsyncGenerator[bytes]:
     """Yield the *body* of *answer* once its beginning is no page's."""
     inspector, held = Inspector(), b""
-    piece = await limit.of(body.read())
+    piece = await body.read()
     while piece and len(held) < _LOOK:
-        inspector.feed(piece)
+        inspector.feed(piece[:_LOOK] if body.told else piece)
         held += piece
-        piece = await limit.of(body.read())
+        piece = await body.read()
     if inspector.media_type == UNKNOWN and _is_page(held, answer.headers.get("content-type", "")):
         raise Failed("the source answered with a page in place of a picture")
     yield held
@@ -123,7 +115,7 @@ async def _picture(body: Answer | Unpacked, answer: Answer, limit: _Limit) -> As
         if not body.told:
             inspector.feed(piece)
         yield piece
-        piece = await limit.of(body.read())
+        piece = await body.read()
     inspector.end()
     if not body.told and not inspector.picture.readable:
         raise Failed("the connection ended, and the picture did not")

@@ -31,10 +31,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Of the bytes as they lie there now, in lower-case hex."""
+    """Of the bytes as they lie there now, in lower-case hex; the bytes too where they are few."""
 
     sha256: str
     md5: str
+    content: bytes | None = None
 
 
 class Full(Exception):
@@ -83,7 +84,7 @@ class Vault(Protocol):
         """Yield blocks of the bytes *start* to *stop*, of moderate size; raises Gone."""
 
     async def digest(self, shelf: Shelf, name: str, /) -> Digests:
-        """Read a file from one end to the other; raises Gone."""
+        """Read a file once, from one end to the other; raises Gone."""
 
     async def annotate(self, shelf: Shelf, name: str, key: str, note: bytes, /) -> None:
         """Put one more note beside a file, durably; the same *key* overwrites. Raises Full."""

@@ -1,8 +1,8 @@
 """
-A connection for one question and its answer, read into two blocks that take turns.
+A connection for one question and its answer, read into one block, over and over.
 
-While one is looked at the other one is filled, then the other side has to wait: an answer
-costs as much memory as these, however fast it comes, and its bytes are copied once.
+When the block is full the other side has to wait: an answer costs as much memory as that,
+however fast it comes, and its bytes are copied once.
 """
 
 import asyncio
@@ -16,24 +16,29 @@ class Wire(asyncio.BufferedProtocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._filling, self._shown = memoryview(bytearray(BLOCK)), memoryview(bytearray(BLOCK))
-        self._filled = 0  # bytes of the one that is filled
+        self._block = memoryview(bytearray(BLOCK))
+        self._filled = 0  # bytes of it
         self._over = False
         self._broken: Exception | None = None
         self._news: asyncio.Future[None] | None = None
+        self._limit: asyncio.TimerHandle | None = None
+
+    def end_at(self, moment: float) -> None:
+        """Break at *moment*, by the loop's clock: whoever reads then gets a TimeoutError."""
+        self._limit = asyncio.get_running_loop().call_at(moment, self._expire)
 
     async def read(self, least: int = 1) -> memoryview:
         """Return what has come, and wait for *least* bytes of it, up to a BLOCK, or the end.
 
-        It is good until the next call, and empty at the end. OSError: the connection broke.
+        It is good until the caller waits for anything, and empty at the end. OSError: the
+        connection broke.
         """
         while self._filled < least and not self._over:
             self._news = asyncio.get_running_loop().create_future()
             await self._news
         if not self._filled and self._broken:
             raise self._broken
-        found = self._filling[: self._filled]
-        self._filling, self._shown, self._filled = self._shown, self._filling, 0
+        found, self._filled = self._block[: self._filled], 0
         if self._transport and len(found) == BLOCK:
             self._transport.resume_reading()
         return found
@@ -45,8 +50,11 @@ class Wire(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """End it now: whatever the other side still has to say."""
+        if self._limit:
+            self._limit.cancel()
         if self._transport:
             self._transport.abort()
+        self._block = memoryview(bytearray())  # now, and not when its cycle is collected
 
     # -- what the loop calls
 
@@ -56,7 +64,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def get_buffer(self, _size: int) -> memoryview:
         """Say where the next bytes go."""
-        return self._filling[self._filled :]
+        return self._block[self._filled :]
 
     def buffer_updated(self, size: int) -> None:
         """Take note of them."""
@@ -73,6 +81,11 @@ class Wire(asyncio.BufferedProtocol):
         """Take note that nothing more comes."""
         self._transport = None
         self._end(error)
+
+    def _expire(self) -> None:
+        self._filled = 0
+        self._end(TimeoutError("the connection's time is over"))
+        self.close()
 
     def _end(self, error: Exception | None) -> None:
         if not self._over:

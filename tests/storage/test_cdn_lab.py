@@ -1,12 +1,10 @@
 """Cloudinary's adapter against the lab, which checks signatures and really makes previews."""
 
-import httpx
 import pytest
-from httpx_aiohttp import AiohttpTransport
 
 from chassis.settings import Secret
 from services.storage.cdn import Account, Busy, Refused
-from services.storage.cdns.cloudinary import Cloudinary
+from services.storage.cdns.cloudinary import Cloudinary, session
 from tests.lab.process import running_lab
 from tests.storage import cdn_suite
 from tests.storage.cdn_suite import LINK, file
@@ -30,10 +28,9 @@ async def make(lab):
     made = []
 
     def adapter(secret="lab-secret", **options):
-        http = httpx.AsyncClient(transport=AiohttpTransport())
         account = Account(key="lab", secret=Secret(secret), cloud="lab")
         base = f"{lab.url}/cloudinary"
-        made.append(Cloudinary(http=http, base=base, account=account, **options))
+        made.append(Cloudinary(http=session(), base=base, account=account, **options))
         return made[-1]
 
     yield adapter
@@ -43,7 +40,7 @@ async def make(lab):
 
 class TestTheLabKeepsTheSuite(cdn_suite.CdnSuite):
     @pytest.fixture
-    def adapter(self, make):
+    async def adapter(self, make):
         return make(chunk=5_243_000)
 
     @pytest.fixture

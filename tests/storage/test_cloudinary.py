@@ -7,13 +7,11 @@ import tracemalloc
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-import httpx
 import pytest
-from httpx_aiohttp import AiohttpTransport
 
 from chassis.settings import Secret
 from services.storage.cdn import Account, Busy, Refused
-from services.storage.cdns.cloudinary import THUMBNAIL, Cloudinary
+from services.storage.cdns.cloudinary import THUMBNAIL, Cloudinary, session
 from tests.storage import cdn_suite
 from tests.storage.cdn_suite import LINK
 from tests.storage.scripted_cdn import CLOUD, KEY, SECRET, cut, page, says
@@ -23,14 +21,13 @@ CONTENT = random.Random(1).randbytes(300_000)
 
 @pytest.fixture
 async def adapter(cdn):
-    """Makes adapters that speak to the scripted one over the transport that we ship."""
+    """Makes adapters that speak to the scripted one over the session that we ship."""
     made = []
 
     def make(secret=SECRET, **options):
         account = Account(key=KEY, secret=Secret(secret), cloud=CLOUD)
-        http = httpx.AsyncClient(transport=AiohttpTransport())
         options = {"base": cdn.base, **options}
-        made.append(Cloudinary(http=http, account=account, **options))
+        made.append(Cloudinary(http=session(), account=account, **options))
         return made[-1]
 
     yield make
@@ -46,7 +43,7 @@ class TestTheScriptedOneKeepsTheSuite(cdn_suite.CdnSuite):
     """So that what the other tests here say of it is worth something."""
 
     @pytest.fixture
-    def adapter(self, adapter):
+    async def adapter(self, adapter):
         return adapter(chunk=100_000)
 
     @pytest.fixture
@@ -176,7 +173,7 @@ async def test_what_passes_is_busy(cdn, adapter, status):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 302])
 async def test_what_somebody_must_change_is_refused_and_says_why(cdn, adapter, status):
-    cdn.script = [says(status, "File size too large")]
+    cdn.script = [says(status, "File size too large", Location="/elsewhere")]
     with pytest.raises(Refused, match=f"{status} File size too large"):
         await adapter().publish(file())
     assert len(cdn.uploads) == 1

@@ -1,6 +1,7 @@
-"""Two blocks that take turns: nothing is lost between them, and the other side waits for us."""
+"""One block, over and over: nothing of it is lost, and the other side waits for us."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 
@@ -12,7 +13,10 @@ class Line(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reads = True
+        self.reads, self.aborted = True, False
+
+    def abort(self) -> None:
+        self.aborted = True
 
     def pause_reading(self) -> None:
         self.reads = False
@@ -46,14 +50,25 @@ def bring(wire, content: bytes) -> None:
 
 async def test_who_brings_more_than_a_block_waits_until_it_is_taken(wire, line):
     first, second = b"a" * BLOCK, b"b" * BLOCK
-    bring(wire, first)
-    assert not line.reads
-    taken = await wire.read()
-    assert (bytes(taken), line.reads) == (first, True)
-    bring(wire, second)  # while the first one is looked at
-    assert (bytes(taken), line.reads) == (first, False)
-    assert bytes(await wire.read()) == second
-    assert line.reads
+    for content in (first, second):
+        bring(wire, content)
+        assert not line.reads
+        assert bytes(await wire.read()) == content
+        assert line.reads
+
+
+async def test_who_hangs_up_gives_the_block_back_at_once(line):
+    tracemalloc.start()
+    try:
+        wire = Wire()
+        wire.connection_made(line)
+        while_open = tracemalloc.get_traced_memory()[0]
+        wire.close()
+        after = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert line.aborted
+    assert while_open - after > BLOCK - 10_000
 
 
 async def test_what_comes_in_drops_is_read_in_order(wire):
@@ -97,3 +112,12 @@ async def test_who_waits_hears_of_a_break(wire):
     wire.connection_lost(ConnectionResetError("reset"))
     with pytest.raises(ConnectionResetError):
         await reading
+
+
+async def test_nothing_is_read_after_its_time_whatever_has_come_by_then(wire, line):
+    reading = asyncio.create_task(wire.read(6))
+    bring(wire, b"one")
+    wire.end_at(asyncio.get_running_loop().time())
+    with pytest.raises(TimeoutError):
+        await reading
+    assert line.aborted

@@ -1,9 +1,10 @@
 """
 Cloudinary: kept pictures under their links, from the vault's own bytes.
 
-Their package signs; the calls go over our HTTP, since theirs blocks, reads whole files and
-waits without end. The name is the link, so that what was uploaded by a call whose answer
-was lost is found by the next one (`existing`), and compared like any other.
+Their package signs; the calls go over aiohttp, since theirs blocks, reads whole files and
+waits without end, and httpx on top of it takes more processor than the rest of a call. The
+name is the link, so that what was uploaded by a call whose answer was lost is found by the
+next one (`existing`), and compared like any other.
 """
 
 import asyncio
@@ -18,7 +19,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import httpx
 from cloudinary.utils import SIGNATURE_SHA256, api_sign_request
 
 from services.storage.cdn import Account, Busy, CdnError, File, Published, Refused
@@ -29,16 +29,22 @@ CHUNK = 20_000_000  # bytes; a request takes 100 MB, a part but the last 5 MB at
 _SLOWEST = 200_000  # bytes a second: below, a call is given up
 _LIMITED = frozenset({420, 429})
 _PASSING = frozenset({408, 423, 425})  # 423: it is still at work on that name
+_CONNECT = 5.0  # seconds
 _LONGEST_ANSWER = 1_000_000  # bytes
-# httpx-aiohttp lets some of aiohttp's own through.
-_CUT = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError, TimeoutError)
+_CUT = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+def session() -> aiohttp.ClientSession:
+    """Make what the calls go over; each of them has an end of its own."""
+    waits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT)
+    return aiohttp.ClientSession(timeout=waits, cookie_jar=aiohttp.DummyCookieJar())
 
 
 @dataclass(slots=True, kw_only=True)
 class Cloudinary:
     """Publishes in *account*'s cloud at *base*; *patience* in seconds: a call without a file."""
 
-    http: httpx.AsyncClient
+    http: aiohttp.ClientSession
     base: str
     account: Account
     chunk: int = CHUNK
@@ -55,7 +61,7 @@ class Cloudinary:
         return self._published(answer, file)
 
     async def close(self) -> None:
-        await self.http.aclose()
+        await self.http.close()
 
     async def _upload(self, file: File, *, overwrite: bool) -> Mapping[str, Any]:
         if file.size <= self.chunk:
@@ -82,11 +88,11 @@ class Cloudinary:
             size=stop - start,
         )
         url = f"{self.base}/v1_1/{self.account.cloud}/image/upload"
-        call = self.http.stream(
-            "POST",
+        call = self.http.post(
             url,
-            content=form.body(file.read(start, stop)),
+            data=form.body(file.read(start, stop)),
             headers={**form.headers, **part},
+            allow_redirects=False,
         )
         try:
             async with asyncio.timeout(self.patience + (stop - start) / _SLOWEST), call as answer:
@@ -109,17 +115,17 @@ class Cloudinary:
         signature = api_sign_request(fields, secret, SIGNATURE_SHA256, signature_version=2)
         return {**fields, "signature": signature, "api_key": self.account.key}
 
-    def _judged(self, answer: httpx.Response, said: bytes) -> Mapping[str, Any]:
+    def _judged(self, answer: aiohttp.ClientResponse, said: bytes) -> Mapping[str, Any]:
         found = _json(said)
-        if answer.is_success and found:
+        if _is_success(answer) and found:
             return found
         error = found.get("error")
         words = str(error.get("message", "")) if isinstance(error, dict) else ""
         words = words.replace(self.account.secret.reveal(), "***")[:300]
-        why = f"Cloudinary answered {answer.status_code} {words}".rstrip()
+        why = f"Cloudinary answered {answer.status} {words}".rstrip()
         raise _kind(answer)(why, retry_after=self._wait(answer.headers))
 
-    def _wait(self, headers: httpx.Headers) -> float | None:
+    def _wait(self, headers: Mapping[str, str]) -> float | None:
         """Seconds until it wants to be asked again, where it says so."""
         said = headers.get("retry-after") or headers.get("x-featureratelimit-reset") or ""
         if said.isdecimal():
@@ -154,16 +160,20 @@ def _same(answer: Mapping[str, Any], file: File) -> bool:
     return answer.get("bytes") == file.size and answer.get("etag") == file.md5
 
 
-def _kind(answer: httpx.Response) -> type[CdnError]:
+def _kind(answer: aiohttp.ClientResponse) -> type[CdnError]:
     """What a status means; success without JSON, as every proxy's page, is not an answer."""
-    status = answer.status_code
-    passing = status in _LIMITED | _PASSING or status >= 500 or answer.is_success
+    status = answer.status
+    passing = status in _LIMITED | _PASSING or status >= 500 or _is_success(answer)
     return Busy if passing else Refused
 
 
-async def _read(answer: httpx.Response) -> bytes:
+def _is_success(answer: aiohttp.ClientResponse) -> bool:
+    return 200 <= answer.status < 300
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
     said = b""
-    async for block in answer.aiter_bytes():
+    async for block in answer.content.iter_any():
         said += block
         if len(said) > _LONGEST_ANSWER:
             break

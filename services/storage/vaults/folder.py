@@ -24,7 +24,7 @@ from services.storage.vaults.shelves import Shelves
 
 BLOCK = 128 * 1024  # bytes read at a time
 _DIGESTED = 4 * 1024 * 1024  # bytes in one hop, so many at a time:
-_DIGEST = 512 * 1024
+_DIGEST = 1024 * 1024  # a file that is not larger is handed out, too
 _HELD = 1024 * 1024  # bytes, or so, in memory before they are written: a small picture waits
 _HELD_BY_ALL = 8 * 1024 * 1024  # bytes; beyond, each draft writes what is worth a hop
 _WORTH = 256 * 1024
@@ -98,7 +98,7 @@ class FolderVault:
             raise Gone(name) from None
         finally:
             reader.close()
-        return Digests(hashes.sha256.hexdigest(), hashes.md5.hexdigest())
+        return hashes.digests
 
     async def annotate(self, shelf: Shelf, name: str, key: str, note: bytes, /) -> None:
         await self._hop(partial(self._shelves.annotate, shelf, name, key, note))
@@ -224,19 +224,26 @@ class _Hashes:
     """Of one file, made where it is read."""
 
     def __init__(self) -> None:
-        self.sha256, self.md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self._at = 0
+        self._content: bytes | None = None
+
+    @property
+    def digests(self) -> Digests:
+        """What they are."""
+        return Digests(self._sha256.hexdigest(), self._md5.hexdigest(), self._content)
 
     def take(self, reader: "_Reader", count: int) -> bool:
         """Go on by *count* bytes; False at the end."""
         stop = self._at + count
         while self._at < stop:
             block = reader.read(self._at, stop, _DIGEST)
-            self._at += len(block)
-            self.sha256.update(block)
-            self.md5.update(block)
+            self._sha256.update(block)
+            self._md5.update(block)
             if len(block) < _DIGEST:
+                self._content = None if self._at else block
                 return False
+            self._at += len(block)
         return True
 
 

@@ -113,7 +113,7 @@ class Shelves:
     def notes(self, shelf: Shelf, name: str) -> list[bytes]:
         """Read all notes of a file, the first one first."""
         place = self.place(shelf, name)
-        if self.find(shelf, name) is None:
+        if self.disk.size(place) is None:
             return []
         found = [self._content(path) for path in self._beside(place)]
         return [note for note in found if note is not None]
