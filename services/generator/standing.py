@@ -1,8 +1,9 @@
 """Where a purchase stands in its worker's hands, and what any of its stages may do with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from services.generator.moves import (
     CancelThere,
@@ -42,9 +43,8 @@ class Terms:
     cancelable: bool = False  # what it has taken can be canceled there
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """A purchase in hand."""
+class Purchase(NamedTuple):
+    """A purchase in hand: a tuple, as each event makes another one of it."""
 
     stage: Stage
     terms: Terms
@@ -71,7 +71,7 @@ Handlers = dict[tuple[Stage, type[object]], Callable[..., Next]]  # by stage and
 def leave(purchase: Purchase, last: Step, *before: Step) -> Next:
     """Write *last*, after all that goes *before* it, and have done with it."""
     commits = tuple(Commit(each) for each in (*before, last))
-    return replace(purchase, stage=Stage.LEAVING), commits
+    return purchase._replace(stage=Stage.LEAVING), commits
 
 
 def cancel_there(purchase: Purchase) -> Effects:
@@ -87,4 +87,4 @@ def out_of_sight(purchase: Purchase, event: OutOfSight) -> Next:
 
 def let_go(purchase: Purchase, _event: StopAsked) -> Next:
     """Leave it to another worker, at once."""
-    return leave(replace(purchase, stopping=True), Parked(0))
+    return leave(purchase._replace(stopping=True), Parked(0))
