@@ -125,7 +125,7 @@ def _canceled(purchase: Purchase) -> Next:
 def _bought(purchase: Purchase, event: Bought) -> Next:
     if purchase.stopping:
         return leave(purchase, Parked(0), Ticketed(event.ticket))
-    running = purchase._replace(stage=Stage.RUNNING, ticket=event.ticket)
+    running = purchase._replace(stage=Stage.RUNNING, ticket=event.ticket, unwritten=True)
     # The ticket's edge goes beside the first look, ahead of all later edges.
     return running, (
         *(Commit(Ticketed(event.ticket)), Follow(event.ticket)),
@@ -173,7 +173,22 @@ def _finished(purchase: Purchase, event: Finished) -> Next:
     return drawn, (Commit(Brought()), *(Store(index) for index in range(event.outputs)))
 
 
+def _committed_running(purchase: Purchase, event: Committed) -> Next:
+    if not isinstance(event.step, Ticketed):
+        return purchase, ()
+    purchase = purchase._replace(unwritten=False)
+    return _closed(purchase, purchase.closed) if purchase.closed else (purchase, ())
+
+
 def _closed(purchase: Purchase, event: Closed) -> Next:
+    """
+    End it, once its ticket is written.
+
+    What ended without one could be found by an equal order, which would take it for its own,
+    leave what it had bought itself to nobody, and be bought again.
+    """
+    if purchase.unwritten:
+        return purchase._replace(closed=event), ()
     ending, reason = "EXPIRED" if event.stopped else "FAILED", "PROVIDER_FAILED"
     if purchase.canceling:
         ending, reason = "CANCELED", "JOB_CANCELED"
@@ -239,6 +254,7 @@ _HANDLERS: Handlers = {
     (Stage.RUNNING, Closed): _closed,
     (Stage.RUNNING, Drawing): _drawing,
     (Stage.RUNNING, OutOfSight): _unseen,
+    (Stage.RUNNING, Committed): _committed_running,
     (Stage.RUNNING, CancelAsked): _cancel_running,
     (Stage.RUNNING, StopAsked): let_go,
     **keeping.HANDLERS,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from services.generator.moves import (
     CancelThere,
+    Closed,
     Commit,
     Effects,
     OutOfSight,
@@ -49,6 +50,8 @@ class Purchase(NamedTuple):
     stage: Stage
     terms: Terms
     ticket: str = ""
+    unwritten: bool = False  # the ticket's edge is on its way
+    closed: Closed | None = None  # how it ended there, until the ticket is written
     canceling: bool = False  # the user wants it no more
     overdue: float | None = None  # so late was it when it was canceled there for that
     asked_at: float | None = None  # how late it was at the last cancel there

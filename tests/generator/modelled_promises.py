@@ -202,26 +202,11 @@ def _check_charges(world: Any) -> None:
         row for row in ledger.purchases.values() if not row.ticket and row.charged == "unknown"
     ]
     if vendor.kind == "alike":
-        most = len(perhaps) + _taken_for_it(world, holders)
-        promise(len(strays) <= most, "nothing bought is lost", None, strays)
+        promise(len(strays) <= len(perhaps), "nothing bought is lost", None, strays)
         return
     named = {row.purchase_id for row in perhaps}
     lost = [charge for charge in strays if charge.purchase_id not in named]
     promise(not lost, "nothing bought is lost", None, lost)
-
-
-def _taken_for_it(world: Any, holders: dict[str, Purchase]) -> int:
-    """
-    How many orders that cost nothing an equal one took for its own.
-
-    Whose ticket no column takes, and who was stopped unpaid, ends without it: nobody holds it then.
-    """
-    rows, free = world.ledger.purchases, 0
-    for ticket, row in holders.items():
-        charge = world.vendor.charges.get(ticket)
-        own = rows[charge.purchase_id] if charge and charge.is_free else row
-        free += own is not row and not own.ticket and own.charged == "no"
-    return free
 
 
 def _check_ending(world: Any, row: Purchase) -> None:
