@@ -99,7 +99,7 @@ class Purchase:
     @property
     def has_work(self) -> bool:
         """Whether there is something that a worker may claim it for."""
-        return self.is_open or self.publishing
+        return self.state in OPEN or self.publishing
 
     @property
     def queue(self) -> str:

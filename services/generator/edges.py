@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from google.protobuf import duration_pb2, json_format, struct_pb2
 from google.rpc import code_pb2, status_pb2
@@ -263,7 +264,9 @@ def _status(reason: str, why: str, known: Known) -> status_pb2.Status:
     return made
 
 
+@lru_cache(maxsize=64)
 def _seconds(seconds: float) -> duration_pb2.Duration:
+    """Render a length of time, the usual ones once: not to be changed."""
     made = duration_pb2.Duration()
     made.FromMilliseconds(round(seconds * 1000))
     return made

@@ -1,7 +1,5 @@
 """From known outputs to safe ones, and those to the CDN: the stages DRAWN and KEPT."""
 
-from dataclasses import replace
-
 from services.generator.moves import (
     Brought,
     Commit,
@@ -40,7 +38,7 @@ def resume_drawn(
 ) -> Next:
     """Begin with known outputs: *missing* ones, neither kept nor lost, and *kept* to publish."""
     purchase = Purchase(Stage.DRAWN, terms, canceling=canceling, settled=True, missing=missing)
-    purchase = replace(purchase, publication=Publication(kept))
+    purchase = purchase._replace(publication=Publication(kept))
     return purchase, tuple(Store(index) for index in sorted(missing))
 
 
@@ -51,17 +49,17 @@ def resume_kept(terms: Terms, kept: frozenset[int]) -> Next:
 
 def _stored(purchase: Purchase, event: Stored) -> Next:
     if event.publishable:
-        purchase = replace(purchase, publication=purchase.publication.wanted(event.index))
+        purchase = purchase._replace(publication=purchase.publication.wanted(event.index))
     if purchase.settled:
         return purchase, (Commit(Kept(event.index, event.publishable)),)
-    return replace(purchase, stored=purchase.stored | {event.index}), ()
+    return purchase._replace(stored=purchase.stored | {event.index}), ()
 
 
 def _unstored(purchase: Purchase, event: Unstored) -> Next:
     unstored = purchase.unstored | {event.index}
-    purchase = replace(purchase, unstored=unstored, pause=max(purchase.pause, event.delay))
+    purchase = purchase._replace(unstored=unstored, pause=max(purchase.pause, event.delay))
     if event.defect:
-        purchase = replace(purchase, defect=purchase.defect or event.why)
+        purchase = purchase._replace(defect=purchase.defect or event.why)
     return _store_on(purchase)
 
 
@@ -74,7 +72,7 @@ def _rejected_drawn(purchase: Purchase, event: Rejected) -> Next:
 
 def _stop_drawn(purchase: Purchase, _event: StopAsked) -> Next:
     """Store what can be stored at once, and wait for nothing else."""
-    return _store_on(replace(purchase, stopping=True))
+    return _store_on(purchase._replace(stopping=True))
 
 
 def _vanished(purchase: Purchase, event: Vanished) -> Next:
@@ -86,9 +84,9 @@ def _committed_drawn(purchase: Purchase, event: Committed) -> Next:
         case Brought():
             wanted = purchase.publication.waiting
             kept = tuple(Commit(Kept(index, index in wanted)) for index in sorted(purchase.stored))
-            return replace(purchase, settled=True, stored=frozenset()), kept
+            return purchase._replace(settled=True, stored=frozenset()), kept
         case Kept(index) | Lost(index, _):
-            return _store_on(replace(purchase, missing=purchase.missing - {index}))
+            return _store_on(purchase._replace(missing=purchase.missing - {index}))
     return purchase, ()
 
 
@@ -105,12 +103,12 @@ def _store_on(purchase: Purchase) -> Next:
 def _publish(purchase: Purchase) -> Next:
     """Go on to the CDN with what it shall have."""
     if not purchase.publication.waiting:
-        return replace(purchase, stage=Stage.GONE), ()
+        return purchase._replace(stage=Stage.GONE), ()
     if purchase.stopping:
         return leave(purchase, Parked(0))
     publication = purchase.publication.begun()
     wanted = tuple(Publish(index) for index in sorted(publication.waiting))
-    return replace(purchase, stage=Stage.KEPT, publication=publication), wanted
+    return purchase._replace(stage=Stage.KEPT, publication=publication), wanted
 
 
 def _uploaded(purchase: Purchase, event: Uploaded) -> Next:
@@ -130,12 +128,12 @@ def _committed_kept(purchase: Purchase, event: Committed) -> Next:
 
 def _publish_on(purchase: Purchase, publication: Publication) -> Next:
     """Wait here, too, for all under way."""
-    purchase = replace(purchase, publication=publication)
+    purchase = purchase._replace(publication=publication)
     if publication.under_way:
         return purchase, ()
     if publication.waiting:
         return leave(purchase, Parked(publication.pause))
-    return replace(purchase, stage=Stage.GONE), ()
+    return purchase._replace(stage=Stage.GONE), ()
 
 
 HANDLERS: Handlers = {

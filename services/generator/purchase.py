@@ -7,8 +7,6 @@ docs/state-machine.md; `step` is total: what comes too late changes nothing. Wha
 and drawn is told here, a lost answer in `settling.py`, known outputs in `keeping.py`.
 """
 
-from dataclasses import replace
-
 from services.generator import keeping, settling
 from services.generator.moves import (
     LAST,
@@ -92,7 +90,7 @@ def orphaned(why: str, *, sending: bool, delay: float = 0.0) -> Step:
 def step(purchase: Purchase, event: Event) -> Next:
     """Return what *event* makes of *purchase*, and what is to be done now."""
     if purchase.stage is Stage.GONE or isinstance(event, Superseded):
-        return replace(purchase, stage=Stage.GONE), ()
+        return purchase._replace(stage=Stage.GONE), ()
     if purchase.stage is Stage.LEAVING:
         return _leaving(purchase, event)
     handle = _HANDLERS.get((purchase.stage, type(event)))
@@ -105,7 +103,7 @@ def _leaving(purchase: Purchase, event: Event) -> Next:
         case Rejected(last, why) if isinstance(last, LAST) and not isinstance(last, Failed):
             return leave(purchase, Failed(why))
         case Committed(last) | Rejected(last) if isinstance(last, LAST):
-            return replace(purchase, stage=Stage.GONE), ()
+            return purchase._replace(stage=Stage.GONE), ()
     return purchase, ()
 
 
@@ -114,9 +112,9 @@ def _anywhere(purchase: Purchase, event: Event) -> Next:
         case Raised(why) | Rejected(_, why):
             return leave(purchase, Failed(why))
         case CancelAsked():
-            return replace(purchase, canceling=True), ()
+            return purchase._replace(canceling=True), ()
         case StopAsked():
-            return replace(purchase, stopping=True), ()
+            return purchase._replace(stopping=True), ()
     return purchase, ()
 
 
@@ -127,7 +125,7 @@ def _canceled(purchase: Purchase) -> Next:
 def _bought(purchase: Purchase, event: Bought) -> Next:
     if purchase.stopping:
         return leave(purchase, Parked(0), Ticketed(event.ticket))
-    running = replace(purchase, stage=Stage.RUNNING, ticket=event.ticket)
+    running = purchase._replace(stage=Stage.RUNNING, ticket=event.ticket, unwritten=True)
     # The ticket's edge goes beside the first look, ahead of all later edges.
     return running, (
         *(Commit(Ticketed(event.ticket)), Follow(event.ticket)),
@@ -159,23 +157,38 @@ def _doubtful(purchase: Purchase, event: Doubtful | Raised) -> Next:
         return leave(purchase, Unknowable(), doubt)
     if terms.lag > 0:
         return leave(purchase, Parked(terms.lag), doubt)
-    return replace(purchase, stage=Stage.UNCLEAR), (Commit(doubt),)
+    return purchase._replace(stage=Stage.UNCLEAR), (Commit(doubt),)
 
 
 def _interrupt(purchase: Purchase, event: CancelAsked | StopAsked) -> Next:
     if isinstance(event, CancelAsked):
-        purchase = replace(purchase, canceling=True)
+        purchase = purchase._replace(canceling=True)
     else:
-        purchase = replace(purchase, stopping=True)
+        purchase = purchase._replace(stopping=True)
     return purchase, ((Interrupt(),) if purchase.terms.interruptible else ())
 
 
 def _finished(purchase: Purchase, event: Finished) -> Next:
-    drawn = replace(purchase, stage=Stage.DRAWN, missing=frozenset(range(event.outputs)))
+    drawn = purchase._replace(stage=Stage.DRAWN, missing=frozenset(range(event.outputs)))
     return drawn, (Commit(Brought()), *(Store(index) for index in range(event.outputs)))
 
 
+def _committed_running(purchase: Purchase, event: Committed) -> Next:
+    if not isinstance(event.step, Ticketed):
+        return purchase, ()
+    purchase = purchase._replace(unwritten=False)
+    return _closed(purchase, purchase.closed) if purchase.closed else (purchase, ())
+
+
 def _closed(purchase: Purchase, event: Closed) -> Next:
+    """
+    End it, once its ticket is written.
+
+    What ended without one could be found by an equal order, which would take it for its own,
+    leave what it had bought itself to nobody, and be bought again.
+    """
+    if purchase.unwritten:
+        return purchase._replace(closed=event), ()
     ending, reason = "EXPIRED" if event.stopped else "FAILED", "PROVIDER_FAILED"
     if purchase.canceling:
         ending, reason = "CANCELED", "JOB_CANCELED"
@@ -195,7 +208,7 @@ def _late(purchase: Purchase, event: Drawing) -> Next:
     if not purchase.terms.cancelable:
         return _expired(purchase, "it took longer than it may, and cannot be canceled")
     if purchase.overdue is None:
-        purchase = replace(purchase, overdue=event.late, asked_at=event.late)
+        purchase = purchase._replace(overdue=event.late, asked_at=event.late)
         return purchase, (CancelThere(purchase.ticket),)
     if event.late - purchase.overdue < GRACE:
         return _cancel_again(purchase, event)
@@ -208,9 +221,9 @@ def _cancel_again(purchase: Purchase, event: Drawing) -> Next:
     if not (wanted and purchase.terms.cancelable):
         return purchase, ()
     if purchase.asked_at is None:  # just now: the look that tells it is the next one
-        return replace(purchase, asked_at=event.late), ()
+        return purchase._replace(asked_at=event.late), ()
     if event.late - purchase.asked_at >= AGAIN:
-        return replace(purchase, asked_at=event.late), (CancelThere(purchase.ticket),)
+        return purchase._replace(asked_at=event.late), (CancelThere(purchase.ticket),)
     return purchase, ()
 
 
@@ -226,7 +239,7 @@ def _unseen(purchase: Purchase, event: OutOfSight) -> Next:
 
 
 def _cancel_running(purchase: Purchase, _event: CancelAsked) -> Next:
-    purchase = replace(purchase, canceling=True)
+    purchase = purchase._replace(canceling=True)
     return purchase, cancel_there(purchase)
 
 
@@ -242,6 +255,7 @@ _HANDLERS: Handlers = {
     (Stage.RUNNING, Closed): _closed,
     (Stage.RUNNING, Drawing): _drawing,
     (Stage.RUNNING, OutOfSight): _unseen,
+    (Stage.RUNNING, Committed): _committed_running,
     (Stage.RUNNING, CancelAsked): _cancel_running,
     (Stage.RUNNING, StopAsked): let_go,
     **keeping.HANDLERS,

@@ -1,7 +1,5 @@
 """What became of an order whose answer was lost: the stage UNCLEAR."""
 
-from dataclasses import replace
-
 from services.generator.moves import (
     Absent,
     Commit,
@@ -48,7 +46,7 @@ def _committed_unclear(purchase: Purchase, event: Committed) -> Next:
         case Doubted():
             return _settle(purchase, 0)
         case Found() if event.ticket:
-            running = replace(purchase, stage=Stage.RUNNING, ticket=event.ticket)
+            running = purchase._replace(stage=Stage.RUNNING, ticket=event.ticket)
             return running, (Follow(event.ticket), *cancel_there(running))
         case Found():
             return _all_of_others(purchase, event.step)
@@ -78,7 +76,7 @@ def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
         return leave(purchase, Unknowable(_LOST))
     if not event.tickets:
         return leave(purchase, Absent(again=not purchase.canceling))
-    return replace(purchase, unproven=event.unproven), (Commit(Found(event.tickets, event.alike)),)
+    return purchase._replace(unproven=event.unproven), (Commit(Found(event.tickets, event.alike)),)
 
 
 def _undecided(purchase: Purchase, event: OutOfSight) -> Next:

@@ -1,11 +1,13 @@
 """Where a purchase stands in its worker's hands, and what any of its stages may do with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from services.generator.moves import (
     CancelThere,
+    Closed,
     Commit,
     Effects,
     OutOfSight,
@@ -42,13 +44,14 @@ class Terms:
     cancelable: bool = False  # what it has taken can be canceled there
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """A purchase in hand."""
+class Purchase(NamedTuple):
+    """A purchase in hand: a tuple, as each event makes another one of it."""
 
     stage: Stage
     terms: Terms
     ticket: str = ""
+    unwritten: bool = False  # the ticket's edge is on its way
+    closed: Closed | None = None  # how it ended there, until the ticket is written
     canceling: bool = False  # the user wants it no more
     overdue: float | None = None  # so late was it when it was canceled there for that
     asked_at: float | None = None  # how late it was at the last cancel there
@@ -71,7 +74,7 @@ Handlers = dict[tuple[Stage, type[object]], Callable[..., Next]]  # by stage and
 def leave(purchase: Purchase, last: Step, *before: Step) -> Next:
     """Write *last*, after all that goes *before* it, and have done with it."""
     commits = tuple(Commit(each) for each in (*before, last))
-    return replace(purchase, stage=Stage.LEAVING), commits
+    return purchase._replace(stage=Stage.LEAVING), commits
 
 
 def cancel_there(purchase: Purchase) -> Effects:
@@ -87,4 +90,4 @@ def out_of_sight(purchase: Purchase, event: OutOfSight) -> Next:
 
 def let_go(purchase: Purchase, _event: StopAsked) -> Next:
     """Leave it to another worker, at once."""
-    return leave(replace(purchase, stopping=True), Parked(0))
+    return leave(purchase._replace(stopping=True), Parked(0))

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.generator import deeds, moves, reconcile, signs
 from services.generator import provider as seam
-from tests.generator.modelled_ledger import PROVIDER
+from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import RECEIPT
 
 POST_TIMEOUT = 30.0  # seconds

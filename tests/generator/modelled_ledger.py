@@ -8,46 +8,29 @@ After each batch the promises are checked that hold at any moment.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.errors import Fault, Precondition
 from imagestudio.catalog.v1 import edge_pb2
 from imagestudio.type.v1 import image_pb2, job_event_pb2
-from services.catalog import completion, endings, feed, ledger, saving, sweeper, webhooks
+from services.catalog import completion, endings, feed, ledger, permits, saving, sweeper, webhooks
 from services.catalog.edges import CLAIMED
+from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_promises import EPOCH, promise
+from tests.generator.modelled_rows import PROVIDER, Answer, planned, queued
 
-MONTH = date(2026, 1, 1)
 PRICE = 40_000  # micro-USD an image
 PUBLISH_WAIT = timedelta(seconds=10)
 PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
-PROVIDER = "replicate"
 _WITH_INBOX = frozenset({"sending", "unclear"})
 # Which edges a constraint or a value may forbid; that by which its owner lets go has neither.
 _REFUSED = frozenset({"ticket", "drawn", "keep", "lose", "publish", "unclear", "settle"})
 _NEEDS_ATTEMPTS = ledger._NEEDS_ATTEMPTS
 _IMAGE_KEPT = job_event_pb2.JobEvent(image_kept=image_pb2.ImageOutput())
-
-
-class Answer:
-    """What the ledger says after an edge, as it was at that moment."""
-
-    __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner",
-                 "refusal", "sent_at", "state", "ticket", "unpublished")  # fmt: skip
-
-    def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
-        self.claimed, self.canceling = claimed, canceling
-        self.state, self.owner, self.fence = purchase.state, purchase.owner, purchase.fence
-        self.ticket, self.refusal = purchase.ticket or "", purchase.refusal
-        self.sent_at, self.deadline = purchase.sent_at, purchase.deadline
-        outputs = purchase.outputs
-        self.missing = frozenset(each.index for each in outputs if each.state == "drawn")
-        self.unpublished = frozenset(each.index for each in outputs if each.awaits_cdn)
-        self.hinted = [found.ticket for found in purchase.webhooks]
 
 
 class Ledger:
@@ -66,7 +49,7 @@ class Ledger:
         self.permits = {PROVIDER: limits}
         self.refilled_at = 0.0
         self.spent = self.reserved = self.ids = 0
-        self.has_work, self.canceling = True, False  # as the last batch left it
+        self.has_work, self.canceling = True, False  # the first as the last batch left it
         self.swept_at = 0.0
         self.logs: dict[int, list[str]] = {}
         self.inbox: dict[str, list[Webhook]] = {}
@@ -79,9 +62,11 @@ class Ledger:
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.workers: dict[str, float] = {}  # their last heartbeats
         self.bus: list[str] = []
+        self.said: set[tuple[object, ...]] = set()  # what is not announced again so soon
         self.seen: set[tuple[str, str, str]] = set()  # edges that were taken: from, kind, to
         for job_id, count in enumerate(orders, 1):
             self._admit(job_id, count)
+        self.working = list(self.purchases.values())  # with work, as the last batch left them
 
     @property
     def moment(self) -> datetime:
@@ -116,9 +101,10 @@ class Ledger:
                 change = ledger.Change(change.purchase_id, change.kind, _refuse)
             changes.append(change)
         answers = self.change(changes, edges)
-        for edge, answer in zip(edges, answers, strict=True):
-            late = isinstance(answer, Fault) and answer.reason == "FENCE_STALE"
-            if late and edge.WhichOneof("step") == "ticket":  # see webhooks.heed_late
+        for edge, change, answer in zip(edges, changes, answers, strict=True):
+            if change.kind != "ticket" or not isinstance(answer, Fault):
+                continue
+            if answer.reason == "FENCE_STALE":  # see webhooks.heed_late
                 key = f"late:{edge.purchase_id}:{edge.fence}"
                 self.hear(key, edge.purchase_id, edge.ticket.ticket)
         return answers
@@ -147,13 +133,12 @@ class Ledger:
         job = self.jobs[job_id]
         if job.state in ENDED_JOB:
             return
-        planned = [
-            row for row in self.purchases.values() if (row.job_id, row.state) == (job_id, "planned")
-        ]
-        batch = self._read([ledger.Change(row.purchase_id, "", _nothing) for row in planned])
+        rows = self.purchases.values()
+        waiting = [row for row in rows if (row.job_id, row.state) == (job_id, "planned")]
+        batch = self._read([ledger.Change(row.purchase_id, "", _nothing) for row in waiting])
         batch.jobs[job_id] = job
         job.state, self.canceling = "canceling", True
-        for row in planned:
+        for row in waiting:
             endings.cancel_planned(batch, row)
             self._took("planned", "cancel", row)
         self._save(batch)
@@ -172,23 +157,25 @@ class Ledger:
             del self.workers[each]
         if not self.has_work:
             return
-        rows = self.purchases.values()
-        orphaned = [r for r in rows if r.owner and r.has_work and r.owner not in self.workers]
+        orphaned = [row for row in self.working if row.owner and row.owner not in self.workers]
         if orphaned:
             together = Counter(row.owner for row in orphaned)
             self.change([_orphan(row, together[row.owner]) for row in orphaned])
-        now = self.moment
-        self.bus += [
-            row.purchase_id
-            for row in rows
+        now, turn = self.moment, self.waits_until
+        due = [
+            row
+            for row in self.working
             if row.owner is None
-            and row.has_work
             and (row.not_before is None or row.not_before <= now)
-            and (row.state != "planned" or self.waits_until <= self.now)
-            and row.purchase_id not in self.bus
+            and (row.state != "planned" or turn <= self.now)
         ]
+        for row in due:  # as News.announce: the same is said once in a while only
+            said = row.purchase_id, row.fence, turn, self.now // AGAIN
+            if said not in self.said:
+                self.said.add(said)
+                self.bus.append(row.purchase_id)
         late = [
-            next(row.purchase_id for row in rows if row.job_id == job.job_id)
+            next(key for key, row in self.purchases.items() if row.job_id == job.job_id)
             for job in self.jobs.values()
             if job.complete_by and job.state not in ENDED_JOB and job.complete_by <= now
         ]
@@ -221,6 +208,7 @@ class Ledger:
             more = limits.max_per_minute / 60.0 * (self.now - self.refilled_at)
             limits.tokens = min(limits.max_per_minute, limits.tokens + more)
             self.refilled_at, limits.tokens_taken = self.now, 0
+        self.were = limits.in_use, limits.sending, limits.breaker, limits.allowance
         batch = Batch(self.moment, jobs, purchases, self.permits, PUBLISH_WAIT, self.images)
         if counts:
             for row in rows.values():
@@ -247,9 +235,8 @@ class Ledger:
         self, batch: Batch, change: ledger.Change, edge: edge_pb2.Edge | None
     ) -> Answer | Fault:
         purchase = self.purchases[change.purchase_id]
-        before, limits = promises.snapshot(purchase), None
-        if purchase.state == "planned" and change.kind == "claim":
-            limits = replace(self.permits[PROVIDER])
+        before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
+        asked, told = limits.breaker, limits.allowance
         unfenced = edge is None or change.kind in ("claim", "adopt")
         old = not unfenced and edge.fence != purchase.fence
         try:
@@ -257,8 +244,12 @@ class Ledger:
                 self._unique(purchase, edge.ticket.ticket)
             outcome = change.apply(batch)
         except Fault as fault:
-            same = promises.snapshot(purchase) == before
-            promise(same, "what is refused changes nothing", purchase, change.kind)
+            promise(
+                promises.snapshot(purchase) == before,
+                "what is refused changes nothing",
+                purchase,
+                change.kind,
+            )
             return fault
         promise(not old, "an old owner changes nothing", purchase, change.kind)
         if promises.snapshot(purchase) != before:
@@ -267,13 +258,13 @@ class Ledger:
             buried = edge is not None and (change.purchase_id, edge.fence) in self.buried
             promise(not buried, "who was taken for dead changes nothing", purchase, change.kind)
             self._took(before[0], change.kind, purchase)
-            if limits:
-                self._leaves(limits, purchase)
+            if before[0] == "planned" and change.kind == "claim":
+                promises.check_leaving(limits, asked, told, purchase, batch.now)
+                self._leaves(purchase)
         canceling = batch.job_of(purchase).state == "canceling"
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
 
-    def _leaves(self, before: Permits, purchase: Purchase) -> None:
-        promises.check_leaving(self.permits[PROVIDER], before, purchase, self.moment)
+    def _leaves(self, purchase: Purchase) -> None:
         self.unsent.discard(purchase.purchase_id)
         if purchase.refusal:
             self.unsent.add(purchase.purchase_id)
@@ -306,8 +297,10 @@ class Ledger:
                 promise(key not in self.images, "a picture is kept once", event.purchase, key)
                 self.images[key] = image_pb2.ImageOutput(url=f"/i/{event.file.link}")
         completion.begin_waits(batch)
-        logged, _late = feed.divided(batch, [(job, _event(event)) for job, event in batch.events])
-        self._log(saving._numbered(batch, logged))
+        if batch.events:
+            events = [(job_id, _event(event)) for job_id, event in batch.events]
+            logged, _late = feed.divided(batch, events)
+            self._log(saving._numbered(batch, logged))
         for job in completion.ending(batch):
             failed = promises.failed(self, job.job_id)
             made = job.last_version > 0
@@ -317,7 +310,11 @@ class Ledger:
             self.alarms[alarm] += 1
         if batch.planned or batch.let_go:
             self._announce(batch)
-        self.has_work = promises.check_ledger(self)
+        self.working, going_on = promises.check_ledger(self)
+        self.has_work = bool(self.working) or going_on
+        limits, were = self.permits[PROVIDER], self.were
+        if were != (limits.in_use, limits.sending, limits.breaker, limits.allowance):
+            self._offer(batch.now)
 
     def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
         for job_id, number, event in numbered:
@@ -335,43 +332,22 @@ class Ledger:
             if row.has_work and (row.not_before or now) <= now
         ]
 
+    def _offer(self, now: datetime) -> None:
+        """As News does with what may be claimed since the permits are as this batch leaves them."""
+        limits, names = self.permits[PROVIDER], ("in_use", "sending", "breaker", "allowance")
+        were = replace(limits, **dict(zip(names, self.were, strict=True)))
+        count = permits.offered(were, limits, now)
+        waiting = [row for row in self.working if row.owner is None and row.state == "planned"]
+        due = [row for row in waiting if row.not_before is None or row.not_before <= now]
+        self.bus += [row.purchase_id for row in due[:count]]
+
     def _admit(self, job_id: int, count: int) -> None:
         """Plan *count* purchases, as the admission of a job does."""
-        self.jobs[job_id] = Job(
-            **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
-            **dict.fromkeys(("original_prompt", "request_id", "fingerprint", "subject"), ""),
-            job_id=job_id,
-            user_id=1,
-            state="queued",
-            last_sequence=1,
-            last_version=0,
-            open_purchases=count,
-            publishing=0,
-            cost=0,
-            **dict.fromkeys(("complete_by", "retry_of", "ended_at")),
-            **dict.fromkeys(("created_at", "updated_at"), EPOCH),
-        )
+        self.jobs[job_id] = queued(job_id, count)
         self.logs[job_id] = ["accepted"]
         for ordinal in range(count):
             key = self.new_id()
-            self.purchases[key] = Purchase(
-                purchase_id=key,
-                job_id=job_id,
-                user_id=1,
-                provider=PROVIDER,
-                model_key="flux",
-                ordinal=ordinal,
-                attempt=1,
-                tries=0,
-                state="planned",
-                fence=0,
-                fingerprint="f",
-                period=MONTH,
-                reserved=PRICE * self.width,
-                cost=0,
-                **dict.fromkeys(("ending", "owner", "not_before", "ticket", "charged")),
-                **dict.fromkeys(("sent_at", "deadline", "error")),
-            )
+            self.purchases[key] = planned(key, job_id, ordinal, PRICE * self.width)
             self.made_at[key] = self.now
             self.reserved += PRICE * self.width
 

@@ -1,14 +1,28 @@
 """What the simulation promises: after each batch of edges, and at the end of a history."""
 
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
-from services.catalog.rows import ENDED_JOB, FAILED, OPEN, PERMITTED, Permits, Purchase
+from services.catalog.breaker import Breaker
+from services.catalog.rows import (
+    ENDED_JOB,
+    FAILED,
+    OPEN,
+    PERMITTED,
+    Allowance,
+    Permits,
+    Purchase,
+)
 from services.generator.purchase import GRACE
 from services.generator.standing import OUT_OF_REACH
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HELD = frozenset({"running", "drawn"})  # states of an order that was certainly bought
+_columns = attrgetter(
+    *("state", "fence", "owner", "tries", "ticket", "reserved", "cost", "charged", "ending"),
+    *("publishing", "not_before", "sent_at", "deadline"),
+)
 
 
 class Violated(AssertionError):
@@ -28,11 +42,8 @@ def seconds(moment: datetime | None) -> float:
 
 def snapshot(row: Purchase) -> tuple[Any, ...]:
     """All of *row* that an edge may change, but for its error; its state first."""
-    return (
-        *(row.state, row.fence, row.owner, row.tries, row.ticket, row.reserved, row.cost),
-        *(row.charged, row.ending, row.publishing, row.not_before, row.sent_at, row.deadline),
-        *(output.state for output in row.outputs),
-    )
+    outputs = row.outputs
+    return (*_columns(row), *[each.state for each in outputs]) if outputs else _columns(row)
 
 
 # -- At every moment -----------------------------------------------------------------------
@@ -56,15 +67,16 @@ def check_row(ledger: Any, row: Purchase) -> None:
     promise(counts, "what may be charged counts as spent", row)
 
 
-def check_leaving(limits: Permits, before: Permits, row: Purchase, now: datetime) -> None:
-    """An order that leaves does so where its provider may be sent one."""
-    if row.refusal or not before.watched:
+def check_leaving(
+    limits: Permits, asked: Breaker, told: Allowance | None, row: Purchase, now: datetime
+) -> None:
+    """An order that leaves does so where its provider may be sent one, as it stood before."""
+    if row.refusal or not limits.watched:
         return
-    asked, told = before.breaker, before.allowance
     open_ = asked.state == "closed" or asked.retry_at is None or asked.retry_at <= now
-    promise(open_, "no order leaves beside the probe, or while it is open", row, before)
+    promise(open_, "no order leaves beside the probe, or while it is open", row, asked)
     some = told is None or told.until <= now or told.left > 0
-    promise(some, "no order leaves while none is left", row, before)
+    promise(some, "no order leaves while none is left", row, told)
     within = not limits.max_in_flight or limits.in_use <= limits.max_in_flight
     promise(within, "no more leave than may be under way", row, limits)
 
@@ -80,37 +92,48 @@ def check_new(ledger: Any, row: Purchase) -> None:
     promise(wanted, "nothing is planned for who wants no more", row)
 
 
-def check_ledger(ledger: Any) -> bool:
-    """Permits, money, counters and tickets agree with the rows; return whether there is work."""
-    rows = ledger.purchases.values()
+def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
+    """
+    Permits, money, counters and tickets agree with the rows.
+
+    Return those with work, and whether a job goes on.
+    """
     reserved = spent = under_way = sending = 0
-    tickets, counted = [], {job_id: [0, 0] for job_id in ledger.jobs}
-    for row in rows:
+    tickets, working = [], []
+    counted = {job_id: [0, 0, 0] for job_id in ledger.jobs}  # open, of them twins, publishing
+    for row in ledger.purchases.values():
+        state = row.state
         reserved += row.reserved
         spent += row.cost
-        under_way += row.state in PERMITTED
-        sending += row.state == "sending"
         if row.ticket:
             tickets.append(row.ticket)
-        counts = counted[row.job_id]
-        counts[0] += row.state in OPEN
-        counts[1] += row.publishing
+        if state in OPEN:
+            working.append(row)
+            counts = counted[row.job_id]
+            counts[0] += 1
+            if state in PERMITTED:
+                under_way += 1
+                sending += state == "sending"
+            if ledger.jobs[row.job_id].state in ENDED_JOB:
+                counts[1] += row.is_twin
+        elif row.publishing:
+            working.append(row)
+            counted[row.job_id][2] += 1
     for limits in ledger.permits.values():
         right = not limits.counted or (limits.in_use, limits.sending) == (under_way, sending)
         promise(right, "a permit for each order under way", None, limits, under_way, sending)
-    has_work, cost = False, 0
+    cost, going_on = 0, False
     for job_id, job in ledger.jobs.items():
         counts, ended = counted[job_id], job.state in ENDED_JOB
-        right = counts == [job.open_purchases, job.publishing]
+        right = counts[0] == job.open_purchases and counts[2] == job.publishing
         promise(right, "a job's counters are its rows'", None, job, counts)
-        its_own = [row for row in rows if row.job_id == job_id] if ended else ()
-        twins = sum(row.is_open and row.is_twin for row in its_own)
-        promise(not ended or counts[0] <= twins, "a job ends when nothing is open", None, job)
-        has_work, cost = has_work or not ended or any(counts), cost + job.cost
+        through = not ended or counts[0] == counts[1]
+        promise(through, "a job ends when nothing is open", None, job)
+        going_on, cost = going_on or not ended, cost + job.cost
     sums = ledger.reserved, ledger.spent, cost
     promise(sums == (reserved, spent, spent), "the sums are the rows'", None, sums)
     promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
-    return has_work
+    return working, going_on
 
 
 def check_waits(ledger: Any) -> None:
@@ -179,26 +202,11 @@ def _check_charges(world: Any) -> None:
         row for row in ledger.purchases.values() if not row.ticket and row.charged == "unknown"
     ]
     if vendor.kind == "alike":
-        most = len(perhaps) + _taken_for_it(world, holders)
-        promise(len(strays) <= most, "nothing bought is lost", None, strays)
+        promise(len(strays) <= len(perhaps), "nothing bought is lost", None, strays)
         return
     named = {row.purchase_id for row in perhaps}
     lost = [charge for charge in strays if charge.purchase_id not in named]
     promise(not lost, "nothing bought is lost", None, lost)
-
-
-def _taken_for_it(world: Any, holders: dict[str, Purchase]) -> int:
-    """
-    How many orders that cost nothing an equal one took for its own.
-
-    Whose ticket no column takes, and who was stopped unpaid, ends without it: nobody holds it then.
-    """
-    rows, free = world.ledger.purchases, 0
-    for ticket, row in holders.items():
-        charge = world.vendor.charges.get(ticket)
-        own = rows[charge.purchase_id] if charge and charge.is_free else row
-        free += own is not row and not own.ticket and own.charged == "no"
-    return free
 
 
 def _check_ending(world: Any, row: Purchase) -> None:

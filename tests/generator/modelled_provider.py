@@ -10,7 +10,7 @@ from typing import Any
 
 from services.generator import provider as seam
 from services.generator.standing import Terms
-from tests.generator.modelled_promises import promise
+from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_trouble import (
     ALIKE,
     ANSWERED,
@@ -96,7 +96,9 @@ class Provider:
         charge = self.charges[ticket] = Charge(ticket, purchase_id, now)
         if not self.lists:
             return charge
-        late = LAG - 1 if strikes("the list is late") else LISTED_AFTER
+        late = LISTED_AFTER
+        if strikes("the list is late"):  # as late as it may be: LAG counts from the sending
+            late = max(0.0, seconds(self.ledger.purchases[purchase_id].sent_at) + LAG - 1 - now)
         charge.listed_at = now + dice.random() * late
         charge.drawn_at = now + dice.choice((0.0, 0.2, 5.0))
         if strikes("it hangs"):

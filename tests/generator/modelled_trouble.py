@@ -4,7 +4,8 @@ so that every kind is seen before and after every other; some have many more bes
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 LISTED, ALIKE, RECEIPT = "listed", "alike", "receipt"
 ANSWERED, BLIND = "answered", "blind"
@@ -93,6 +94,13 @@ def _pairs() -> Iterable[tuple[str, str]]:
 PAIRS = tuple(_pairs())
 
 
+class Dice(random.Random):
+    """Chance, of one seed; quicker at choices, which are not quite even for it."""
+
+    def choice(self, seq: Sequence[Any]) -> Any:
+        return seq[int(self.random() * len(seq))]
+
+
 class Trouble:
     """
     The faults of one history.
@@ -133,7 +141,8 @@ class Trouble:
                     return name
                 self.armed[name] = self.dice.choice((1, 1, 1, 2, 6))
         through = not self.left and not self.armed
-        self.over = self.storm <= 0 and (through or acts > 90)
+        if self.storm <= 0 and (through or acts > 90):
+            self.over = True
         if self.beside and acts > 12:
             return self.beside.pop()
         if self.over:

@@ -17,10 +17,12 @@ from services.generator import edges, keeping, moves, purchase, reconcile, settl
 from services.generator.buy import FRESH
 from services.generator.standing import Stage
 from tests.generator.modelled_deeds import DEEDS
-from tests.generator.modelled_ledger import PATIENCE, Answer
+from tests.generator.modelled_ledger import PATIENCE
 from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_provider import LIMIT
+from tests.generator.modelled_rows import Answer
 
+BEAT = 1.0  # seconds between two heartbeats
 THROUGH = frozenset({"kept", "lost", "quarantined"})
 ELSEWHERE = 5.0  # seconds until others are asked who may know the model
 Act = Iterator[float | None]  # yields the seconds until it goes on
@@ -28,24 +30,32 @@ Heard = Callable[[Any], None]  # takes an Answer, a Fault, or None where the ans
 
 
 class Running:
-    """An act and when it goes on."""
+    """An act of a worker's, and when it goes on."""
 
-    __slots__ = ("act", "at")
+    __slots__ = ("act", "at", "worker")
 
-    def __init__(self, act: Act, at: float) -> None:
-        self.act, self.at = act, at
+    def __init__(self, worker: "Worker", act: Act, at: float) -> None:
+        self.worker, self.act, self.at = worker, act, at
+
+    def advance(self) -> None:
+        """Go one step on."""
+        pause = next(self.act, _OVER)
+        if pause is not _OVER:
+            self.at = self.worker.ledger.now + (pause or 0.0)
+        elif self in self.worker.acts:
+            self.worker.acts.remove(self)
 
 
 class Worker:
     """One process."""
 
     def __init__(self, world: Any, name: str) -> None:
-        self.world, self.name = world, name
+        self.world, self.ledger, self.name = world, world.ledger, name
         self.held: dict[str, Held | None] = {}  # None: being claimed
         self.acts: list[Running] = []
         self.waiting: list[tuple[edge_pb2.Edge, Heard]] = []
         self.pumping = self.stopping = False
-        self.paused_until = self.deaf_until = 0.0
+        self.paused_until = self.deaf_until = self.beats_at = 0.0
         self.owned_until = -1.0
         self.introduced = False
         self.strange: set[tuple[str, int]] = set()
@@ -62,14 +72,16 @@ class Worker:
 
     def beat(self) -> None:
         """Tell that we live; where we were given up, drop all and begin anew."""
-        ledger = self.world.ledger
+        ledger = self.ledger
         if ledger.now < self.deaf_until:
             return
+        self.beats_at = ledger.now + BEAT
         if not ledger.beat(self.name, first=not self.introduced):
             self.world.replace(self)
             return
         self.introduced, self.owned_until = True, ledger.now + PATIENCE
-        self.look_for_forgotten()
+        if ledger.working or self.strange:
+            self.look_for_forgotten()
         for key, held in list(self.held.items()) if ledger.canceling else ():
             if held and ledger.jobs[ledger.purchases[key].job_id].state == "canceling":
                 held.tell(moves.CancelAsked())
@@ -79,11 +91,10 @@ class Worker:
 
     def look_for_forgotten(self) -> None:
         """As Worker._look_for_forgotten: what is ours, told twice, and in no hand is given back."""
-        rows = self.world.ledger.purchases.values()
         strange = {
             (row.purchase_id, row.fence)
-            for row in rows
-            if row.owner == self.name and row.has_work and row.purchase_id not in self.held
+            for row in self.ledger.working
+            if row.owner == self.name and row.purchase_id not in self.held
         }
         for purchase_id, fence in sorted(strange & self.strange):
             self.submit(edges.broken_off(purchase_id, fence, RuntimeError("forgot")), _nothing)
@@ -100,19 +111,9 @@ class Worker:
 
     def start(self, act: Act) -> Running:
         """Begin *act*, to its first pause."""
-        running = Running(act, self.world.ledger.now + (next(act) or 0.0))
+        running = Running(self, act, self.ledger.now + (next(act) or 0.0))
         self.acts.append(running)
         return running
-
-    def advance(self, running: Running) -> None:
-        """Let one act go one step on."""
-        try:
-            pause = next(running.act)
-        except StopIteration:
-            if running in self.acts:
-                self.acts.remove(running)
-        else:
-            running.at = self.world.ledger.now + (pause or 0.0)
 
     # -- claiming
 
@@ -177,12 +178,10 @@ class Worker:
         """As services.generator.ledger: what was lost is said again, but for claims."""
         world = self.world
         strikes = world.trouble.strikes
-        yield 0.0  # edges that follow each other without any wait go together
         while self.waiting:
+            yield 0.0  # edges that follow each other without any wait go together
             taken, self.waiting = self.waiting, []
-            world.asked[self.name] = asked = [edge for edge, _heard in taken]
-            yield 0.0
-            world.asked.pop(self.name, None)
+            asked = [edge for edge, _heard in taken]
             if strikes("the ledger is away"):
                 answers = None
             elif strikes("an edge comes late"):
@@ -190,7 +189,8 @@ class Worker:
                 world.late.append((world.ledger.now + world.dice.random() * 15, asked))
             else:
                 answers = world.ledger.apply(asked, strikes)
-            yield 0.0
+            if not world.trouble.over:  # or nothing can happen to who waits for it
+                yield 0.0
             claims = any(edge.HasField("claim") for edge in asked)
             lost = "a claim's answer is lost" if claims else "the ledger's answer is lost"
             if answers is None or strikes(lost):
@@ -201,6 +201,11 @@ class Worker:
                 heard(answer)
         self.pumping = False
 
+    @property
+    def sent(self) -> list[edge_pb2.Edge]:
+        """What may be under way to the ledger just now."""
+        return [edge for edge, _heard in self.waiting]
+
     def _say_again(self, taken: list[tuple[edge_pb2.Edge, Heard]]) -> None:
         again = []
         for edge, heard in taken:
@@ -209,6 +214,9 @@ class Worker:
             else:
                 again.append((edge, heard))
         self.waiting[:0] = again
+
+
+_OVER = object()  # an act has come to its end
 
 
 def _nothing(_answer: object) -> None:
@@ -269,13 +277,13 @@ class Held:
             self.happen(event)
 
     def happen(self, event: moves.Event) -> None:
-        world = self.world
-        if isinstance(event, moves.Stored) and self.state.stage is Stage.LEAVING:
+        world, kind = self.world, type(event)
+        if kind is moves.Stored and self.state.stage is Stage.LEAVING:
             row, left = world.ledger.purchases[self.purchase_id], self.worker.stopping
             promise(left or self.broken, "what is stored is kept", row)
-        self.broken = self.broken or isinstance(event, moves.Raised)
-        world.handled.add((self.state.stage, type(event)))
-        world.tell(self.purchase_id[-4:], self.worker.name, type(event).__name__)
+        self.broken = self.broken or kind is moves.Raised
+        world.handled.add((self.state.stage, kind))
+        world.tell(self.purchase_id[-4:], self.worker.name, kind.__name__)
         self.move(purchase.step(self.state, event))
 
     def answered(self, step: moves.Step, answer: Any) -> None:
@@ -290,14 +298,14 @@ class Held:
     def move(self, following: standing.Next) -> None:
         self.state, effects = following
         for effect in effects:
-            if isinstance(effect, moves.Commit):
+            kind = type(effect)
+            if kind is moves.Commit:
                 edge = self.world.rendered(effect.step, self)
                 self.worker.submit(edge, partial(self.answered, effect.step))
-            elif isinstance(effect, moves.Interrupt):
+            elif kind is moves.Interrupt:
                 self.interrupted = True
             else:
-                self.acts.append(self.worker.start(DEEDS[type(effect)](self, effect)))
+                self.acts.append(self.worker.start(DEEDS[kind](self, effect)))
         if self.state.stage is Stage.GONE and self.worker.held.get(self.purchase_id) is self:
             del self.worker.held[self.purchase_id]
-            gone = set(map(id, self.acts))
-            self.worker.acts = [each for each in self.worker.acts if id(each) not in gone]
+            self.worker.acts = [each for each in self.worker.acts if each not in self.acts]

@@ -111,6 +111,13 @@ TABLE = (
         "        *(Follow(event.ticket),),\n",
     ),
     Mutation(
+        "what has ended is told once its ticket is written",
+        MACHINE,
+        "    if purchase.unwritten:\n        return purchase._replace(closed=event), ()\n",
+        "",
+        _machine("test_what_has_ended_is_told_once_its_ticket_is_written"),
+    ),
+    Mutation(
         "who ends writes the ticket that he has",
         MACHINE,
         "        return leave(purchase, Parked(0), Ticketed(event.ticket))\n",

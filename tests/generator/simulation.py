@@ -7,7 +7,6 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 """
 
 import hashlib
-import random
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
+from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Permits
 from services.generator import edges, moves
 from services.generator import provider as seam
@@ -22,9 +22,10 @@ from services.generator.models import Model
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_deeds import Flight
-from tests.generator.modelled_ledger import PATIENCE, PRICE, PROVIDER, Ledger
+from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
 from tests.generator.modelled_promises import EPOCH, promise
 from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
+from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import (
     ALIKE,
     ANSWERED,
@@ -35,10 +36,12 @@ from tests.generator.modelled_trouble import (
     ORDERING,
     PAIRS,
     RECEIPT,
+    Dice,
     Trouble,
 )
 from tests.generator.modelled_worker import Held, Worker
 
+BUSY = 0.92  # of acts, while something can be done; time goes by at the others
 ENOUGH = 6000  # acts in which everything must have come to its end
 POISONS = [(how, deed) for how in ("raises", "kills") for deed in ("follow", "store", "look up")]
 ORDERS = {  # of each job
@@ -75,7 +78,7 @@ class World:
     """One history. `run` plays it and raises Violated where a promise was broken."""
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.dice = seed, random.Random(seed)
+        self.seed, self.dice = seed, Dice(seed)
         dice, pair = self.dice, PAIRS[seed % len(PAIRS)]
         self.trouble = Trouble(dice, pair)
         kind = dice.choice([each for each in FAULTS[pair[0]] if each in FAULTS[pair[1]]])
@@ -99,7 +102,6 @@ class World:
             dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
         )
         self.flights: list[Flight] = []
-        self.asked: dict[str, list[edge_pb2.Edge]] = {}  # calls under way, by worker
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
         self.hired = self.acts = 0
         self.sweeps_from = 0.0
@@ -124,10 +126,11 @@ class World:
         """Play it to its end and check the promises."""
         for worker in self.workers:
             worker.beat()
-        ledger, act = self.ledger, self.act
-        while ledger.has_work or self.flights or self.late or self.vendor.hooks:
+        ledger, act, flights, vendor = self.ledger, self.act, self.flights, self.vendor
+        while (ledger.has_work or flights or self.late or vendor.hooks) and self.acts < ENOUGH:
             act()
-            promise(self.acts < ENOUGH, "all comes to its end", None, *ledger.purchases.values())
+        rows = ledger.purchases.values()
+        promise(self.acts < ENOUGH, "all comes to its end", None, *rows)
         promises.check_end(self)
         return self
 
@@ -136,21 +139,19 @@ class World:
         self.acts += 1
         if not self.trouble.over and (name := self.trouble.due(self.acts)):
             self.befall(name)
-        ledger, chance = self.ledger, self.dice.random
-        now = ledger.now
-        ready = []
+        ledger = self.ledger
+        now, ready = ledger.now, []
         for worker in self.workers:
             if worker.acts and worker.paused_until <= now:
-                ready += [(worker, running) for running in worker.acts if running.at <= now]
+                ready += [running for running in worker.acts if running.at <= now]
         able = len(ready) + bool(ledger.bus)
-        if not able or chance() > 0.92:
-            self.pass_time(is_idle=not able)
-            return
-        index = int(chance() * able)
-        if index == len(ready):
+        index = int(self.dice.random() * able / BUSY)
+        if index < len(ready):
+            ready[index].advance()
+        elif index < able:
             self.deliver()
         else:
-            ready[index][0].advance(ready[index][1])
+            self.pass_time(is_idle=not able)
 
     def deliver(self) -> None:
         """One announcement comes to who has room."""
@@ -169,46 +170,59 @@ class World:
         until = self.next_moment() if is_idle else ledger.now
         if self.flights:  # an order is under way for seconds, however slow we are
             until = min(until, *(flight.arrives_at for flight in self.flights))
-        awake = [worker for worker in self.workers if worker.awake]
+        now = ledger.now
+        awake = [worker for worker in self.workers if worker.paused_until <= now]
         ledger.now = max(ledger.now, until) + self.dice.random() * 0.3
-        self.land()
+        if self.flights:
+            self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
-            worker.beat()
+            if worker.beats_at <= ledger.now:
+                worker.beat()
+        if self.late:
+            self.come_late()
+        self.vendor.send_webhooks()
+        if ledger.strays:
+            self.judge_strays()
+        if ledger.now >= max(self.sweeps_from, ledger.swept_at + 1.0):
+            ledger.sweep()
+
+    def come_late(self) -> None:
+        """Calls that nobody waits for reach the ledger."""
+        ledger = self.ledger
         due = [edges for at, edges in self.late if at <= ledger.now]
         self.late = [each for each in self.late if each[0] > ledger.now]
         for asked in due:
             self.tell("late", *(edge.WhichOneof("step") for edge in asked))
             ledger.apply(asked)
-        self.vendor.send_webhooks()
-        self.judge_strays()
-        if ledger.now >= max(self.sweeps_from, ledger.swept_at + 1.0):
-            ledger.sweep()
 
     def next_moment(self) -> float:
         """When something can happen again."""
         ledger = self.ledger
         now, living = ledger.now, set()
-        moments = [now + 400.0, self.sweeps_from, *(at for at, _edges in self.late)]
+        moments = [now + 400.0, self.sweeps_from]
+        moments += [at for at, _edges in self.late]
         moments += [hook[0] for hook in self.vendor.hooks]
         for worker in self.workers:
             if worker.paused_until > now:
                 moments.append(worker.paused_until)
                 continue
-            moments += [running.at for running in worker.acts]
+            if worker.acts:
+                moments += [running.at for running in worker.acts]
             if worker.deaf_until <= now:
                 living.add(worker.name)
-        if any(row.has_work and row.owner not in living for row in ledger.purchases.values()):
-            moments += self.when_due(living)
-        return min(at for at in moments if at > now)
+        moments += self.when_due(living)
+        return min([at for at in moments if at > now])
 
     def when_due(self, living: set[str]) -> Iterator[float]:
         """When somebody may have what is nobody's, or who has it is taken for dead."""
         ledger = self.ledger
-        for row in ledger.purchases.values():
-            if row.has_work and row.owner is None:
+        again = (ledger.now // AGAIN + 1) * AGAIN  # what was said already is said then
+        for row in ledger.working:
+            if row.owner is None:
                 waits = ledger.waits_until if row.state == "planned" else 0.0
-                yield max(promises.seconds(row.not_before), ledger.now + 1.0, waits)
-            elif row.has_work and row.owner not in living:
+                due = max(promises.seconds(row.not_before), ledger.swept_at + 1.0, waits)
+                yield due if due > ledger.now else again
+            elif row.owner not in living:
                 yield ledger.now + PATIENCE
         for job in ledger.jobs.values():
             if job.complete_by and job.state not in ENDED_JOB:
@@ -267,13 +281,11 @@ class World:
 
     def crash(self, worker: Worker) -> None:
         """Kill *worker*; what it had sent may still arrive, without an answer."""
-        asked = self.asked.pop(worker.name, None)
-        if asked and self.dice.random() < 0.5:
-            self.late.append((self.ledger.now + self.dice.random() * 2, asked))
+        if (sent := worker.sent) and self.dice.random() < 0.5:
+            self.late.append((self.ledger.now + self.dice.random() * 2, sent))
         self.replace(worker)
 
     def replace(self, worker: Worker) -> None:
-        self.asked.pop(worker.name, None)
         self.workers[self.workers.index(worker)] = self.hire()
 
     def hire(self) -> Worker:
@@ -284,7 +296,7 @@ class World:
 
     def tell(self, *what: object) -> None:
         """Remember what happened, and when."""
-        self.trace.append((round(self.ledger.now, 2), *what))
+        self.trace.append((self.ledger.now, *what))
 
     def note(self, purchase_id: str, kind: str, answer: Any) -> None:
         said = getattr(answer, "reason", None) or getattr(answer, "state", "")

@@ -10,6 +10,7 @@ from services.generator.standing import Stage, Terms
 SKETCH = Terms(askable=True, interruptible=True)
 LISTED = Terms(askable=True, lag=120.0, cancelable=True)
 BLIND = Terms(askable=False)
+WRITTEN = moves.Committed(moves.Ticketed("p1"), "p1")
 FORGETFUL = Terms(askable=True, conclusive=False)  # it has what came whole, and nothing else
 
 
@@ -103,13 +104,24 @@ def test_a_picture_is_kept_once_it_is_stored_and_its_purchase_settled():
 
 
 def test_where_the_ledger_does_not_take_the_last_edge_it_is_let_go_of_all_the_same():
-    events = [moves.Bought("p1"), moves.Closed(None, "no")]
+    events = [moves.Bought("p1"), WRITTEN, moves.Closed(None, "no")]
     _stage, done = after(LISTED, *events)
     no = moves.Rejected(done[-1].step, "another holds the ticket")
     stage, done = after(LISTED, *events, moves.Rejected(moves.Ticketed("p1"), "no"), no)
     assert (stage, steps(done)) == (Stage.LEAVING, ["Ticketed", "Ended", "Failed"])
     for answer in (moves.Committed(done[-1].step), moves.Rejected(done[-1].step, "no")):
         assert after(LISTED, *events, no, answer) == (Stage.GONE, done)
+
+
+def test_what_has_ended_is_told_once_its_ticket_is_written():
+    """Without it an equal order would take it, and be bought again for what it bought itself."""
+    events = [moves.Bought("p1"), moves.Closed(False, "no")]
+    stage, done = after(LISTED, *events)
+    assert (stage, steps(done)) == (Stage.RUNNING, ["Ticketed"])
+    stage, done = after(LISTED, *events, WRITTEN)
+    assert (stage, steps(done)) == (Stage.LEAVING, ["Ticketed", "Ended"])
+    stage, done = after(LISTED, *events, moves.Rejected(moves.Ticketed("p1"), "no"))
+    assert (stage, steps(done)) == (Stage.LEAVING, ["Ticketed", "Failed"])  # it is looked up
 
 
 def test_another_owner_stops_everything():
@@ -292,7 +304,7 @@ def test_how_it_ended_there_says_what_is_written_and_tried(
     closed, canceling, ending, reason, retry
 ):
     asked = (moves.CancelAsked(),) if canceling else ()
-    _stage, done = after(LISTED, moves.Bought("p1"), *asked, closed)
+    _stage, done = after(LISTED, moves.Bought("p1"), WRITTEN, *asked, closed)
     found = done[-1].step
     assert (found.ending, found.charged, found.reason) == (ending, closed.charged, reason)
     assert (found.retry, found.cost) == (retry, closed.cost)

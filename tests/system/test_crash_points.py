@@ -23,6 +23,7 @@ from PIL import Image
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 from tests.ports import free_port
+from tests.system.books import ask
 from tests.system.client import Job, generate, prove_whole
 from tests.system.stack import CHECKOUT, running_stack
 
@@ -60,7 +61,7 @@ def test_a_kill_here_loses_and_doubles_nothing(faulty, point):
     if count is None:
         prove_canceled(before, Vendors(stack), job)
     elif count == 0:
-        prove_untold(before, Vendors(stack), job)
+        prove_without(before, Vendors(stack), job, *NO_PICTURE[point.partition(".")[0]])
     else:
         prove_whole(job, count)
         stack.await_(lambda: published(stack, job))
@@ -313,11 +314,42 @@ def preview_cut(stack, trap: Path) -> tuple[Job, int]:
     return generate(stack.url, BOUGHT | {"models": ["gpt-image-2"], "parameters": wanted}), 0
 
 
-def prove_untold(before: Vendors, after: Vendors, job: Job) -> None:
-    """It was charged once, and the job says that nobody can tell."""
+def picture_gone(stack, trap: Path) -> tuple[Job, int]:
+    """The vendor's file host has it no more, and a worker dies over saying so."""
+    lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/faults"
+    gone = {"vendor": "replicate", "where": "file", "kind": "status:410"}
+    httpx.put(lab, json=[gone]).raise_for_status()
+    trap.touch(mode=0o666)
+    job = generate(stack.url, BOUGHT)
+    httpx.delete(lab).raise_for_status()
+    return job, 0
+
+
+def edge_refused(stack, trap: Path) -> tuple[Job, int]:
+    """The ledger takes no outputs for a while: the work fails, and a worker dies over that."""
+    forbid = "ADD CONSTRAINT none_drawn CHECK (state <> 'drawn') NOT VALID"
+    ask(stack, f"ALTER TABLE purchases {forbid}")
+    trap.touch(mode=0o666)
+    with Watching(stack.url, BOUGHT) as watching:
+        stack.await_(lambda: not trap.exists())
+        ask(stack, "ALTER TABLE purchases DROP CONSTRAINT none_drawn")
+    return watching.job, 1
+
+
+NO_PICTURE = {
+    "answer": ("PURCHASE_UNCLEAR", None),
+    "preview": ("PURCHASE_UNCLEAR", None),
+    "lose": ("OUTPUT_LOST", True),
+}
+
+
+def prove_without(
+    before: Vendors, after: Vendors, job: Job, reason: str, charged: bool | None
+) -> None:
+    """It was charged once, and the job says why nothing came of it."""
     [charge] = after.charges[len(before.charges) :]
     [failure] = job.completed["failures"]
-    assert (failure["reason"], failure["charged"]) == ("PURCHASE_UNCLEAR", None)
+    assert (failure["reason"], failure["charged"]) == (reason, charged)
     assert failure["purchase_id"] == charge["purchase_id"]
     assert not job.completed["images"]
     assert job.completed["cost_usd"] >= charge["usd"]
@@ -326,6 +358,8 @@ def prove_untold(before: Vendors, after: Vendors, job: Job) -> None:
 SCENARIOS = {
     "answer": answer_cut,
     "preview": preview_cut,
+    "fail": edge_refused,
+    "lose": picture_gone,
     "sweep": while_drawing,
     "heartbeat": while_drawing,
     "lookup": unclear,

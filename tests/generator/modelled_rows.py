@@ -1,0 +1,69 @@
+"""Rows of the simulation's ledger as they begin, and what it answers of one."""
+
+from datetime import date
+
+from services.catalog.rows import Job, Purchase
+from tests.generator.modelled_promises import EPOCH
+
+MONTH = date(2026, 1, 1)
+PROVIDER = "replicate"
+
+
+class Answer:
+    """What the ledger says after an edge, as it was at that moment."""
+
+    __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner",
+                 "refusal", "sent_at", "state", "ticket", "unpublished")  # fmt: skip
+
+    def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
+        self.claimed, self.canceling = claimed, canceling
+        self.state, self.owner, self.fence = purchase.state, purchase.owner, purchase.fence
+        self.ticket = purchase.ticket or ""
+        if not claimed:  # the rest is for who begins with it
+            return
+        self.refusal = purchase.refusal
+        self.sent_at, self.deadline = purchase.sent_at, purchase.deadline
+        outputs = purchase.outputs
+        self.missing = frozenset(each.index for each in outputs if each.state == "drawn")
+        self.unpublished = frozenset(each.index for each in outputs if each.awaits_cdn)
+        self.hinted = [found.ticket for found in purchase.webhooks]
+
+
+def queued(job_id: int, count: int) -> Job:
+    """A job with *count* purchases, as its admission leaves it."""
+    return Job(
+        **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
+        **dict.fromkeys(("original_prompt", "request_id", "fingerprint", "subject"), ""),
+        job_id=job_id,
+        user_id=1,
+        state="queued",
+        last_sequence=1,
+        last_version=0,
+        open_purchases=count,
+        publishing=0,
+        cost=0,
+        **dict.fromkeys(("complete_by", "retry_of", "ended_at")),
+        **dict.fromkeys(("created_at", "updated_at"), EPOCH),
+    )
+
+
+def planned(key: str, job_id: int, ordinal: int, reserved: int) -> Purchase:
+    """The first purchase at a place, with *reserved* micro-USD."""
+    return Purchase(
+        purchase_id=key,
+        job_id=job_id,
+        user_id=1,
+        provider=PROVIDER,
+        model_key="flux",
+        ordinal=ordinal,
+        attempt=1,
+        tries=0,
+        state="planned",
+        fence=0,
+        fingerprint="f",
+        period=MONTH,
+        reserved=reserved,
+        cost=0,
+        **dict.fromkeys(("ending", "owner", "not_before", "ticket", "charged")),
+        **dict.fromkeys(("sent_at", "deadline", "error")),
+    )
