@@ -34,6 +34,7 @@ def put_in_hand(stack: Any, count: int) -> str:
     """Have *count* purchases drawn at the lab, by one generator for the most part; return that."""
     lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
     lab.vendor("replicate", creates_per_minute=None, others_per_minute=None)
+    lab.vendor("cloudinary", instant=True)
     asyncio.run(_order(stack.port("GENERATOR_PORT"), count))
     stack.await_(lambda: ask(stack, OWNED, "")[0]["owned"] == count, _PATIENCE)
     owners = Counter(row["owner"] for row in ask(stack, "SELECT owner FROM purchases"))
