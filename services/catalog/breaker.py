@@ -85,7 +85,8 @@ def hear(
     if sign is Sign.REFUSES_US:
         return _opened(found, now, refusal)
     if found.state != CLOSED:
-        return Breaker(heard_at=now) if sign is Sign.WELL else _opened(found, now, None)
+        well = sign is Sign.WELL
+        return Breaker(recent="+", heard_at=now) if well else _opened(found, now, None)
     return _counted(found, sign, now)
 
 

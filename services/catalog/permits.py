@@ -119,5 +119,5 @@ def _is_told(permits: Permits, now: datetime) -> bool:
 
 
 def _is_free(permits: Permits) -> bool:
-    """Whether it has answered, and said nothing of how many it takes."""
-    return permits.allowance is None and permits.breaker.heard_at is not None
+    """Whether it has taken an order or refused one, and said nothing of how many it takes."""
+    return permits.allowance is None and "+" in permits.breaker.recent

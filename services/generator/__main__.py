@@ -27,9 +27,12 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
     serve_metrics(settings.host, settings.port + 100)
     await stop.wait()
     await generator.server.leave()
-    await generator.worker.stop(settings.settle)
+    await generator.worker.let_go(settings.settle)
     generator.hub.close()
-    await generator.server.stop(lame=settings.lame, grace=settings.drain)
+    await asyncio.gather(
+        generator.worker.leave(settings.drain),
+        generator.server.stop(lame=settings.lame, grace=settings.drain),
+    )
     await generator.strays.close()
     await generator.rounds.close()
     await generator.numbering.close()

@@ -79,6 +79,11 @@ class Errand:
             self._wishes.add(event)
             self._events.put_nowait(event)
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the answer to an order of ours may come, and what it brings is nowhere else."""
+        return self._buying is not None and not self._known.terms.conclusive
+
     async def run(self) -> None:
         """Work until it is not ours any more; canceled: let go of at once, nothing written."""
         with (

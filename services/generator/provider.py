@@ -200,6 +200,10 @@ class Unclear(ProviderError):
     """It may have been bought: the answer to everything that proves nothing."""
 
 
+class Unkept(Unclear):
+    """It answered, and storage of ours did not keep the answer: no sign of its illness."""
+
+
 class Forged(ProviderError):
     """A webhook that the provider did not sign, or not just now."""
 

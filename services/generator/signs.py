@@ -39,7 +39,7 @@ def _sign(error: seam.ProviderError) -> edge_pb2.ProviderSign.ValueType:
             return edge_pb2.PROVIDER_SIGN_REFUSES_US
         case seam.Refused():
             return edge_pb2.PROVIDER_SIGN_WELL
-        case seam.Busy():
+        case seam.Busy() | seam.Unkept():
             return edge_pb2.PROVIDER_SIGN_UNSPECIFIED
     return edge_pb2.PROVIDER_SIGN_FAILS
 

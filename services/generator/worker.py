@@ -9,7 +9,7 @@ process: the second is dropped, since the first has it.
 import asyncio
 import contextvars
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import purchase_pb2
 from services.generator import edges, moves, orders, purchase
 from services.generator.buy import THROUGH, Errand
+from services.generator.claims import Claim, Claims, acknowledge
 from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
 from services.generator.room import Room
@@ -32,6 +33,7 @@ _PULL_WAIT = 5.0  # seconds
 _MORE = 50  # purchases taken at once where much waits, and the others are left theirs
 _SELDOM = 10  # beats between two looks at what is ours by the ledger's word
 _ELSEWHERE = 5.0  # seconds until others are asked who may know what we do not
+_OWNED_FIRST = 3.0  # seconds at most that what is drawn elsewhere waits while others are claimed
 OPEN = prometheus_client.Gauge("studio_purchases_open", "Purchases in work in this process.")
 _BY_ORDER = (purchase_pb2.PURCHASE_STATE_SENDING, purchase_pb2.PURCHASE_STATE_UNCLEAR)
 _WITHOUT_VENDOR = THROUGH | {purchase_pb2.PURCHASE_STATE_DRAWN}
@@ -50,6 +52,7 @@ class Worker:
     most: int
     worker_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     _open: dict[str, Errand | None] = field(default_factory=dict)  # None: being claimed
+    _claims: Claims = field(default_factory=Claims)
     _room: Room = field(init=False)
     _places: dict[str, str] = field(default_factory=dict)  # purchases, and the queue they came by
     _works: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -98,16 +101,19 @@ class Worker:
             if errand and errand.job == job:
                 errand.tell(moves.CancelAsked())
 
-    async def stop(self, grace: float) -> None:
-        """Take no more, let go of what is open within *grace* seconds, and say goodbye."""
+    async def let_go(self, grace: float) -> None:
+        """Take no more, and give what is open to others, as far as *grace* seconds allow."""
         self._stopping = True
         await _end(self._pulls)
         for errand in self._open.values():
             if errand:
                 errand.tell(moves.StopAsked())
-        works = list(self._works.values())
-        if works:
-            await asyncio.wait(works, timeout=grace)
+        await _ended(self._works.values(), grace)
+
+    async def leave(self, grace: float) -> None:
+        """Wait *grace* seconds for answers that nobody else could hear; then say goodbye."""
+        unheard = [self._works[each] for each, errand in self._open.items() if _is_unheard(errand)]
+        await _ended(unheard, grace)
         await self._abandon()
         await _end(self._lives)
         try:
@@ -117,15 +123,13 @@ class Worker:
 
     # -- claiming and working
 
-    def _claim(
-        self, purchase_id: str, provider: str, trace: Mapping[str, str]
-    ) -> asyncio.Future[None] | None:
-        """Begin; the future is done with the claim's answer, None: it is in work here already."""
+    def _claim(self, purchase_id: str, provider: str, trace: Mapping[str, str]) -> Claim | None:
+        """Begin; the claim is done with the claim's answer, None: it is in work here already."""
         if purchase_id in self._open or self._stopping:
             return None
         self._open[purchase_id] = None
         self._occupy(purchase_id, provider)
-        claimed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        claimed = self._claims.begin()
         nobody = contextvars.Context()  # not the caller's: its user and trace are not ours
         work = self._work(purchase_id, provider, trace, claimed)
         task = asyncio.create_task(work, context=nobody)
@@ -133,11 +137,9 @@ class Worker:
         task.add_done_callback(lambda done: self._finished(purchase_id, done, claimed))
         return claimed
 
-    def _finished(
-        self, purchase_id: str, task: asyncio.Task[None], claimed: asyncio.Future[None]
-    ) -> None:
+    def _finished(self, purchase_id: str, task: asyncio.Task[None], claimed: Claim) -> None:
         """Clear up, also after a task that was dropped before its first step."""
-        _settle(claimed)
+        self._claims.answered(claimed)
         if self._works.get(purchase_id) is task:
             del self._works[purchase_id]
             self._open.pop(purchase_id, None)
@@ -151,17 +153,13 @@ class Worker:
         OPEN.set(len(self._open))
 
     async def _work(
-        self,
-        purchase_id: str,
-        provider: str,
-        trace: Mapping[str, str],
-        claimed: asyncio.Future[None],
+        self, purchase_id: str, provider: str, trace: Mapping[str, str], claimed: Claim
     ) -> None:
         try:
             with telemetry.span("work", parent=trace, purchase_id=purchase_id):
                 began = asyncio.get_running_loop().time()
                 claim = await self._claimed(purchase_id, provider)
-                _settle(claimed)
+                self._claims.answered(claimed)
                 if claim is not None:
                     await self._run(claim, began)
         except errors.Fault as fault:
@@ -224,6 +222,9 @@ class Worker:
         if not self._knows(claim):
             await self._give_back(claim, "this replica does not know the model", _ELSEWHERE)
             return
+        if claim.purchase.state == purchase_pb2.PURCHASE_STATE_RUNNING:
+            # All of a dead worker's have an owner before looks at the first take their time.
+            await self._claims.until_none(_OWNED_FIRST)
         errand = None
         try:
             errand = Errand(
@@ -278,7 +279,7 @@ class Worker:
     def _heard(self, message: Msg, provider: str) -> None:
         """Claim what was announced; the message is done with once the claim is answered."""
         claim = self._claim(message.data.decode(), provider, dict(message.headers or {}))
-        self._spawn(_acknowledge(message, claim))
+        self._spawn(acknowledge(message, claim))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -367,6 +368,15 @@ class Worker:
         self.worker_id = str(uuid.uuid4())
 
 
+def _is_unheard(errand: Errand | None) -> bool:
+    return errand is not None and errand.is_unheard
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]], patience: float) -> None:
+    if waiting := list(tasks):
+        await asyncio.wait(waiting, timeout=patience)
+
+
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
@@ -374,17 +384,3 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 _beside: set[asyncio.Task[None]] = set()
-
-
-async def _acknowledge(message: Msg, claim: asyncio.Future[None] | None) -> None:
-    if claim is not None:
-        await claim
-    try:
-        await message.ack()
-    except Exception as error:  # NATS is gone: it is delivered again, and dropped then
-        log.debug("not acknowledged", error=repr(error))
-
-
-def _settle(claimed: asyncio.Future[None]) -> None:
-    if not claimed.done():
-        claimed.set_result(None)

@@ -232,6 +232,22 @@ async def test_who_has_never_answered_is_asked_little_at_first(pools, user, ledg
     assert await outcomes(ledger, *ids[permits.UNTOLD :]) == [CLAIMED] * 3
 
 
+async def test_who_has_only_failed_has_not_answered_yet(pools, user, ledger, sql):
+    ids = await admitted(pools.ledger, user, permits.UNTOLD + 3, provider="far")
+    assert (await outcomes(ledger, *ids)).count(CLAIMED) == permits.UNTOLD
+    await taken(ledger, told(unclear(ids[0], 1), FAILS))
+    assert await outcomes(ledger, *ids[permits.UNTOLD :]) == [CLAIMED, NO_PERMIT, NO_PERMIT]
+    assert await sql.fetchval("SELECT heard_at FROM permits WHERE provider = 'far'")
+
+
+async def test_whose_probe_was_bought_has_answered(pools, user, ledger, sql):
+    await broken(ledger, pools.ledger, user)
+    probe, *ids = await admitted(pools.ledger, user, permits.UNTOLD + 3, provider="far")
+    await over(sql)
+    await taken(ledger, claim(probe), told(ticket(probe, 1)))
+    assert await outcomes(ledger, *ids) == [CLAIMED] * len(ids)
+
+
 async def test_no_more_orders_leave_than_it_says_also_from_another_replica(
     pools, user, ledger, other, sql
 ):

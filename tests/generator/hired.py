@@ -58,5 +58,6 @@ async def world():
         while not worker.room:  # until the ledger knows it
             await asyncio.sleep(0)
         yield World(catalog, shop, worker)
-        await worker.stop(5)
+        await worker.let_go(5)
+        await worker.leave(0)
         await ledger.close()

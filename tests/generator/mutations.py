@@ -265,6 +265,13 @@ TABLE = (
         "            pass\n",
         "tests/generator/test_forgotten.py",
     ),
+    Mutation(
+        "who ends hears out what nobody else could hear",
+        "services/generator/worker.py",
+        "        await _ended(unheard, grace)\n",
+        "        pass\n",
+        "tests/generator/test_worker.py -k ends",
+    ),
     # -- time
     Mutation(
         "what is late is waited for a minute after its cancel",

@@ -44,5 +44,6 @@ async def hired(peer: Peer, provider: seam.Provider, most: int = 10) -> AsyncIte
     try:
         yield worker
     finally:
-        await worker.stop(5)
+        await worker.let_go(5)
+        await worker.leave(0)
         await ledger.close()

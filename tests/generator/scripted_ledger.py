@@ -47,6 +47,8 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.edges: list[edge_pb2.Edge] = []
         self.patience, self.alive, self.now = 3.0, True, NOW
         self.claims, self.gives_away = 0, False
+        self.asked = asyncio.Event()  # something is to be written
+        self.turns: asyncio.Semaphore | None = None  # so many calls are answered, where it is given
         self.owner, self.fence = "", 0
         self.workers: list[str] = []
         self.left = asyncio.Event()
@@ -68,6 +70,9 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         return answer
 
     async def Apply(self, request, context):
+        self.asked.set()
+        if self.turns:
+            await self.turns.acquire()
         results = [self.take(edge) for edge in request.edges]
         if self.lost:
             self.lost -= 1
@@ -145,6 +150,20 @@ class Shop:
                 raise seen
             yield seen
         await asyncio.Event().wait()
+
+
+class Slow(Shop):
+    """One that answers an order when the test says so, and does not stop before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def buy(self, order, receipt, report, /):
+        self.asked += 1
+        self.came.set()
+        await self.go.wait()
+        return seam.Ticket("t1")
 
 
 class Listing(Shop):

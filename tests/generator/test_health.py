@@ -28,6 +28,7 @@ def allowing(error):
         (allowing(seam.Busy("429", retry_after=7)), "UNSPECIFIED", "PROVIDER_RATE_LIMITED"),
         (allowing(seam.Unavailable("no connection")), "FAILS", "PROVIDER_UNAVAILABLE"),
         (allowing(seam.Unclear("cut")), "FAILS", "PURCHASE_UNCLEAR"),
+        (allowing(seam.Unkept("no room in the vault")), "UNSPECIFIED", "PURCHASE_UNCLEAR"),
         (allowing(seam.NoCredit("pay")), "REFUSES_US", "PROVIDER_BALANCE_EMPTY"),
         (allowing(seam.NotKnown("who?")), "REFUSES_US", "PROVIDER_CREDENTIAL_REFUSED"),
     ],

@@ -225,7 +225,8 @@ async def test_what_was_bought_is_kept_and_published_without_the_providers_key(
         await catalog.done.wait()
         while worker.room < 10:  # the answer may be on its way still: stopped now, it would park
             await asyncio.sleep(0.01)
-    await worker.stop(5)
+    await worker.let_go(5)
+    await worker.leave(0)
     await bus.close()
     assert [edge.WhichOneof("step") for edge in catalog.written] == written
 
@@ -239,4 +240,5 @@ async def test_an_order_is_left_to_who_has_the_providers_key(desk):
     while not catalog.written:
         await asyncio.sleep(0)
     assert [edge.WhichOneof("step") for edge in catalog.written] == ["park"]
-    await worker.stop(5)
+    await worker.let_go(5)
+    await worker.leave(0)

@@ -1,6 +1,7 @@
 """What a worker does about answers that are lost, its own death, and its end."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -22,6 +23,7 @@ from tests.generator.scripted_ledger import (
     UNCLEAR,
     Listing,
     Shop,
+    Slow,
 )
 
 
@@ -62,10 +64,59 @@ async def test_the_same_work_twice_is_done_once(world):
 async def test_one_that_ends_gives_back_what_it_draws_and_says_goodbye(world):
     world.worker.take(ID, "sketch")
     await soon(world.shop.came.wait())
-    await world.worker.stop(5)
+    await world.worker.let_go(5)
+    await world.worker.leave(0)
     assert world.catalog.written.get_nowait() == "release"
     assert world.catalog.left.is_set()
     assert world.worker.room == 0
+
+
+def shop_elsewhere(world, shop: Shop, **terms: bool) -> None:
+    """Have the worker buy from *shop*, on *terms*."""
+    name, vendors = "sketch", world.worker.tools.vendors
+    vendors[name] = replace(vendors[name], provider=shop, terms=Terms(askable=True, **terms))
+
+
+async def test_one_that_ends_hears_an_answer_that_nobody_else_could(world):
+    shop = Slow()
+    shop_elsewhere(world, shop, conclusive=False)
+    world.worker.take(ID, "sketch")
+    await soon(shop.came.wait())
+    await world.worker.let_go(0)
+    leaving = asyncio.create_task(world.worker.leave(15))
+    await asyncio.sleep(0)
+    shop.go.set()
+    await soon(leaving)
+    assert [edge.WhichOneof("step") for edge in world.catalog.edges] == ["ticket", "park"]
+    assert world.catalog.left.is_set()
+
+
+async def test_one_that_ends_leaves_to_others_what_they_can_find(world):
+    shop = Slow()
+    shop_elsewhere(world, shop)
+    world.worker.take(ID, "sketch")
+    await soon(shop.came.wait())
+    await world.worker.let_go(0)
+    await soon(world.worker.leave(3600))
+    assert world.catalog.edges == []
+    assert world.catalog.left.is_set()
+
+
+async def test_what_is_drawn_elsewhere_is_looked_at_once_all_that_came_is_claimed(world):
+    shop, catalog = Listing({"t1"}), world.catalog
+    shop_elsewhere(world, shop)
+    turns = asyncio.Semaphore(0)
+    catalog.state, catalog.ticket, catalog.turns = RUNNING, "t1", turns
+    world.worker.take(ID, "sketch")
+    await soon(catalog.asked.wait())
+    catalog.asked.clear()
+    world.worker.take("another", "sketch")
+    turns.release()
+    await soon(catalog.asked.wait())  # the first is ours
+    assert shop.followed.empty()
+    catalog.turns = None
+    turns.release()
+    assert await soon(shop.followed.get()) == "t1"
 
 
 async def test_one_that_was_taken_for_dead_writes_nothing_more_and_is_somebody_new(world):

@@ -32,6 +32,7 @@ async def test_who_is_asked_to_end_lets_no_call_fail(calm, name, jobs):
     stack, lab = calm
     lab.reset()
     lab.vendor("replicate", creates_per_minute=None, others_per_minute=None)
+    lab.vendor("cloudinary", instant=True)
     callers = Callers(stack.port("EDGE_PORT"), MODEL)
     back = asyncio.Event()
     calling = asyncio.create_task(

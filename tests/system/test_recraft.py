@@ -1,6 +1,7 @@
 """Recraft at a whole stack: an answer that came is never lost, and one that did not is told."""
 
 import hashlib
+import signal
 import threading
 
 import httpx
@@ -19,6 +20,7 @@ def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
     settings = {"LAB_PORT": str(free_port()), "LAB_PACE": "0", "WORKER_PATIENCE": "1"}
+    settings |= {"SETTLE_SECONDS": "0.5"}
     with running_stack("--lab", FAULT_FOLDER=str(folder), **settings) as found:
         yield found, folder
 
@@ -75,6 +77,20 @@ def test_storage_may_die_over_an_answer(stack, lab):
     asking.join()
     prove_whole(job, 1)
     assert len(charged(lab)) == 1
+
+
+def test_a_generator_that_ends_waits_for_an_answer_that_nobody_else_could_hear(stack, lab):
+    stack, _folder = stack
+    lab.pace(2)  # longer than what it has in hand may take to be let go of
+    job = Job("")
+    asking = threading.Thread(target=generate, args=(stack.url, ORDER), kwargs={"job": job})
+    asking.start()
+    stack.await_(lambda: lab.requests().get("recraft", {}).get("create"))
+    stack.kill("generator-1", signal.SIGTERM)
+    asking.join()
+    prove_whole(job, 1)
+    assert len(charged(lab)) == 1
+    assert not job.of("warning")
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "truncate", "status:500"])

@@ -6,7 +6,7 @@ asked what became of a call whose answer was lost; a receipt of it is all that a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -68,9 +68,9 @@ async def _taken(
     faults.point("answer.begun")
     try:
         size = await _poured(answer, receipt, watch)
-    except TimeoutError:
+    except (TimeoutError, seam.Unkept):
         raise
-    except Exception as error:  # cut off, or not kept: it is bought for all we know
+    except Exception as error:  # cut off: it is bought for all we know
         raise seam.Unclear(f"its answer is not whole: {error!r}") from error
     if not 0 < size <= _BIGGEST:
         raise seam.Unclear(f"an answer of {size} bytes")
@@ -85,7 +85,7 @@ async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink, watch: Watc
         size += len(chunk)
         if size > _BIGGEST:
             break
-        await receipt.write(chunk)
+        await _kept(receipt.write(chunk))
         if watch:
             watch(chunk)
     return size
@@ -93,18 +93,19 @@ async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink, watch: Watc
 
 async def finish(receipt: seam.ReceiptSink) -> None:
     """Close *receipt*, to its end also where we are stopped meanwhile: it is bought."""
-    closing = asyncio.ensure_future(_closed(receipt))
+    closing = asyncio.ensure_future(_kept(receipt.close()))
     try:
         await asyncio.shield(closing)
     except asyncio.CancelledError:
         await closing
 
 
-async def _closed(receipt: seam.ReceiptSink) -> None:
+async def _kept(writing: Awaitable[None]) -> None:
+    """What fails at *writing* is storage of ours, and not the vendor."""
     try:
-        await receipt.close()
+        await writing
     except Fault as fault:
-        raise seam.Unclear(f"its answer is not kept: {fault}") from fault
+        raise seam.Unkept(f"its answer is not kept: {fault}") from fault
 
 
 async def look_up(receipts: seam.Receipts, purchase_id: str) -> list[seam.Ticket]:

@@ -145,15 +145,21 @@ class TestRecraft(ProviderSuite):
         buying.cancel()
         go.set()
         if fault:
-            with pytest.raises(seam.Unclear, match="not kept"):
+            with pytest.raises(seam.Unkept, match="not kept"):
                 await buying
         else:
             assert (await buying).reference == f"receipt:{ID}"
             assert ID in shop.receipts.kept
 
+    async def test_what_our_storage_does_not_take_is_no_fault_of_the_vendors(self, shop):
+        shop.receipts.broken = True
+        with pytest.raises(seam.Unkept, match="not kept"):
+            await shop.buy(shop.order())
+        assert len(shop.charges()) == 1
+
     async def test_a_look_up_seals_the_place_of_what_did_not_come(self, shop):
         order = shop.order()
         assert await shop.provider.look_up(order) == []
         assert shop.receipts.kept[ID] == SEAL
-        with pytest.raises(seam.Unclear, match="not kept"):
+        with pytest.raises(seam.Unkept, match="not kept"):
             await shop.buy(order)  # a late one finds the place taken
