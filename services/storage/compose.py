@@ -17,11 +17,13 @@ from services.storage.disk import LocalDisk
 from services.storage.fetch import Fetch
 from services.storage.handler import NAME, Handler
 from services.storage.imports import Imports
+from services.storage.incoming import MAX_BYTES
 from services.storage.keep import Keep
 from services.storage.names import Links
 from services.storage.numbers import Numbers
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
+from services.storage.references import References
 from services.storage.room import Room
 from services.storage.settings import Settings
 from services.storage.sources import Policy
@@ -29,6 +31,8 @@ from services.storage.thumbnails import Thumbnails
 from services.storage.turns import Turns
 from services.storage.vault import Vault
 from services.storage.vaults.folder import FolderVault
+
+_PATIENCE = 15.0  # seconds for a picture that a user names: somebody waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,10 @@ def storage(settings: Settings) -> Storage:
     room = Room(vault.free, settings.disk_reserve)
     keep = Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog)
     receipts = Receipts(vault=vault, room=room, turns=turns)
-    fetch = Fetch(policy=Policy(settings.lab_url), dialer=Dialer())
+    dialer = Dialer()
+    fetch = Fetch(policy=Policy(settings.lab_url), dialer=dialer)
+    wide = Policy(settings.lab_url, any_host=True)
+    of_users = Fetch(policy=wide, dialer=dialer, patience=_PATIENCE, most=MAX_BYTES)
     assets = Assets(
         vault=vault,
         links=links,
@@ -97,6 +104,7 @@ def storage(settings: Settings) -> Storage:
         assets,
         Publish(vault=vault, assets=assets, cdn=cdn),
         *(room, Numbers(vault, room)),
+        References(keep=keep, assets=assets, fetch=of_users, child=child),
     )
     server = Server(
         [

@@ -144,6 +144,7 @@ RPCS = {
     "StorageService/ImportAsset": ({"source_uri": "receipt:x#0-1"}, SERVICE),
     "StorageService/UploadAsset": ({"header": {"size_bytes": 3}},
                                    ("INVALID_ARGUMENT", "INVALID_ARGUMENT", UNKNOWN)),
+    "StorageService/PrepareReference": ({"asset": "assets/{hash}"}, SERVICE),
     "StorageService/PutReceipt": ({"header": {"purchase_id": "x"}}, SERVICE),
     "StorageService/DownloadAsset": ({"name": "assets/{hash}"}, OWN),
     "StorageService/GetAsset": ({"name": "assets/{hash}"}, OWN),
