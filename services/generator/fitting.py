@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from chassis.errors import Invalid
 from imagestudio.type.v1 import job_pb2
-from services.generator import orders, schema, words
+from services.generator import orders, references, schema, words
 from services.generator.models import Model
+from services.generator.references import lacks
 
 
 def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> None:
@@ -17,7 +18,7 @@ def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> No
     for model in everyone.values():
         _prompt(spec, model)
         _shape(spec, model)
-        _references(spec, model)
+        references.check_fit(spec, model)
         _parameters(spec, model)
 
 
@@ -33,20 +34,20 @@ def has_shape(spec: job_pb2.JobSpec, model: Model) -> bool:
 def _prompt(spec: job_pb2.JobSpec, model: Model) -> None:
     has, most = len(spec.prompt), model.longest_prompt
     if has > most:
-        raise _lacks(model, "prompt", f"a prompt of {has} characters; it takes {most}")
+        raise lacks(model, "prompt", f"a prompt of {has} characters; it takes {most}")
 
 
 def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     if spec.HasField("aspect") and spec.aspect not in model.shapes:
         shapes = ", ".join(model.shapes)
-        raise _lacks(model, "aspect", f"the aspect {spec.aspect[:20]!r}; it has {shapes}")
+        raise lacks(model, "aspect", f"the aspect {spec.aspect[:20]!r}; it has {shapes}")
     if not spec.HasField("size"):
         return
     width, height = spec.size.width, spec.size.height
     if (width, height) in (*model.shapes.values(), *model.sizes):
         return
     if not all(_is_side(pixels, model) for pixels in (width, height)):
-        raise _lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
+        raise lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
 
 
 def _is_side(pixels: int, model: Model) -> bool:
@@ -60,14 +61,6 @@ def _sizes(model: Model) -> str:
         return f"sides from {model.sides[0]} to {model.sides[1]} pixels{steps}"
     sizes = (*model.shapes.values(), *model.sizes)
     return ", ".join(f"{width}x{height}" for width, height in sizes)
-
-
-def _references(spec: job_pb2.JobSpec, model: Model) -> None:
-    if len(spec.references) > model.max_references:
-        most = model.max_references or "no"
-        raise _lacks(
-            model, "references", f"{len(spec.references)} references; it takes {most} input images"
-        )
 
 
 def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
@@ -85,12 +78,3 @@ def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
 def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
     given = orders.parameters(spec, model.key)
     return schema.problems(model.parameters, given, f"parameters.{model.key}")
-
-
-def _lacks(model: Model, field: str, what: str) -> Invalid:
-    return Invalid(
-        "MODEL_FEATURE_UNSUPPORTED",
-        f"The model {model.key!r} does not draw {what}.",
-        metadata={"model": model.key, "field": field},
-        fields={field: f"does not fit {model.key}: {what}"},
-    )

@@ -15,7 +15,7 @@ from services.generator.identifiers import uuid7
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
 from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite
-from tests.generator.memory_pictures import MemoryPictures
+from tests.generator.memory_pictures import MemoryPictures, files_of
 from tests.lab.process import Lab, running_lab
 
 FIVE = [model for model in models.EVERY if model.provider == "replicate"]
@@ -28,7 +28,7 @@ class ReplicateShop:
         self.lab, self.pauses = lab, 0
         self.pictures = MemoryPictures()
         self.provider = Replicate(
-            http=http, pictures=self.pictures, hook=hook, pause=self.pause,
+            http=http, files=files_of(self.pictures, http), hook=hook, pause=self.pause,
             usual={model.slug: model.typical for model in FIVE},
             prices={model.slug: model.price for model in FIVE},
         )  # fmt: skip
