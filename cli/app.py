@@ -155,6 +155,12 @@ def generate(
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference", "-r", help="An input image: FILE, URL or id, and [:ROLE]. Repeatable."
+        ),
+    ] = None,
     max_cost: Annotated[
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
@@ -170,7 +176,7 @@ def generate(
     order = Order(
         prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,
         negative_prompt=negative, preset=preset, project=project, title=title,
-        parameters=param or [], max_cost_usd=max_cost,
+        parameters=param or [], references=reference or [], max_cost_usd=max_cost,
     )  # fmt: skip
     request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))

@@ -15,7 +15,7 @@ from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import references, words
 from services.generator.provider import Role
 
-_TIMEOUT = 50.0  # seconds for one: storage ends a download after 15, and decodes for 20
+_TIMEOUT = 45.0  # seconds for one: storage ends a download after 15, and decodes for 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ ROUTES = {
     ("POST", "/images/generate/stream"): ("/images/generate/stream", DRAW, 200, 200, 401),
     ("POST", "/images/generate"): ("/images/generate", DRAW, 202, 202, 401),
     ("POST", "/images/estimate"): ("/images/estimate", DRAW, 200, 200, 401),
+    ("POST", "/images/references"): ("/images/references", {"no": "picture"}, 400, 400, 401),
     ("GET", "/images/jobs"): ("/images/jobs", None, 200, 200, 401),
     ("GET", "/images/jobs/{job_id}"): ("/images/jobs/{job}", None, 200, 404, 401),
     ("GET", "/images/jobs/{job_id}/events"): ("/images/jobs/{job}/events", None, 200, 404, 401),
