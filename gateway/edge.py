@@ -19,7 +19,8 @@ from gateway.access import guard_browser
 from gateway.sse import LATER, Streams
 
 LARGEST_BODY = 1024 * 1024  # bytes
-_LARGER = {"/images/references": 25 * 1024 * 1024}  # what storage takes of a picture
+LARGEST_PICTURE = 25 * 1024 * 1024  # bytes that storage takes of one
+_LARGER = {"/images/references": LARGEST_PICTURE}
 HTTP_SECONDS = prometheus_client.Histogram(
     "studio_http_seconds",
     "Time to the end of the answers to requests, by route and status.",

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from chassis.errors import Invalid, Missing
 from gateway import answers, bodies, specs
 from gateway.access import Behind
 from gateway.describe import problems
+from gateway.edge import LARGEST_PICTURE
 from gateway.services import Services
 from imagestudio.catalog.v1.catalog_service_pb2 import GetVariantRequest
 from imagestudio.storage.v1.storage_service_pb2 import UploadAssetRequest, UploadHeader
@@ -41,6 +43,8 @@ async def upload(request: Request, behind: Behind) -> Response:
     if not (told.isascii() and told.isdecimal() and int(told)):
         why = "is missing or 0; send the picture as the body, with its length"
         raise Invalid("REQUEST_INVALID", f"Content-Length {why}.", fields={"Content-Length": why})
+    if int(told) > LARGEST_PICTURE:  # told now: what is raised while it streams says nothing
+        raise HTTPException(413)
     storage = behind.storage
     answer = await storage.peer.ask(
         storage.stub.UploadAsset, _messages(request, int(told)), timeout=_PATIENCE
