@@ -45,6 +45,18 @@ def test_the_page_s_entry_is_a_model(tmp_path):
         ({"price": -1}, WHERE, "not below 0"),
         ({"prices": [{"price": 30_000}]}, WHERE, "the dearest of prices"),
         ({"prices": [{"price": 1, "asked": {"mood": "high"}}]}, WHERE, "no parameter 'mood'"),
+        ({"references": [{"input": "image", "roles": ["muse"]}]}, WHERE, "references.0.roles"),
+        ({"references": [{"input": "image", "roles": [""], "most": 2}]}, WHERE, "a list: many"),
+        (
+            {"references": [{"input": "mask", "roles": ["mask"], "needs": "edit_base"}]},
+            WHERE,
+            "the edit_base that it needs",
+        ),
+        (
+            {"references": [{"input": "image", "roles": [""]}], "max_references": 2},
+            WHERE,
+            "max_references: at most",
+        ),
         ({}, "replicate/Flux_Dev.json", "small letters"),
         ({}, "nobody/flux-dev.json", "one of .*recraft, replicate"),
     ],
