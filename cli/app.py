@@ -180,8 +180,7 @@ def generate(
     )  # fmt: skip
     request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))
-    status = _troubled(lambda: run(_edge(settings), request, as_json=as_json, open_=open_))
-    raise typer.Exit(status)
+    raise typer.Exit(_troubled(lambda: run(_edge(settings), request, as_json=as_json, open_=open_)))
 
 
 @jobs_app.callback()

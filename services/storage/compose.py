@@ -1,6 +1,7 @@
 """From settings to a running storage: the only place that knows which class does what."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -75,6 +76,13 @@ def cdn_at(settings: Settings) -> Cdn | None:
     return Cloudinary(http=http, base=settings.cloudinary_base, account=settings.cloudinary)
 
 
+def _fetches(lab_url: str) -> tuple[Fetch, Fetch]:
+    """What downloads from vendors, and what downloads whatever a user names."""
+    dialer, anywhere = Dialer(), Policy(lab_url, any_host=True)
+    of_users = Fetch(policy=anywhere, dialer=dialer, patience=_PATIENCE, most=MAX_BYTES)
+    return Fetch(policy=Policy(lab_url), dialer=dialer), of_users
+
+
 def storage(settings: Settings) -> Storage:
     """Wire a storage; call it inside the running loop."""
     vault = vault_at(settings.vault_url)
@@ -85,10 +93,7 @@ def storage(settings: Settings) -> Storage:
     room = Room(vault.free, settings.disk_reserve)
     keep = Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog)
     receipts = Receipts(vault=vault, room=room, turns=turns)
-    dialer = Dialer()
-    fetch = Fetch(policy=Policy(settings.lab_url), dialer=dialer)
-    wide = Policy(settings.lab_url, any_host=True)
-    of_users = Fetch(policy=wide, dialer=dialer, patience=_PATIENCE, most=MAX_BYTES)
+    of_vendors, of_users = _fetches(settings.lab_url)
     assets = Assets(
         vault=vault,
         links=links,
@@ -100,22 +105,13 @@ def storage(settings: Settings) -> Storage:
     handler = Handler(
         keep,
         receipts,
-        Imports(keep=keep, receipts=receipts, fetch=fetch),
+        Imports(keep=keep, receipts=receipts, fetch=of_vendors),
         assets,
         Publish(vault=vault, assets=assets, cdn=cdn),
         *(room, Numbers(vault, room)),
         References(keep=keep, assets=assets, fetch=of_users, child=child),
     )
-    server = Server(
-        [
-            (
-                NAME,
-                lambda server: storage_service_pb2_grpc.add_StorageServiceServicer_to_server(
-                    handler, server
-                ),
-            )
-        ],
-        secret=secret,
-        resolve=resolver(catalog, settings.auth),
-    )
+    add = partial(storage_service_pb2_grpc.add_StorageServiceServicer_to_server, handler)
+    resolve = resolver(catalog, settings.auth)
+    server = Server([(NAME, add)], secret=secret, resolve=resolve)
     return Storage(vault, room, peer, child, cdn, server)

@@ -11,26 +11,14 @@ from services.storage.decoder import LARGEST, mask, reference
 from services.storage.fetch import Fetch
 from services.storage.sources import Forbidden, Link, Policy
 from tests.storage.client import BERT, PURCHASE, Client
-from tests.storage.conftest import running
 from tests.storage.pictures import decoded, encoded, picture, svg
 from tests.storage.test_keeping import leftovers
 from tests.storage.vendor import PUBLIC, http, vendor_host
 
 
 @pytest.fixture
-async def lab():
-    async with vendor_host(None) as host:
-        yield host
-
-
-@pytest.fixture
-async def client(folder, catalog, lab):
-    url = f"http://127.0.0.1:{lab.port}"
-    async with running(folder, catalog.target, LAB_URL=url) as (_, target):
-        client = Client(target)
-        client.lab = url
-        yield client
-        await client.close()
+def client(fetching):
+    return fetching
 
 
 def telling(kind: str = "JPEG") -> bytes:

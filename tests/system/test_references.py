@@ -161,19 +161,15 @@ def test_bytes_inside_a_request_become_an_asset_before_the_job_is_admitted(lit, 
     assert len(completed.completed.job.images) == 1
 
 
-def test_a_lost_answer_with_input_images_is_looked_up_and_not_bought_again(lit, vendors):
-    fault = {"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}
-    vendors.faults([fault])
-    picture = sent(lit, photo(seed=5))["id"]
-    job = generate(lit.url, FLUX | {"references": [{"id": picture}]})
-    prove_whole(job, 1)
-    assert len(vendors.ledger()) == 1
-
-
-def test_an_upload_that_fails_is_done_again_and_buys_nothing_by_itself(lit, vendors):
-    fault = {"vendor": "replicate", "where": "upload", "kind": "status:500", "times": 1}
-    vendors.faults([fault])
-    picture = sent(lit, photo(seed=6))["id"]
+@pytest.mark.parametrize(
+    ("where", "kind"),
+    [("create", "drop_after"), ("upload", "status:500"), ("upload", "drop_after")],
+)
+def test_what_fails_around_an_order_is_found_or_done_again_and_bought_once(
+    lit, vendors, where, kind
+):
+    vendors.faults([{"vendor": "replicate", "where": where, "kind": kind, "times": 1}])
+    picture = sent(lit, photo(seed=len(where + kind)))["id"]
     job = generate(lit.url, FLUX | {"references": [{"id": picture}]})
     prove_whole(job, 1)
     assert len(vendors.ledger()) == 1
