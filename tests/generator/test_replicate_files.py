@@ -1,5 +1,6 @@
 """Input images at Replicate: inside the order or uploaded before it, and nothing bought by it."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -151,6 +152,18 @@ async def test_a_picture_that_cannot_be_had_buys_nothing(pictures):
 async def test_what_takes_too_long_before_the_order_buys_nothing(pictures):
     provider, script = selling(pictures, patience=0.0)  # all of it is over
     with pytest.raises(Unavailable, match=r"time|long"):
+        await provider.buy(order("flux-1.1-pro", pictures.add(SMALL)), None, None)
+    assert script.asked == []
+
+
+async def test_a_picture_that_does_not_come_is_not_waited_for_until_it_is_late(pictures):
+    class Stuck(MemoryPictures):
+        async def read(self, asset: str, /) -> bytes:
+            await asyncio.Event().wait()
+            raise AssertionError(asset)
+
+    provider, script = selling(Stuck(), patience=15.0)  # all of it is the order's own
+    with pytest.raises(Unavailable, match="in time"):
         await provider.buy(order("flux-1.1-pro", pictures.add(SMALL)), None, None)
     assert script.asked == []
 

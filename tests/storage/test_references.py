@@ -54,6 +54,12 @@ def test_a_comment_an_xmp_and_a_profile_do_not_go_out():
     assert b"ICC_PROFILE" not in made
 
 
+def test_no_encoder_takes_over_what_a_decoder_has_found():
+    assert b"SECRET" not in reference(picture("JPEG", comment=b"SECRET"))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert b"iCCP" not in reference(picture("PNG", icc_profile=profile))
+
+
 def test_colours_mean_what_their_profile_says():
     swapped = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     odd = encoded(Image.new("RGB", (8, 8), (200, 30, 60)), "PNG", icc_profile=swapped)
