@@ -21,6 +21,7 @@ from bench.report import Report, parser, percentile
 from services.generator import provider as seam
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
+from services.generator.providers.replicate_files import Files
 from tests.ports import free_port
 
 _SLUG = "black-forest-labs/flux-schnell"
@@ -91,7 +92,7 @@ async def _ours(url: str, rounds: Callable[[Purchase], Awaitable[float]]) -> flo
     async with transport.client(url, {"Authorization": "Bearer r8_x"}) as http:
         provider = Replicate(
             http=http,
-            pictures=_NoPictures(),
+            files=Files(http=http, pictures=_NoPictures(), slots={}),
             hook=None,
             usual={_SLUG: 0.8},
             prices={_SLUG: 3_000},

@@ -155,6 +155,12 @@ def generate(
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference", "-r", help="An input image: FILE, URL or id, and [:ROLE]. Repeatable."
+        ),
+    ] = None,
     max_cost: Annotated[
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
@@ -173,12 +179,12 @@ def generate(
     order = Order(
         prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,
         negative_prompt=negative, preset=preset, project=project, title=title,
-        parameters=param or [], max_cost_usd=max_cost, allow_successor=allow_successor,
+        parameters=param or [], references=reference or [], max_cost_usd=max_cost,
+        allow_successor=allow_successor,
     )  # fmt: skip
     request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))
-    status = _troubled(lambda: run(_edge(settings), request, as_json=as_json, open_=open_))
-    raise typer.Exit(status)
+    raise typer.Exit(_troubled(lambda: run(_edge(settings), request, as_json=as_json, open_=open_)))
 
 
 @jobs_app.callback()

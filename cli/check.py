@@ -143,8 +143,17 @@ class _Model:
         return self._has(job, "seed", bool(job.images) and job.images[0]["seed"] == _SEED)
 
     def _reference(self) -> Cell:
-        if self.can["max_references"]:
-            return Cell(_UNTRIED, "references are not tried yet")
+        """Draw from what it drew before, as much as it takes at once; none where it takes none."""
+        if not self.can["max_references"]:
+            return self._without_references()
+        drawn = next(image for job in self._jobs for image in job.images)
+        roles = self.can["reference_roles"]
+        chosen = [role for role in roles if role != "unspecified"][: self.can["max_references"]]
+        asked = [{"variant": drawn["variant_id"], "role": role} for role in chosen]
+        job = self._draw("reference", references=asked)
+        return _expect(len(job.images) == 1, job)
+
+    def _without_references(self) -> Cell:
         try:
             self._draw("", references=[{"id": _PICTURE, "role": "style"}])
         except Trouble as refused:

@@ -62,16 +62,21 @@ class Edge:
         """Return what a POST answers; made once."""
         return self._ask("POST", path, {}, body)
 
+    def upload(self, content: bytes) -> dict[str, Any]:
+        """Keep a picture to work from, and return what is said of it."""
+        return self._ask("POST", "/images/references", {}, content=content)
+
     def _ask(
         self,
         method: str,
         path: str,
         query: Mapping[str, str | int],
         body: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
     ) -> dict[str, Any]:
         with self.client() as client:
             try:
-                answer = client.request(method, path, params=query, json=body)
+                answer = client.request(method, path, params=query, json=body, content=content)
             except httpx.HTTPError as error:
                 raise _unreachable(self.address, error) from error
         _check(answer)

@@ -1,11 +1,13 @@
 """`studio generate`: from the command line to a request, and its pictures."""
 
 import json
+import re
 import sys
 import uuid
 import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cli.edge import Edge, Event, Trouble
@@ -13,6 +15,8 @@ from cli.job import follow
 from cli.screen import say
 
 _OPEN_AT_MOST = 8  # tabs
+_ROLES = ("style", "subject", "structure", "edit_base", "mask")
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class Order:
     project: str
     title: str
     parameters: list[str]  # [MODEL.]KEY=VALUE
+    references: list[str]  # FILE, URL or id, and [:ROLE]
     max_cost_usd: float | None
     allow_successor: bool
 
@@ -47,6 +52,7 @@ class Order:
             "project": self.project,
             "title": self.title,
             "parameters": _parameters(self.parameters, self.models),
+            "references": [_reference(one) for one in self.references],
             "max_cost_usd": self.max_cost_usd,
             "allow_successor": self.allow_successor or None,
         }
@@ -54,7 +60,10 @@ class Order:
 
 
 def run(edge: Edge, request: dict[str, Any], *, as_json: bool, open_: bool) -> int:
-    """Generate what *request* asks for and return the exit status."""
+    """Generate what *request* asks for, its files uploaded before, and return the exit status."""
+    for one in request.get("references", ()):
+        if path := one.pop("file", None):
+            one["id"] = edge.upload(Path(path).read_bytes())["id"]
     shown = _Opener() if open_ else None
     events = edge.generate(request, str(uuid.uuid4()), say)
     return follow(shown.over(events) if shown else events, as_json=as_json)
@@ -99,6 +108,22 @@ def _parameters(given: list[str], models: list[str]) -> dict[str, dict[str, Any]
         for target in targets:
             found.setdefault(target, {})[key] = _value(text)
     return found
+
+
+def _reference(given: str) -> dict[str, str]:
+    """Read `FILE|URL|ID[:ROLE]`; raise Trouble where there is no such file."""
+    named, colon, role = given.rpartition(":")
+    if not colon or role not in _ROLES:
+        named, role = given, ""
+    wanted = {"role": role} if role else {}
+    if named.startswith(("https://", "http://")):
+        return {"uri": named, **wanted}
+    if _ID.fullmatch(named):
+        return {"id": named, **wanted}
+    if not Path(named).is_file():
+        roles = ", ".join(_ROLES)
+        raise Trouble(f"--reference {given}: there is no such file; roles are {roles}", 400)
+    return {"file": named, **wanted}
 
 
 def _value(text: str) -> Any:

@@ -32,10 +32,20 @@ def models(edge: Edge, *, as_json: bool) -> None:
     if as_json:
         return print_json(found)
     rows = [
-        (model["key"], _usable(model), _price(model), model["provider"], model["display_name"])
+        (
+            *(model["key"], _usable(model), _price(model), _references(model)),
+            *(model["provider"], model["display_name"]),
+        )
         for model in found
     ]
-    return print_table(("model", "state", "an image", "provider", "name"), rows)
+    return print_table(("model", "state", "an image", "references", "provider", "name"), rows)
+
+
+def _references(model: dict[str, Any]) -> str:
+    """How many input images it takes, and for what."""
+    can = model["capabilities"]
+    roles = (role for role in can["reference_roles"] if role != "unspecified")
+    return f"{can['max_references']}: {', '.join(roles)}" if can["max_references"] else ""
 
 
 def presets(edge: Edge, *, as_json: bool) -> None:

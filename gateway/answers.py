@@ -239,6 +239,17 @@ class Presets(Answer):
     next_page_token: str
 
 
+class Reference(Answer):
+    """A picture to work from; *id* names it in the references of a job."""
+
+    id: str
+    url: str
+    thumbnail_url: str
+    media_type: str
+    width: int
+    height: int
+
+
 class Capabilities(Answer):
     """What a model takes and does."""
 

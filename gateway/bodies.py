@@ -25,6 +25,7 @@ _SIZE = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 _HASH = r"^[0-9a-f]{64}$"
 _PRESET = r"^[a-z][a-z0-9-]{0,62}$"
 _JOB = r"^([0-9]{1,19})?$"
+_VARIANT = r"^[0-9]{1,19}$"
 FORMS = {  # what is said of each, since nobody should have to read an expression
     _ASPECT: "is written as 16:9",
     _ASPECT_OR_NONE: "is written as 16:9",
@@ -32,6 +33,7 @@ FORMS = {  # what is said of each, since nobody should have to read an expressio
     _HASH: "is an image's SHA-256: 64 digits from 0 to f, in lower case",
     _PRESET: "takes a letter, then up to 62 letters, digits and hyphens, all in lower case",
     _JOB: "takes a job's number",
+    _VARIANT: "takes a variant's number",
 }
 
 Text = Annotated[str, StringConstraints(max_length=500)]
@@ -70,10 +72,20 @@ class Filter(Body):
 
 
 class Reference(Body):
-    """An input image that is already in the studio."""
+    """An input image: one of *id*, *variant* and *uri* says which."""
 
-    id: Annotated[str, StringConstraints(pattern=_HASH)]
+    id: Annotated[
+        str | None,
+        Field(pattern=_HASH, description="Its image_hash: uploaded here, or drawn for you."),
+    ] = None
+    variant: Annotated[
+        str | None, Field(pattern=_VARIANT, description="The variant_id of one that was drawn.")
+    ] = None
+    uri: Annotated[
+        str | None, Field(min_length=1, max_length=8192, description="An https URL.")
+    ] = None
     role: Literal["style", "subject", "structure", "edit_base", "mask"] | None = None
+    weight: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Spec(Body):
@@ -110,6 +122,10 @@ class Spec(Body):
             if len(set(named)) < len(named):
                 why = "name each model once; count makes several images of one"
                 raise Invalid("REQUEST_INVALID", f"{field}: {why}", fields={field: why})
+        for place, one in enumerate(self.references or ()):
+            if [one.id, one.variant, one.uri].count(None) != 2:
+                field, why = f"references[{place}]", "takes one of id, variant and uri"
+                raise Invalid("REQUEST_INVALID", f"{field} {why}.", fields={field: why})
         return self
 
 

@@ -15,7 +15,7 @@ _WHEN = {
     404: "Nothing there, or another user's",
     409: "Not in the present state",
     412: "It was changed meanwhile: read it again",
-    413: "More than 1 MiB",
+    413: "More than 1 MiB, or a picture of more than 25",
     416: "No such range",
     422: "The request id was used with another request",
     428: "If-Match is missing",

@@ -19,6 +19,8 @@ from gateway.access import guard_browser
 from gateway.sse import LATER, Streams
 
 LARGEST_BODY = 1024 * 1024  # bytes
+LARGEST_PICTURE = 25 * 1024 * 1024  # bytes that storage takes of one
+_LARGER = {"/images/references": LARGEST_PICTURE}
 HTTP_SECONDS = prometheus_client.Histogram(
     "studio_http_seconds",
     "Time to the end of the answers to requests, by route and status.",
@@ -44,7 +46,9 @@ class Edge:
         with telemetry.span(f"{scope['method']} {path}", parent=headers):
             try:
                 guard_browser(scope["method"], headers, self._public_url)
-                await self._app(scope, _limited(receive, headers), answer.send)
+                await self._app(
+                    scope, _limited(receive, headers, _LARGER.get(path, LARGEST_BODY)), answer.send
+                )
                 if stream := scope.pop(LATER, None):
                     _forget_the_application(scope)
                     await stream.run(receive, answer.send)
@@ -96,16 +100,16 @@ class _Answer:
         await problem.respond(fault, instance=scope["path"])(scope, receive, self.send)
 
 
-def _limited(receive: Receive, headers: Headers) -> Receive:
+def _limited(receive: Receive, headers: Headers, most: int) -> Receive:
     told, taken = headers.get("content-length", "0"), 0
 
     async def limited() -> Message:
         nonlocal taken
-        if told.isdecimal() and int(told) > LARGEST_BODY:
+        if told.isdecimal() and int(told) > most:
             raise HTTPException(413)
         message: dict[str, Any] = dict(await receive())
         taken += len(message.get("body", b""))
-        if taken > LARGEST_BODY:
+        if taken > most:
             raise HTTPException(413)
         return message
 

@@ -17,14 +17,21 @@ from imagestudio.generator.v1.generator_service_pb2 import (
     WatchGenerationRequest,
 )
 from imagestudio.type.v1.job_event_pb2 import JobEvent
+from imagestudio.type.v1.job_pb2 import JobSpec
 
 FIRST = 12.0  # seconds for the first event of a new job
+PREPARING = 55.0  # seconds for it where input images are fetched and decoded before
 QUIET = 25.0  # seconds: a living service says something every 10
 GIVE_UP = 60.0  # seconds without any event until the client shall come back by itself
 _PAUSE = 0.2  # seconds before a call is made again, growing to a second
 
 Open = Callable[[], AsyncIterator[JobEvent]]
 Again = Callable[[str, int], Open]  # for a job and the last event of it that was told
+
+
+def patience(spec: JobSpec) -> float:
+    """Seconds in which a job of *spec* must have begun."""
+    return PREPARING if spec.references else FIRST
 
 
 def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterator[JobEvent]:
@@ -36,7 +43,8 @@ def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterato
             async for answer in answers:
                 yield answer.event
 
-    return _follow(open_, _jobs(services), after=0)
+    first = max(QUIET, patience(request.spec))
+    return _follow(open_, _jobs(services), after=0, first=first)
 
 
 def watch(services: Services, name: str, after: int) -> AsyncIterator[JobEvent]:
@@ -61,10 +69,12 @@ def feed(services: Services, after: int) -> AsyncIterator[JobEvent]:
     return _follow(again("", after), again, after=after, endless=True)
 
 
-async def opened(events: AsyncIterator[JobEvent]) -> tuple[JobEvent, AsyncIterator[JobEvent]]:
-    """Wait for the first event; return it, and all events with it again in front."""
+async def opened(
+    events: AsyncIterator[JobEvent], patience: float = FIRST
+) -> tuple[JobEvent, AsyncIterator[JobEvent]]:
+    """Wait *patience* seconds for the first event; return it, and all with it again in front."""
     try:
-        async with asyncio.timeout(FIRST):
+        async with asyncio.timeout(patience):
             first = await anext(events)
     except (TimeoutError, StopAsyncIteration):
         raise _silent() from None
@@ -94,15 +104,15 @@ def _jobs(services: Services) -> Again:
 
 
 async def _follow(
-    open_: Open, again: Again, *, after: int, endless: bool = False
+    open_: Open, again: Again, *, after: int, endless: bool = False, first: float = QUIET
 ) -> AsyncIterator[JobEvent]:
     now = asyncio.get_running_loop().time
     name, last, heard, pause = "", after, now(), _PAUSE
     while True:
         try:
             async with aclosing(open_()) as events:  # type: ignore[type-var]
-                async for event in _living(events):
-                    name, heard, pause = event.job or name, now(), _PAUSE
+                async for event in _living(events, first):
+                    name, heard, pause, first = event.job or name, now(), _PAUSE, QUIET
                     if 0 < event.sequence <= last:
                         continue
                     if event.sequence > last + 1:
@@ -121,12 +131,14 @@ async def _follow(
         open_ = again(name, last) if name or endless else open_
 
 
-async def _living(events: AsyncIterator[JobEvent]) -> AsyncIterator[JobEvent]:
-    """Yield *events*; one that is silent for too long is as good as dead."""
+async def _living(events: AsyncIterator[JobEvent], first: float) -> AsyncIterator[JobEvent]:
+    """Yield *events*; one that is silent for too long, *first* seconds at first, is dead."""
+    wait = first
     while True:
         try:
-            async with asyncio.timeout(QUIET):
+            async with asyncio.timeout(wait):
                 event = await anext(events)
+                wait = QUIET
         except StopAsyncIteration:
             return
         except TimeoutError:

@@ -30,10 +30,17 @@ class Service:
     peer: Peer
     stub: Any
 
-    async def ask(self, method: str, request: Any, *, user_id: int | None = None) -> Any:
+    async def ask(
+        self,
+        method: str,
+        request: Any,
+        *,
+        user_id: int | None = None,
+        patience: float = PATIENCE,
+    ) -> Any:
         """Call *method* for the running caller, again while the peer was gone; raises Fault."""
         call = getattr(self.stub, method)
-        return await self.peer.insist(call, request, timeout=PATIENCE, user_id=user_id)
+        return await self.peer.insist(call, request, timeout=patience, user_id=user_id)
 
     def stream(
         self, method: str, request: Any, *, timeout: float | None = None, user_id: int | None = None

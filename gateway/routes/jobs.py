@@ -14,6 +14,7 @@ from gateway import answers, bodies, follow, problem, render, specs
 from gateway.access import Behind, identified
 from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
+from gateway.routes.references import job_spec
 from gateway.services import Services
 from gateway.sse import EventStream, Frame, frame
 from imagestudio.catalog.v1.catalog_service_pb2 import GetJobRequest, ListJobsRequest
@@ -59,9 +60,10 @@ async def generate_and_watch(
     `completed`. After a cut go on with GET /images/jobs/{id}/events.
     """
     asked = GenerateImagesRequest(
-        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
+        spec=await job_spec(behind, body), request_id=specs.request_id(key, body.request_id)
     )
-    first, events = await follow.opened(follow.generate(behind, asked))
+    events = follow.generate(behind, asked)
+    first, events = await follow.opened(events, follow.patience(asked.spec))
     frames = _frames(request.app.state.render.event, events)
     return _stream(request, frames, {"Location": _path(first.job)})
 
@@ -75,16 +77,17 @@ async def generate_and_watch(
 async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> Response:
     """Start a job and return at once; watch it at Location + /events."""
     asked = StartGenerationRequest(
-        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
+        spec=await job_spec(behind, body), request_id=specs.request_id(key, body.request_id)
     )
-    return _started(await behind.generator.ask("StartGeneration", asked))
+    patience = follow.patience(asked.spec)
+    return _started(await behind.generator.ask("StartGeneration", asked, patience=patience))
 
 
 @router.post("/estimate", response_model=answers.CostEstimate, responses=problems(413))
 async def estimate(behind: Behind, body: bodies.Spec) -> Response:
     """Tell what a job would cost; nothing is reserved."""
     found = await behind.generator.ask(
-        "EstimateCost", EstimateCostRequest(spec=specs.job_spec(body))
+        "EstimateCost", EstimateCostRequest(spec=await job_spec(behind, body))
     )
     left = found.remaining_usd_micros if found.HasField("remaining_usd_micros") else None
     remaining = {"remaining_usd": None if left is None else dollars(left)}

@@ -27,15 +27,21 @@ async def record(
 
 
 async def forget(pool: Pool, image_hash: str, user_id: int) -> None:
-    """Forget a file; ASSET_IN_USE where a variant shows it. Fine where there is none."""
+    """
+    Forget a file; fine where there is none.
+
+    ASSET_IN_USE where a variant shows it, or an open job is drawn from it.
+    """
+    name = f"assets/{image_hash}"
+    named = {"references": [{"asset": name}]}
     async with as_ledger(pool) as connection:
-        gone = await connection.fetchval(SQL.forget_file_if_unused, user_id, image_hash)
+        gone = await connection.fetchval(SQL.forget_file_if_unused, user_id, image_hash, named)
         if gone is not None:
             return
         if await connection.fetchval(SQL.file_created_at, user_id, image_hash) is not None:
-            name = f"assets/{image_hash}"
             raise Precondition(
                 "ASSET_IN_USE",
-                f"A picture in the catalog shows {name}; its bytes stay.",
+                f"A picture in the catalog shows {name}, or an open job is drawn from it; its "
+                "bytes stay.",
                 metadata={"name": name},
             )

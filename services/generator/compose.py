@@ -29,6 +29,7 @@ from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.numbering import Numbering
 from services.generator.pictures import Pictures
+from services.generator.preparation import Preparation
 from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
 from services.generator.settings import Settings
@@ -128,6 +129,7 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints
         worker=worker,
         watch=Watch(hub, catalog, tools.ledger.stub),
         disk=Disk(tools.storage, tools.vault),
+        preparation=Preparation(tools.storage, tools.vault),
     )
     webhooks = Webhooks(
         vendors=tools.vendors,

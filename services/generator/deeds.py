@@ -220,7 +220,8 @@ class Deeds:
     async def look_up(self) -> moves.Event:
         """Ask the provider what became of the order."""
         provider, hinted = self.vendor.provider, self.claim.webhook_tickets
-        return await reconcile.look_up(provider, self.known.order, hinted, self.late)
+        with pictures.for_user(identifiers.number_of(self.claim.user)):
+            return await reconcile.look_up(provider, self.known.order, hinted, self.late)
 
     def _count(self, drawn: seam.Drawn) -> None:
         """All that came is kept, however many were ordered; that it differs is told here."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from chassis.errors import Invalid
 from imagestudio.type.v1 import job_pb2
-from services.generator import orders, schema, words
+from services.generator import orders, references, schema, words
 from services.generator.models import Model
+from services.generator.references import lacks
 
 
 def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> None:
@@ -17,8 +18,8 @@ def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> No
     for model in everyone.values():
         _prompt(spec, model)
         _shape(spec, model)
-        _references(spec, model)
         _seeds(spec, model)
+        references.check_fit(spec, model)
         _parameters(spec, model)
 
 
@@ -34,20 +35,20 @@ def has_shape(spec: job_pb2.JobSpec, model: Model) -> bool:
 def _prompt(spec: job_pb2.JobSpec, model: Model) -> None:
     has, most = len(spec.prompt), model.longest_prompt
     if has > most:
-        raise _lacks(model, "prompt", f"a prompt of {has} characters; it takes {most}")
+        raise lacks(model, "prompt", f"a prompt of {has} characters; it takes {most}")
 
 
 def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     if spec.HasField("aspect") and spec.aspect not in model.shapes:
         shapes = ", ".join(model.shapes)
-        raise _lacks(model, "aspect", f"the aspect {spec.aspect[:20]!r}; it has {shapes}")
+        raise lacks(model, "aspect", f"the aspect {spec.aspect[:20]!r}; it has {shapes}")
     if not spec.HasField("size"):
         return
     width, height = spec.size.width, spec.size.height
     if (width, height) in (*model.shapes.values(), *model.sizes):
         return
     if not _is_drawn(width, height, model):
-        raise _lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
+        raise lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
 
 
 def _is_drawn(width: int, height: int, model: Model) -> bool:
@@ -74,14 +75,6 @@ def _sizes(model: Model) -> str:
     return ", ".join(f"{width}x{height}" for width, height in sizes)
 
 
-def _references(spec: job_pb2.JobSpec, model: Model) -> None:
-    if len(spec.references) > model.max_references:
-        most = model.max_references or "no"
-        raise _lacks(
-            model, "references", f"{len(spec.references)} references; it takes {most} input images"
-        )
-
-
 def _seeds(spec: job_pb2.JobSpec, model: Model) -> None:
     """Refuse a seed that the vendor would, for the first image or for the last one."""
     if not model.seed or not spec.HasField("seed"):
@@ -89,7 +82,7 @@ def _seeds(spec: job_pb2.JobSpec, model: Model) -> None:
     (least, most), last = model.seeds, orders.wrapped(spec.seed + spec.count - 1)
     if not all(least <= seed <= most for seed in (spec.seed, last)):
         each = f" and one more for each of {spec.count} images" if spec.count > 1 else ""
-        raise _lacks(model, "seed", f"the seed {spec.seed}{each}; it takes from {least} to {most}")
+        raise lacks(model, "seed", f"the seed {spec.seed}{each}; it takes from {least} to {most}")
 
 
 def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
@@ -107,12 +100,3 @@ def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
 def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
     given = orders.parameters(spec, model.key)
     return schema.problems(model.parameters, given, f"parameters.{model.key}")
-
-
-def _lacks(model: Model, field: str, what: str) -> Invalid:
-    return Invalid(
-        "MODEL_FEATURE_UNSUPPORTED",
-        f"The model {model.key!r} does not draw {what}.",
-        metadata={"model": model.key, "field": field},
-        fields={field: f"does not fit {model.key}: {what}"},
-    )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis import faults
 from chassis.channel import Peer
@@ -22,6 +22,7 @@ from services.generator import identifiers, retry, words
 from services.generator.disk import Disk
 from services.generator.models import Registry
 from services.generator.plan import Plan, plan
+from services.generator.preparation import Preparation
 from services.generator.watch import Watch
 from services.generator.worker import Worker
 
@@ -48,13 +49,22 @@ class Generations:
     worker: Worker
     watch: Watch
     disk: Disk
+    preparation: Preparation
 
     async def start(
         self, spec: job_pb2.JobSpec, request_id: str
     ) -> ledger_service_pb2.AdmitResponse:
-        """Admit a job and begin with it where there is room; idempotent by *request_id*."""
+        """
+        Admit a job and begin with it where there is room; idempotent by *request_id*.
+
+        Its input images are assets then, and its fingerprint is that of what was asked.
+        """
         request_id = _request_id(request_id)
-        return await self._admit(await self._plan(spec), request_id)
+        planned = await self._plan(spec)
+        if spec.references:  # it can be planned, so that they are worth their while
+            prepared = await self._plan(await self.preparation.of(spec))
+            planned = replace(prepared, fingerprint=planned.fingerprint)
+        return await self._admit(planned, request_id)
 
     async def retry(
         self, job: str, purchase_ids: Sequence[str], request_id: str

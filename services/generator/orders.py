@@ -12,10 +12,10 @@ from google.protobuf.message import Message
 
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.type.v1 import image_pb2, job_pb2
-from services.generator import words
+from services.generator import references, words
 from services.generator.models import Model, Registry
 from services.generator.models.entry import Size
-from services.generator.provider import Order, Reference, Role
+from services.generator.provider import Order, Reference
 
 
 def order(
@@ -32,7 +32,7 @@ def order(
     Each call has a seed of its own: the job's and *place*, or one made of *purchase_id*; one
     that *repeats* another purchase's order has that one's.
     """
-    inputs: dict[str, object] = {"prompt": spec.prompt, **_shape(model, size(model, spec))}
+    inputs: dict[str, object] = {"prompt": spec.prompt, **_shape(model, spec)}
     if model.wire.count:
         inputs[model.wire.count] = images
     if model.seed:
@@ -83,8 +83,14 @@ def _own_price(model: Model, spec: job_pb2.JobSpec) -> int:
     return model.price_of(size(model, spec), parameters(spec, model.key))
 
 
-def _shape(model: Model, size: Size) -> dict[str, object]:
-    wire, (width, height), aspect = model.wire, size, model.aspect(size)
+def _shape(model: Model, spec: job_pb2.JobSpec) -> dict[str, object]:
+    if not spec.WhichOneof("shape"):
+        for given in spec.references:
+            slot = model.slot(references.role(given))
+            if slot and slot.shape is not None:
+                return dict(slot.shape)
+    wire, (width, height) = model.wire, size(model, spec)
+    aspect = model.aspect((width, height))
     if wire.size:
         return {wire.size: f"{width}x{height}"}
     if wire.aspect and aspect:
@@ -118,11 +124,10 @@ def plainly(message: Message) -> dict[str, Any]:
 
 
 def _reference(given: image_pb2.ReferenceImage) -> Reference:
-    role = image_pb2.ReferenceRole.Name(given.role).removeprefix("REFERENCE_ROLE_").lower()
     return Reference(
         asset=given.asset.removeprefix("assets/"),
         media_type=given.media_type,
-        role=Role.ANY if role == "unspecified" else Role(role),
+        role=references.role(given),
         weight=given.weight if given.HasField("weight") else None,
     )
 

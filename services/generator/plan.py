@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import ledger_pb2, preset_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2
-from services.generator import fitting, identifiers, orders, succession, words
+from services.generator import fitting, identifiers, orders, references, succession, words
 from services.generator.models import Model, Registry
 
 Warn = job_event_pb2.JobEvent.Warning
@@ -34,6 +34,7 @@ class Plan:
 def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Registry) -> Plan:
     """Plan *asked*, with what it leaves out from *preset*, then from the defaults."""
     words.check(asked)
+    references.check(asked)
     spec, replaced = _complete(asked, preset, registry)
     models = [registry.usable(key) for key in spec.models]
     spares = [registry.usable(key) for key in spec.fallback_models]

@@ -73,6 +73,10 @@ def _capabilities(model: Model, terms: Terms | None) -> model_pb2.ModelCapabilit
         flexible_size=model.sides is not None,
         max_images_per_purchase=model.most_per_call,
         max_references=model.max_references,
+        reference_roles=[
+            image_pb2.ReferenceRole.Value(f"REFERENCE_ROLE_{(role or 'unspecified').upper()}")
+            for role in model.roles
+        ],
         negative_prompt=model.negative_prompt,
         seed=model.seed,
         previews=model.previews,

@@ -12,6 +12,7 @@ from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
+from services.generator.providers.replicate_files import Files
 from services.generator.providers.sketch import Sketch
 from services.generator.receipts import Receipts
 from services.generator.settings import Settings
@@ -120,7 +121,11 @@ def _replicate(
         name="replicate",
         provider=Replicate(
             http=http,
-            pictures=pictures,
+            files=Files(
+                http=http,
+                pictures=pictures,
+                slots={model.slug: model.references for model in sold},
+            ),
             hook=_replicates_hook(settings),
             usual={model.slug: model.typical for model in reversed(sold)},
             prices={model.slug: model.price for model in reversed(sold)},

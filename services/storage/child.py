@@ -42,35 +42,42 @@ class Child:
 
     async def thumbnail(self, content: bytes) -> bytes:
         """Return the WebP of *content*; raises Unreadable."""
-        if not 0 < len(content) <= _MOST:
-            raise Unreadable(f"{len(content)} bytes")
-        return await self._ask(content)
+        return await self._of(b"T", content)
+
+    async def reference(self, content: bytes, *, mask: bool) -> bytes:
+        """Return what of *content* may go to a provider, a PNG or a JPEG; raises Unreadable."""
+        return await self._of(b"M" if mask else b"R", content)
 
     async def placeholder(self) -> bytes:
         """Return the WebP that stands for what cannot be read."""
-        return await self._ask(b"")
+        return await self._ask(b"P", b"")
 
     async def close(self) -> None:
         """End the process."""
         async with self._turn:
             await self._end()
 
-    async def _ask(self, content: bytes) -> bytes:
+    async def _of(self, wanted: bytes, content: bytes) -> bytes:
+        if not 0 < len(content) <= _MOST:
+            raise Unreadable(f"{len(content)} bytes")
+        return await self._ask(wanted, content)
+
+    async def _ask(self, wanted: bytes, content: bytes) -> bytes:
         async with self._turn:
             if self._ending:
                 self._ending.cancel()
             try:
-                return await self._ask_twice(content)
+                return await self._ask_twice(wanted, content)
             finally:
                 self._ending = asyncio.get_running_loop().call_later(self._idle, self._retire)
 
-    async def _ask_twice(self, content: bytes) -> bytes:
+    async def _ask_twice(self, wanted: bytes, content: bytes) -> bytes:
         """Ask again where the child died: it may have been killed for no fault of the picture."""
         for _ in range(2):
             process = await self._running()
             try:
                 async with asyncio.timeout(_TIMEOUT):
-                    return await _exchange(process, content)
+                    return await _exchange(process, wanted, content)
             except _DIED as error:
                 await self._end(kill=True)
                 log.warning("the decoding child died", error=repr(error), status=process.returncode)
@@ -89,7 +96,7 @@ class Child:
             except OSError as error:
                 raise Unavailable(
                     "SERVICE_UNAVAILABLE",
-                    "No process can be started to make the thumbnail; try again in a moment.",
+                    "No process can be started to decode the picture; try again in a moment.",
                     metadata={"service": "storage"},
                     retry_after=5.0,
                 ) from error
@@ -114,10 +121,10 @@ class Child:
         await process.wait()
 
 
-async def _exchange(process: Process, content: bytes) -> bytes:
+async def _exchange(process: Process, wanted: bytes, content: bytes) -> bytes:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(len(content).to_bytes(8))
+    process.stdin.write(wanted + len(content).to_bytes(8))
     process.stdin.write(content)
     await process.stdin.drain()
     head = await process.stdout.readexactly(5)

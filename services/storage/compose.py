@@ -1,6 +1,7 @@
 """From settings to a running storage: the only place that knows which class does what."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -17,11 +18,13 @@ from services.storage.disk import LocalDisk
 from services.storage.fetch import Fetch
 from services.storage.handler import NAME, Handler
 from services.storage.imports import Imports
+from services.storage.incoming import MAX_BYTES
 from services.storage.keep import Keep
 from services.storage.names import Links
 from services.storage.numbers import Numbers
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
+from services.storage.references import References
 from services.storage.room import Room
 from services.storage.settings import Settings
 from services.storage.sources import Policy
@@ -29,6 +32,8 @@ from services.storage.thumbnails import Thumbnails
 from services.storage.turns import Turns
 from services.storage.vault import Vault
 from services.storage.vaults.folder import FolderVault
+
+_PATIENCE = 15.0  # seconds for a picture that a user names: somebody waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,13 @@ def cdn_at(settings: Settings) -> Cdn | None:
     return Cloudinary(http=session(), base=settings.cloudinary_base, account=settings.cloudinary)
 
 
+def _fetches(lab_url: str) -> tuple[Fetch, Fetch]:
+    """What downloads from vendors, and what downloads whatever a user names."""
+    dialer, anywhere = Dialer(), Policy(lab_url, any_host=True)
+    of_users = Fetch(policy=anywhere, dialer=dialer, patience=_PATIENCE, most=MAX_BYTES)
+    return Fetch(policy=Policy(lab_url), dialer=dialer), of_users
+
+
 def storage(settings: Settings) -> Storage:
     """Wire a storage; call it inside the running loop."""
     vault = vault_at(settings.vault_url)
@@ -76,7 +88,7 @@ def storage(settings: Settings) -> Storage:
     room = Room(vault.free, settings.disk_reserve)
     keep = Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog)
     receipts = Receipts(vault=vault, room=room, turns=turns)
-    fetch = Fetch(policy=Policy(settings.lab_url), dialer=Dialer())
+    of_vendors, of_users = _fetches(settings.lab_url)
     assets = Assets(
         vault=vault,
         links=links,
@@ -88,21 +100,13 @@ def storage(settings: Settings) -> Storage:
     handler = Handler(
         keep,
         receipts,
-        Imports(keep=keep, receipts=receipts, fetch=fetch),
+        Imports(keep=keep, receipts=receipts, fetch=of_vendors),
         assets,
         Publish(vault=vault, assets=assets, cdn=cdn),
         *(room, Numbers(vault, room)),
+        References(keep=keep, assets=assets, fetch=of_users, child=child),
     )
-    server = Server(
-        [
-            (
-                NAME,
-                lambda server: storage_service_pb2_grpc.add_StorageServiceServicer_to_server(
-                    handler, server
-                ),
-            )
-        ],
-        secret=secret,
-        resolve=resolver(catalog, settings.auth),
-    )
+    add = partial(storage_service_pb2_grpc.add_StorageServiceServicer_to_server, handler)
+    resolve = resolver(catalog, settings.auth)
+    server = Server([(NAME, add)], secret=secret, resolve=resolve)
     return Storage(vault, room, peer, child, cdn, server)

@@ -2,9 +2,10 @@
 The child in which pictures are decoded: a process of its own, since they may be hostile.
 
 It has no secret in its environment, opens no file and holds limits on memory, processor
-time and formats. It reads a length of 8 bytes and so many bytes from standard input, and
-answers K or U, a length of 4 bytes, and a WebP or the reason why there is none. Length 0
-asks for the placeholder. It ends with its input, and dies with its parent.
+time and formats. It reads what is wanted (T a thumbnail, P the placeholder, R a reference, M
+a mask), a length of 8 bytes and so many bytes from standard input, and answers K or U, a
+length of 4 bytes, and a picture or the reason why there is none. It ends with its input, and
+dies with its parent.
 """
 
 import ctypes
@@ -20,6 +21,7 @@ import warnings
 from PIL import (
     GifImagePlugin,
     Image,
+    ImageCms,
     ImageDraw,
     ImageOps,
     JpegImagePlugin,
@@ -27,9 +29,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from services.storage import masks
+
 SIDE = 512  # pixels
+LARGEST = 4096  # pixels a side of what goes to a provider
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 _PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)  # no others load
+_TAKEN = ("PNG", "JPEG", "WEBP")  # of what goes to a provider
+_BLACK_OR_WHITE = [0] * 128 + [255] * 128
 _PIXELS, _MOST = 50_000_000, 16_384
 _MEMORY, _SECONDS = 1024**3, 10
 _PR_SET_PDEATHSIG = 1
@@ -40,36 +47,89 @@ def main(parent: int) -> None:
     die_with(parent)
     _limit()
     source, answers = sys.stdin.buffer, sys.stdout.buffer
-    while head := source.read(8):
+    while head := source.read(9):
         _renew_time()
         try:
-            kind, body = b"K", answer(source.read(int.from_bytes(head)))
+            kind, body = b"K", answer(head[:1], source.read(int.from_bytes(head[1:])))
         except Exception as error:  # whatever a decoder makes of hostile bytes
             kind, body = b"U", repr(error).encode()[:500]
         answers.write(kind + len(body).to_bytes(4) + body)
         answers.flush()
 
 
-def answer(content: bytes) -> bytes:
-    """Return the thumbnail of *content*, or the placeholder where it is empty."""
-    return thumbnail(content) if content else placeholder()
+def answer(wanted: bytes, content: bytes) -> bytes:
+    """Return what is *wanted*, of *content*."""
+    match wanted:
+        case b"T":
+            return thumbnail(content)
+        case b"P":
+            return placeholder()
+        case b"R":
+            return reference(content)
+        case b"M":
+            return mask(content)
+    raise ValueError(f"nobody knows {wanted!r}")
 
 
 def thumbnail(content: bytes) -> bytes:
     """Return a WebP of at most 512 by 512 pixels: upright, the first frame, no metadata."""
-    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+    return _webp(_upright(content, _FORMATS, SIDE)[0])
+
+
+def reference(content: bytes) -> bytes:
+    """
+    Return what may go to a provider: upright, the first frame, sRGB, no metadata.
+
+    A PNG where *content* is one or has transparency, else a JPEG; at most `LARGEST` a side.
+    """
+    image, kind, profile = _upright(content, _TAKEN, LARGEST)
+    if profile:
+        image = _in_srgb(image, profile)
+    image.info.clear()
+    out = io.BytesIO()
+    if kind == "PNG" or image.mode == "RGBA":
+        image.save(out, "PNG")
+    else:
+        image.save(out, "JPEG", quality=92, subsampling=0)
+    return out.getvalue()
+
+
+def mask(content: bytes) -> bytes:
+    """Return a mask as a PNG of one channel, white and black: nothing but its pixels is in it."""
+    image, _kind, _profile = _upright(content, _TAKEN, LARGEST)
+    if image.mode == "RGBA":  # what is transparent is as black as what is
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return masks.packed(image.size, image.convert("L").point(_BLACK_OR_WHITE).tobytes())
+
+
+def _upright(content: bytes, formats: tuple[str, ...], side: int) -> tuple[Image.Image, str, bytes]:
+    """*content* in RGB or RGBA within *side* pixels, with its format and its colour profile."""
+    with Image.open(io.BytesIO(content), formats=formats) as image:
         width, height = image.size
         if width * height > _PIXELS or max(width, height) > _MOST:
             raise ValueError(f"{width}x{height} is too large")
-        image.draft("RGB", (SIDE, SIDE))  # a JPEG then decodes at a fraction of its size
+        image.draft("RGB", (side, side))  # a JPEG then decodes at a fraction of its size
         image.load()
         if image.mode == "I;16":
-            small = image.point(lambda value: value / 256).convert("L")
+            small = image.point(lambda value: value / 256).convert("RGB")
         else:
             small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        small.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
         turned = ImageOps.exif_transpose(_with_orientation(small, image))
-        return _webp(turned)
+        rgb = image.mode in ("RGB", "RGBA", "P")  # others have profiles that are not of RGB
+        profile = image.info.get("icc_profile") if rgb else None
+        return turned, str(image.format), profile or b""
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """*image* as its *profile* means it; as it is where that makes no sense."""
+    try:
+        made = ImageCms.profileToProfile(
+            image, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode=image.mode
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return made or image
 
 
 def placeholder() -> bytes:

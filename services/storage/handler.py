@@ -13,6 +13,7 @@ from services.storage.keep import Keep
 from services.storage.numbers import Numbers
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
+from services.storage.references import References
 from services.storage.room import Room
 
 NAME = "imagestudio.storage.v1.StorageService"
@@ -30,10 +31,11 @@ class Handler(pb_grpc.StorageServiceServicer):
         publish: Publish,
         room: Room,
         numbers: Numbers,
+        references: References,
     ) -> None:
         self._keep, self._receipts, self._imports = keep, receipts, imports
         self._assets, self._publish, self._room = assets, publish, room
-        self._numbers = numbers
+        self._numbers, self._references = numbers, references
 
     async def ImportAsset(
         self, request: pb.ImportAssetRequest, context: Context
@@ -48,6 +50,13 @@ class Handler(pb_grpc.StorageServiceServicer):
         header, chunks = await streams.upload(messages)
         origin, claim = requests.of_upload(header, _with("write"))
         return present.uploaded(await self._keep.keep(chunks, origin, claim))
+
+    async def PrepareReference(
+        self, request: pb.PrepareReferenceRequest, context: Context
+    ) -> pb.PrepareReferenceResponse:
+        caller = _service("PrepareReference")
+        note = await self._references.prepare(caller, requests.of_reference(request))
+        return pb.PrepareReferenceResponse(asset=present.asset(note))
 
     async def PutReceipt(
         self, messages: AsyncIterator[pb.PutReceiptRequest], context: Context

@@ -42,7 +42,7 @@ class Incoming:
         if claimed is not None and claimed < 1:
             raise invalid("header.size_bytes", "say how many bytes will come, at least 1")
         if not self.paid and claimed is not None and claimed > MAX_BYTES:
-            raise _too_large(MAX_BYTES, "bytes")
+            raise too_large(MAX_BYTES, "bytes")
 
     def feed(self, chunk: bytes) -> None:
         """Take note of the next bytes; Invalid as soon as they are too many."""
@@ -77,9 +77,9 @@ class Incoming:
     def _check_limits(self) -> None:
         width, height = self._inspector.size or (0, 0)
         if max(width, height) > MAX_SIDE:
-            raise _too_large(MAX_SIDE, "pixels a side")
+            raise too_large(MAX_SIDE, "pixels a side")
         if width * height > MAX_PIXELS:
-            raise _too_large(MAX_PIXELS, "pixels")
+            raise too_large(MAX_PIXELS, "pixels")
 
     def _check_picture(self) -> None:
         found = self._inspector.picture
@@ -95,7 +95,8 @@ class Incoming:
             raise invalid("header.media_type", f"the bytes are {found.media_type}; say that")
 
 
-def _too_large(limit: int, unit: str) -> Invalid:
+def too_large(limit: int, unit: str) -> Invalid:
+    """Return the answer to a picture of more than *limit* of *unit*."""
     return Invalid(
         "IMAGE_TOO_LARGE",
         f"The picture is too large: send one of at most {limit:,} {unit}.",

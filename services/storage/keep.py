@@ -36,6 +36,7 @@ class Origin:
     model: str = ""
     prompt: str = ""
     provenance: Mapping[str, Any] | None = None  # the catalog's, as it is written down
+    prepared: str = ""  # as what it was made here to go to a provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +115,5 @@ class Keep:
             prompt=origin.prompt,
             output_index=origin.output_index,
             provenance=origin.provenance,
+            prepared=origin.prepared,
         )

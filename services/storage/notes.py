@@ -52,6 +52,7 @@ class FileNote(_Note):
     prompt: str = ""
     output_index: int = 0
     provenance: Mapping[str, Any] | None = None  # for the catalog; older notes have none
+    prepared: str = ""  # "picture" or "mask": made here to go to a provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

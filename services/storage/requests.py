@@ -10,6 +10,7 @@ from services.storage.incoming import Claim
 from services.storage.keep import Origin
 from services.storage.names import Range, check_purchase, invalid, parse_range
 from services.storage.receipts import Answer
+from services.storage.references import Wanted
 from services.storage.sources import Link
 
 
@@ -43,6 +44,15 @@ def of_upload(header: pb.UploadHeader, caller: Caller) -> tuple[Origin, Claim]:
     )
     sha256 = _sha256("header.sha256", header.sha256)
     return origin, Claim(size=header.size_bytes, sha256=sha256, media_type=header.media_type)
+
+
+def of_reference(request: pb.PrepareReferenceRequest) -> Wanted:
+    """Read which picture shall be prepared, and as what."""
+    named = request.WhichOneof("source")
+    if named is None or not getattr(request, named):
+        raise invalid("source", "say where the picture is")
+    source = {named: getattr(request, named)}
+    return Wanted(**source, media_type=request.media_type, mask=request.mask)
 
 
 def of_publication(request: pb.PublishAssetRequest) -> tuple[str, str]:

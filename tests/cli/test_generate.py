@@ -18,7 +18,7 @@ def order(**given: Any) -> Order:
     nothing: dict[str, Any] = {
         "prompt": "a boat", "models": [], "count": None, "seed": None, "aspect": "", "size": "",
         "negative_prompt": "", "preset": "", "project": "", "title": "", "parameters": [],
-        "max_cost_usd": None,
+        "references": [], "max_cost_usd": None,
     }  # fmt: skip
     return Order(**nothing | given)
 
@@ -44,6 +44,27 @@ def test_a_parameter_goes_to_its_model_or_to_all() -> None:
 def test_a_parameter_that_says_too_little_is_misuse(given: str) -> None:
     with pytest.raises(Trouble) as trouble:
         order(parameters=[given]).to_request()
+    assert trouble.value.status == 400
+
+
+def test_a_reference_is_a_file_a_url_or_an_id_and_what_it_is_for(tmp_path: Path) -> None:
+    file, asset = tmp_path / "a:b.png", "ab" * 32
+    file.write_bytes(b"x")
+    url = "https://example.com:443/a.png"
+    given = order(references=[f"{file}:style", str(file), url, f"{url}:mask", f"{asset}:edit_base"])
+    assert given.to_request()["references"] == [
+        {"file": str(file), "role": "style"},
+        {"file": str(file)},
+        {"uri": url},
+        {"uri": url, "role": "mask"},
+        {"id": asset, "role": "edit_base"},
+    ]
+
+
+@pytest.mark.parametrize("given", ["nowhere.png", "nowhere.png:style", "", ":mask"])
+def test_a_reference_that_is_nowhere_is_misuse(given: str) -> None:
+    with pytest.raises(Trouble) as trouble:
+        order(references=[given]).to_request()
     assert trouble.value.status == 400
 
 

@@ -2,7 +2,11 @@
 
 import hashlib
 
+import httpx
+
+from services.generator import models
 from services.generator import provider as seam
+from services.generator.providers.replicate_files import Files
 
 
 class MemoryPictures:
@@ -21,3 +25,15 @@ class MemoryPictures:
         if asset not in self.kept:
             raise seam.Refused(f"there is no {asset}")
         return self.kept[asset]
+
+
+def no_files(http: httpx.AsyncClient) -> Files:
+    """What hands over input images, of which there are none."""
+    return files_of(MemoryPictures(), http)
+
+
+def files_of(pictures: MemoryPictures, http: httpx.AsyncClient, **more: object) -> Files:
+    """What hands over those that a test has put into *pictures*, to the models that are sold."""
+    sold = [model for model in models.EVERY if model.provider == "replicate"]
+    slots = {model.slug: model.references for model in sold}
+    return Files(http=http, pictures=pictures, slots=slots, **more)

@@ -4,7 +4,7 @@ import httpx
 
 from services.generator.provider import Order
 from services.generator.providers.replicate import Replicate
-from tests.generator.memory_pictures import MemoryPictures
+from tests.generator.memory_pictures import no_files
 
 SLUG = "black-forest-labs/flux-schnell"
 ID = "01890000-0000-7000-8000-000000000001"  # of 28 June 2023, 03:15:47 UTC
@@ -36,7 +36,7 @@ def replicate(transport: httpx.AsyncBaseTransport, **extra) -> Replicate:
     if isinstance(transport, Script):
         extra.setdefault("pause", transport.pause)
     settings = {
-        "pictures": MemoryPictures(),
+        "files": no_files(http),
         "hook": None,
         "usual": {SLUG: 8.0},
         "prices": {SLUG: 3_000},

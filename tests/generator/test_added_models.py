@@ -52,6 +52,18 @@ def test_the_page_s_entry_is_a_model(tmp_path):
         ({"surcharges": {"mood": 1}}, WHERE, "no parameter 'mood'"),
         ({"prices": [{"price": 1, "per": -1}]}, WHERE, "per and what surcharges add"),
         ({"retired": "soon"}, WHERE, "retired: a date"),
+        ({"references": [{"input": "image", "roles": ["muse"]}]}, WHERE, "references.0.roles"),
+        ({"references": [{"input": "image", "roles": [""], "most": 2}]}, WHERE, "a list: many"),
+        (
+            {"references": [{"input": "mask", "roles": ["mask"], "needs": "edit_base"}]},
+            WHERE,
+            "the edit_base that it needs",
+        ),
+        (
+            {"references": [{"input": "image", "roles": [""]}], "max_references": 2},
+            WHERE,
+            "max_references: at most",
+        ),
         ({}, "replicate/Flux_Dev.json", "small letters"),
         ({}, "nobody/flux-dev.json", "one of .*recraft, replicate"),
     ],

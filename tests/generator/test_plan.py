@@ -179,7 +179,11 @@ def test_the_reservation_covers_the_dearest_fallback():
         ({"aspect": "5:4"}, "MODEL_FEATURE_UNSUPPORTED", "aspect"),
         ({"size": {"width": 63, "height": 64}}, "MODEL_FEATURE_UNSUPPORTED", "size"),
         ({"size": {"width": 64, "height": 2049}}, "MODEL_FEATURE_UNSUPPORTED", "size"),
-        ({"references": [{"asset": "assets/x"}]}, "MODEL_FEATURE_UNSUPPORTED", "references"),
+        (
+            {"references": [{"asset": f"assets/{'a' * 64}"}]},
+            "MODEL_FEATURE_UNSUPPORTED",
+            "references",
+        ),
         ({"parameters": {"sketch": {"seconds": 61}}}, "PARAMETER_INVALID", "sketch.seconds"),
         ({"parameters": {"sketch": {"seconds": "1"}}}, "PARAMETER_INVALID", "sketch.seconds"),
         ({"parameters": {"sketch": {"seconds": True}}}, "PARAMETER_INVALID", "sketch.seconds"),

@@ -10,7 +10,7 @@ import pytest
 from services.generator.provider import Allowance, Order, ProviderError, Unavailable, Unclear
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
-from tests.generator.memory_pictures import MemoryPictures
+from tests.generator.memory_pictures import no_files
 from tests.generator.scripted_wire import ID, SLUG
 
 WORDS = {"prompt": "a lighthouse " * 50_000}  # long enough to hang up in the middle
@@ -18,7 +18,7 @@ ORDER = Order(purchase_id=ID, slug=SLUG, inputs=WORDS, give_up_after=300)
 
 
 def provider(http):
-    return Replicate(http=http, pictures=MemoryPictures(), hook=None, usual={})
+    return Replicate(http=http, files=no_files(http), hook=None, usual={})
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])

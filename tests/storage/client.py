@@ -63,6 +63,10 @@ class Client:
         said = {"provider": "replicate", "source_uri": url, "purchase_id": purchase_id, **more}
         return await self.ask(self.stub.ImportAsset, pb.ImportAssetRequest(**said))
 
+    async def prepare(self, **wanted: Any):
+        request = pb.PrepareReferenceRequest(**wanted)
+        return (await self.ask(self.stub.PrepareReference, request)).asset
+
     async def download(self, name: str, offset: int = 0, *, thumbnail: bool = False):
         """Return the header and the bytes."""
         request = pb.DownloadAssetRequest(name=name, offset=offset, thumbnail=thumbnail)

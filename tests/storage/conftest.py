@@ -11,6 +11,7 @@ from tests.ports import free_port
 from tests.storage.client import LINK_KEY, SECRET, Client
 from tests.storage.scripted_catalog import scripted_catalog
 from tests.storage.scripted_cdn import ScriptedCdn, scripted_cdn
+from tests.storage.vendor import vendor_host
 
 
 def environment(folder, catalog_target: str, **more: str) -> dict[str, str]:
@@ -89,3 +90,21 @@ async def clients(storage):
 def client(clients):
     """A service that calls for Anna."""
     return clients()
+
+
+@pytest.fixture
+async def lab():
+    """A file host in the lab's place, scripted."""
+    async with vendor_host(None) as host:
+        yield host
+
+
+@pytest.fixture
+async def fetching(folder, catalog, lab):
+    """A client of a storage that may fetch from *lab*."""
+    url = f"http://127.0.0.1:{lab.port}"
+    async with running(folder, catalog.target, LAB_URL=url) as (_, target):
+        client = Client(target)
+        client.lab = url
+        yield client
+        await client.close()

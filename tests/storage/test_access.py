@@ -177,4 +177,5 @@ async def test_every_call_has_a_row_here_or_fails():
     assert calls == {
         *("ImportAsset", "UploadAsset", "PutReceipt", "DownloadAsset"),
         *("GetAsset", "GetRoom", "PublishAsset", "RecordVariants", "DeleteAsset"),
+        "PrepareReference",
     }, "a new call: say above who may make it"

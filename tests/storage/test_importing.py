@@ -16,8 +16,7 @@ from services.storage.receipts import Receipts
 from services.storage.room import Room
 from services.storage.sources import Link
 from services.storage.turns import Turns
-from tests.storage.client import PURCHASE, Client, link_of
-from tests.storage.conftest import running
+from tests.storage.client import PURCHASE, link_of
 from tests.storage.pictures import decoded, picture, svg
 from tests.storage.test_keeping import leftovers, sha256
 from tests.storage.vendor import http, says, vendor_host
@@ -28,19 +27,8 @@ OVER = datetime.now(UTC) - timedelta(seconds=1)
 
 
 @pytest.fixture
-async def lab():
-    async with vendor_host(None) as host:
-        yield host
-
-
-@pytest.fixture
-async def client(folder, catalog, lab):
-    url = f"http://127.0.0.1:{lab.port}"
-    async with running(folder, catalog.target, LAB_URL=url) as (_, target):
-        client = Client(target)
-        client.lab = url
-        yield client
-        await client.close()
+def client(fetching):
+    return fetching
 
 
 async def test_a_picture_comes_from_its_url_with_its_hash(client, lab):

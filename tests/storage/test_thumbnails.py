@@ -214,8 +214,8 @@ def test_the_child_dies_with_its_parent_also_in_the_middle_of_a_picture():
 import subprocess, sys, os, time
 command = [sys.executable, "-m", "services.storage.decoder", str(os.getpid())]
 child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-child.stdin.write((0).to_bytes(8)); child.stdin.flush(); child.stdout.read(5)
-child.stdin.write((1000).to_bytes(8)); child.stdin.flush()
+child.stdin.write(b"P" + (0).to_bytes(8)); child.stdin.flush(); child.stdout.read(5)
+child.stdin.write(b"T" + (1000).to_bytes(8)); child.stdin.flush()
 spare = os.dup(child.stdin.fileno()); os.set_inheritable(spare, True)
 subprocess.Popen(["sleep", "60"], close_fds=False)  # keeps the pipe open: no end of input
 print(child.pid, flush=True)

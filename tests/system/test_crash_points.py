@@ -34,6 +34,8 @@ Scenario = Callable[..., tuple[Job, int | None]]
 SLOW = {"parameters": {"sketch": {"seconds": 2}}}
 PROMPT = {"prompt": "a lighthouse at dawn", "models": ["sketch"], "size": "128x128"}
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
+DRAWN_UPON = {"prompt": "a lighthouse at dawn", "models": ["flux-1.1-pro"]}
+SOLD = {*BOUGHT["models"], *DRAWN_UPON["models"]}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ class Vendors:
 
 def prove_once(before: Vendors, after: Vendors, images) -> None:
     """Each purchase of *images* was charged once, and each picture is one asset with its hash."""
-    sold = [image for image in images if image["model"] in BOUGHT["models"]]
+    sold = [image for image in images if image["model"] in SOLD]
     charges = after.charges[len(before.charges) :]
     assert sum(charge["images"] for charge in charges) == len(sold)
     assert {charge["purchase_id"] for charge in charges} <= {one["purchase_id"] for one in sold}
@@ -238,6 +240,16 @@ def reference(stack, trap: Path) -> tuple[Job, int]:
     return job, 1
 
 
+def drawn_upon(stack, trap: Path) -> tuple[Job, int]:
+    """An image that is drawn from another, which is too large to go inside the order."""
+    file = io.BytesIO()
+    Image.frombytes("RGB", (400, 300), os.urandom(360_000)).save(file, "PNG")
+    sent = httpx.post(f"{stack.url}/images/references", content=file.getvalue(), timeout=30)
+    trap.touch(mode=0o666)
+    given = [{"id": sent.raise_for_status().json()["id"]}]
+    return generate(stack.url, DRAWN_UPON | {"references": given}), 1
+
+
 _NOT_THERE = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.INTERNAL,
@@ -371,6 +383,8 @@ SCENARIOS = {
     "release": stopped,
     "receipt": drawn_here,
     "unclear": answer_lost,
+    "upload": drawn_upon,
+    "reference": drawn_upon,
     "park": source_away,
     "storage.assets.before_forget": reference,
     "storage.assets.after_forget": reference,

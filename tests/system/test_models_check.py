@@ -30,6 +30,13 @@ def test_a_model_that_is_bought_and_one_that_is_built_in_do_what_they_say(lit, v
         assert len(sheet.getcolors(2**20)) > 100  # pictures, and no grey squares
 
 
+def test_models_that_take_input_images_draw_from_what_they_drew(lit, vendors):
+    """Aspects by the dozen take their time, so that two models stand for all."""
+    done, cells = checked(lit, "flux-1.1-pro", "ideogram-v2-turbo")
+    assert done.returncode == 0, done.stderr
+    assert [marks(of)["reference"] for of in cells.values()] == ["ok", "ok"]
+
+
 def test_a_charge_that_nobody_tells_us_of_makes_the_cost_wrong(lit, vendors):
     """Each order is made twice; no webhook tells of the second one before the job is over."""
     twice = {"vendor": "replicate", "where": "create", "kind": "duplicate"}

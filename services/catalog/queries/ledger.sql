@@ -465,6 +465,9 @@ DELETE FROM image_files f
 WHERE f.user_id = $1 AND f.image_hash = $2
   AND NOT EXISTS (SELECT FROM image_variants v
                   WHERE v.user_id = f.user_id AND v.image_hash = f.image_hash)
+  AND NOT EXISTS (SELECT FROM image_jobs j
+                  WHERE j.user_id = f.user_id AND j.state IN ('queued', 'running', 'canceling')
+                    AND j.spec @> $3::jsonb)
 RETURNING f.image_hash;
 
 -- name: clock

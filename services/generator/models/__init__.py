@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 
 from chassis.errors import Missing, Precondition
 from services.generator.models import files
-from services.generator.models.entry import Model, Wire
+from services.generator.models.entry import Model, Slot, Wire
 from services.generator.models.sketch import MODELS as SKETCHES
 
-__all__ = ["EVERY", "KEYS", "Model", "Registry", "Wire"]
+__all__ = ["EVERY", "KEYS", "Model", "Registry", "Slot", "Wire"]
 
 # Of several who sell a model under one key the first that is configured is bought from.
 EVERY = (*SKETCHES, *files.models("recraft"), *files.models("google"),

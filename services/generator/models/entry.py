@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from services.generator.models.tokens import Tokens
+from services.generator.provider import Role
 
 Size = tuple[int, int]  # width and height in pixels
 _ALONE = {"extra": "forbid"}  # where a file is checked: no field of another name
@@ -29,6 +30,26 @@ class Wire:
     count: str = ""
     usual: Mapping[str, object] = field(default_factory=dict)
     fixed: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """
+    A provider's word, *input*, for *most* input images of some *roles*.
+
+    *many*: it takes a list of them. *needs*: it goes with one of that role alone. *inverted*: the
+    provider's masks are black where ours are white. *shape* goes in place of a shape that nobody
+    asks for, and with *own_shape* nobody may ask for one; without it, it makes no difference.
+    """
+
+    input: str
+    roles: tuple[Role, ...]
+    most: int = 1
+    many: bool = False
+    needs: Role | None = None
+    inverted: bool = False
+    shape: Mapping[str, object] | None = None
+    own_shape: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +88,12 @@ class Model:
     *shapes* maps "W:H" to a size; the first is the default. *sizes* are drawn beside the
     shapes', and *sides* are the least and the most of a side, in multiples of *step*, where
     any size is drawn: of *most_pixels*, and one side *longest_ratio* times the other at most; 0
-    is no limit. *seeds* are the least and the most of a seed. *price* is one image's in
-    micro-USD, the dearest where they differ; the first of *prices* that fits what is asked for
-    is its own, and a parameter of *surcharges* adds so much for each that it asks for. *typical*
-    and *time_limit* are seconds. From the date *retired* on, "YYYY-MM-DD", it is not sold any
-    more, and the model *successor* is.
+    is no limit. *references* take up to *max_references* input images; where there are none of
+    them, those may be for whatever the provider makes of them. *seeds* are the least and the
+    most of a seed. *price* is one image's in micro-USD, the dearest where they differ; the first
+    of *prices* that fits what is asked for is its own, and a parameter of *surcharges* adds so
+    much for each that it asks for. *typical* and *time_limit* are seconds. From the date
+    *retired* on, "YYYY-MM-DD", it is not sold any more, and the model *successor* is.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -89,6 +111,7 @@ class Model:
     most_per_call: int = 1  # images
     longest_prompt: int = 32_000  # characters
     max_references: int = 0
+    references: tuple[Slot, ...] = ()
     negative_prompt: bool = False
     seed: bool = False
     seeds: tuple[int, int] = (0, 2**31 - 1)  # what any vendor takes that names no range
@@ -110,6 +133,17 @@ class Model:
     def size(self, aspect: str) -> Size:
         """The size of an *aspect* that it has; of its default where it is empty."""
         return self.shapes[aspect] if aspect else next(iter(self.shapes.values()))
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """What its input images may be for."""
+        if self.references or not self.max_references:
+            return tuple(dict.fromkeys(role for slot in self.references for role in slot.roles))
+        return tuple(Role)
+
+    def slot(self, role: Role) -> Slot | None:
+        """What takes an input image for *role*."""
+        return next((slot for slot in self.references if role in slot.roles), None)
 
     def price_of(self, size: Size, parameters: Mapping[str, object]) -> int:
         """What an image of *size* with *parameters* costs, in micro-USD."""

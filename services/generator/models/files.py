@@ -11,8 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from services.generator.models.entry import Model, Price, Wire
+from services.generator.models.entry import Model, Price, Slot, Wire
 from services.generator.models.tokens import Tokens
+from services.generator.provider import Role
 
 _HERE = Path(__file__).parent
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
@@ -36,10 +37,16 @@ def _model(provider: str, path: Path) -> Model:
     found["prices"] = tuple(Price(**row) for row in found.get("prices", ()))
     found["tokens"] = Tokens(**found.get("tokens", {}))
     found["wire"] = Wire(**found.get("wire", {}))
+    found["references"] = tuple(_slot(**slot) for slot in found.get("references", ()))
+    found.setdefault("max_references", sum(slot.most for slot in found["references"]))
     for name in ("sides", "seeds", "media_types"):
         if name in found:
             found[name] = tuple(found[name])
     return Model(key=path.stem, provider=provider, **found)
+
+
+def _slot(roles: list[str], needs: str | None = None, **said: Any) -> Slot:
+    return Slot(roles=tuple(map(Role, roles)), needs=Role(needs) if needs else None, **said)
 
 
 def added(folder: Path) -> tuple[Model, ...]:
@@ -84,6 +91,7 @@ def flaws(model: Model) -> Iterator[str]:
     yield from _flaws_of_shapes(model)
     yield from _flaws_of_prices(model)
     yield from _flaws_of_dates(model)
+    yield from _flaws_of_references(model)
     if model.most_per_call < 1 or (model.most_per_call > 1 and not model.wire.count):
         yield "most_per_call: at least 1, and above it wire.count names what takes the number"
     if model.seeds[0] > model.seeds[1]:
@@ -124,3 +132,15 @@ def _flaws_of_dates(model: Model) -> Iterator[str]:
             date.fromisoformat(model.retired)
     except ValueError:
         yield 'retired: a date, "YYYY-MM-DD"'
+
+
+def _flaws_of_references(model: Model) -> Iterator[str]:
+    slots = model.references
+    if slots and model.max_references > sum(slot.most for slot in slots):
+        yield "max_references: at most as many as the references take together"
+    for slot in slots:
+        where = f"references.{slot.input}"
+        if slot.most < 1 or (slot.most > 1 and not slot.many):
+            yield f"{where}: most is at least 1, and above it the input is a list: many"
+        if slot.needs is not None and model.slot(slot.needs) is None:
+            yield f"{where}: nothing takes the {slot.needs} that it needs"

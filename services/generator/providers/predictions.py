@@ -97,6 +97,11 @@ def is_named(found: Prediction) -> bool:
     return bool(_purchase(found))
 
 
+def inputs(found: Prediction) -> Mapping[str, Any]:
+    """What it was given, as it tells it."""
+    return _part(found, "input")
+
+
 def time(found: Prediction, *names: str) -> datetime | None:
     """The first of its times *names* that it tells."""
     for name in names:

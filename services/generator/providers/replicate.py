@@ -25,15 +25,13 @@ from services.generator import provider as seam
 from services.generator.providers import predictions, transport
 from services.generator.providers.crowd import Crowd
 from services.generator.providers.predictions import Prediction
+from services.generator.providers.replicate_files import Files, Given, refused
 
 Pause: TypeAlias = Callable[[str, float], Awaitable[None]]
 
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 413, 422})
-_NO_CREDIT = "Replicate says that the account is empty: add credit at replicate.com/account/billing"
-_NOT_KNOWN = (
-    "Replicate does not take the token: set REPLICATE_API_TOKEN to a valid one, then start anew"
-)
 BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is free
+_FOR_THE_ORDER = 15.0  # seconds of them that its input images leave
 _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
 _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
@@ -58,7 +56,7 @@ class Replicate:
     """
 
     http: httpx.AsyncClient
-    pictures: seam.Pictures
+    files: Files
     hook: httpx.URL | None  # where webhooks come in; None: polling alone
     usual: Mapping[str, float]  # seconds that a model usually takes
     prices: Mapping[str, int] = field(default_factory=dict)  # micro-USD an image
@@ -72,21 +70,33 @@ class Replicate:
     async def buy(
         self, order: seam.Order, _receipt: seam.ReceiptSink, _report: seam.Report, /
     ) -> seam.Ticket:
+        until = asyncio.get_running_loop().time() + self.patience
         body: dict[str, object] = {"input": dict(order.inputs)}
+        if order.references:
+            body["input"] = {**order.inputs, **await self._given(order, until)}
         if self.hook:
             hook = self.hook.copy_set_param("purchase_id", order.purchase_id)
             body |= {"webhook": str(hook), "webhook_events_filter": ["logs", "completed"]}
         path, stop = f"/v1/models/{order.slug}/predictions", f"{order.give_up_after}s"
         asking = self.http.post(path, json=body, headers={"Cancel-After": stop})
-        answer = await transport.answer(asking, self.patience, never_sent=seam.Unavailable)
+        left = until - asyncio.get_running_loop().time()
+        answer = await transport.answer(asking, left, never_sent=seam.Unavailable)
         if answer.status_code == 429:
             raise transport.busy(answer)
         if answer.status_code in _REFUSALS:
-            raise transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)
+            raise refused(answer)
         reference = transport.plainly(answer).get("id")
         if answer.is_success and reference and isinstance(reference, str):
             return seam.Ticket(reference, allowance=transport.allowance(answer))
         raise transport.error(seam.Unclear, answer)  # 5xx, or bought and the answer is illegible
+
+    async def _given(self, order: seam.Order, until: float) -> Given:
+        """What the order's input images are; Unavailable where too little time is left then."""
+        latest = until - _FOR_THE_ORDER
+        given = await self.files.given(order, until=latest)
+        if asyncio.get_running_loop().time() > latest:  # whoever slept may not order any more
+            raise seam.Unavailable("it took too long to hand over its input images")
+        return given
 
     async def follow(
         self, ticket: seam.Ticket, /
@@ -111,7 +121,7 @@ class Replicate:
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         named, alike, unsure = [], [], 0
         async for each in self._listed(predictions.since(order)):
-            match predictions.belongs(each, order):
+            match await self._belongs(each, order):
                 case True if predictions.is_named(each):
                     named.append(seam.Ticket(_reference(each)))
                 case True:
@@ -137,10 +147,17 @@ class Replicate:
         answer = await transport.answer(self.http.get(_path(ticket.reference)), _ASK)
         if answer.status_code == 404:
             return False
-        owned = predictions.belongs(_legible(answer), order)
+        owned = await self._belongs(_legible(answer), order)
         if owned is None:
             raise seam.Unclear(f"{ticket.reference} shows no more whose it is")
         return owned
+
+    async def _belongs(self, found: Prediction, order: seam.Order) -> bool | None:
+        """As `predictions.belongs`, which does not look at input images."""
+        owned = predictions.belongs(found, order)
+        if not owned or predictions.is_named(found):
+            return owned
+        return await self.files.same(order, predictions.inputs(found))
 
     async def cancel(self, ticket: seam.Ticket, /) -> None:
         asking = self.http.post(f"{_path(ticket.reference)}/cancel")

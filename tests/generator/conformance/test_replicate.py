@@ -3,6 +3,7 @@
 import asyncio
 import io
 import urllib.request
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -14,12 +15,14 @@ from services.generator import provider as seam
 from services.generator.identifiers import uuid7
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
+from services.storage import decoder
 from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite
-from tests.generator.memory_pictures import MemoryPictures
+from tests.generator.memory_pictures import MemoryPictures, files_of
 from tests.lab.process import Lab, running_lab
+from tests.storage.pictures import picture
 
-FIVE = [model for model in models.EVERY if model.provider == "replicate"]
-SCHNELL = next(model for model in FIVE if model.key == "flux-schnell")
+SOLD = [model for model in models.EVERY if model.provider == "replicate"]
+SCHNELL = next(model for model in SOLD if model.key == "flux-schnell")
 HOOK = httpx.URL("http://127.0.0.1:9/webhooks/replicate")  # nobody listens: a hint is lost
 
 
@@ -28,9 +31,9 @@ class ReplicateShop:
         self.lab, self.pauses = lab, 0
         self.pictures = MemoryPictures()
         self.provider = Replicate(
-            http=http, pictures=self.pictures, hook=hook, pause=self.pause,
-            usual={model.slug: model.typical for model in FIVE},
-            prices={model.slug: model.price for model in FIVE},
+            http=http, files=files_of(self.pictures, http), hook=hook, pause=self.pause,
+            usual={model.slug: model.typical for model in SOLD},
+            prices={model.slug: model.price for model in SOLD},
         )  # fmt: skip
 
     async def pause(self, _reference: str, seconds: float) -> None:
@@ -79,7 +82,7 @@ def hookless(lab, http):
 
 
 class TestReplicate(ProviderSuite):
-    @pytest.mark.parametrize("model", FIVE, ids=lambda model: model.key)
+    @pytest.mark.parametrize("model", SOLD, ids=lambda model: model.key)
     async def test_each_model_draws_and_costs_what_the_lab_charges(self, shop, model):
         images = model.most_per_call
         ticket = await shop.buy(shop.order(uuid7(), model, images))
@@ -90,12 +93,47 @@ class TestReplicate(ProviderSuite):
         assert len(drawn.images) == images
         assert all(link.expires_at > datetime.now(UTC) for link in drawn.images)
 
-    @pytest.mark.parametrize("model", FIVE, ids=lambda model: model.key)
+    @pytest.mark.parametrize("model", SOLD, ids=lambda model: model.key)
     async def test_a_picture_has_the_size_that_the_model_tells(self, shop, model):
         ticket = await shop.buy(shop.order(uuid7(), model))
         drawn = await shop.told(ticket)
         picture = await asyncio.to_thread(shop.bytes_of, "", drawn.images[0])
         assert Image.open(io.BytesIO(picture)).size == model.size("")
+
+    @pytest.mark.parametrize(
+        "model", [m for m in SOLD if m.references], ids=lambda model: model.key
+    )
+    @pytest.mark.parametrize("large", [False, True], ids=["inside", "uploaded"])
+    async def test_input_images_reach_each_model_that_takes_some(self, shop, lab, model, large):
+        mask = decoder.mask(picture("PNG", (1024, 300)))
+        for slot in model.references:
+            content = picture("PNG", (700, 300) if large else (8, 8), seed=len(slot.input))
+            shop.pictures.add(mask if slot.inverted else content)
+        made = shop.order(uuid7(), model)
+        given = [
+            seam.Reference(asset=asset, media_type="image/png", role=slot.roles[0])
+            for slot, asset in zip(model.references, shop.pictures.kept, strict=True)
+        ]
+        order = replace(made, references=tuple(given))
+        drawn = await shop.told(await shop.buy(order))
+        assert isinstance(drawn, seam.Drawn)
+        assert drawn.cost == round(sum(charge["usd"] for charge in lab.ledger()) * 1e6)
+
+    async def test_an_order_with_input_images_is_found_again_by_them(self, hookless, lab):
+        model = next(model for model in SOLD if model.key == "seedream-4.5")  # it has no seed
+        shop = hookless
+        few, many = (
+            replace(
+                shop.order(uuid7(), model),
+                references=tuple(
+                    shop.pictures.add(picture("PNG", size, seed=seed)) for seed in range(number)
+                ),
+            )
+            for number, size in ((1, (8, 8)), (2, (700, 300)))
+        )
+        tickets = [await shop.buy(order) for order in (few, many)]
+        assert await shop.provider.look_up(few) == tickets[:1]
+        assert await shop.provider.look_up(many) == tickets[1:]
 
     async def test_a_slow_one_is_followed_with_its_own_progress(self, shop, lab):
         lab.pace(20.0)

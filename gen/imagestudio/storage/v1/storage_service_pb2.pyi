@@ -326,6 +326,70 @@ class UploadAssetResponse(_message.Message):
 Global___UploadAssetResponse: _TypeAlias = UploadAssetResponse  # noqa: Y015
 
 @_typing.final
+class PrepareReferenceRequest(_message.Message):
+    """PrepareReferenceRequest names one picture of the user's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URI_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    ASSET_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """An https URL at a public address, fetched without credentials."""
+    content: _builtins.bytes
+    """The bytes."""
+    asset: _builtins.str
+    """"assets/{asset}" of the user."""
+    media_type: _builtins.str
+    """IANA media type, checked against the bytes when not empty."""
+    mask: _builtins.bool
+    """It is a mask: made black and white, a PNG of one channel."""
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+        asset: _builtins.str = ...,
+        media_type: _builtins.str = ...,
+        mask: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "content", b"content", "source", b"source", "uri", b"uri"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "content", b"content", "mask", b"mask", "media_type", b"media_type", "source", b"source", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["uri", "content", "asset"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___PrepareReferenceRequest: _TypeAlias = PrepareReferenceRequest  # noqa: Y015
+
+@_typing.final
+class PrepareReferenceResponse(_message.Message):
+    """PrepareReferenceResponse is what may go to a provider."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def asset(self) -> Global___Asset:
+        """The asset, another one than was named unless that was prepared already."""
+
+    def __init__(
+        self,
+        *,
+        asset: Global___Asset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrepareReferenceResponse: _TypeAlias = PrepareReferenceResponse  # noqa: Y015
+
+@_typing.final
 class PutReceiptRequest(_message.Message):
     """PutReceiptRequest is the next part of a receipt. The header comes first, the
     end last, each once, and the chunks in this order; one message may carry any

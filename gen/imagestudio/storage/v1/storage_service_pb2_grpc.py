@@ -54,6 +54,11 @@ class StorageServiceStub:
                 request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.UploadAssetRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.UploadAssetResponse.FromString,
                 _registered_method=True)
+        self.PrepareReference = channel.unary_unary(
+                '/imagestudio.storage.v1.StorageService/PrepareReference',
+                request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PrepareReferenceRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PrepareReferenceResponse.FromString,
+                _registered_method=True)
         self.PutReceipt = channel.stream_unary(
                 '/imagestudio.storage.v1.StorageService/PutReceipt',
                 request_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PutReceiptRequest.SerializeToString,
@@ -119,6 +124,16 @@ class StorageServiceServicer:
     def UploadAsset(self, request_iterator, context):
         """Keeps the bytes that the caller sends: first the header, then chunks of
         64 KiB. Idempotent: the same bytes are the same asset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrepareReference(self, request, context):
+        """Makes of a user's picture what may go to a provider, and keeps that as an asset of
+        the user: upright, without metadata, in sRGB, of 4096 pixels a side at most, a PNG
+        or a JPEG. Idempotent: the same picture is the same asset. INVALID_ARGUMENT names
+        the field "source" where it cannot be had or is no such picture. Services only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -198,6 +213,11 @@ def add_StorageServiceServicer_to_server(servicer, server):
                     servicer.UploadAsset,
                     request_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.UploadAssetRequest.FromString,
                     response_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.UploadAssetResponse.SerializeToString,
+            ),
+            'PrepareReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareReference,
+                    request_deserializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PrepareReferenceRequest.FromString,
+                    response_serializer=imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PrepareReferenceResponse.SerializeToString,
             ),
             'PutReceipt': grpc.stream_unary_rpc_method_handler(
                     servicer.PutReceipt,
@@ -299,6 +319,33 @@ class StorageService:
             '/imagestudio.storage.v1.StorageService/UploadAsset',
             imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.UploadAssetRequest.SerializeToString,
             imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.UploadAssetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.storage.v1.StorageService/PrepareReference',
+            imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PrepareReferenceRequest.SerializeToString,
+            imagestudio_dot_storage_dot_v1_dot_storage__service__pb2.PrepareReferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

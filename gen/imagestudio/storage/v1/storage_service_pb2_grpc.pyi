@@ -55,6 +55,12 @@ class StorageServiceStub:
     """Keeps the bytes that the caller sends: first the header, then chunks of
     64 KiB. Idempotent: the same bytes are the same asset.
     """
+    PrepareReference: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.PrepareReferenceRequest, _storage_service_pb2.PrepareReferenceResponse]
+    """Makes of a user's picture what may go to a provider, and keeps that as an asset of
+    the user: upright, without metadata, in sRGB, of 4096 pixels a side at most, a PNG
+    or a JPEG. Idempotent: the same picture is the same asset. INVALID_ARGUMENT names
+    the field "source" where it cannot be had or is no such picture. Services only.
+    """
     PutReceipt: _grpc.StreamUnaryMultiCallable[_storage_service_pb2.PutReceiptRequest, _storage_service_pb2.PutReceiptResponse]
     """Keeps a synchronous provider's raw answer before anyone parses it: header,
     chunks, end, in as few messages as they fit in. For an answer of HTTP 2xx
@@ -114,6 +120,12 @@ class StorageServiceAsyncStub(StorageServiceStub):
     UploadAsset: _aio.StreamUnaryMultiCallable[_storage_service_pb2.UploadAssetRequest, _storage_service_pb2.UploadAssetResponse]  # type: ignore[assignment]
     """Keeps the bytes that the caller sends: first the header, then chunks of
     64 KiB. Idempotent: the same bytes are the same asset.
+    """
+    PrepareReference: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.PrepareReferenceRequest, _storage_service_pb2.PrepareReferenceResponse]  # type: ignore[assignment]
+    """Makes of a user's picture what may go to a provider, and keeps that as an asset of
+    the user: upright, without metadata, in sRGB, of 4096 pixels a side at most, a PNG
+    or a JPEG. Idempotent: the same picture is the same asset. INVALID_ARGUMENT names
+    the field "source" where it cannot be had or is no such picture. Services only.
     """
     PutReceipt: _aio.StreamUnaryMultiCallable[_storage_service_pb2.PutReceiptRequest, _storage_service_pb2.PutReceiptResponse]  # type: ignore[assignment]
     """Keeps a synchronous provider's raw answer before anyone parses it: header,
@@ -183,6 +195,18 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_storage_service_pb2.UploadAssetResponse, _abc.Awaitable[_storage_service_pb2.UploadAssetResponse]]:
         """Keeps the bytes that the caller sends: first the header, then chunks of
         64 KiB. Idempotent: the same bytes are the same asset.
+        """
+
+    @_abc_1.abstractmethod
+    def PrepareReference(
+        self,
+        request: _storage_service_pb2.PrepareReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_storage_service_pb2.PrepareReferenceResponse, _abc.Awaitable[_storage_service_pb2.PrepareReferenceResponse]]:
+        """Makes of a user's picture what may go to a provider, and keeps that as an asset of
+        the user: upright, without metadata, in sRGB, of 4096 pixels a side at most, a PNG
+        or a JPEG. Idempotent: the same picture is the same asset. INVALID_ARGUMENT names
+        the field "source" where it cannot be had or is no such picture. Services only.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,80 @@
+"""
+Before a job is admitted, its input images become assets of the user that may go to providers:
+from then on its spec names those alone.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis import errors, faults
+from chassis.channel import Peer
+from imagestudio.storage.v1 import storage_service_pb2 as pb
+from imagestudio.storage.v1 import storage_service_pb2_grpc
+from imagestudio.type.v1 import image_pb2, job_pb2
+from services.generator import references, words
+from services.generator.provider import Role
+
+_TIMEOUT = 45.0  # seconds for one: storage ends a download after 15, and decodes for 20
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Has storage, over *peer*, prepare the input images of the running call's user."""
+
+    peer: Peer
+    stub: "storage_service_pb2_grpc.StorageServiceAsyncStub"
+
+    async def of(self, asked: job_pb2.JobSpec) -> job_pb2.JobSpec:
+        """Return *asked* with assets in place of whatever it names; Invalid says which and why."""
+        spec = job_pb2.JobSpec()
+        spec.CopyFrom(asked)
+        working = [self._prepared(place, each) for place, each in enumerate(asked.references)]
+        assets = await asyncio.gather(*working)
+        _check_masks(asked, assets)
+        for reference, asset in zip(spec.references, assets, strict=True):
+            reference.asset, reference.media_type = asset.name, asset.media_type
+        return spec
+
+    async def _prepared(self, place: int, given: image_pb2.ReferenceImage) -> pb.Asset:
+        named = given.WhichOneof("source") or "asset"
+        request = pb.PrepareReferenceRequest(
+            **{named: getattr(given, named)},
+            media_type=given.media_type,
+            mask=references.role(given) is Role.MASK,
+        )
+        faults.point("reference.before_prepare")
+        try:
+            answer = await self.peer.insist(self.stub.PrepareReference, request, timeout=_TIMEOUT)
+        except (errors.Invalid, errors.Missing) as fault:
+            raise _refused(references.field(place), fault) from fault
+        faults.point("reference.after_prepare")
+        asset: pb.Asset = answer.asset
+        return asset
+
+
+def _refused(named: str, fault: errors.Fault) -> errors.Invalid:
+    """Say of which input image storage speaks; it calls each of them the source."""
+    why = fault.fields.get("source") or fault.message.removeprefix("source: ")
+    reason = fault.reason if fault.reason.startswith("IMAGE_") else "REQUEST_INVALID"
+    return errors.Invalid(
+        reason,
+        f"{named}: {fault.message.removeprefix('source: ')}",
+        metadata={**fault.metadata, "field": named},
+        fields={named: why},
+    )
+
+
+def _check_masks(asked: job_pb2.JobSpec, assets: Sequence[pb.Asset]) -> None:
+    """Refuse a mask that does not lie on its edit base, pixel by pixel."""
+    roles = [references.role(each) for each in asked.references]
+    if Role.MASK not in roles:
+        return
+    place = roles.index(Role.MASK)
+    mask, base = assets[place].size, assets[roles.index(Role.EDIT_BASE)].size
+    if (mask.width, mask.height) != (base.width, base.height):
+        raise words.invalid(
+            references.field(place),
+            f"is a mask of {mask.width}x{mask.height} pixels, and its edit base has "
+            f"{base.width}x{base.height}",
+        )

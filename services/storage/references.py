@@ -1,0 +1,116 @@
+"""
+References: of a user's picture, what may go to a provider.
+
+The picture is decoded in the child and written anew, so that nothing goes out but its pixels:
+no place where it was taken, no camera, no thumbnail of what was cut off. What was made so is
+taken as it is when it is named again, and the same picture always makes the same asset.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from chassis.errors import Fault, Invalid
+from chassis.identity import Caller
+from services.storage.assets import Assets
+from services.storage.child import Child, Unreadable
+from services.storage.fetch import Fetch
+from services.storage.incoming import MAX_BYTES, Claim, Incoming, too_large
+from services.storage.keep import Keep, Origin
+from services.storage.names import invalid
+from services.storage.notes import FileNote
+from services.storage.sources import Link, Trouble
+
+MOST = 20 * 1024 * 1024  # bytes of what goes to a provider
+_TAKEN = ("image/png", "image/jpeg", "image/webp")
+_PHOTOS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1", b"ftypavif")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One picture: at *uri*, *content* itself, or the file *asset*; the others are empty."""
+
+    uri: str = ""
+    content: bytes = b""
+    asset: str = ""
+    media_type: str = ""  # what it is said to be; empty is not said
+    mask: bool = False
+
+    @property
+    def kind(self) -> str:
+        """As what it is prepared."""
+        return "mask" if self.mask else "picture"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """Prepares with *child* what *fetch* or *assets* have, and keeps it with *keep*."""
+
+    keep: Keep
+    assets: Assets
+    fetch: Fetch
+    child: Child
+
+    async def prepare(self, caller: Caller, wanted: Wanted) -> FileNote:
+        """Return what may go to a provider; Invalid where the picture cannot be had or read."""
+        if wanted.asset:
+            note = await self.assets.get(caller, wanted.asset)
+            if note.prepared == wanted.kind:
+                return note
+        content = await self._content(caller, wanted)
+        _check(content, wanted.media_type)
+        try:
+            made = await self.child.reference(content, mask=wanted.mask)
+        except Unreadable as error:
+            raise _unreadable(f"it cannot be decoded: {error}") from error
+        if len(made) > MOST:
+            raise too_large(MOST, "bytes once its metadata is gone; save it as a JPEG")
+        origin = Origin(user_id=caller.require_user(), prepared=wanted.kind)
+        return (await self.keep.keep(_whole(made), origin, Claim())).note
+
+    async def _content(self, caller: Caller, wanted: Wanted) -> bytes:
+        if wanted.content:
+            return wanted.content
+        if not wanted.uri:
+            found = await self.assets.open(caller, wanted.asset, 0, thumbnail=False)
+            return await _gathered(found.chunks)
+        link = Link(wanted.uri, "", None)
+        try:
+            async with aclosing(self.fetch.pictured(link)) as chunks:
+                return await _gathered(chunks)
+        except Trouble as trouble:
+            whose = link.host or "that address"
+            raise invalid("source", f"the picture at {whose} cannot be had: {trouble}") from trouble
+
+
+async def _gathered(chunks: AsyncIterator[bytes]) -> bytes:
+    found = bytearray()
+    async for chunk in chunks:
+        found += chunk
+        if len(found) > MAX_BYTES:
+            raise too_large(MAX_BYTES, "bytes")
+    return bytes(found)
+
+
+def _check(content: bytes, said: str) -> None:
+    """Refuse by its headers, before anything decodes it, what no provider takes."""
+    if content[4:12] in _PHOTOS:
+        raise _unreadable("it is a HEIC or AVIF; save it as a JPEG")
+    incoming = Incoming(Claim(media_type=said), paid=False)
+    incoming.feed(content)
+    _hash, picture = incoming.finish()
+    if picture.media_type not in _TAKEN:
+        raise _unreadable(f"it is {picture.media_type}; send a PNG, a JPEG or a WebP")
+
+
+def _unreadable(why: str) -> Fault:
+    return Invalid(
+        "IMAGE_UNREADABLE",
+        f"The picture cannot be used: {why}.",
+        metadata={"field": "source"},
+        fields={"source": why},
+    )
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content

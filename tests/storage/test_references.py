@@ -1,0 +1,253 @@
+"""References: what may go to a provider is a user's picture and nothing beside it."""
+
+import io
+from contextlib import aclosing
+
+import pytest
+from PIL import Image, ImageCms
+
+from chassis.errors import Denied, Invalid, Missing
+from services.storage.decoder import LARGEST, mask, reference
+from services.storage.fetch import Fetch
+from services.storage.sources import Forbidden, Link, Policy
+from tests.storage.client import BERT, PURCHASE, Client
+from tests.storage.pictures import decoded, encoded, picture, svg
+from tests.storage.test_keeping import leftovers
+from tests.storage.vendor import PUBLIC, http, vendor_host
+
+
+@pytest.fixture
+def client(fetching):
+    return fetching
+
+
+def telling(kind: str = "JPEG") -> bytes:
+    """A picture that tells where it was taken, on its side."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "a camera of SECRET"
+    exif.get_ifd(0x8825)[2] = (47.0, 22.0, 33.0)
+    return picture(kind, (64, 32), exif=exif)
+
+
+async def file_of(client, asset) -> bytes:
+    return (await client.download(asset.name))[1]
+
+
+# -- what comes out
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+async def test_nothing_goes_out_but_the_pixels_and_they_stand_upright(client, kind):
+    content = telling(kind)
+    made = decoded(await file_of(client, await client.prepare(content=content)))
+    assert made.size == (32, 64)  # it was lying on its side
+    assert not made.getexif()
+    assert b"SECRET" in content
+    assert made.info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+
+
+def test_a_comment_an_xmp_and_a_profile_do_not_go_out():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made = reference(picture("JPEG", comment=b"SECRET", icc_profile=profile, xmp=b"<x>SECRET</x>"))
+    assert b"SECRET" not in made
+    assert b"ICC_PROFILE" not in made
+
+
+def test_no_encoder_takes_over_what_a_decoder_has_found():
+    assert b"SECRET" not in reference(picture("JPEG", comment=b"SECRET"))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert b"iCCP" not in reference(picture("PNG", icc_profile=profile))
+
+
+def test_colours_mean_what_their_profile_says():
+    swapped = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    odd = encoded(Image.new("RGB", (8, 8), (200, 30, 60)), "PNG", icc_profile=swapped)
+    assert decoded(reference(odd)).getpixel((4, 4)) == (200, 30, 60)  # no sense: left alone
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (picture("PNG"), ("PNG", "RGB")),
+        (picture("JPEG"), ("JPEG", "RGB")),
+        (picture("WEBP"), ("JPEG", "RGB")),
+        (encoded(Image.new("RGBA", (9, 9), (1, 2, 3, 0)), "WEBP"), ("PNG", "RGBA")),
+        (encoded(Image.new("CMYK", (9, 9)), "JPEG"), ("JPEG", "RGB")),
+        (encoded(Image.new("I;16", (9, 9)), "PNG"), ("PNG", "RGB")),
+    ],
+    ids=["png", "jpeg", "webp", "transparent", "cmyk", "16 bit"],
+)
+def test_a_provider_gets_a_png_or_a_jpeg(content, expected):
+    made = decoded(reference(content))
+    assert (made.format, made.mode) == expected
+
+
+def test_what_is_larger_than_any_provider_draws_is_made_smaller():
+    made = decoded(reference(encoded(Image.new("L", (LARGEST * 2, 30)), "PNG")))
+    assert made.size == (LARGEST, 15)
+
+
+def test_a_mask_is_white_and_black_whatever_it_was():
+    grey = Image.linear_gradient("L")
+    for content in (encoded(grey, "PNG"), encoded(grey.convert("RGB"), "JPEG", quality=60)):
+        made = decoded(mask(content))
+        assert (made.format, made.mode, made.size) == ("PNG", "L", grey.size)
+        assert {value for _count, value in made.getcolors()} == {0, 255}
+        assert (made.getpixel((9, 0)), made.getpixel((9, 255))) == (0, 255)
+    hidden = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
+    assert decoded(mask(encoded(hidden, "PNG"))).getcolors() == [(64, 0)]
+
+
+# -- the same again
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+async def test_the_same_picture_is_the_same_asset_and_a_prepared_one_is_itself(client, kind):
+    first = await client.prepare(content=telling(kind))
+    assert await client.prepare(content=telling(kind)) == first
+    assert await client.prepare(asset=first.name) == first
+    assert await client.prepare(content=await file_of(client, first)) != first or kind == "PNG"
+
+
+async def test_a_picture_that_is_prepared_is_no_mask_yet(client):
+    first = await client.prepare(content=picture())
+    made = await client.prepare(asset=first.name, mask=True)
+    assert made.name != first.name
+    assert decoded(await file_of(client, made)).mode == "L"
+    assert await client.prepare(asset=made.name, mask=True) == made
+
+
+async def test_what_was_bought_may_be_a_reference(client):
+    bought = (await client.upload(picture("WEBP"), PURCHASE)).asset
+    made = await client.prepare(asset=bought.name)
+    assert made.media_type == "image/jpeg"
+    assert (await client.get(bought.name)) == bought
+
+
+# -- where it comes from
+
+
+async def test_a_picture_comes_from_a_url(client, lab):
+    lab.scripts = {"/a": http(telling())}
+    assert await client.prepare(uri=f"{client.lab}/a") == await client.prepare(content=telling())
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("http://example.com/a.png", "https"),
+        ("https://127.0.0.1/a.png", "not public"),
+        ("https://[::1]/a.png", "not public"),
+        ("https://169.254.169.254/latest/meta-data", "not public"),
+        ("https://example.com:8443/a.png", "port"),
+        ("https://user:secret@example.com/a.png", "plain https URL"),
+        ("file:///etc/passwd", "plain https URL"),
+    ],
+)
+async def test_a_url_that_may_not_be_asked_is_not(client, folder, uri, why):
+    with pytest.raises(Invalid, match="source") as refused:
+        await client.prepare(uri=uri)
+    assert why in str(refused.value) or "over http" in str(refused.value)
+    assert "secret" not in str(refused.value)
+    assert leftovers(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (http(b"", "404 Not Found"), "404"),
+        (http(b"", "503 Busy"), "503"),
+        (http(b"<html>no</html>", content_type="text/html"), "page"),
+    ],
+    ids=["gone", "busy", "page"],
+)
+async def test_a_url_behind_which_there_is_no_picture_is_said_so(client, lab, script, why):
+    lab.scripts = {"/a": script}
+    with pytest.raises(Invalid, match=why) as refused:
+        await client.prepare(uri=f"{client.lab}/a")
+    assert refused.value.fields.keys() == {"source"}
+
+
+async def test_any_public_host_may_be_asked_and_a_private_one_never():
+    async with vendor_host() as host:
+        fetch = Fetch(policy=Policy(any_host=True), dialer=host.dialer())
+        host.scripts = {"/a": http(picture())}
+        link = Link("https://any.replicate.delivery/a", "", None)  # whose it is plays no part
+        async with aclosing(fetch.pictured(link)) as pieces:
+            assert b"".join([piece async for piece in pieces]) == picture()
+        host.names, dialed = {"pictures.example": [[PUBLIC, "10.0.0.7"]]}, len(host.dialed)
+        with pytest.raises(Forbidden, match="not public"):
+            await host.get("https://pictures.example/a", fetch)
+        assert len(host.dialed) == dialed
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"no picture at all", "no whole picture"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
+        (picture("GIF"), "image/gif"),
+        (svg(), "no whole picture"),
+        (picture()[:900], "no whole picture"),
+    ],
+    ids=["text", "heic", "gif", "svg", "half"],
+)
+async def test_what_no_provider_takes_is_refused(client, folder, content, why):
+    with pytest.raises(Invalid, match=why) as refused:
+        await client.prepare(content=content)
+    assert refused.value.reason == "IMAGE_UNREADABLE"
+    assert leftovers(folder) == []
+
+
+async def test_too_many_pixels_are_refused_before_they_are_decoded(client):
+    with pytest.raises(Invalid) as refused:
+        await client.prepare(content=encoded(Image.new("1", (10_000, 5_001)), "PNG"))
+    assert refused.value.reason == "IMAGE_TOO_LARGE"
+
+
+async def test_a_picture_that_only_claims_to_be_one_is_refused_by_the_child(client):
+    hollow = bytearray(picture())
+    at = hollow.index(b"IDAT") + 8
+    hollow[at : at + 40] = bytes(40)
+    with pytest.raises(Invalid, match="decoded"):
+        await client.prepare(content=bytes(hollow))
+
+
+async def test_what_it_is_said_to_be_is_checked(client):
+    assert await client.prepare(content=picture(), media_type="image/png")
+    with pytest.raises(Invalid, match="the bytes are image/png"):
+        await client.prepare(content=picture(), media_type="image/jpeg")
+
+
+async def test_another_users_file_is_not_to_be_found(client):
+    asset = await client.prepare(content=picture())
+    bert = Client(client.target, BERT)
+    with pytest.raises(Missing):
+        await bert.prepare(asset=asset.name)
+    await bert.close()
+
+
+async def test_nobody_prepares_but_a_service(client):
+    anna = Client(client.target, key="isk_anna")
+    with pytest.raises(Denied):
+        await anna.prepare(content=picture())
+    await anna.close()
+
+
+async def test_a_reference_is_an_asset_of_the_user_like_any_other(client, catalog):
+    asset = await client.prepare(content=picture())
+    assert len(catalog.files) == 1
+    await client.delete(asset.name)
+    assert not catalog.files
+
+
+def test_of_a_moving_picture_the_first_frame_goes_out():
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    out = io.BytesIO()
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    red, _green, blue = decoded(reference(out.getvalue())).convert("RGB").getpixel((4, 4))
+    assert (red > 200, blue < 60) == (True, True)
