@@ -105,7 +105,7 @@ def test_a_form_is_told_in_words_and_not_as_an_expression():
 def test_an_unknown_field_is_told_what_there_is():
     with pytest.raises(Invalid, match="prompt") as refusal:
         bodies.Generation.model_validate({"prompt": "a", "promt": "b"})
-    assert "there are aspect, count" in refusal.value.fields["promt"]
+    assert "there are allow_successor, aspect, count" in refusal.value.fields["promt"]
 
 
 def test_a_body_that_goes_too_deep_is_refused():
