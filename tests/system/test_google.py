@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 
 from tests.lab.process import Lab
@@ -111,3 +112,16 @@ def test_a_model_does_what_its_entry_claims(stack, lab):
     assert [cases[name]["mark"] for name in bought] == ["ok"] * len(bought)
     assert cases["cancel"]["mark"] == "lacks"  # nobody can stop it, and what it drew is paid
     assert done.returncode == 0
+
+
+def test_imagen_is_gone_and_its_successor_draws_where_that_is_wanted(stack, lab):
+    order = ORDER | {"models": ["imagen-3"]}
+    refused = httpx.post(f"{stack[0].url}/images/generate", json=order, timeout=10)
+    assert refused.status_code == 409
+    assert FLASH in refused.text
+    assert not lab.requests()
+    job = generate(stack[0].url, order | {"allow_successor": True})
+    prove_whole(job, 1)
+    assert [image["model"] for image in job.completed["images"]] == [FLASH]
+    [warning] = job.of("warning")
+    assert (warning["reason"], warning["model"]) == ("MODEL_RETIRED", FLASH)
