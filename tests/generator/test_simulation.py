@@ -65,8 +65,10 @@ def drawn():
 def test_the_page_draws_the_edges_that_were_taken_and_no_others(found):
     taken = set(found.edges)
     assert taken <= drawn()
-    # What is lost or set aside is rare: the long campaign takes all of its edges.
-    assert {one for one, _kind, _other in drawn() - taken} <= {"lost", "quarantined"}
+    # What is lost, set aside or found late is rare: the long campaign takes all of its edges.
+    rare = {"lost", "quarantined"}
+    left = drawn() - taken
+    assert not [edge for edge in left if edge[1] != "adopt" and not rare & {edge[0], edge[2]}]
 
 
 def test_the_page_knows_every_step_of_the_ledger():
