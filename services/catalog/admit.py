@@ -149,7 +149,8 @@ async def _replay_or_refuse(
     found = await replayed(connection, user_id, request.request_id, request.fingerprint)
     if found is None:
         await _refuse_where_nothing_is_sold(connection, request)
-        await _refuse_over_cap(connection, request, user_id, server_cap)
+        needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
+        await refuse_over_cap(connection, needed, user_id, server_cap)
     return found
 
 
@@ -186,13 +187,13 @@ async def _refuse_where_nothing_is_sold(connection: Connection, request: Request
         )
 
 
-async def _refuse_over_cap(
-    connection: Connection, request: Request, user_id: int, server_cap: int | None
+async def refuse_over_cap(
+    connection: Connection, needed: int, user_id: int, server_cap: int | None
 ) -> None:
+    """Raise Exhausted where *needed* micro-USD are more than the month's caps leave *user_id*."""
     await connection.execute(SQL.ensure_spending, user_id)  # a month may just have begun
     [row] = await connection.fetch(SQL.spending_of_user, user_id)
     caps = [cap for cap in (row["cap"], server_cap) if cap is not None]
-    needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
     cap, used = min(caps, default=None), row["spent"] + row["reserved"]
     if cap is None or used + needed <= cap:
         return

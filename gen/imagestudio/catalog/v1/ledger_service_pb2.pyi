@@ -13,6 +13,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from imagestudio.catalog.v1 import edge_pb2 as _edge_pb2
 from imagestudio.catalog.v1 import ledger_pb2 as _ledger_pb2
+from imagestudio.type.v1 import cost_pb2 as _cost_pb2
 from imagestudio.type.v1 import job_event_pb2 as _job_event_pb2
 from imagestudio.type.v1 import job_pb2 as _job_pb2
 import builtins as _builtins
@@ -944,6 +945,140 @@ class ForgetFileResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForgetFileResponse: _TypeAlias = ForgetFileResponse  # noqa: Y015
+
+@_typing.final
+class ReserveSpendingRequest(_message.Message):
+    """ReserveSpendingRequest holds money for a language call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_ID_FIELD_NUMBER: _builtins.int
+    USD_MICROS_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    reservation_id: _builtins.str
+    """A UUID made by the caller."""
+    usd_micros: _builtins.int
+    """The most that the call can cost."""
+    purpose: _builtins.str
+    """"enhance", "suggest" or "analyze"."""
+    model: _builtins.str
+    """Key of the language model."""
+    def __init__(
+        self,
+        *,
+        reservation_id: _builtins.str = ...,
+        usd_micros: _builtins.int = ...,
+        purpose: _builtins.str = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "purpose", b"purpose", "reservation_id", b"reservation_id", "usd_micros", b"usd_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveSpendingRequest: _TypeAlias = ReserveSpendingRequest  # noqa: Y015
+
+@_typing.final
+class ReserveSpendingResponse(_message.Message):
+    """ReserveSpendingResponse is the call as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the id was reserved before."""
+    charged: _cost_pb2.Charged.ValueType
+    """Of a replayed one: whether it was charged; UNSPECIFIED where it is not settled."""
+    cost_usd_micros: _builtins.int
+    """What it cost, once settled."""
+    answer: _builtins.str
+    """What was kept of its answer."""
+    model: _builtins.str
+    """Key of the language model that it was reserved for."""
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How long ago it was reserved."""
+
+    def __init__(
+        self,
+        *,
+        replayed: _builtins.bool = ...,
+        charged: _cost_pb2.Charged.ValueType = ...,
+        cost_usd_micros: _builtins.int = ...,
+        answer: _builtins.str = ...,
+        model: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "model", b"model", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveSpendingResponse: _TypeAlias = ReserveSpendingResponse  # noqa: Y015
+
+@_typing.final
+class SettleSpendingRequest(_message.Message):
+    """SettleSpendingRequest tells what a language call cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_ID_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    reservation_id: _builtins.str
+    """As reserved."""
+    charged: _cost_pb2.Charged.ValueType
+    """NO: nothing; YES: cost_usd_micros; UNKNOWN: all that was reserved."""
+    cost_usd_micros: _builtins.int
+    """What it cost."""
+    answer: _builtins.str
+    """What is to be kept of its answer, at most 32,000 characters; empty is nothing."""
+    def __init__(
+        self,
+        *,
+        reservation_id: _builtins.str = ...,
+        charged: _cost_pb2.Charged.ValueType = ...,
+        cost_usd_micros: _builtins.int = ...,
+        answer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "reservation_id", b"reservation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleSpendingRequest: _TypeAlias = SettleSpendingRequest  # noqa: Y015
+
+@_typing.final
+class SettleSpendingResponse(_message.Message):
+    """SettleSpendingResponse is what counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    cost_usd_micros: _builtins.int
+    """What it cost, as it was settled first."""
+    def __init__(
+        self,
+        *,
+        cost_usd_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd_micros", b"cost_usd_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleSpendingResponse: _TypeAlias = SettleSpendingResponse  # noqa: Y015
 
 @_typing.final
 class ResolveCredentialRequest(_message.Message):
