@@ -18,10 +18,17 @@ _TOLD = {  # what the lab takes the place of
     "REPLICATE_BASE_URL": "replicate_base",
     "RECRAFT_API_TOKEN": "recraft_token",
     "RECRAFT_BASE_URL": "recraft_base",
+    "OPENAI_API_KEY": "openai_key",
+    "OPENAI_BASE_URL": "openai_base",
+    "ANTHROPIC_API_KEY": "anthropic_key",
+    "ANTHROPIC_BASE_URL": "anthropic_base",
+    "GEMINI_API_KEY": "gemini_key",
+    "GEMINI_BASE_URL": "gemini_base",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
 
+_WRITES = "one of these writes and describes: ./studio suggest tries it; LANGUAGE_MODEL names it"
 _KEYS = {  # by a provider's name in the list of models
     "replicate": "REPLICATE_API_TOKEN",
     "recraft": "RECRAFT_API_TOKEN",
@@ -40,6 +47,12 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         replicate_base=f"{lab_url(settings)}/replicate",
         recraft_token=_LAB_KEY,
         recraft_base=f"{lab_url(settings)}/recraft",
+        openai_key=_LAB_KEY,
+        openai_base=f"{lab_url(settings)}/openai",
+        anthropic_key=_LAB_KEY,
+        anthropic_base=f"{lab_url(settings)}/anthropic",
+        gemini_key=_LAB_KEY,
+        gemini_base=f"{lab_url(settings)}/google",
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
@@ -49,7 +62,10 @@ def standing(settings: StackSettings, shape: Shape) -> str:
     """Return who answers for the vendors: "lab", "vendors", or nobody where none is set."""
     if shape.lab:
         return "lab"
-    keys = (settings.replicate_token, settings.recraft_token, settings.cloudinary_url)
+    keys = (
+        *(settings.replicate_token, settings.recraft_token, settings.cloudinary_url),
+        *(settings.openai_key, settings.anthropic_key, settings.gemini_key),
+    )
     return "vendors" if any(keys) else ""
 
 
@@ -75,6 +91,14 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "RECRAFT_MAX_IN_FLIGHT": settings.recraft_in_flight,
         "RECRAFT_MAX_PER_MINUTE": settings.recraft_per_minute,
         "MODELS_DIR": settings.models,
+        "OPENAI_API_KEY": settings.openai_key.reveal(),
+        "OPENAI_BASE_URL": settings.openai_base,
+        "ANTHROPIC_API_KEY": settings.anthropic_key.reveal(),
+        "ANTHROPIC_BASE_URL": settings.anthropic_base,
+        "GEMINI_API_KEY": settings.gemini_key.reveal(),
+        "GEMINI_BASE_URL": settings.gemini_base,
+        "LANGUAGE_MODEL": settings.language_model,
+        "LANGUAGE_SECONDS": settings.language_seconds,
         "LOOKUP_LAG": settings.lookup_lag,
         "RECONCILE_SECONDS": settings.reconcile,
     }
@@ -110,6 +134,12 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             "recraft-v3 comes by Replicate, where that is set",
         ),
     )
+    for company, name, key, base in (
+        ("OpenAI", "OPENAI_API_KEY", settings.openai_key, settings.openai_base),
+        ("Anthropic", "ANTHROPIC_API_KEY", settings.anthropic_key, settings.anthropic_base),
+        ("Google", "GEMINI_API_KEY", settings.gemini_key, settings.gemini_base),
+    ):
+        yield company, _told(name, key, base, _WRITES, "its models do not write")
     yield (
         "Cloudinary",
         _told(

@@ -339,6 +339,29 @@ class Event(Answer):
     ]
 
 
+class WordsEvent(Answer):
+    """One server-sent event of suggestions or of an analysis."""
+
+    event: Literal["suggestion", "text_delta", "finding", "summary", "error"]
+    data: Annotated[
+        str,
+        Field(
+            description="JSON. suggestion has index, title, prompt, parameters; text_delta "
+            "reference_index and text; finding description, styles, palette, suggested_prompt; "
+            "summary who wrote it (suggested_by or analyzed_by; `built-in` is free) and cost_usd; "
+            "error a Problem."
+        ),
+    ]
+
+
+class Enhanced(Answer):
+    """A rewritten prompt, who wrote it and what that cost."""
+
+    prompt: str
+    enhanced_by: str
+    cost_usd: Usd | None
+
+
 class Health(Answer):
     """That the gateway runs."""
 

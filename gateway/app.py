@@ -13,7 +13,7 @@ from gateway.crowd import Crowds
 from gateway.describe import describe
 from gateway.edge import Edge
 from gateway.render import Renderer
-from gateway.routes import files, health, jobs, models, pages, presets, variants, webhooks
+from gateway.routes import files, health, jobs, language, models, pages, presets, variants, webhooks
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sse import Streams
@@ -34,7 +34,7 @@ def routes() -> FastAPI:
         redoc_url=None,
         telemetry=None,
     )
-    for router in (jobs.router, variants.router, presets.router, models.router):
+    for router in (jobs.router, variants.router, presets.router, models.router, language.router):
         app.include_router(router, dependencies=[Depends(identified)])
     for router in (files.router, health.router, pages.router, webhooks.router):
         app.include_router(router)

@@ -67,7 +67,7 @@ async def opened(events: AsyncIterator[JobEvent]) -> tuple[JobEvent, AsyncIterat
         async with asyncio.timeout(FIRST):
             first = await anext(events)
     except (TimeoutError, StopAsyncIteration):
-        raise _silent() from None
+        raise silent() from None
 
     async def whole() -> AsyncIterator[JobEvent]:
         async with aclosing(events):  # type: ignore[type-var]
@@ -130,11 +130,12 @@ async def _living(events: AsyncIterator[JobEvent]) -> AsyncIterator[JobEvent]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise _silent() from None
+            raise silent() from None
         yield event
 
 
-def _silent() -> Fault:
+def silent() -> Fault:
+    """Say that a service does not answer."""
     return Unavailable(
         "SERVICE_UNAVAILABLE",
         "A service does not answer; try again in a moment.",

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from lab.anthropic.vendor import Anthropic
 from lab.cloudinary.vendor import Cloudinary
 from lab.control import Control
+from lab.google import text as google
+from lab.openai import text as openai
 from lab.recraft.vendor import Recraft
 from lab.replicate.vendor import Replicate
 from lab.settings import Settings
 from lab.world import Pace, Vendor, World
+from lab.writing.author import Author
 
 _MOST = 128 << 20  # bytes of a request's body; an upload may have 100 MB
 
@@ -25,7 +29,10 @@ def world(settings: Settings) -> World:
 
 def vendors(shared: World) -> list[Vendor]:
     """Every vendor that the lab imitates."""
-    return [Replicate(shared), Recraft(shared), Cloudinary(shared)]
+    known: list[Vendor] = [Replicate(shared), Recraft(shared), Cloudinary(shared)]
+    author = Author()
+    known += [desk(shared, author) for desk in (Anthropic, openai.Text, google.Text)]
+    return known
 
 
 def application(shared: World, known: Sequence[Vendor]) -> web.Application:

@@ -66,8 +66,8 @@ async def test_language_calls_of_unknown_charge_are_told_beside_the_cap(shelf: S
     ann = await shelf.person()
     await shelf.run(
         "INSERT INTO language_calls (reservation_id, user_id, period, reserved, cost, charged) "
-        "SELECT gen_random_uuid(), $1, date_trunc('month', now() AT TIME ZONE 'utc'), 9, 9, charged "
-        "FROM unnest(ARRAY['yes', 'unknown']) AS charged",
+        "SELECT gen_random_uuid(), $1, date_trunc('month', now() AT TIME ZONE 'utc'), 9, 9, word "
+        "FROM unnest(ARRAY['yes', 'unknown']) AS word",
         ann.user_id,
     )
     report = await ann.ask("GetUsage")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chassis.settings import SettingsError
-from cli.settings import StackSettings, load, unused_vendors
+from cli.settings import load
 
 
 def problems(environment: dict[str, str], env_file: Path) -> list[str]:
@@ -92,12 +92,6 @@ def test_without_keys_only_this_machine_is_served(
 def test_what_docker_compose_needs_may_stand_in_the_same_file(env_file: Path) -> None:
     env_file.write_text("POSTGRES_PASSWORD=p\nNATS_PASSWORD=n\n")
     assert load({}, env_file).edge == 8080
-
-
-def test_vendors_keys_are_known_and_said_to_be_unused(env_file: Path) -> None:
-    env_file.write_text("OPENAI_API_KEY=sk-1\n")
-    assert isinstance(load({}, env_file), StackSettings)
-    assert unused_vendors({"GEMINI_API_KEY": "g"}, env_file) == ["OPENAI_API_KEY", "GEMINI_API_KEY"]
 
 
 @pytest.mark.parametrize(
