@@ -53,6 +53,10 @@ class JobEstimate(Answer):
 
     reserved_usd: Usd
     expected_usd: Usd
+    smart_prompt_usd: Annotated[
+        Usd | None,
+        Field(description="For the rewriting of the prompt, beside the others; null without."),
+    ] = None
     models: list[ModelEstimate]
 
 
@@ -114,6 +118,10 @@ class JobSummary(Answer):
     cost_usd: Usd
     title: str
     prompt: str
+    enhanced_prompt: Annotated[
+        str, Field(description="What a language model made of it; empty where none did.")
+    ] = ""
+    enhanced_by: str = ""
     models: list[str]
     count: int
     aspect: str | None

@@ -61,10 +61,12 @@ def feed(services: Services, after: int) -> AsyncIterator[JobEvent]:
     return _follow(again("", after), again, after=after, endless=True)
 
 
-async def opened(events: AsyncIterator[JobEvent]) -> tuple[JobEvent, AsyncIterator[JobEvent]]:
+async def opened(
+    events: AsyncIterator[JobEvent], patience: float = FIRST
+) -> tuple[JobEvent, AsyncIterator[JobEvent]]:
     """Wait for the first event; return it, and all events with it again in front."""
     try:
-        async with asyncio.timeout(FIRST):
+        async with asyncio.timeout(patience):
             first = await anext(events)
     except (TimeoutError, StopAsyncIteration):
         raise silent() from None

@@ -130,6 +130,8 @@ class Renderer:
             "cost_usd": cost(job.cost) or 0.0,
             "title": job.title,
             "prompt": job.original_prompt,
+            "enhanced_prompt": job.enhanced_prompt,
+            "enhanced_by": job.enhanced_by,
             "models": list(job.spec.models),
             "count": job.spec.count,
             "aspect": job.spec.aspect or None,
@@ -150,6 +152,7 @@ def estimate(found: JobEstimate) -> dict[str, Any]:
     return {
         "reserved_usd": cost(found.reserved) or 0.0,
         "expected_usd": cost(found.expected) or 0.0,
+        "smart_prompt_usd": cost(found.smart_prompt) if found.HasField("smart_prompt") else None,
         "models": [plain(one) for one in found.models],
     }
 

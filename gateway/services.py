@@ -30,10 +30,12 @@ class Service:
     peer: Peer
     stub: Any
 
-    async def ask(self, method: str, request: Any, *, user_id: int | None = None) -> Any:
+    async def ask(
+        self, method: str, request: Any, *, timeout: float = PATIENCE, user_id: int | None = None
+    ) -> Any:
         """Call *method* for the running caller, again while the peer was gone; raises Fault."""
         call = getattr(self.stub, method)
-        return await self.peer.insist(call, request, timeout=PATIENCE, user_id=user_id)
+        return await self.peer.insist(call, request, timeout=timeout, user_id=user_id)
 
     async def once(self, method: str, request: Any, *, timeout: float) -> Any:
         """Call *method* for the running caller at most once: it may be paid for each time."""

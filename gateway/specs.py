@@ -17,6 +17,7 @@ from imagestudio.type.v1.image_pb2 import PixelSize, ReferenceImage, ReferenceRo
 from imagestudio.type.v1.job_pb2 import JobSpec, JobState
 
 KEYS = uuid.UUID("6f2d0c0e-52a5-5d4c-9f0e-1c4a6d6a8f11")  # namespace of Idempotency-Keys
+_REWRITTEN = 55.0  # seconds; whatever stands in front gives up after 60
 _SAME = ("prompt", "count", "aspect", "seed", "smart_prompt")
 _TEXTS = ("negative_prompt", "preset", "title", "project", "use_case")
 
@@ -36,6 +37,12 @@ def job_spec(body: bodies.Spec) -> JobSpec:
         spec.parameters[key].update(parameters)
     spec.references.extend(reference(one) for one in body.references or ())
     return spec
+
+
+def patience(body: bodies.Spec, usual: float) -> float:
+    """Seconds for a job to be admitted: *usual*, more where its prompt may first be rewritten."""
+    may_be = body.smart_prompt or (body.smart_prompt is None and body.preset)
+    return _REWRITTEN if may_be else usual
 
 
 def request_id(header: str | None, given: uuid.UUID | None) -> str:

@@ -14,7 +14,7 @@ from gateway import answers, bodies, follow, problem, render, specs
 from gateway.access import Behind, identified
 from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
-from gateway.services import Services
+from gateway.services import PATIENCE, Services
 from gateway.sse import EventStream, Frame, frame
 from imagestudio.catalog.v1.catalog_service_pb2 import GetJobRequest, ListJobsRequest
 from imagestudio.generator.v1.generator_service_pb2 import (
@@ -61,7 +61,8 @@ async def generate_and_watch(
     asked = GenerateImagesRequest(
         spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
-    first, events = await follow.opened(follow.generate(behind, asked))
+    patience = specs.patience(body, follow.FIRST)
+    first, events = await follow.opened(follow.generate(behind, asked), patience)
     frames = _frames(request.app.state.render.event, events)
     return _stream(request, frames, {"Location": _path(first.job)})
 
@@ -77,7 +78,8 @@ async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> 
     asked = StartGenerationRequest(
         spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
-    return _started(await behind.generator.ask("StartGeneration", asked))
+    patience = specs.patience(body, PATIENCE)
+    return _started(await behind.generator.ask("StartGeneration", asked, timeout=patience))
 
 
 @router.post("/estimate", response_model=answers.CostEstimate, responses=problems(413))

@@ -77,6 +77,7 @@ async def _insert(
         arguments.job_id(request.retry_of, "retry_of") if request.retry_of else None,
         [purchase.repeats or None for purchase in bought],
         list(request.providers_needed),
+        *(request.prompt_enhanced.prompt, request.prompt_enhanced.enhanced_by),
     )
     if row is None:
         return None
@@ -99,6 +100,8 @@ def _job(
         preset_used=request.preset_used,
         state=job_pb2.JOB_STATE_QUEUED,
         original_prompt=prompt,
+        enhanced_prompt=request.prompt_enhanced.prompt,
+        enhanced_by=request.prompt_enhanced.enhanced_by,
         spec=request.spec,
         request_id=request.request_id,
         fingerprint=request.fingerprint,
@@ -135,8 +138,10 @@ def _first_events(request: Request) -> list[job_event_pb2.JobEvent]:
         )
         for purchase in request.purchases
     ]
+    enhanced = [request.prompt_enhanced] if request.HasField("prompt_enhanced") else []
     return [
         event(accepted=event.Accepted(estimate=request.estimate)),
+        *(event(prompt_enhanced=told) for told in enhanced),
         *(event(warning=warning) for warning in request.warnings),
         event(queued=event.Queued(purchases=purchases)),
     ]

@@ -114,7 +114,10 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
         self, request: pb.ReserveSpendingRequest, context: Context
     ) -> pb.ReserveSpendingResponse:
         user_id = _service("ReserveSpending").require_user()
-        return await spending.reserve(self.pool, request, user_id, self.server_cap)
+        found = await spending.reserve(self.pool, request, user_id, self.server_cap)
+        if found.HasField("admitted"):
+            reading.absolute(found.admitted, self.public_url)
+        return found
 
     async def SettleSpending(
         self, request: pb.SettleSpendingRequest, context: Context

@@ -142,6 +142,8 @@ CREATE TABLE image_jobs (
     ended_at timestamp with time zone,
     publishing integer DEFAULT 0 NOT NULL,
     complete_by timestamp with time zone,
+    enhanced_prompt text DEFAULT ''::text NOT NULL,
+    enhanced_by text DEFAULT ''::text NOT NULL,
     CONSTRAINT image_jobs_pkey PRIMARY KEY (job_id),
     CONSTRAINT image_jobs_open_purchases_check CHECK ((open_purchases >= 0)),
     CONSTRAINT image_jobs_publishing_check CHECK ((publishing >= 0)),

@@ -23,13 +23,19 @@ async def reserve(
     pool: Pool, request: pb.ReserveSpendingRequest, user_id: int, server_cap: int | None
 ) -> pb.ReserveSpendingResponse:
     """
-    Hold what *request* may cost *user_id*, or tell of the call that has its id.
+    Hold what *request* may cost *user_id*, or tell of the call that has its id, or of the job
+    that the request it is for has admitted.
 
     Exhausted where that would pass the user's cap or *server_cap*, in micro-USD.
     """
     if not 0 <= request.usd_micros <= MOST:
         raise arguments.invalid("usd_micros", f"must be from 0 to {MOST}")
     reservation = _reservation(request.reservation_id)
+    if request.request_id:
+        async with as_ledger(pool) as connection:
+            asked = request.request_id, request.fingerprint
+            if found := await admit.replayed(connection, user_id, *asked):
+                return pb.ReserveSpendingResponse(admitted=found)
     for _ in range(_TRIES):
         faults.point("spending.before_reserve")
         if await _reserved(pool, reservation, request, user_id, server_cap):

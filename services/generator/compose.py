@@ -29,6 +29,7 @@ from services.generator.language.built_in import BuiltIn
 from services.generator.language.linguist import Linguist
 from services.generator.language.looks import Looks
 from services.generator.language.meter import Meter
+from services.generator.language.smart import LONGEST, Rewriter
 from services.generator.language.voices import voice_here
 from services.generator.ledger import Ledger
 from services.generator.live import Live
@@ -109,14 +110,10 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     )
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
     rounds = Rounds(hub, catalog, tools.ledger.stub)
-    linguist = Linguist(
-        meter=Meter(catalog, ledger.stub),
-        voice=voice_here(settings, outgoing),
-        built_in=BuiltIn(),
-        registry=known,
-        looks=Looks(storage, vault),
-    )
-    handler = _handler(tools, catalog, worker, hub, hints, linguist)
+    voice = voice_here(settings, outgoing)
+    patience = min(LONGEST, settings.language_seconds)
+    rewriter = Rewriter(Meter(catalog, ledger.stub), voice, patience)
+    handler = _handler(tools, catalog, worker, hub, hints, rewriter)
     add = partial(generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server, handler)
     resolve = _resolver(catalog, tools.ledger.stub, settings.auth)
     server = Server([(NAME, add)], secret=secret, resolve=resolve)
@@ -127,7 +124,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
 
 
 def _handler(
-    tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints, linguist: Linguist
+    tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints, rewriter: Rewriter
 ) -> Handler:
     generations = Generations(
         catalog=catalog,
@@ -137,6 +134,14 @@ def _handler(
         worker=worker,
         watch=Watch(hub, catalog, tools.ledger.stub),
         disk=Disk(tools.storage, tools.vault),
+        rewriter=rewriter,
+    )
+    linguist = Linguist(
+        meter=rewriter.meter,
+        voice=rewriter.voice,
+        built_in=BuiltIn(),
+        registry=tools.registry,
+        looks=Looks(tools.storage, tools.vault),
     )
     webhooks = Webhooks(
         vendors=tools.vendors,

@@ -29,11 +29,6 @@ def check(asked: job_pb2.JobSpec) -> None:
         raise invalid("count", f"must be from 1 to {COUNT_MOST} and is {asked.count}")
     if asked.HasField("max_cost_usd_micros") and asked.max_cost_usd_micros < 0:
         raise invalid("max_cost", "must not be below 0")
-    if asked.HasField("smart_prompt") and asked.smart_prompt:
-        raise invalid(
-            "smart_prompt",
-            "cannot be used: no language model is configured here; leave it out or set it to false",
-        )
     _distinct("models", [*asked.models])
     _distinct("fallback_models", [*asked.models, *asked.fallback_models])
 

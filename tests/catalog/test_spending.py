@@ -5,13 +5,13 @@ import uuid
 
 import pytest
 
-from chassis.errors import Exhausted, Invalid, Missing
+from chassis.errors import Exhausted, Exists, Invalid, Missing
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.type.v1 import cost_pb2
-from services.catalog import spending
+from services.catalog import admit, spending
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
-from tests.catalog.purchases import make_ledger
+from tests.catalog.purchases import asking, claim, drawn, keep, make_ledger, taken, ticket
 
 YES, NO, UNKNOWN = cost_pb2.CHARGED_YES, cost_pb2.CHARGED_NO, cost_pb2.CHARGED_UNKNOWN
 
@@ -142,3 +142,41 @@ async def test_a_call_that_nobody_settles_counts_with_all_that_was_reserved(
     assert await money.settle(forgotten, YES, 7) == 400
     _, found = await money.reserve(400, reservation=forgotten)
     assert found.charged == UNKNOWN
+
+
+async def test_an_order_that_was_admitted_reserves_nothing_more(money):
+    request = asking()
+    job = (await admit.admit(money.pool, request, money.ann, None)).job
+    asked = pb.ReserveSpendingRequest(
+        reservation_id=str(uuid.uuid4()),
+        usd_micros=400,
+        request_id=request.request_id,
+        fingerprint=request.fingerprint,
+    )
+    found = await spending.reserve(money.pool, asked, money.ann, 1000)
+    assert (found.admitted.job.name, found.admitted.replayed) == (job.name, True)
+    asked.fingerprint = "b" * 64
+    with pytest.raises(Exists):
+        await spending.reserve(money.pool, asked, money.ann, 1000)
+    asked.fingerprint = request.fingerprint
+    assert not (await spending.reserve(money.pool, asked, money.bob, 1000)).HasField("admitted")
+
+
+async def test_the_better_prompt_is_in_the_log_before_the_plan_and_with_each_variant(money):
+    request = asking()
+    told = request.prompt_enhanced
+    told.prompt, told.enhanced_by = "a lighthouse in a storm", "some-model"
+    found = await admit.admit(money.pool, request, money.ann, None)
+    kinds = [event.WhichOneof("event") for event in found.events]
+    assert kinds == ["accepted", "prompt_enhanced", "queued"]
+    assert (found.job.enhanced_prompt, found.job.enhanced_by) == (told.prompt, "some-model")
+    ledger, _ = make_ledger(money.pool)
+    [purchase] = request.purchases
+    await taken(ledger, claim(purchase.purchase_id), ticket(purchase.purchase_id, 1))
+    await taken(ledger, drawn(purchase.purchase_id, 1), keep(purchase.purchase_id, 1))
+    async with as_ledger(money.pool) as connection:
+        query = "SELECT original_prompt, enhanced_prompt, enhanced_by FROM image_variants"
+        [row] = await connection.fetch(query)
+    assert tuple(row) == ("a lighthouse", told.prompt, "some-model")
+    again = await admit.admit(money.pool, request, money.ann, None)
+    assert (again.replayed, again.job.enhanced_prompt) == (True, told.prompt)

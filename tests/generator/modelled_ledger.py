@@ -339,7 +339,8 @@ class Ledger:
         """Plan *count* purchases, as the admission of a job does."""
         self.jobs[job_id] = Job(
             **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
-            **dict.fromkeys(("original_prompt", "request_id", "fingerprint", "subject"), ""),
+            **dict.fromkeys(("original_prompt", "enhanced_prompt", "enhanced_by"), ""),
+            **dict.fromkeys(("request_id", "fingerprint", "subject"), ""),
             job_id=job_id,
             user_id=1,
             state="queued",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from chassis import faults
 from chassis.errors import Fault
+from imagestudio.catalog.v1 import ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2
 from services.generator import provider
 from services.generator.language import failures
@@ -60,10 +61,19 @@ class Call:
             return cost_pb2.Cost(usd_micros=self.held, basis=cost_pb2.COST_BASIS_ESTIMATED)
         return cost_pb2.Cost(usd_micros=self.bill.cost, basis=cost_pb2.COST_BASIS_METERED)
 
-    async def hold(self) -> None:
-        """Hold the money; SPEND_CAP_EXCEEDED where it is not left."""
-        key = self.voice.entry.key
-        await self.meter.reserve(self.reservation, self.held, purpose=self.purpose, model=key)
+    async def hold(
+        self, request_id: str = "", fingerprint: str = ""
+    ) -> ledger_service_pb2.ReserveSpendingResponse:
+        """Hold the money; SPEND_CAP_EXCEEDED where it is not left. An order of images has ids."""
+        request = ledger_service_pb2.ReserveSpendingRequest(
+            reservation_id=self.reservation,
+            usd_micros=self.held,
+            purpose=self.purpose,
+            model=self.voice.entry.key,
+            request_id=request_id,
+            fingerprint=fingerprint,
+        )
+        return await self.meter.reserve(request)
 
     async def text(self) -> AsyncIterator[str]:
         """Make the call; yield its answer as it comes. Raises Fault by what was bought."""

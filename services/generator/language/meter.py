@@ -33,13 +33,8 @@ class Meter:
     catalog: Peer
     ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
 
-    async def reserve(
-        self, reservation: str, micros: int, *, purpose: str, model: str
-    ) -> pb.ReserveSpendingResponse:
-        """Hold *micros*; SPEND_CAP_EXCEEDED where they are not left. The same id holds once."""
-        request = pb.ReserveSpendingRequest(
-            reservation_id=reservation, usd_micros=micros, purpose=purpose, model=model
-        )
+    async def reserve(self, request: pb.ReserveSpendingRequest) -> pb.ReserveSpendingResponse:
+        """Hold money; SPEND_CAP_EXCEEDED where it is not left. The same id holds once."""
         answer: pb.ReserveSpendingResponse = await self.catalog.insist(
             self.ledger.ReserveSpending, request, timeout=_TIMEOUT
         )

@@ -80,6 +80,7 @@ class AdmitRequest(_message.Message):
     ORIGINAL_PROMPT_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
     PROVIDERS_NEEDED_FIELD_NUMBER: _builtins.int
+    PROMPT_ENHANCED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The UUID that the user chose, or one made by the generator."""
     fingerprint: _builtins.str
@@ -120,6 +121,12 @@ class AdmitRequest(_message.Message):
         elsewhere.
         """
 
+    @_builtins.property
+    def prompt_enhanced(self) -> _job_event_pb2.JobEvent.PromptEnhanced:
+        """Set where a language model rewrote the prompt, for the event of that name:
+        spec.prompt is made of it.
+        """
+
     def __init__(
         self,
         *,
@@ -134,10 +141,11 @@ class AdmitRequest(_message.Message):
         original_prompt: _builtins.str = ...,
         retry_of: _builtins.str = ...,
         providers_needed: _abc.Iterable[_builtins.str] | None = ...,
+        prompt_enhanced: _job_event_pb2.JobEvent.PromptEnhanced | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "prompt_enhanced", b"prompt_enhanced", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "providers_needed", b"providers_needed", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "prompt_enhanced", b"prompt_enhanced", "providers_needed", b"providers_needed", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -956,6 +964,8 @@ class ReserveSpendingRequest(_message.Message):
     USD_MICROS_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """A UUID made by the caller."""
     usd_micros: _builtins.int
@@ -964,6 +974,12 @@ class ReserveSpendingRequest(_message.Message):
     """"enhance", "suggest" or "analyze"."""
     model: _builtins.str
     """Key of the language model."""
+    request_id: _builtins.str
+    """Of the order of images that it is for, as in AdmitRequest; empty for none. Where
+    that has admitted a job already, nothing is reserved.
+    """
+    fingerprint: _builtins.str
+    """Of the same order."""
     def __init__(
         self,
         *,
@@ -971,10 +987,12 @@ class ReserveSpendingRequest(_message.Message):
         usd_micros: _builtins.int = ...,
         purpose: _builtins.str = ...,
         model: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "purpose", b"purpose", "reservation_id", b"reservation_id", "usd_micros", b"usd_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "model", b"model", "purpose", b"purpose", "request_id", b"request_id", "reservation_id", b"reservation_id", "usd_micros", b"usd_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -992,6 +1010,7 @@ class ReserveSpendingResponse(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
+    ADMITTED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
     """True where the id was reserved before."""
     charged: _cost_pb2.Charged.ValueType
@@ -1006,6 +1025,10 @@ class ReserveSpendingResponse(_message.Message):
     def age(self) -> _duration_pb2.Duration:
         """How long ago it was reserved."""
 
+    @_builtins.property
+    def admitted(self) -> Global___AdmitResponse:
+        """What the order has admitted already; then nothing else is set."""
+
     def __init__(
         self,
         *,
@@ -1015,10 +1038,11 @@ class ReserveSpendingResponse(_message.Message):
         answer: _builtins.str = ...,
         model: _builtins.str = ...,
         age: _duration_pb2.Duration | None = ...,
+        admitted: Global___AdmitResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "age", b"age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "model", b"model", "replayed", b"replayed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "age", b"age", "answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "model", b"model", "replayed", b"replayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -128,7 +128,8 @@ class LedgerServiceServicer:
 
     def Admit(self, request, context):
         """none -> planned. Admits a job: job, purchases, reservation and the events
-        `accepted`, a `warning` for each thing left out, and `queued`, in one
+        `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+        and `queued`, in one
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
         passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
         and that takes no order of ours just now. Idempotent by user and request_id.

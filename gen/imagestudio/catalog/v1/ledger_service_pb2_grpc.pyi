@@ -41,7 +41,8 @@ class LedgerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     Admit: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.AdmitRequest, _ledger_service_pb2.AdmitResponse]
     """none -> planned. Admits a job: job, purchases, reservation and the events
-    `accepted`, a `warning` for each thing left out, and `queued`, in one
+    `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+    and `queued`, in one
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
     passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
     and that takes no order of ours just now. Idempotent by user and request_id.
@@ -121,7 +122,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Admit: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.AdmitRequest, _ledger_service_pb2.AdmitResponse]  # type: ignore[assignment]
     """none -> planned. Admits a job: job, purchases, reservation and the events
-    `accepted`, a `warning` for each thing left out, and `queued`, in one
+    `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+    and `queued`, in one
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
     passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
     and that takes no order of ours just now. Idempotent by user and request_id.
@@ -204,7 +206,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.AdmitResponse, _abc.Awaitable[_ledger_service_pb2.AdmitResponse]]:
         """none -> planned. Admits a job: job, purchases, reservation and the events
-        `accepted`, a `warning` for each thing left out, and `queued`, in one
+        `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+        and `queued`, in one
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
         passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
         and that takes no order of ours just now. Idempotent by user and request_id.
