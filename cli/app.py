@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from chassis.settings import EX_CONFIG, SettingsError
-from cli import accounts, care
+from cli import accounts, care, language
 from cli.calls import edge as _edge
 from cli.calls import end as _end
 from cli.calls import ensure as _ensure
@@ -159,6 +159,10 @@ def generate(
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
     ] = None,
+    smart: Annotated[
+        bool | None,
+        typer.Option("--smart/--no-smart", help="Have a language model rewrite the prompt first."),
+    ] = None,
     lab: Lab = False,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
@@ -171,6 +175,7 @@ def generate(
         prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,
         negative_prompt=negative, preset=preset, project=project, title=title,
         parameters=param or [], max_cost_usd=max_cost,
+        smart_prompt=smart,
     )  # fmt: skip
     request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))
@@ -290,6 +295,8 @@ def presets(as_json: AsJson = False) -> None:
 
 
 app.command()(accounts.usage)
+app.command()(language.suggest)
+app.command()(language.analyze)
 jobs_app.command("retry-unclear")(accounts.retry_unclear)
 jobs_app.command("settle")(accounts.settle)
 

@@ -31,6 +31,7 @@ class Order:
     title: str
     parameters: list[str]  # [MODEL.]KEY=VALUE
     max_cost_usd: float | None
+    smart_prompt: bool | None = None
 
     def to_request(self) -> dict[str, Any]:
         """Return the body of POST /images/generate; raise Trouble where it makes no sense."""
@@ -47,6 +48,7 @@ class Order:
             "title": self.title,
             "parameters": _parameters(self.parameters, self.models),
             "max_cost_usd": self.max_cost_usd,
+            "smart_prompt": self.smart_prompt,
         }
         return {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
 

@@ -130,10 +130,16 @@ class Suggestions(Body):
     language_code: Tag = ""
 
 
+class Look(Body):
+    """An image of the caller's that is already in the studio."""
+
+    id: Annotated[str, StringConstraints(pattern=_HASH)]
+
+
 class Analysis(Body):
     """Images to describe, and what to look for."""
 
-    references: Annotated[list[Reference], Field(min_length=1, max_length=4)]
+    references: Annotated[list[Look], Field(min_length=1, max_length=4)]
     instruction: Annotated[str, StringConstraints(max_length=4000)] = ""
     language_code: Tag = ""
 

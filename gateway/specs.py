@@ -35,7 +35,7 @@ def job_spec(body: bodies.Spec) -> JobSpec:
         spec.max_cost_usd_micros = int(Decimal(str(body.max_cost_usd)) * 1_000_000)
     for key, parameters in (body.parameters or {}).items():
         spec.parameters[key].update(parameters)
-    spec.references.extend(reference(one) for one in body.references or ())
+    spec.references.extend(_reference(one) for one in body.references or ())
     return spec
 
 
@@ -179,8 +179,7 @@ def _narrowed(query: bodies.Narrowed) -> dict[str, Any]:
     }
 
 
-def reference(found: bodies.Reference) -> ReferenceImage:
-    """Make the reference that *found* names."""
+def _reference(found: bodies.Reference) -> ReferenceImage:
     role = ReferenceRole.Value(f"REFERENCE_ROLE_{(found.role or 'unspecified').upper()}")
     return ReferenceImage(asset=f"assets/{found.id}", role=role)
 

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from chassis.errors import Fault
-from gateway import answers, bodies, follow, plain, problem, specs
+from gateway import answers, bodies, follow, plain, problem
 from gateway.access import Behind
 from gateway.describe import WORDS, problems
 from gateway.services import Services
@@ -25,6 +25,7 @@ from imagestudio.generator.v1.generator_service_pb2 import (
     EnhancePromptRequest,
     SuggestPromptsRequest,
 )
+from imagestudio.type.v1.image_pb2 import ReferenceImage
 
 router = APIRouter(prefix="/images", tags=["language"])
 ENHANCE = 75.0  # seconds for an enhanced prompt
@@ -63,7 +64,7 @@ async def analyze(request: Request, behind: Behind, body: bodies.Analysis) -> Re
     Costs money as suggestions do. Whatever is written in an image is described, never done.
     """
     asked = AnalyzeReferencesRequest(
-        references=[specs.reference(one) for one in body.references],
+        references=[ReferenceImage(asset=f"assets/{one.id}") for one in body.references],
         instruction=body.instruction,
         language_code=body.language_code,
     )
