@@ -133,10 +133,11 @@ async def test_an_order_whose_earlier_try_died_goes_on_without(books):
     pen, same = Pen(WHOLE), order()
     dead = Pen()
     dead.gate.clear()
-    stuck = asyncio.create_task(rewriter(books, dead).rewrite(same))
+    stuck = asyncio.create_task(rewriter(books, dead, patience=600).rewrite(same))
     await dead.begun.wait()
     books.age = 11  # beyond what a living call may take
-    found = await rewriter(books, pen).rewrite(same)
+    async with asyncio.timeout(30):
+        found = await rewriter(books, pen).rewrite(same)
     assert (found.told, found.reason) == (None, "LANGUAGE_ANSWER_LOST")
     assert pen.asked == 0
     stuck.cancel()
