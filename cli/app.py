@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from chassis.settings import EX_CONFIG, SettingsError
-from cli import accounts, care
+from cli import accounts, care, language
 from cli.calls import edge as _edge
 from cli.calls import end as _end
 from cli.calls import ensure as _ensure
@@ -168,6 +168,10 @@ def generate(
     allow_successor: Annotated[
         bool, typer.Option("--allow-successor", help="Draw with what replaces a retired model.")
     ] = False,
+    smart: Annotated[
+        bool | None,
+        typer.Option("--smart/--no-smart", help="Have a language model rewrite the prompt first."),
+    ] = None,
     lab: Lab = False,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
@@ -180,7 +184,7 @@ def generate(
         prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,
         negative_prompt=negative, preset=preset, project=project, title=title,
         parameters=param or [], references=reference or [], max_cost_usd=max_cost,
-        allow_successor=allow_successor,
+        allow_successor=allow_successor, smart_prompt=smart,
     )  # fmt: skip
     request = _troubled(order.to_request)  # what makes no sense starts no stack
     _ensure(settings, Shape(lab=lab))
@@ -299,6 +303,8 @@ def presets(as_json: AsJson = False) -> None:
 
 
 app.command()(accounts.usage)
+app.command()(language.suggest)
+app.command()(language.analyze)
 jobs_app.command("retry-unclear")(accounts.retry_unclear)
 jobs_app.command("settle")(accounts.settle)
 

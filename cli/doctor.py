@@ -20,7 +20,7 @@ from cli import envoy, ports, processes, vendors
 from cli.edge import Edge, Trouble
 from cli.folder import CannotUse, Folder
 from cli.screen import output, print_json
-from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings, load, unused_vendors
+from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings, load
 from cli.shape import Shape
 
 _GOOD, _NOTE, _BAD = "good", "note", "bad"
@@ -97,9 +97,6 @@ def _vendors(settings: StackSettings, state: dict[str, Any] | None) -> Iterator[
     else:
         for name, words in vendors.told(settings):
             yield Finding(name, _GOOD, words)
-    if unused := unused_vendors():
-        words = f"{', '.join(unused)} set: this release has no use for it"
-        yield Finding("vendors", _NOTE, words, "nothing is sent there; leave it or not")
 
 
 def _folder(settings: StackSettings, folder: Folder) -> Iterator[Finding]:

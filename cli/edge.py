@@ -66,6 +66,26 @@ class Edge:
         """Keep a picture to work from, and return what is said of it."""
         return self._ask("POST", "/images/references", {}, content=content)
 
+    def words(self, path: str, body: Mapping[str, Any]) -> Iterator[Event]:
+        """
+        Yield what is written for *body*; Trouble where it ends before its summary.
+
+        Asked for once: asking again would pay again.
+        """
+        with self.client() as client:
+            headers = {"Accept": "text/event-stream"}
+            request = client.build_request("POST", path, json=body, headers=headers)
+            try:
+                for event in _read(client, request):
+                    if event.kind == "error":
+                        raise Trouble(str(event.data["detail"]), int(event.data["status"]))
+                    yield event
+                    if event.kind == "summary":
+                        return
+            except httpx.HTTPError as error:
+                raise _unreachable(self.address, error) from error
+        raise Trouble("the stream ended early; what was written may have been paid for")
+
     def _ask(
         self,
         method: str,

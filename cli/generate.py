@@ -37,6 +37,7 @@ class Order:
     references: list[str]  # FILE, URL or id, and [:ROLE]
     max_cost_usd: float | None
     allow_successor: bool
+    smart_prompt: bool | None = None
 
     def to_request(self) -> dict[str, Any]:
         """Return the body of POST /images/generate; raise Trouble where it makes no sense."""
@@ -55,6 +56,7 @@ class Order:
             "references": [_reference(one) for one in self.references],
             "max_cost_usd": self.max_cost_usd,
             "allow_successor": self.allow_successor or None,
+            "smart_prompt": self.smart_prompt,
         }
         return {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
 

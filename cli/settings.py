@@ -17,10 +17,6 @@ from chassis.settings import Secret, SettingsError, host_of, is_loopback, settin
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-# Spoken of in the documentation, not drawn with by this release: known, and said so by `doctor`.
-VENDORS = (
-    "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
-)  # fmt: skip
 COMPOSE = ("POSTGRES_PASSWORD", "NATS_PASSWORD")  # docker-compose.yml reads the same `.env`
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _PORTS = ("edge", "gateway", "catalog", "storage", "generator", "postgres", "nats", "lab")
@@ -174,6 +170,10 @@ class StackSettings:
     openai_base: str = setting("OPENAI_BASE_URL", _base, default="")
     openai_in_flight: str = setting("OPENAI_MAX_IN_FLIGHT", _limit, default="")
     openai_per_minute: str = setting("OPENAI_MAX_PER_MINUTE", _limit, default="")
+    anthropic_key: Secret = setting("ANTHROPIC_API_KEY", _key, default="")
+    anthropic_base: str = setting("ANTHROPIC_BASE_URL", _base, default="")
+    language_model: str = setting("LANGUAGE_MODEL", default="")
+    language_seconds: str = setting("LANGUAGE_SECONDS", _positive, default="")
     cloudinary_url: Secret = setting("CLOUDINARY_URL", _cloudinary, default="")
     cloudinary_base: str = setting("CLOUDINARY_BASE_URL", _base, default="")
     otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _shown_url("http", "https"), default="")
@@ -198,7 +198,7 @@ NAMES = tuple(field.metadata["name"] for field in fields(StackSettings))
 SECRETS = (
     "DATABASE_URL", "NATS_URL", "SERVICE_SECRET", "LINK_KEY", "STUDIO_API_KEY",
     "REPLICATE_API_TOKEN", "RECRAFT_API_TOKEN", "GEMINI_API_KEY", "OPENAI_API_KEY",
-    "CLOUDINARY_URL", *VENDORS, *COMPOSE,
+    "ANTHROPIC_API_KEY", "CLOUDINARY_URL", *COMPOSE,
 )  # fmt: skip
 
 
@@ -215,14 +215,6 @@ def load(
     if problems:
         raise SettingsError(problems)
     return found
-
-
-def unused_vendors(
-    environment: Mapping[str, str] | None = None, env_file: Path | None = None
-) -> list[str]:
-    """Names of vendors' settings that are set, and that this release has no use for."""
-    merged, _ = _merged(environment, env_file)
-    return [name for name in VENDORS if merged.get(name)]
 
 
 def _merged(
@@ -249,7 +241,7 @@ def read_env_file(path: Path) -> tuple[dict[str, str], list[str]]:
         match = _LINE.fullmatch(line.strip())
         if not match:
             problems.append(f"{path.name}, line {number}: write NAME=value")
-        elif match[1] not in NAMES + VENDORS + COMPOSE:
+        elif match[1] not in NAMES + COMPOSE:
             problems.append(f"{path.name}, line {number}: {_unknown(match[1])}")
         else:
             found[match[1]] = _unquoted(match[2])
@@ -259,7 +251,7 @@ def read_env_file(path: Path) -> tuple[dict[str, str], list[str]]:
 def _unknown(name: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name.upper(), NAMES + VENDORS, 1)
+    close = get_close_matches(name.upper(), NAMES, 1)
     hint = f"did you mean {close[0]}?" if close else "remove it, or see docs/deploy.md"
     return f"{name} is no setting; {hint}"
 

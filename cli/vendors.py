@@ -22,10 +22,14 @@ _TOLD = {  # what the lab takes the place of
     "GEMINI_BASE_URL": "gemini_base",
     "OPENAI_API_KEY": "openai_key",
     "OPENAI_BASE_URL": "openai_base",
+    "ANTHROPIC_API_KEY": "anthropic_key",
+    "ANTHROPIC_BASE_URL": "anthropic_base",
     "CLOUDINARY_URL": "cloudinary_url",
     "CLOUDINARY_BASE_URL": "cloudinary_base",
 }
 
+_WRITES = "one of these writes and describes: ./studio suggest tries it; LANGUAGE_MODEL names it"
+_DRAWS_AND_WRITES = "its models draw, and may write: ./studio models lists those that draw"
 _KEYS = {  # by a provider's name in the list of models
     "replicate": "REPLICATE_API_TOKEN",
     "recraft": "RECRAFT_API_TOKEN",
@@ -50,6 +54,8 @@ def behind_lab(settings: StackSettings) -> StackSettings:
         gemini_base=f"{lab_url(settings)}/google",
         openai_key=_LAB_KEY,
         openai_base=f"{lab_url(settings)}/openai/v1",
+        anthropic_key=_LAB_KEY,
+        anthropic_base=f"{lab_url(settings)}/anthropic",
         cloudinary_url=_LAB_CLOUD,
         cloudinary_base=f"{lab_url(settings)}/cloudinary",
     )
@@ -59,8 +65,11 @@ def standing(settings: StackSettings, shape: Shape) -> str:
     """Return who answers for the vendors: "lab", "vendors", or nobody where none is set."""
     if shape.lab:
         return "lab"
-    keys = (settings.replicate_token, settings.recraft_token, settings.gemini_key)
-    return "vendors" if any((*keys, settings.openai_key, settings.cloudinary_url)) else ""
+    keys = (
+        *(settings.replicate_token, settings.recraft_token, settings.cloudinary_url),
+        *(settings.openai_key, settings.anthropic_key, settings.gemini_key),
+    )
+    return "vendors" if any(keys) else ""
 
 
 def overruled(settings: StackSettings) -> list[str]:
@@ -93,6 +102,10 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "OPENAI_MAX_IN_FLIGHT": settings.openai_in_flight,
         "OPENAI_MAX_PER_MINUTE": settings.openai_per_minute,
         "MODELS_DIR": settings.models,
+        "ANTHROPIC_API_KEY": settings.anthropic_key.reveal(),
+        "ANTHROPIC_BASE_URL": settings.anthropic_base,
+        "LANGUAGE_MODEL": settings.language_model,
+        "LANGUAGE_SECONDS": settings.language_seconds,
         "LOOKUP_LAG": settings.lookup_lag,
         "RECONCILE_SECONDS": settings.reconcile,
     }
@@ -121,8 +134,13 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             dark="recraft-v3 comes by Replicate, where that is set",
         ),
     )
-    yield "Google", _told("GEMINI_API_KEY", settings.gemini_key, settings.gemini_base)
-    yield "OpenAI", _told("OPENAI_API_KEY", settings.openai_key, settings.openai_base)
+    for company, name, key, base in (
+        ("Google", "GEMINI_API_KEY", settings.gemini_key, settings.gemini_base),
+        ("OpenAI", "OPENAI_API_KEY", settings.openai_key, settings.openai_base),
+    ):
+        yield company, _told(name, key, base, _DRAWS_AND_WRITES)
+    anthropic = settings.anthropic_key, settings.anthropic_base
+    yield "Anthropic", _told("ANTHROPIC_API_KEY", *anthropic, _WRITES, "its models do not write")
     yield (
         "Cloudinary",
         _told(

@@ -53,6 +53,10 @@ class JobEstimate(Answer):
 
     reserved_usd: Usd
     expected_usd: Usd
+    smart_prompt_usd: Annotated[
+        Usd | None,
+        Field(description="For the rewriting of the prompt, beside the others; null without."),
+    ] = None
     models: list[ModelEstimate]
 
 
@@ -121,6 +125,10 @@ class JobSummary(Answer):
     at_risk_count: int
     title: str
     prompt: str
+    enhanced_prompt: Annotated[
+        str, Field(description="What a language model made of it; empty where none did.")
+    ] = ""
+    enhanced_by: str = ""
     models: list[str]
     count: int
     aspect: str | None
@@ -349,6 +357,29 @@ class Event(Answer):
             "preview an unfinished picture as base64, small and told once."
         ),
     ]
+
+
+class WordsEvent(Answer):
+    """One server-sent event of suggestions or of an analysis."""
+
+    event: Literal["suggestion", "text_delta", "finding", "summary", "error"]
+    data: Annotated[
+        str,
+        Field(
+            description="JSON. suggestion has index, title, prompt, parameters; text_delta "
+            "reference_index and text; finding description, styles, palette, suggested_prompt; "
+            "summary who wrote it (suggested_by or analyzed_by; `built-in` is free) and cost_usd; "
+            "error a Problem."
+        ),
+    ]
+
+
+class Enhanced(Answer):
+    """A rewritten prompt, who wrote it and what that cost."""
+
+    prompt: str
+    enhanced_by: str
+    cost_usd: Usd | None
 
 
 class Health(Answer):

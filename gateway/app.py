@@ -17,6 +17,7 @@ from gateway.routes import (
     files,
     health,
     jobs,
+    language,
     models,
     pages,
     presets,
@@ -44,7 +45,8 @@ def routes() -> FastAPI:
         redoc_url=None,
         telemetry=None,
     )
-    for router in (jobs.router, references.router, variants.router, presets.router, models.router):
+    whose = (jobs, references, variants, presets, models, language)
+    for router in (each.router for each in whose):
         app.include_router(router, dependencies=[Depends(identified)])
     for router in (files.router, health.router, pages.router, webhooks.router):
         app.include_router(router)

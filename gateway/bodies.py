@@ -24,6 +24,7 @@ _ASPECT_OR_NONE = r"^([1-9][0-9]{0,3}:[1-9][0-9]{0,3})?$"
 _SIZE = r"^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 _HASH = r"^[0-9a-f]{64}$"
 _PRESET = r"^[a-z][a-z0-9-]{0,62}$"
+_TAG = r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,5})?$"
 _JOB = r"^([0-9]{1,19})?$"
 _VARIANT = r"^[0-9]{1,19}$"
 FORMS = {  # what is said of each, since nobody should have to read an expression
@@ -32,6 +33,7 @@ FORMS = {  # what is said of each, since nobody should have to read an expressio
     _SIZE: "is written as 1024x768: width, x, height in pixels",
     _HASH: "is an image's SHA-256: 64 digits from 0 to f, in lower case",
     _PRESET: "takes a letter, then up to 62 letters, digits and hyphens, all in lower case",
+    _TAG: "is a BCP 47 tag such as de or pt-BR",
     _JOB: "takes a job's number",
     _VARIANT: "takes a variant's number",
 }
@@ -41,6 +43,7 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=32_000)]
 Aspect = Annotated[str, StringConstraints(pattern=_ASPECT)]
 PixelSize = Annotated[str, StringConstraints(pattern=_SIZE)]
+Tag = Annotated[str, StringConstraints(pattern=_TAG)]
 PageSize = Annotated[int, Field(ge=0, le=2**31 - 1, description="Most to return; 0 is 50.")]
 
 
@@ -133,6 +136,38 @@ class Generation(Spec):
     """A job to start; request_id and the Idempotency-Key header are the same thing."""
 
     request_id: Annotated[UUID, Field(strict=False)] | None = None
+
+
+class Suggestions(Body):
+    """An idea to make prompts of."""
+
+    seed_text: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+    suggestion_count: Annotated[int, Field(ge=0, le=12, description="0 is 4.")] = 0
+    model: Annotated[str, StringConstraints(max_length=100)] = ""
+    language_code: Tag = ""
+
+
+class Look(Body):
+    """An image of the caller's that is already in the studio."""
+
+    id: Annotated[str, StringConstraints(pattern=_HASH)]
+
+
+class Analysis(Body):
+    """Images to describe, and what to look for."""
+
+    references: Annotated[list[Look], Field(min_length=1, max_length=4)]
+    instruction: Annotated[str, StringConstraints(max_length=4000)] = ""
+    language_code: Tag = ""
+
+
+class Enhancement(Body):
+    """A prompt to rewrite, and what for."""
+
+    prompt: Prompt
+    models: Annotated[list[Key], Field(max_length=32)] = []
+    use_case: Text = ""
+    language_code: Tag = ""
 
 
 class Retry(Body):

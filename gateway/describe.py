@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gateway.answers import Event, Problem
+from gateway.answers import Event, Problem, WordsEvent
 
 _WHEN = {
     400: "An argument is missing or wrong",
@@ -20,6 +20,7 @@ _WHEN = {
     422: "The request id was used with another request",
     428: "If-Match is missing",
     429: "Too much at once",
+    502: "A language model's answer was lost or makes no sense; it may have been paid for",
     503: "A service does not answer",
     507: "The disk is full: nothing is lost, nothing new is taken",
 }
@@ -51,6 +52,15 @@ FEED: dict[int | str, dict[str, Any]] = {
 }
 
 
+WORDS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "What is written, as it comes; `summary` or `error` is last. It is not "
+        "taken up again after a cut: whoever asks anew pays anew.",
+        "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/WordsEvent"}}},
+    }
+}
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Make the description of *app* once."""
     if app.openapi_schema:
@@ -61,6 +71,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     schemas = found["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema()
     schemas["Event"] = Event.model_json_schema()
+    schemas["WordsEvent"] = WordsEvent.model_json_schema()
     for absent in ("HTTPValidationError", "ValidationError"):
         schemas.pop(absent, None)
     for path in found["paths"].values():

@@ -20,7 +20,7 @@ from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import JobSpec
 
 FIRST = 12.0  # seconds for the first event of a new job
-PREPARING = 55.0  # seconds for it where input images are fetched and decoded before
+PREPARING = 55.0  # seconds for it where input images or a better prompt come before
 QUIET = 25.0  # seconds: a living service says something every 10
 GIVE_UP = 60.0  # seconds without any event until the client shall come back by itself
 _PAUSE = 0.2  # seconds before a call is made again, growing to a second
@@ -31,7 +31,8 @@ Again = Callable[[str, int], Open]  # for a job and the last event of it that wa
 
 def patience(spec: JobSpec) -> float:
     """Seconds in which a job of *spec* must have begun."""
-    return PREPARING if spec.references else FIRST
+    may_be_rewritten = spec.smart_prompt or (not spec.HasField("smart_prompt") and spec.preset)
+    return PREPARING if spec.references or may_be_rewritten else FIRST
 
 
 def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterator[JobEvent]:
@@ -77,7 +78,7 @@ async def opened(
         async with asyncio.timeout(patience):
             first = await anext(events)
     except (TimeoutError, StopAsyncIteration):
-        raise _silent() from None
+        raise silent() from None
 
     async def whole() -> AsyncIterator[JobEvent]:
         async with aclosing(events):  # type: ignore[type-var]
@@ -142,11 +143,12 @@ async def _living(events: AsyncIterator[JobEvent], first: float) -> AsyncIterato
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise _silent() from None
+            raise silent() from None
         yield event
 
 
-def _silent() -> Fault:
+def silent() -> Fault:
+    """Say that a service does not answer."""
     return Unavailable(
         "SERVICE_UNAVAILABLE",
         "A service does not answer; try again in a moment.",

@@ -24,6 +24,8 @@ _BY_REASON = {
     "ETAG_MISMATCH": 412,
     "DISK_FULL": 507,
     "IMAGE_TOO_LARGE": 413,
+    "LANGUAGE_ANSWER_LOST": 502,
+    "LANGUAGE_ANSWER_UNFIT": 502,
 }
 _BY_KIND: tuple[tuple[type[errors.Fault], int], ...] = (
     (errors.Invalid, 400),

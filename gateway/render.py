@@ -128,6 +128,8 @@ class Renderer:
             **_money(job),
             "title": job.title,
             "prompt": job.original_prompt,
+            "enhanced_prompt": job.enhanced_prompt,
+            "enhanced_by": job.enhanced_by,
             "models": list(job.spec.models),
             "count": job.spec.count,
             "aspect": job.spec.aspect or None,
@@ -148,6 +150,7 @@ def estimate(found: JobEstimate) -> dict[str, Any]:
     return {
         "reserved_usd": cost(found.reserved) or 0.0,
         "expected_usd": cost(found.expected) or 0.0,
+        "smart_prompt_usd": cost(found.smart_prompt) if found.HasField("smart_prompt") else None,
         "models": [plain(one) for one in found.models],
     }
 

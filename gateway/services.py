@@ -1,8 +1,8 @@
 """
 The services behind the gateway, and how they are asked.
 
-Every call that we make may be made twice (its contract says IDEMPOTENT or that it only
-reads), so one whose peer was gone for a moment is made again, with the same request.
+A call that may be made twice (its contract says IDEMPOTENT or that it only reads) is made
+again where its peer was gone for a moment, with the same request; one that may not, once.
 """
 
 import asyncio
@@ -36,11 +36,15 @@ class Service:
         request: Any,
         *,
         user_id: int | None = None,
-        patience: float = PATIENCE,
+        timeout: float = PATIENCE,
     ) -> Any:
         """Call *method* for the running caller, again while the peer was gone; raises Fault."""
         call = getattr(self.stub, method)
-        return await self.peer.insist(call, request, timeout=patience, user_id=user_id)
+        return await self.peer.insist(call, request, timeout=timeout, user_id=user_id)
+
+    async def once(self, method: str, request: Any, *, timeout: float) -> Any:
+        """Call *method* for the running caller at most once: it may be paid for each time."""
+        return await self.peer.ask(getattr(self.stub, method), request, timeout=timeout)
 
     def stream(
         self, method: str, request: Any, *, timeout: float | None = None, user_id: int | None = None

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from lab.anthropic.vendor import Anthropic
 from lab.cloudinary.vendor import Cloudinary
 from lab.control import Control
+from lab.google import text as google
 from lab.google.vendor import Google
+from lab.openai import text as openai
 from lab.openai.vendor import OpenAI
 from lab.recraft.vendor import Recraft
 from lab.replicate.vendor import Replicate
 from lab.settings import Settings
 from lab.world import Pace, Vendor, World
+from lab.writing.author import Author
 
 _MOST = 128 << 20  # bytes of a request's body; an upload may have 100 MB
 
@@ -27,10 +31,10 @@ def world(settings: Settings) -> World:
 
 def vendors(shared: World) -> list[Vendor]:
     """Every vendor that the lab imitates."""
-    return [
-        *(Replicate(shared), Recraft(shared), OpenAI(shared), Google(shared)),
-        Cloudinary(shared),
-    ]
+    drawing = (Replicate, Recraft, OpenAI, Google, Cloudinary)
+    author = Author()
+    writing = [desk(shared, author) for desk in (Anthropic, openai.Text, google.Text)]
+    return [*writing, *(vendor(shared) for vendor in drawing)]
 
 
 def application(shared: World, known: Sequence[Vendor]) -> web.Application:

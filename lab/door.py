@@ -71,7 +71,9 @@ def cut(request: web.Request) -> web.Response:
 
 async def half(request: web.Request, whole: web.StreamResponse) -> web.StreamResponse:
     """Promise all of *whole*, send half of its body, and hang up."""
-    body = whole.body if isinstance(whole, web.Response) else None
+    body = getattr(whole, "whole", None)  # of one that comes in pieces
+    if body is None and isinstance(whole, web.Response):
+        body = whole.body
     if not isinstance(body, bytes | bytearray) or request.transport is None:
         return cut(request)
     short = web.StreamResponse(status=whole.status, headers=whole.headers)

@@ -80,7 +80,7 @@ async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> 
         spec=await job_spec(behind, body), request_id=specs.request_id(key, body.request_id)
     )
     patience = follow.patience(asked.spec)
-    return _started(await behind.generator.ask("StartGeneration", asked, patience=patience))
+    return _started(await behind.generator.ask("StartGeneration", asked, timeout=patience))
 
 
 @router.post("/estimate", response_model=answers.CostEstimate, responses=problems(413))

@@ -77,6 +77,7 @@ async def _insert(
         arguments.job_id(request.retry_of, "retry_of") if request.retry_of else None,
         [purchase.repeats or None for purchase in bought],
         list(request.providers_needed),
+        *(request.prompt_enhanced.prompt, request.prompt_enhanced.enhanced_by),
     )
     if row is None:
         return None
@@ -99,6 +100,8 @@ def _job(
         preset_used=request.preset_used,
         state=job_pb2.JOB_STATE_QUEUED,
         original_prompt=prompt,
+        enhanced_prompt=request.prompt_enhanced.prompt,
+        enhanced_by=request.prompt_enhanced.enhanced_by,
         spec=request.spec,
         request_id=request.request_id,
         fingerprint=request.fingerprint,
@@ -135,8 +138,10 @@ def _first_events(request: Request) -> list[job_event_pb2.JobEvent]:
         )
         for purchase in request.purchases
     ]
+    enhanced = [request.prompt_enhanced] if request.HasField("prompt_enhanced") else []
     return [
         event(accepted=event.Accepted(estimate=request.estimate)),
+        *(event(prompt_enhanced=told) for told in enhanced),
         *(event(warning=warning) for warning in request.warnings),
         event(queued=event.Queued(purchases=purchases)),
     ]
@@ -149,7 +154,8 @@ async def _replay_or_refuse(
     found = await replayed(connection, user_id, request.request_id, request.fingerprint)
     if found is None:
         await _refuse_where_nothing_is_sold(connection, request)
-        await _refuse_over_cap(connection, request, user_id, server_cap)
+        needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
+        await refuse_over_cap(connection, needed, user_id, server_cap)
     return found
 
 
@@ -186,13 +192,13 @@ async def _refuse_where_nothing_is_sold(connection: Connection, request: Request
         )
 
 
-async def _refuse_over_cap(
-    connection: Connection, request: Request, user_id: int, server_cap: int | None
+async def refuse_over_cap(
+    connection: Connection, needed: int, user_id: int, server_cap: int | None
 ) -> None:
+    """Raise Exhausted where *needed* micro-USD are more than the month's caps leave *user_id*."""
     await connection.execute(SQL.ensure_spending, user_id)  # a month may just have begun
     [row] = await connection.fetch(SQL.spending_of_user, user_id)
     caps = [cap for cap in (row["cap"], server_cap) if cap is not None]
-    needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
     cap, used = min(caps, default=None), row["spent"] + row["reserved"]
     if cap is None or used + needed <= cap:
         return

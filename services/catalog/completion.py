@@ -176,6 +176,8 @@ def job_message(row: asyncpg.Record | Mapping[str, Any]) -> job_pb2.Job:
         preset_used=row["preset_used"],
         state=JOB_STATES[row["state"]],
         original_prompt=row["original_prompt"],
+        enhanced_prompt=row["enhanced_prompt"],
+        enhanced_by=row["enhanced_by"],
         spec=spec_from(row["spec"]),
         request_id=row["request_id"],
         fingerprint=row["fingerprint"],

@@ -140,7 +140,8 @@ def _keep(batch: Batch, purchase: Purchase, step: edge_pb2.KeepEdge) -> None:
     output.version_number, output.to_publish = job.last_version, step.to_publish
     cost = guards.share(purchase.cost, len(purchase.outputs), output.index)
     kept = Kept(
-        purchase, output, job.last_version, cost, step.image, step.file, job.original_prompt
+        *(purchase, output, job.last_version, cost, step.image, step.file),
+        *(job.original_prompt, job.enhanced_prompt, job.enhanced_by),
     )
     batch.events.append((purchase.job_id, kept))
     endings.close_if_through(batch, purchase)

@@ -9,7 +9,7 @@ from chassis.errors import Invalid
 from chassis.server import Context
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
-from services.catalog import admit, cancel, files, reading, strays, webhooks, workers
+from services.catalog import admit, cancel, files, reading, spending, strays, webhooks, workers
 from services.catalog.database import Pool
 from services.catalog.ledger import Ledger
 from services.catalog.news import News
@@ -109,6 +109,21 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
         user_id = _service("ForgetFile").require_user()
         await files.forget(self.pool, request.image_hash, user_id)
         return pb.ForgetFileResponse()
+
+    async def ReserveSpending(
+        self, request: pb.ReserveSpendingRequest, context: Context
+    ) -> pb.ReserveSpendingResponse:
+        user_id = _service("ReserveSpending").require_user()
+        found = await spending.reserve(self.pool, request, user_id, self.server_cap)
+        if found.HasField("admitted"):
+            reading.absolute(found.admitted, self.public_url)
+        return found
+
+    async def SettleSpending(
+        self, request: pb.SettleSpendingRequest, context: Context
+    ) -> pb.SettleSpendingResponse:
+        user_id = _service("SettleSpending").require_user()
+        return await spending.settle(self.pool, request, user_id)
 
     async def ResolveCredential(
         self, request: pb.ResolveCredentialRequest, context: Context

@@ -94,6 +94,8 @@ def _job(job: Job) -> job_pb2.Job:
         preset_used=job.preset_used,
         request_id=job.request_id,
         fingerprint=job.fingerprint,
+        enhanced_prompt=job.enhanced_prompt,
+        enhanced_by=job.enhanced_by,
     )
     if job.original_prompt != spec_from(job.spec).prompt:
         found.original_prompt = job.original_prompt

@@ -175,7 +175,8 @@ async def _insert_job(
     await connection.execute(
         SQL.restore_job,
         *(wanted.job_id, wanted.user_id, row.title, row.project, row.use_case, row.preset_used),
-        *(row.original_prompt, json_format.MessageToDict(row.spec), row.request_id),
+        *(row.original_prompt, row.enhanced_prompt, row.enhanced_by),
+        *(json_format.MessageToDict(row.spec), row.request_id),
         *(row.fingerprint, wanted.created_at),
     )
     event = job_event_pb2.JobEvent

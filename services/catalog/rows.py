@@ -119,6 +119,8 @@ class Job:
     preset_used: str
     state: str
     original_prompt: str
+    enhanced_prompt: str  # empty where nobody rewrote it
+    enhanced_by: str
     spec: str  # JSON
     request_id: str
     fingerprint: str
@@ -181,6 +183,8 @@ class Kept:
     image: ledger_pb2.KeptImage
     file: ledger_pb2.FileRecord
     prompt: str  # as the user wrote it
+    enhanced: str  # as it was rewritten
+    enhanced_by: str
     variant_id: int | None = None  # where it had one before
 
 

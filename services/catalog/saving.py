@@ -244,7 +244,7 @@ def _variant(kept: Kept) -> tuple[Any, ...]:
     time = image.generation_time
     return (
         *(purchase.job_id, purchase.user_id, kept.version, purchase.model_key),
-        *(image.model_version, kept.prompt, "", ""),  # no prompt is rewritten yet
+        *(image.model_version, kept.prompt, kept.enhanced, kept.enhanced_by),
         *(image.negative_prompt, json.dumps(json_format.MessageToDict(image.parameters))),
         *(file.link, file.size.width, file.size.height),
         image.seed if image.HasField("seed") else None,

@@ -142,6 +142,8 @@ CREATE TABLE image_jobs (
     ended_at timestamp with time zone,
     publishing integer DEFAULT 0 NOT NULL,
     complete_by timestamp with time zone,
+    enhanced_prompt text DEFAULT ''::text NOT NULL,
+    enhanced_by text DEFAULT ''::text NOT NULL,
     CONSTRAINT image_jobs_pkey PRIMARY KEY (job_id),
     CONSTRAINT image_jobs_open_purchases_check CHECK ((open_purchases >= 0)),
     CONSTRAINT image_jobs_publishing_check CHECK ((publishing >= 0)),
@@ -290,9 +292,16 @@ CREATE TABLE language_calls (
     cost bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     settled_at timestamp with time zone,
+    purpose text DEFAULT ''::text NOT NULL,
+    model text DEFAULT ''::text NOT NULL,
+    charged text,
+    answer text DEFAULT ''::text NOT NULL,
     CONSTRAINT language_calls_pkey PRIMARY KEY (reservation_id),
+    CONSTRAINT language_calls_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT language_calls_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id)
 );
+CREATE INDEX language_calls_of_user ON public.language_calls USING btree (user_id, created_at);
+CREATE INDEX language_calls_open ON public.language_calls USING btree (created_at) WHERE (settled_at IS NULL);
 ALTER TABLE language_calls ENABLE ROW LEVEL SECURITY;
 ALTER TABLE language_calls FORCE ROW LEVEL SECURITY;
 CREATE POLICY ledger ON language_calls FOR ALL TO studio_ledger

@@ -23,6 +23,7 @@ from services.catalog.rows import Batch
 
 LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
 INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be unclear
+TALK = timedelta(minutes=10)  # a language call has told what it cost by then, or never will
 MOST = 200  # purchases announced at once for one provider
 MOST_PUBLISHED = 100  # likewise, of what only the CDN has not: new work goes first
 _TOGETHER = 500  # purchases that one transaction takes from their dead owners
@@ -84,6 +85,7 @@ class Sweeper:
         late = await connection.fetch(SQL.jobs_that_waited)
         await self.ledger.change([Change(row["purchase_id"], "", _nothing) for row in late])
         await connection.execute(SQL.forget_webhooks, INBOX)
+        await connection.execute(SQL.close_forgotten_language_calls, TALK)
         return self.pause if next_death is None else max(_SOON, min(next_death, self.pause))
 
     async def _take_over(self, orphans: Sequence[asyncpg.Record]) -> None:

@@ -25,6 +25,12 @@ from services.generator.generations import Generations
 from services.generator.handler import NAME, Handler
 from services.generator.hints import Hints
 from services.generator.hub import Hub
+from services.generator.language.built_in import BuiltIn
+from services.generator.language.linguist import Linguist
+from services.generator.language.looks import Looks
+from services.generator.language.meter import Meter
+from services.generator.language.smart import LONGEST, Rewriter
+from services.generator.language.voices import voice_here
 from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.numbering import Numbering
@@ -110,7 +116,10 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     )
     worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
     rounds = Rounds(hub, catalog, tools.ledger.stub)
-    handler = _handler(tools, catalog, worker, hub, hints)
+    voice = voice_here(settings, outgoing)
+    patience = min(LONGEST, settings.language_seconds)
+    rewriter = Rewriter(Meter(catalog, ledger.stub), voice, patience)
+    handler = _handler(tools, catalog, worker, hub, hints, rewriter)
     add = partial(generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server, handler)
     resolve = _resolver(catalog, tools.ledger.stub, settings.auth)
     server = Server([(NAME, add)], secret=secret, resolve=resolve)
@@ -120,7 +129,9 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     )
 
 
-def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints) -> Handler:
+def _handler(
+    tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints, rewriter: Rewriter
+) -> Handler:
     generations = Generations(
         catalog=catalog,
         library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
@@ -130,6 +141,14 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints
         watch=Watch(hub, catalog, tools.ledger.stub),
         disk=Disk(tools.storage, tools.vault),
         preparation=Preparation(tools.storage, tools.vault),
+        rewriter=rewriter,
+    )
+    linguist = Linguist(
+        meter=rewriter.meter,
+        voice=rewriter.voice,
+        built_in=BuiltIn(),
+        registry=tools.registry,
+        looks=Looks(tools.storage, tools.vault),
     )
     webhooks = Webhooks(
         vendors=tools.vendors,
@@ -139,7 +158,7 @@ def _handler(tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints
         notice=tools.notice,
     )
     terms = {name: each.terms for name, each in tools.vendors.items()}
-    return Handler(generations, webhooks, terms, tools.health)
+    return Handler(generations, linguist, webhooks, terms, tools.health)
 
 
 def _resolver(

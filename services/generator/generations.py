@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chassis import faults
 from chassis.channel import Peer
-from chassis.errors import Missing
+from chassis.errors import Invalid, Missing
 from imagestudio.catalog.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -20,8 +20,9 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.type.v1 import job_event_pb2, job_pb2
 from services.generator import identifiers, retry, words
 from services.generator.disk import Disk
+from services.generator.language.smart import Order, Rewriter
 from services.generator.models import Registry
-from services.generator.plan import Plan, plan
+from services.generator.plan import Plan, Smart, plan, wants_better
 from services.generator.preparation import Preparation
 from services.generator.watch import Watch
 from services.generator.worker import Worker
@@ -50,6 +51,7 @@ class Generations:
     watch: Watch
     disk: Disk
     preparation: Preparation
+    rewriter: Rewriter
 
     async def start(
         self, spec: job_pb2.JobSpec, request_id: str
@@ -60,11 +62,21 @@ class Generations:
         Its input images are assets then, and its fingerprint is that of what was asked.
         """
         request_id = _request_id(request_id)
-        planned = await self._plan(spec)
-        if spec.references:  # it can be planned, so that they are worth their while
-            prepared = await self._plan(await self.preparation.of(spec))
-            planned = replace(prepared, fingerprint=planned.fingerprint)
-        return await self._admit(planned, request_id)
+        words.check(spec)
+        preset = await self._preset(spec.preset)
+        smart = self._smart(spec, preset)
+        planned = plan(spec, preset, self.registry, smart)
+        if not spec.references and smart is None:
+            return await self._admit(planned, request_id)
+        await self.disk.check()  # it can be planned, so that what follows is worth its while
+        prepared = await self.preparation.of(spec) if spec.references else spec
+        if smart is not None:
+            found = await self.rewriter.rewrite(_order(spec, planned, request_id))
+            if isinstance(found, ledger_service_pb2.AdmitResponse):
+                return found
+            smart = found
+        ready = self._replanned(prepared, preset, smart)
+        return await self._admit(replace(ready, fingerprint=planned.fingerprint), request_id)
 
     async def retry(
         self, job: str, purchase_ids: Sequence[str], request_id: str
@@ -155,7 +167,24 @@ class Generations:
 
     async def _plan(self, spec: job_pb2.JobSpec) -> Plan:
         words.check(spec)
-        return plan(spec, await self._preset(spec.preset), self.registry)
+        preset = await self._preset(spec.preset)
+        return plan(spec, preset, self.registry, self._smart(spec, preset))
+
+    def _smart(self, spec: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> Smart | None:
+        return self.rewriter.wish(spec) if wants_better(spec, preset) else None
+
+    def _replanned(
+        self, spec: job_pb2.JobSpec, preset: preset_pb2.Preset | None, smart: Smart | None
+    ) -> Plan:
+        """Plan with the better prompt, or without it where no model takes it."""
+        try:
+            return plan(spec, preset, self.registry, smart)
+        except Invalid as fault:
+            if smart is None:
+                raise
+            why = f"The better one does not fit: {fault.message}"
+            unused = Smart(cost=smart.cost, reason=fault.reason, why=why)
+            return plan(spec, preset, self.registry, unused)
 
     async def _preset(self, key: str) -> preset_pb2.Preset | None:
         if not key:
@@ -190,6 +219,16 @@ class Generations:
         return await self._job(name)
 
 
+def _order(spec: job_pb2.JobSpec, planned: Plan, request_id: str) -> Order:
+    return Order(
+        prompt=spec.prompt,
+        models=[*planned.spec.models],
+        use_case=planned.spec.use_case,
+        request_id=request_id,
+        fingerprint=planned.fingerprint,
+    )
+
+
 def _request_id(given: str) -> str:
     if given and not identifiers.is_uuid(given):
         raise words.invalid("request_id", "must be a UUID, or empty")
@@ -213,4 +252,5 @@ def _admission(planned: Plan, request_id: str) -> ledger_service_pb2.AdmitReques
         warnings=planned.warnings,
         original_prompt=planned.original_prompt,
         retry_of=planned.retry_of,
+        prompt_enhanced=planned.enhanced,
     )

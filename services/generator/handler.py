@@ -11,6 +11,7 @@ from imagestudio.generator.v1 import generator_service_pb2_grpc
 from services.generator import showing
 from services.generator.generations import Generations
 from services.generator.health import Health
+from services.generator.language.linguist import Linguist
 from services.generator.standing import Terms
 from services.generator.webhooks import Webhooks
 
@@ -22,6 +23,7 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
     """GeneratorService; *terms* are the providers' by name."""
 
     generations: Generations
+    linguist: Linguist
     webhooks: Webhooks
     terms: dict[str, Terms]
     health: Health
@@ -87,6 +89,30 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
     ) -> pb.ListModelsResponse:
         _require("read")
         return showing.listed(request, self.generations.registry, self.terms, self.health)
+
+    async def EnhancePrompt(
+        self, request: pb.EnhancePromptRequest, context: Context
+    ) -> pb.EnhancePromptResponse:
+        _require("generate")
+        return await self.linguist.enhance(request)
+
+    async def AnalyzeReferences(
+        self, request: pb.AnalyzeReferencesRequest, context: Context
+    ) -> AsyncIterator[pb.AnalyzeReferencesResponse]:
+        _require("generate")
+        answers = self.linguist.analyze(request)
+        async with contextlib.aclosing(answers):  # type: ignore[type-var]
+            async for answer in answers:
+                yield answer
+
+    async def SuggestPrompts(
+        self, request: pb.SuggestPromptsRequest, context: Context
+    ) -> AsyncIterator[pb.SuggestPromptsResponse]:
+        _require("generate")
+        answers = self.linguist.suggest(request)
+        async with contextlib.aclosing(answers):  # type: ignore[type-var]
+            async for answer in answers:
+                yield answer
 
     async def ReceiveWebhook(
         self, request: pb.ReceiveWebhookRequest, context: Context

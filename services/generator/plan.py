@@ -14,6 +14,10 @@ from services.generator import fitting, identifiers, orders, references, success
 from services.generator.models import Model, Registry
 
 Warn = job_event_pb2.JobEvent.Warning
+Enhanced = job_event_pb2.JobEvent.PromptEnhanced
+_NO_LANGUAGE = (
+    "cannot be used: no language model is configured here; leave it out or set it to false"
+)
 _SHAPE = ("aspect", "size")  # among a preset's parameters: the job's shape, not the model's
 
 
@@ -29,17 +33,46 @@ class Plan:
     fingerprint: str
     preset_used: str
     retry_of: str = ""
+    enhanced: Enhanced | None = None
 
 
-def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Registry) -> Plan:
-    """Plan *asked*, with what it leaves out from *preset*, then from the defaults."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Smart:
+    """
+    What becomes of the wish for a better prompt.
+
+    *cost* in micro-USD is the most that it may cost, later what it did; *told* is the better
+    prompt, and where there is none *reason* and *why* say so.
+    """
+
+    cost: int
+    told: Enhanced | None = None
+    reason: str = ""
+    why: str = ""
+
+
+def plan(
+    asked: job_pb2.JobSpec,
+    preset: preset_pb2.Preset | None,
+    registry: Registry,
+    smart: Smart | None = None,
+) -> Plan:
+    """
+    Plan *asked*, with what it leaves out from *preset*, then from the defaults.
+
+    *smart* is None where no better prompt is wanted, or nobody is there to write it.
+    """
     words.check(asked)
     references.check(asked)
-    spec, replaced = _complete(asked, preset, registry)
+    if asked.smart_prompt and smart is None:
+        raise words.invalid("smart_prompt", _NO_LANGUAGE)
+    spec, replaced = _complete(asked, preset, registry, smart)
     models = [registry.usable(key) for key in spec.models]
     spares = [registry.usable(key) for key in spec.fallback_models]
     fitting.check(spec, models, spares)
     estimate = _estimate(spec, models, spares)
+    if smart:
+        estimate.smart_prompt.CopyFrom(estimated(smart.cost))
     within_limit(spec, estimate)
     return Plan(
         spec=spec,
@@ -47,7 +80,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
         purchases=list(_purchases(spec, models, spares, registry)),
         warnings=[
             *replaced,
-            *_not_rewritten(asked, preset),
+            *_not_rewritten(asked, preset, smart),
             *_not_shaped(spec, preset),
             *_not_known(preset, models),
             *left_out(spec, models),
@@ -55,6 +88,7 @@ def plan(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Reg
         estimate=estimate,
         fingerprint=request_fingerprint(asked),
         preset_used=preset.preset_key if preset else "",
+        enhanced=smart.told if smart else None,
     )
 
 
@@ -85,14 +119,26 @@ def planned(
     )
 
 
+def wants_better(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> bool:
+    """Whether a language model shall first rewrite the prompt: as *asked* says, else *preset*."""
+    if asked.HasField("smart_prompt"):
+        return asked.smart_prompt
+    return bool(preset and preset.smart_prompt_enabled)
+
+
 def _complete(
-    asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, registry: Registry
+    asked: job_pb2.JobSpec,
+    preset: preset_pb2.Preset | None,
+    registry: Registry,
+    smart: Smart | None,
 ) -> tuple[job_pb2.JobSpec, list[Warn]]:
     """What *asked* leaves out filled in, and what was put in place of something else."""
     spec = job_pb2.JobSpec()
     spec.CopyFrom(asked)
     spec.title = asked.title or words.title(asked.prompt)
-    spec.smart_prompt = False
+    spec.smart_prompt = bool(smart and smart.told)
+    if smart and smart.told:
+        spec.prompt = smart.told.prompt
     if preset:
         _fill_in(spec, preset)
     if not spec.models:
@@ -192,7 +238,8 @@ def estimated(micros: int) -> cost_pb2.Cost:
 
 def within_limit(spec: job_pb2.JobSpec, estimate: job_pb2.JobEstimate) -> None:
     """Refuse what may cost more than *spec* allows."""
-    most, needed = spec.max_cost_usd_micros, estimate.reserved.usd_micros
+    most = spec.max_cost_usd_micros
+    needed = estimate.reserved.usd_micros + estimate.smart_prompt.usd_micros
     if spec.HasField("max_cost_usd_micros") and needed > most:
         raise Precondition(
             "COST_LIMIT_EXCEEDED",
@@ -202,8 +249,12 @@ def within_limit(spec: job_pb2.JobSpec, estimate: job_pb2.JobEstimate) -> None:
         )
 
 
-def _not_rewritten(asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> Iterator[Warn]:
-    if preset and preset.smart_prompt_enabled and not asked.HasField("smart_prompt"):
+def _not_rewritten(
+    asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, smart: Smart | None
+) -> Iterator[Warn]:
+    if smart and smart.why:
+        yield Warn(reason=smart.reason, message=f"The prompt is used as it is. {smart.why}")
+    if preset and wants_better(asked, preset) and smart is None:
         yield Warn(
             reason="MODEL_FEATURE_UNSUPPORTED",
             message=f"The preset {preset.preset_key!r} asks for a rewritten prompt, and no "

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from chassis.errors import Fault, Precondition
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
-from imagestudio.type.v1 import job_pb2, purchase_pb2
+from imagestudio.type.v1 import cost_pb2, job_pb2, purchase_pb2
 from services.generator import fitting, identifiers, orders, words
 from services.generator import plan as planning
 from services.generator.models import Model, Registry
@@ -86,12 +86,24 @@ def plan(wanted: Wanted, found: ledger_service_pb2.ReadUnclearResponse, registry
     return Plan(
         spec=spec,
         original_prompt=found.job.original_prompt,
+        enhanced=_enhanced(found.job),
         purchases=purchases,
         warnings=[*planning.left_out(spec, [*{model.key: model for model in models}.values()])],
         estimate=estimate,
         fingerprint=wanted.fingerprint,
         preset_used=found.job.preset_used,
         retry_of=wanted.job,
+    )
+
+
+def _enhanced(job: job_pb2.Job) -> planning.Enhanced | None:
+    """The better prompt that *job* was drawn with: it is not paid for again."""
+    if not job.enhanced_by:
+        return None
+    return planning.Enhanced(
+        prompt=job.enhanced_prompt,
+        enhanced_by=job.enhanced_by,
+        cost=cost_pb2.Cost(basis=cost_pb2.COST_BASIS_METERED),
     )
 
 

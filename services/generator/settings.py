@@ -30,6 +30,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _patience(text: str) -> float:
+    """Parse seconds that somebody waits for an answer, above 0 to a minute."""
+    if (value := positive(text)) > 60:
+        raise ValueError(f"{text!r} is above 60")
+    return value
+
+
 def _limit(text: str) -> int:
     """Parse a whole number; 0 is no limit."""
     return 0 if text == "0" else _whole(text)
@@ -64,7 +71,8 @@ class Settings(Serving):
 
     *lame*, *drain* and *settle* are seconds of its end, *lookup_lag* those until a provider's
     list must show what was bought, *reconcile* those between two readings of it for what is
-    nobody's. Without its token a provider is not there. *models* come before ours.
+    nobody's, *language_seconds* those that a whole answer of a language model may take. Without
+    its token a provider is not there. *models* come before ours.
     """
 
     port: int = setting("GENERATOR_PORT", port, default="7003")
@@ -97,6 +105,12 @@ class Settings(Serving):
     openai_base_url: str = setting("OPENAI_BASE_URL", _base, default="https://api.openai.com/v1")
     openai_in_flight: int = setting("OPENAI_MAX_IN_FLIGHT", _limit, default="0")
     openai_per_minute: int = setting("OPENAI_MAX_PER_MINUTE", _limit, default="0")
+    anthropic_api_key: Secret = setting("ANTHROPIC_API_KEY", _token, default="")
+    anthropic_base_url: str = setting(
+        "ANTHROPIC_BASE_URL", _base, default="https://api.anthropic.com"
+    )
+    language_model: str = setting("LANGUAGE_MODEL", default="")
+    language_seconds: float = setting("LANGUAGE_SECONDS", _patience, default="45")
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
     reconcile: float = setting("RECONCILE_SECONDS", positive, default="300")
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
@@ -111,3 +125,4 @@ class Settings(Serving):
         forbid_the_clear("RECRAFT_BASE_URL", self.recraft_base_url, self.lab_url)
         forbid_the_clear("GEMINI_BASE_URL", self.gemini_base_url, self.lab_url)
         forbid_the_clear("OPENAI_BASE_URL", self.openai_base_url, self.lab_url)
+        forbid_the_clear("ANTHROPIC_BASE_URL", self.anthropic_base_url, self.lab_url)

@@ -21,19 +21,14 @@ def invalid(field: str, what: str) -> Invalid:
 
 def check(asked: job_pb2.JobSpec) -> None:
     """Refuse texts and numbers that no model takes."""
-    _prompt(asked.prompt)
-    _text("negative_prompt", asked.negative_prompt, PROMPT_MOST)
+    check_prompt(asked.prompt)
+    check_text("negative_prompt", asked.negative_prompt, PROMPT_MOST)
     for field, most in _LABEL_MOST.items():
-        _text(field, getattr(asked, field), most)
+        check_text(field, getattr(asked, field), most)
     if asked.HasField("count") and not 1 <= asked.count <= COUNT_MOST:
         raise invalid("count", f"must be from 1 to {COUNT_MOST} and is {asked.count}")
     if asked.HasField("max_cost_usd_micros") and asked.max_cost_usd_micros < 0:
         raise invalid("max_cost", "must not be below 0")
-    if asked.HasField("smart_prompt") and asked.smart_prompt:
-        raise invalid(
-            "smart_prompt",
-            "cannot be used: no language model is configured here; leave it out or set it to false",
-        )
     _distinct("models", [*asked.models])
     _distinct("fallback_models", [*asked.models, *asked.fallback_models])
 
@@ -59,13 +54,21 @@ def templated(template: str, prompt: str) -> str:
     return made
 
 
-def _prompt(prompt: str) -> None:
+def check_prompt(prompt: str) -> None:
+    """Refuse a *prompt* that is blank or too long."""
     if not prompt.strip():
         raise invalid("prompt", "must say what to draw")
-    _text("prompt", prompt, PROMPT_MOST)
+    check_text("prompt", prompt, PROMPT_MOST)
 
 
-def _text(field: str, text: str, most: int) -> None:
+def is_prompt(text: str) -> bool:
+    """Whether *text* can be drawn from, kept and sent."""
+    fits = bool(text.strip()) and len(text) <= PROMPT_MOST
+    return fits and not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def check_text(field: str, text: str, most: int) -> None:
+    """Refuse a *text* of a field that is too long, or that cannot be kept."""
     if len(text) > most:
         raise invalid(field, f"must have at most {most} characters and has {len(text)}")
     if "\0" in text:

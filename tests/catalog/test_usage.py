@@ -62,6 +62,18 @@ async def test_lines_are_by_what_was_asked_for(shelf: Shelf) -> None:
         await lines(ann, 99)
 
 
+async def test_language_calls_of_unknown_charge_are_told_beside_the_cap(shelf: Shelf) -> None:
+    ann = await shelf.person()
+    await shelf.run(
+        "INSERT INTO language_calls (reservation_id, user_id, period, reserved, cost, charged) "
+        "SELECT gen_random_uuid(), $1, date_trunc('month', now() AT TIME ZONE 'utc'), 9, 9, word "
+        "FROM unnest(ARRAY['yes', 'unknown']) AS word",
+        ann.user_id,
+    )
+    report = await ann.ask("GetUsage")
+    assert (report.language_usd_micros, report.cap.unclear_usd_micros) == (18, 9)
+
+
 async def test_a_time_bounds_the_report(shelf: Shelf) -> None:
     ann = await shelf.person()
     await _spend(shelf, ann)

@@ -32,6 +32,11 @@ def test_zero_is_sent() -> None:
     assert (sent["seed"], sent["max_cost_usd"]) == (0, 0.0)
 
 
+def test_a_smart_prompt_is_asked_for_declined_or_left_to_the_preset() -> None:
+    assert order(smart_prompt=True).to_request()["smart_prompt"] is True
+    assert order(smart_prompt=False).to_request()["smart_prompt"] is False
+
+
 def test_a_parameter_goes_to_its_model_or_to_all() -> None:
     given = order(models=["a", "b-1.5"], parameters=["n=1", "b-1.5.style=ink", "on=true", "x=1=2"])
     assert given.to_request()["parameters"] == {

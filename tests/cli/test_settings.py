@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chassis.settings import SettingsError
-from cli.settings import StackSettings, load, unused_vendors
+from cli.settings import load
 
 
 def problems(environment: dict[str, str], env_file: Path) -> list[str]:
@@ -92,13 +92,6 @@ def test_without_keys_only_this_machine_is_served(
 def test_what_docker_compose_needs_may_stand_in_the_same_file(env_file: Path) -> None:
     env_file.write_text("POSTGRES_PASSWORD=p\nNATS_PASSWORD=n\n")
     assert load({}, env_file).edge == 8080
-
-
-def test_vendors_keys_are_known_and_said_to_be_unused(env_file: Path) -> None:
-    env_file.write_text("ANTHROPIC_BASE_URL=https://a.test\n")
-    assert isinstance(load({}, env_file), StackSettings)
-    found = unused_vendors({"ANTHROPIC_API_KEY": "a"}, env_file)
-    assert found == ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"]
 
 
 @pytest.mark.parametrize(

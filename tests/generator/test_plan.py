@@ -8,7 +8,7 @@ from imagestudio.catalog.v1 import preset_pb2
 from imagestudio.type.v1 import job_pb2
 from services.generator import models, orders
 from services.generator.models import Model, Registry
-from services.generator.plan import plan, request_fingerprint
+from services.generator.plan import Enhanced, Smart, plan, request_fingerprint
 
 SEEDED = Model(
     key="seeded", display_name="Seeded", provider="sketch", slug="seeded", seed=True,
@@ -150,6 +150,36 @@ def test_a_presets_smart_prompt_is_left_out_with_a_warning():
     smart = preset_pb2.Preset(preset_key="smart", smart_prompt_enabled=True)
     assert len(plan(spec(), smart, REGISTRY).warnings) == 1
     assert not plan(spec(smartPrompt=False), smart, REGISTRY).warnings
+
+
+BETTER = Enhanced(prompt="a lighthouse in a storm", enhanced_by="some-model")
+
+
+def test_a_better_prompt_goes_into_the_presets_place_and_the_users_is_kept():
+    asked, smart = spec(smartPrompt=True), Smart(cost=7, told=BETTER)
+    found = plan(asked, POSTER, REGISTRY, smart)
+    assert found.spec.prompt == "a poster of a lighthouse in a storm, bold"
+    assert (found.original_prompt, found.spec.title) == ("a lighthouse", "a lighthouse")
+    assert (found.enhanced, found.spec.smart_prompt) == (BETTER, True)
+    assert found.estimate.smart_prompt.usd_micros == 7
+    assert not found.warnings
+    assert found.fingerprint == request_fingerprint(asked)
+
+
+def test_a_prompt_that_nobody_bettered_is_drawn_as_it_is_with_a_warning():
+    smart = Smart(cost=7, reason="LANGUAGE_ANSWER_LOST", why="It was lost.")
+    found = plan(spec(smartPrompt=True), None, REGISTRY, smart)
+    assert (found.spec.prompt, found.enhanced, found.spec.smart_prompt) == (
+        "a lighthouse", None, False)  # fmt: skip
+    [warning] = found.warnings
+    assert (warning.reason, "as it is. It was lost." in warning.message) == (smart.reason, True)
+
+
+def test_the_most_that_a_request_allows_covers_its_better_prompt():
+    smart, asked = Smart(cost=8), spec(models=["plain"], maxCostUsdMicros="40007", smartPrompt=True)
+    with pytest.raises(Fault, match=r"0\.040008"):
+        plan(asked, None, REGISTRY, smart)
+    assert plan(asked, None, REGISTRY, Smart(cost=7)).estimate.reserved.usd_micros == 40_000
 
 
 def test_the_reservation_covers_the_dearest_fallback():

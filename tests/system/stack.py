@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.settings import NAMES, VENDORS
+from cli.settings import NAMES
 from tests.leash import leashed
 from tests.ports import free_ports
 from tests.postgres import temporary_data
@@ -38,7 +38,7 @@ class Stack:
     def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
         self.data = data
         ports = _ports_with_room()
-        inherited = {name: text for name, text in os.environ.items() if name not in NAMES + VENDORS}
+        inherited = {name: text for name, text in os.environ.items() if name not in NAMES}
         self.environment = inherited | {"STUDIO_DATA": str(data)} | ports | dict(settings or {})
         self.url = f"http://127.0.0.1:{ports['EDGE_PORT']}"
         self.said: list[str] = []  # what the supervisor wrote on standard error

@@ -23,6 +23,7 @@ from tests.system.client import frames, generate
 from tests.system.stack import running_stack
 
 DRAW = {"prompt": "a lighthouse", "models": ["sketch"], "size": "64x64"}
+DRAW_WORDS = {"prompt": "a lighthouse"}
 SETTLE = {"purchase_id": "{purchase}", "charged": False}
 SERVICES = {
     "imagestudio.generator.v1.GeneratorService": "GENERATOR_PORT",
@@ -112,6 +113,11 @@ ROUTES = {
     ("PATCH", "/images/presets/{preset}"): (
         "/images/presets/{preset}", {"name": "Renamed"}, 200, 404, 401),
     ("DELETE", "/images/presets/{preset}"): ("/images/presets/{preset}", None, 204, 404, 401),
+    ("POST", "/images/prompt-suggestions/stream"): (
+        "/images/prompt-suggestions/stream", {"seed_text": "the sea"}, 200, 200, 401),
+    ("POST", "/images/analyze-references/stream"): (
+        "/images/analyze-references/stream", {"references": [{"id": "{hash}"}]}, 200, 404, 401),
+    ("POST", "/images/enhance-prompt"): ("/images/enhance-prompt", DRAW_WORDS, 409, 409, 401),
     ("GET", "/images/models"): ("/images/models", None, 200, 200, 401),
     ("GET", "/images/usage"): ("/images/usage", None, 200, 200, 401),
     ("GET", "/i/{link}"): ("/i/{link}", None, 200, 200, 200),
@@ -141,6 +147,11 @@ RPCS = {
     "GeneratorService/RetryUnclear": (JOB, ("FAILED_PRECONDITION", MISSING, UNKNOWN)),
     "GeneratorService/EstimateCost": (SPEC, ALL),
     "GeneratorService/ListModels": ({}, ALL),
+    "GeneratorService/SuggestPrompts": ({"seed_text": "the sea"}, ALL),
+    "GeneratorService/AnalyzeReferences": (
+        {"references": [{"asset": "assets/{hash}"}]}, OWN),
+    "GeneratorService/EnhancePrompt": (  # no language model is set up
+        DRAW_WORDS, ("FAILED_PRECONDITION", "FAILED_PRECONDITION", UNKNOWN)),
     "GeneratorService/ReceiveWebhook": ({"provider": "replicate"}, SERVICE),
     "StorageService/ImportAsset": ({"source_uri": "receipt:x#0-1"}, SERVICE),
     "StorageService/UploadAsset": ({"header": {"size_bytes": 3}},
@@ -190,6 +201,8 @@ RPCS = {
     "LedgerService/Heartbeat": ({"worker_id": "w"}, SERVICE),
     "LedgerService/RecordFile": ({}, SERVICE),
     "LedgerService/ForgetFile": ({"image_hash": "{hash}"}, SERVICE),
+    "LedgerService/ReserveSpending": ({}, SERVICE),
+    "LedgerService/SettleSpending": ({}, SERVICE),
     "LedgerService/ResolveCredential": ({"subject": "owner"}, SERVICE),
     "LedgerService/ReadPositions": ({"jobs": ["jobs/{job}"]}, SERVICE),
 }  # fmt: skip

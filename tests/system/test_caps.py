@@ -185,6 +185,24 @@ def test_a_cap_of_ones_own_holds_below_the_servers(user, vendor):
     assert len(vendor.ledger()) == 2
 
 
+IDEA = {"seed_text": "the sea"}
+
+
+def test_words_are_paid_under_the_same_cap_and_refused_before_they_are_written(user, vendor):
+    assert user.cap(1000) == 1000  # a tenth of a cent is less than any answer may cost
+    refused = user.ask(IDEA, "/images/prompt-suggestions/stream")
+    assert (refused.status_code, refused.json()["code"]) == (402, "SPEND_CAP_EXCEEDED")
+    smart = user.ask(PRO | {"smart_prompt": True})
+    assert (smart.status_code, smart.json()["code"]) == (402, "SPEND_CAP_EXCEEDED")
+    assert vendor.requests() == {}
+    assert user.cap(100_000) == 100_000
+    assert user.ask(IDEA, "/images/prompt-suggestions/stream").text.count("event: suggestion") == 4
+    [charge] = vendor.ledger()
+    usage = user.usage()
+    assert micros(usage["language_usd"]) == micros(usage["cap"]["spent_usd"])
+    assert usage["language_usd"] == pytest.approx(charge["usd"], abs=1e-6)
+
+
 def test_what_is_refused_by_the_vendor_gives_back_what_was_reserved(user, vendor):
     assert user.cap(40_000) == 40_000
     vendor.faults([{"vendor": "replicate", "where": "create", "kind": "status:422", "times": 1}])

@@ -44,7 +44,13 @@ def faulty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
     lab = {"LAB_PORT": str(free_port()), "LAB_PACE": "0.1"}
-    settings = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "0", "RECONCILE_SECONDS": "1", **lab}
+    settings = {
+        "LANGUAGE_SECONDS": "2",
+        "WORKER_PATIENCE": "1",
+        "LOOKUP_LAG": "0",
+        "RECONCILE_SECONDS": "1",
+        **lab,
+    }
     with running_stack("--lab", FAULT_FOLDER=str(folder), **settings) as stack:
         yield stack, folder
 
@@ -76,7 +82,8 @@ class Vendors:
 
     def __init__(self, stack) -> None:
         lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab"
-        self.charges = httpx.get(f"{lab}/ledger").json()["charges"]
+        charges = httpx.get(f"{lab}/ledger").json()["charges"]
+        self.charges = [each for each in charges if each["vendor"] != "openai"]  # it writes
         self.assets = {
             each["public_id"]: each["sha256"] for each in httpx.get(f"{lab}/assets").json()
         }
@@ -116,6 +123,17 @@ def drawn_here(stack, trap: Path) -> tuple[Job, int]:
     """Two images of a synchronous provider, whose answers become receipts."""
     trap.touch(mode=0o666)
     return generate(stack.url, PROMPT | {"count": 2}), 2
+
+
+def rewritten(stack, trap: Path) -> tuple[Job, int]:
+    """A prompt is rewritten first; dead or alive, that is paid for once, and told if it is lost."""
+    written = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/requests"
+    before = httpx.get(written).json().get("openai", {}).get("chat", 0)
+    trap.touch(mode=0o666)
+    job = generate(stack.url, BOUGHT | {"smart_prompt": True})
+    assert httpx.get(written).json().get("openai", {}).get("chat", 0) - before <= 1
+    assert len(job.of("prompt_enhanced")) + len(job.of("warning")) == 1
+    return job, 1
 
 
 class Watching:
@@ -368,6 +386,8 @@ def prove_without(
 
 
 SCENARIOS = {
+    "language": rewritten,
+    "spending": rewritten,
     "answer": answer_cut,
     "preview": preview_cut,
     "fail": edge_refused,

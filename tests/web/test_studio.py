@@ -41,6 +41,25 @@ async def test_a_prompt_becomes_pictures_that_can_be_seen(open_page):
     await page.wait_for_selector('#gallery figcaption:has-text("a lighthouse at dawn")')
 
 
+async def test_an_idea_becomes_prompts_and_a_click_takes_one(open_page):
+    page = await open_page()
+    await page.click("#suggest")
+    await page.wait_for_selector('#wrong:has-text("Write an idea first")')
+
+    await page.fill("#prompt", "a windmill")
+    await page.click("#suggest")
+
+    await page.wait_for_selector("#ideas button:nth-of-type(4)")
+    await page.wait_for_selector(
+        '#said:has-text("4 suggestions by built-in, free")', state="attached"
+    )
+    assert await page.locator("#wrong").is_hidden()
+    first = page.locator("#ideas button").first
+    wanted = await first.get_attribute("title")
+    await first.click()
+    assert await page.input_value("#prompt") == wanted
+
+
 async def test_a_job_is_there_again_after_a_reload_and_goes_on(open_page, stack):
     page = await open_page()
     job = start(stack, 8, count=2)

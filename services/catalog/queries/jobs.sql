@@ -3,8 +3,8 @@
 
 -- fragment: columns
 j.job_id, j.user_id, j.title, j.project, j.use_case, j.preset_used, j.state, j.original_prompt,
-j.spec::text AS spec, j.request_id, j.fingerprint, j.last_sequence, j.last_version, j.cost,
-j.retry_of, j.created_at, j.updated_at, j.ended_at
+j.enhanced_prompt, j.enhanced_by, j.spec::text AS spec, j.request_id, j.fingerprint,
+j.last_sequence, j.last_version, j.cost, j.retry_of, j.created_at, j.updated_at, j.ended_at
 
 -- name: get_job
 SELECT /*columns*/

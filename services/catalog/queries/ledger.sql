@@ -2,9 +2,9 @@
 -- whatever changes a purchase holds the lock of its job.
 
 -- fragment: job
-job_id, user_id, title, project, use_case, preset_used, state, original_prompt, spec::text AS spec,
-       request_id, fingerprint, last_sequence, last_version, open_purchases, publishing, complete_by,
-       cost, retry_of, created_at, updated_at, ended_at,
+job_id, user_id, title, project, use_case, preset_used, state, original_prompt, enhanced_prompt,
+       enhanced_by, spec::text AS spec, request_id, fingerprint, last_sequence, last_version,
+       open_purchases, publishing, complete_by, cost, retry_of, created_at, updated_at, ended_at,
        (SELECT subject FROM users u WHERE u.user_id = image_jobs.user_id) AS subject
 -- name: lock_jobs_of_purchases
 SELECT /*job*/
@@ -255,9 +255,9 @@ WITH refusing AS (
     WHERE $3::bigint = 0 AND NOT EXISTS (SELECT FROM refusing)
 ), job AS (
     INSERT INTO image_jobs (user_id, title, project, use_case, preset_used, state, original_prompt,
-                            spec, request_id, fingerprint, last_sequence, open_purchases,
-                            retry_of)
-    SELECT $1, $5, $6, $7, $8, 'queued', $9, $10::jsonb, $2::uuid, $11,
+                            enhanced_prompt, enhanced_by, spec, request_id, fingerprint,
+                            last_sequence, open_purchases, retry_of)
+    SELECT $1, $5, $6, $7, $8, 'queued', $9, $24, $25, $10::jsonb, $2::uuid, $11,
            cardinality($19::text[]), cardinality($12::uuid[]),
            (SELECT lost.job_id FROM image_jobs lost WHERE lost.job_id = $21 AND lost.user_id = $1)
     FROM admitted

@@ -26,10 +26,10 @@ SELECT purchase_id, state, ordinal, attempt FROM purchases WHERE job_id = $1;
 
 -- name: restore_job
 INSERT INTO image_jobs (job_id, user_id, title, project, use_case, preset_used, state,
-                        original_prompt, spec, request_id, fingerprint, last_sequence,
-                        open_purchases, created_at)
+                        original_prompt, enhanced_prompt, enhanced_by, spec, request_id,
+                        fingerprint, last_sequence, open_purchases, created_at)
 OVERRIDING SYSTEM VALUE
-VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, 2, 0, $11);
+VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, $8, $9, $10, $11, $12, 2, 0, $13);
 
 -- name: restore_event
 INSERT INTO job_events (job_id, sequence, kind, payload, created_at) VALUES ($1, $2, $3, $4, $5);

@@ -58,7 +58,10 @@ SELECT period.start AT TIME ZONE 'utc' AS begins,
        coalesce(present.spent, 0) AS spent, coalesce(present.reserved, 0) AS reserved,
        (SELECT s.cap FROM spending s WHERE s.user_id = $1 ORDER BY s.period DESC LIMIT 1) AS cap,
        (SELECT coalesce(sum(p.cost), 0)::bigint FROM purchases p
-        WHERE p.user_id = $1 AND p.period = period.start::date AND p.charged = 'unknown') AS unclear
+        WHERE p.user_id = $1 AND p.period = period.start::date AND p.charged = 'unknown')
+       + (SELECT coalesce(sum(l.cost), 0)::bigint FROM language_calls l
+          WHERE l.user_id = $1 AND l.period = period.start::date AND l.charged = 'unknown')
+       AS unclear
 FROM (SELECT date_trunc('month', now() AT TIME ZONE 'utc') AS start) AS period
 LEFT JOIN spending present ON present.user_id = $1 AND present.period = period.start::date;
 

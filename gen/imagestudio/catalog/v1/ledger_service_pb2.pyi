@@ -13,6 +13,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from imagestudio.catalog.v1 import edge_pb2 as _edge_pb2
 from imagestudio.catalog.v1 import ledger_pb2 as _ledger_pb2
+from imagestudio.type.v1 import cost_pb2 as _cost_pb2
 from imagestudio.type.v1 import job_event_pb2 as _job_event_pb2
 from imagestudio.type.v1 import job_pb2 as _job_pb2
 import builtins as _builtins
@@ -79,6 +80,7 @@ class AdmitRequest(_message.Message):
     ORIGINAL_PROMPT_FIELD_NUMBER: _builtins.int
     RETRY_OF_FIELD_NUMBER: _builtins.int
     PROVIDERS_NEEDED_FIELD_NUMBER: _builtins.int
+    PROMPT_ENHANCED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The UUID that the user chose, or one made by the generator."""
     fingerprint: _builtins.str
@@ -119,6 +121,12 @@ class AdmitRequest(_message.Message):
         elsewhere.
         """
 
+    @_builtins.property
+    def prompt_enhanced(self) -> _job_event_pb2.JobEvent.PromptEnhanced:
+        """Set where a language model rewrote the prompt, for the event of that name:
+        spec.prompt is made of it.
+        """
+
     def __init__(
         self,
         *,
@@ -133,10 +141,11 @@ class AdmitRequest(_message.Message):
         original_prompt: _builtins.str = ...,
         retry_of: _builtins.str = ...,
         providers_needed: _abc.Iterable[_builtins.str] | None = ...,
+        prompt_enhanced: _job_event_pb2.JobEvent.PromptEnhanced | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "prompt_enhanced", b"prompt_enhanced", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "providers_needed", b"providers_needed", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "fingerprint", b"fingerprint", "handed_off", b"handed_off", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "prompt_enhanced", b"prompt_enhanced", "providers_needed", b"providers_needed", "purchases", b"purchases", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -944,6 +953,156 @@ class ForgetFileResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForgetFileResponse: _TypeAlias = ForgetFileResponse  # noqa: Y015
+
+@_typing.final
+class ReserveSpendingRequest(_message.Message):
+    """ReserveSpendingRequest holds money for a language call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_ID_FIELD_NUMBER: _builtins.int
+    USD_MICROS_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    reservation_id: _builtins.str
+    """A UUID made by the caller."""
+    usd_micros: _builtins.int
+    """The most that the call can cost."""
+    purpose: _builtins.str
+    """"enhance", "suggest" or "analyze"."""
+    model: _builtins.str
+    """Key of the language model."""
+    request_id: _builtins.str
+    """Of the order of images that it is for, as in AdmitRequest; empty for none. Where
+    that has admitted a job already, nothing is reserved.
+    """
+    fingerprint: _builtins.str
+    """Of the same order."""
+    def __init__(
+        self,
+        *,
+        reservation_id: _builtins.str = ...,
+        usd_micros: _builtins.int = ...,
+        purpose: _builtins.str = ...,
+        model: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "model", b"model", "purpose", b"purpose", "request_id", b"request_id", "reservation_id", b"reservation_id", "usd_micros", b"usd_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveSpendingRequest: _TypeAlias = ReserveSpendingRequest  # noqa: Y015
+
+@_typing.final
+class ReserveSpendingResponse(_message.Message):
+    """ReserveSpendingResponse is the call as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    ADMITTED_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """True where the id was reserved before."""
+    charged: _cost_pb2.Charged.ValueType
+    """Of a replayed one: whether it was charged; UNSPECIFIED where it is not settled."""
+    cost_usd_micros: _builtins.int
+    """What it cost, once settled."""
+    answer: _builtins.str
+    """What was kept of its answer."""
+    model: _builtins.str
+    """Key of the language model that it was reserved for."""
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How long ago it was reserved."""
+
+    @_builtins.property
+    def admitted(self) -> Global___AdmitResponse:
+        """What the order has admitted already; then nothing else is set."""
+
+    def __init__(
+        self,
+        *,
+        replayed: _builtins.bool = ...,
+        charged: _cost_pb2.Charged.ValueType = ...,
+        cost_usd_micros: _builtins.int = ...,
+        answer: _builtins.str = ...,
+        model: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+        admitted: Global___AdmitResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "age", b"age", "answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "model", b"model", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReserveSpendingResponse: _TypeAlias = ReserveSpendingResponse  # noqa: Y015
+
+@_typing.final
+class SettleSpendingRequest(_message.Message):
+    """SettleSpendingRequest tells what a language call cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVATION_ID_FIELD_NUMBER: _builtins.int
+    CHARGED_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    reservation_id: _builtins.str
+    """As reserved."""
+    charged: _cost_pb2.Charged.ValueType
+    """NO: nothing; YES: cost_usd_micros; UNKNOWN: all that was reserved."""
+    cost_usd_micros: _builtins.int
+    """What it cost."""
+    answer: _builtins.str
+    """What is to be kept of its answer, at most 32,000 characters; empty is nothing."""
+    def __init__(
+        self,
+        *,
+        reservation_id: _builtins.str = ...,
+        charged: _cost_pb2.Charged.ValueType = ...,
+        cost_usd_micros: _builtins.int = ...,
+        answer: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "reservation_id", b"reservation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleSpendingRequest: _TypeAlias = SettleSpendingRequest  # noqa: Y015
+
+@_typing.final
+class SettleSpendingResponse(_message.Message):
+    """SettleSpendingResponse is what counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    cost_usd_micros: _builtins.int
+    """What it cost, as it was settled first."""
+    def __init__(
+        self,
+        *,
+        cost_usd_micros: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd_micros", b"cost_usd_micros"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleSpendingResponse: _TypeAlias = SettleSpendingResponse  # noqa: Y015
 
 @_typing.final
 class ResolveCredentialRequest(_message.Message):

@@ -85,6 +85,16 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ForgetFileRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ForgetFileResponse.FromString,
                 _registered_method=True)
+        self.ReserveSpending = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/ReserveSpending',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReserveSpendingRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReserveSpendingResponse.FromString,
+                _registered_method=True)
+        self.SettleSpending = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/SettleSpending',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.SettleSpendingRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.SettleSpendingResponse.FromString,
+                _registered_method=True)
         self.ResolveCredential = channel.unary_unary(
                 '/imagestudio.catalog.v1.LedgerService/ResolveCredential',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ResolveCredentialRequest.SerializeToString,
@@ -118,7 +128,8 @@ class LedgerServiceServicer:
 
     def Admit(self, request, context):
         """none -> planned. Admits a job: job, purchases, reservation and the events
-        `accepted`, a `warning` for each thing left out, and `queued`, in one
+        `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+        and `queued`, in one
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
         passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
         and that takes no order of ours just now. Idempotent by user and request_id.
@@ -191,6 +202,23 @@ class LedgerServiceServicer:
         """Forgets a file of the token's user before its bytes are deleted.
         FAILED_PRECONDITION with ASSET_IN_USE where a variant, also a deleted one, or
         an open job refers to it. From storage.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReserveSpending(self, request, context):
+        """No edge. Reserves the most that a language call can cost under the cap of the
+        token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
+        id that was reserved before reserves nothing: its call is told as it stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleSpending(self, request, context):
+        """No edge. Settles a language call on what it cost, once. One that is not settled
+        within ten minutes counts as spent in full, charged UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,6 +303,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ForgetFile,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ForgetFileRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ForgetFileResponse.SerializeToString,
+            ),
+            'ReserveSpending': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReserveSpending,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReserveSpendingRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReserveSpendingResponse.SerializeToString,
+            ),
+            'SettleSpending': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleSpending,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.SettleSpendingRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.SettleSpendingResponse.SerializeToString,
             ),
             'ResolveCredential': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveCredential,
@@ -546,6 +584,60 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/ForgetFile',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ForgetFileRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ForgetFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReserveSpending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/ReserveSpending',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReserveSpendingRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReserveSpendingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleSpending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/SettleSpending',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.SettleSpendingRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.SettleSpendingResponse.FromString,
             options,
             channel_credentials,
             insecure,

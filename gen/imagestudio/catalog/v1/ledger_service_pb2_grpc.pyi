@@ -41,7 +41,8 @@ class LedgerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LedgerServiceAsyncStub: ...
     Admit: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.AdmitRequest, _ledger_service_pb2.AdmitResponse]
     """none -> planned. Admits a job: job, purchases, reservation and the events
-    `accepted`, a `warning` for each thing left out, and `queued`, in one
+    `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+    and `queued`, in one
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
     passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
     and that takes no order of ours just now. Idempotent by user and request_id.
@@ -83,6 +84,15 @@ class LedgerServiceStub:
     FAILED_PRECONDITION with ASSET_IN_USE where a variant, also a deleted one, or
     an open job refers to it. From storage.
     """
+    ReserveSpending: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReserveSpendingRequest, _ledger_service_pb2.ReserveSpendingResponse]
+    """No edge. Reserves the most that a language call can cost under the cap of the
+    token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
+    id that was reserved before reserves nothing: its call is told as it stands.
+    """
+    SettleSpending: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.SettleSpendingRequest, _ledger_service_pb2.SettleSpendingResponse]
+    """No edge. Settles a language call on what it cost, once. One that is not settled
+    within ten minutes counts as spent in full, charged UNKNOWN.
+    """
     ResolveCredential: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]
     """The user of a credential, for the first process that a call reaches."""
     FindStrays: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.FindStraysRequest, _ledger_service_pb2.FindStraysResponse]
@@ -112,7 +122,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Admit: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.AdmitRequest, _ledger_service_pb2.AdmitResponse]  # type: ignore[assignment]
     """none -> planned. Admits a job: job, purchases, reservation and the events
-    `accepted`, a `warning` for each thing left out, and `queued`, in one
+    `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+    and `queued`, in one
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
     passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
     and that takes no order of ours just now. Idempotent by user and request_id.
@@ -154,6 +165,15 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     FAILED_PRECONDITION with ASSET_IN_USE where a variant, also a deleted one, or
     an open job refers to it. From storage.
     """
+    ReserveSpending: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReserveSpendingRequest, _ledger_service_pb2.ReserveSpendingResponse]  # type: ignore[assignment]
+    """No edge. Reserves the most that a language call can cost under the cap of the
+    token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
+    id that was reserved before reserves nothing: its call is told as it stands.
+    """
+    SettleSpending: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.SettleSpendingRequest, _ledger_service_pb2.SettleSpendingResponse]  # type: ignore[assignment]
+    """No edge. Settles a language call on what it cost, once. One that is not settled
+    within ten minutes counts as spent in full, charged UNKNOWN.
+    """
     ResolveCredential: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]  # type: ignore[assignment]
     """The user of a credential, for the first process that a call reaches."""
     FindStrays: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.FindStraysRequest, _ledger_service_pb2.FindStraysResponse]  # type: ignore[assignment]
@@ -186,7 +206,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.AdmitResponse, _abc.Awaitable[_ledger_service_pb2.AdmitResponse]]:
         """none -> planned. Admits a job: job, purchases, reservation and the events
-        `accepted`, a `warning` for each thing left out, and `queued`, in one
+        `accepted`, `prompt_enhanced` where it was, a `warning` for each thing left out,
+        and `queued`, in one
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
         passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
         and that takes no order of ours just now. Idempotent by user and request_id.
@@ -275,6 +296,27 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Forgets a file of the token's user before its bytes are deleted.
         FAILED_PRECONDITION with ASSET_IN_USE where a variant, also a deleted one, or
         an open job refers to it. From storage.
+        """
+
+    @_abc_1.abstractmethod
+    def ReserveSpending(
+        self,
+        request: _ledger_service_pb2.ReserveSpendingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ReserveSpendingResponse, _abc.Awaitable[_ledger_service_pb2.ReserveSpendingResponse]]:
+        """No edge. Reserves the most that a language call can cost under the cap of the
+        token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
+        id that was reserved before reserves nothing: its call is told as it stands.
+        """
+
+    @_abc_1.abstractmethod
+    def SettleSpending(
+        self,
+        request: _ledger_service_pb2.SettleSpendingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.SettleSpendingResponse, _abc.Awaitable[_ledger_service_pb2.SettleSpendingResponse]]:
+        """No edge. Settles a language call on what it cost, once. One that is not settled
+        within ten minutes counts as spent in full, charged UNKNOWN.
         """
 
     @_abc_1.abstractmethod

@@ -73,7 +73,7 @@ class SpendCap(_message.Message):
     reserved_usd_micros: _builtins.int
     """Held for purchases and language calls that are not settled yet."""
     unclear_usd_micros: _builtins.int
-    """The part of spent that belongs to purchases with charged UNKNOWN."""
+    """The part of spent that belongs to purchases and language calls with charged UNKNOWN."""
     @_builtins.property
     def period_end_time(self) -> _timestamp_pb2.Timestamp:
         """When the period ends."""

@@ -23,12 +23,15 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from imagestudio.generator.v1 import model_pb2 as imagestudio_dot_generator_dot_v1_dot_model__pb2
+from imagestudio.type.v1 import cost_pb2 as imagestudio_dot_type_dot_v1_dot_cost__pb2
+from imagestudio.type.v1 import image_pb2 as imagestudio_dot_type_dot_v1_dot_image__pb2
 from imagestudio.type.v1 import job_pb2 as imagestudio_dot_type_dot_v1_dot_job__pb2
 from imagestudio.type.v1 import job_event_pb2 as imagestudio_dot_type_dot_v1_dot_job__event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0imagestudio/generator/v1/generator_service.proto\x12\x18imagestudio.generator.v1\x1a\x1egoogle/protobuf/duration.proto\x1a$imagestudio/generator/v1/model.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a#imagestudio/type/v1/job_event.proto\"X\n\x16StartGenerationRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x86\x01\n\x17StartGenerationResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x32\n\x08\x65stimate\x18\x03 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\"W\n\x15GenerateImagesRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"X\n\x16GenerateImagesResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\x12\x10\n\x08replayed\x18\x02 \x01(\x08\">\n\x16WatchGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"G\n\x17WatchGenerationResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\"M\n\x14GetGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\">\n\x15GetGenerationResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\"\'\n\x17\x43\x61ncelGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x18\x43\x61ncelGenerationResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\"M\n\x13RetryUnclearRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cpurchase_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x83\x01\n\x14RetryUnclearResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x32\n\x08\x65stimate\x18\x03 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\"A\n\x13\x45stimateCostRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\"\x86\x01\n\x14\x45stimateCostResponse\x12\x32\n\x08\x65stimate\x18\x01 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x12!\n\x14remaining_usd_micros\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x17\n\x15_remaining_usd_micros\"\x83\x01\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tproviders\x18\x03 \x03(\t\x12\x34\n\x06states\x18\x04 \x03(\x0e\x32$.imagestudio.generator.v1.ModelState\"^\n\x12ListModelsResponse\x12/\n\x06models\x18\x01 \x03(\x0b\x32\x1f.imagestudio.generator.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xcb\x01\n\x15ReceiveWebhookRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12M\n\x07headers\x18\x02 \x03(\x0b\x32<.imagestudio.generator.v1.ReceiveWebhookRequest.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\x16ReceiveWebhookResponse\x12\x11\n\tduplicate\x18\x01 \x01(\x08\x32\xd1\x08\n\x10GeneratorService\x12{\n\x0fStartGeneration\x12\x30.imagestudio.generator.v1.StartGenerationRequest\x1a\x31.imagestudio.generator.v1.StartGenerationResponse\"\x03\x90\x02\x02\x12z\n\x0eGenerateImages\x12/.imagestudio.generator.v1.GenerateImagesRequest\x1a\x30.imagestudio.generator.v1.GenerateImagesResponse\"\x03\x90\x02\x02\x30\x01\x12}\n\x0fWatchGeneration\x12\x30.imagestudio.generator.v1.WatchGenerationRequest\x1a\x31.imagestudio.generator.v1.WatchGenerationResponse\"\x03\x90\x02\x01\x30\x01\x12u\n\rGetGeneration\x12..imagestudio.generator.v1.GetGenerationRequest\x1a/.imagestudio.generator.v1.GetGenerationResponse\"\x03\x90\x02\x01\x12~\n\x10\x43\x61ncelGeneration\x12\x31.imagestudio.generator.v1.CancelGenerationRequest\x1a\x32.imagestudio.generator.v1.CancelGenerationResponse\"\x03\x90\x02\x02\x12r\n\x0cRetryUnclear\x12-.imagestudio.generator.v1.RetryUnclearRequest\x1a..imagestudio.generator.v1.RetryUnclearResponse\"\x03\x90\x02\x02\x12r\n\x0c\x45stimateCost\x12-.imagestudio.generator.v1.EstimateCostRequest\x1a..imagestudio.generator.v1.EstimateCostResponse\"\x03\x90\x02\x01\x12l\n\nListModels\x12+.imagestudio.generator.v1.ListModelsRequest\x1a,.imagestudio.generator.v1.ListModelsResponse\"\x03\x90\x02\x01\x12x\n\x0eReceiveWebhook\x12/.imagestudio.generator.v1.ReceiveWebhookRequest\x1a\x30.imagestudio.generator.v1.ReceiveWebhookResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0imagestudio/generator/v1/generator_service.proto\x12\x18imagestudio.generator.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a$imagestudio/generator/v1/model.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\x1fimagestudio/type/v1/image.proto\x1a\x1dimagestudio/type/v1/job.proto\x1a#imagestudio/type/v1/job_event.proto\"X\n\x16StartGenerationRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x86\x01\n\x17StartGenerationResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x32\n\x08\x65stimate\x18\x03 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\"W\n\x15GenerateImagesRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"X\n\x16GenerateImagesResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\x12\x10\n\x08replayed\x18\x02 \x01(\x08\">\n\x16WatchGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\"G\n\x17WatchGenerationResponse\x12,\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1d.imagestudio.type.v1.JobEvent\"M\n\x14GetGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\">\n\x15GetGenerationResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\"\'\n\x17\x43\x61ncelGenerationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"A\n\x18\x43\x61ncelGenerationResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\"M\n\x13RetryUnclearRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0cpurchase_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x83\x01\n\x14RetryUnclearResponse\x12%\n\x03job\x18\x01 \x01(\x0b\x32\x18.imagestudio.type.v1.Job\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x12\x32\n\x08\x65stimate\x18\x03 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\"A\n\x13\x45stimateCostRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.imagestudio.type.v1.JobSpec\"\x86\x01\n\x14\x45stimateCostResponse\x12\x32\n\x08\x65stimate\x18\x01 \x01(\x0b\x32 .imagestudio.type.v1.JobEstimate\x12!\n\x14remaining_usd_micros\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\x17\n\x15_remaining_usd_micros\"\x83\x01\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x11\n\tproviders\x18\x03 \x03(\t\x12\x34\n\x06states\x18\x04 \x03(\x0e\x32$.imagestudio.generator.v1.ModelState\"^\n\x12ListModelsResponse\x12/\n\x06models\x18\x01 \x03(\x0b\x32\x1f.imagestudio.generator.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xcb\x01\n\x15ReceiveWebhookRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12M\n\x07headers\x18\x02 \x03(\x0b\x32<.imagestudio.generator.v1.ReceiveWebhookRequest.HeadersEntry\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"+\n\x16ReceiveWebhookResponse\x12\x11\n\tduplicate\x18\x01 \x01(\x08\"_\n\x14\x45nhancePromptRequest\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\x10\n\x08use_case\x18\x03 \x01(\t\x12\x15\n\rlanguage_code\x18\x04 \x01(\t\"e\n\x15\x45nhancePromptResponse\x12\x0e\n\x06prompt\x18\x01 \x01(\t\x12\x13\n\x0b\x65nhanced_by\x18\x02 \x01(\t\x12\'\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\"\x7f\n\x18\x41nalyzeReferencesRequest\x12\x37\n\nreferences\x18\x01 \x03(\x0b\x32#.imagestudio.type.v1.ReferenceImage\x12\x13\n\x0binstruction\x18\x02 \x01(\t\x12\x15\n\rlanguage_code\x18\x03 \x01(\t\"\xa0\x02\n\x19\x41nalyzeReferencesResponse\x12=\n\ntext_delta\x18\x01 \x01(\x0b\x32\'.imagestudio.generator.v1.ReferenceTextH\x00\x12=\n\x07\x66inding\x18\x02 \x01(\x0b\x32*.imagestudio.generator.v1.ReferenceFindingH\x00\x12<\n\x07summary\x18\x03 \x01(\x0b\x32).imagestudio.generator.v1.AnalysisSummaryH\x00\x12>\n\theartbeat\x18\x04 \x01(\x0b\x32).imagestudio.generator.v1.StreamHeartbeatH\x00\x42\x07\n\x05\x65vent\"\x11\n\x0fStreamHeartbeat\"6\n\rReferenceText\x12\x17\n\x0freference_index\x18\x01 \x01(\x05\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x9d\x01\n\x10ReferenceFinding\x12\x17\n\x0freference_index\x18\x01 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06styles\x18\x03 \x03(\t\x12\x31\n\x07palette\x18\x04 \x03(\x0b\x32 .imagestudio.generator.v1.Swatch\x12\x18\n\x10suggested_prompt\x18\x05 \x01(\t\"$\n\x06Swatch\x12\x0b\n\x03hex\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\"O\n\x0f\x41nalysisSummary\x12\x13\n\x0b\x61nalyzed_by\x18\x01 \x01(\t\x12\'\n\x04\x63ost\x18\x02 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\"j\n\x15SuggestPromptsRequest\x12\x11\n\tseed_text\x18\x01 \x01(\t\x12\x18\n\x10suggestion_count\x18\x02 \x01(\x05\x12\r\n\x05model\x18\x03 \x01(\t\x12\x15\n\rlanguage_code\x18\x04 \x01(\t\"\xe3\x01\n\x16SuggestPromptsResponse\x12@\n\nsuggestion\x18\x01 \x01(\x0b\x32*.imagestudio.generator.v1.PromptSuggestionH\x00\x12>\n\x07summary\x18\x02 \x01(\x0b\x32+.imagestudio.generator.v1.SuggestionSummaryH\x00\x12>\n\theartbeat\x18\x03 \x01(\x0b\x32).imagestudio.generator.v1.StreamHeartbeatH\x00\x42\x07\n\x05\x65vent\"m\n\x10PromptSuggestion\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06prompt\x18\x03 \x01(\t\x12+\n\nparameters\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"d\n\x11SuggestionSummary\x12\x14\n\x0csuggested_by\x18\x01 \x01(\t\x12\'\n\x04\x63ost\x18\x02 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12\x10\n\x08left_out\x18\x03 \x01(\x05\x32\xba\x0b\n\x10GeneratorService\x12{\n\x0fStartGeneration\x12\x30.imagestudio.generator.v1.StartGenerationRequest\x1a\x31.imagestudio.generator.v1.StartGenerationResponse\"\x03\x90\x02\x02\x12z\n\x0eGenerateImages\x12/.imagestudio.generator.v1.GenerateImagesRequest\x1a\x30.imagestudio.generator.v1.GenerateImagesResponse\"\x03\x90\x02\x02\x30\x01\x12}\n\x0fWatchGeneration\x12\x30.imagestudio.generator.v1.WatchGenerationRequest\x1a\x31.imagestudio.generator.v1.WatchGenerationResponse\"\x03\x90\x02\x01\x30\x01\x12u\n\rGetGeneration\x12..imagestudio.generator.v1.GetGenerationRequest\x1a/.imagestudio.generator.v1.GetGenerationResponse\"\x03\x90\x02\x01\x12~\n\x10\x43\x61ncelGeneration\x12\x31.imagestudio.generator.v1.CancelGenerationRequest\x1a\x32.imagestudio.generator.v1.CancelGenerationResponse\"\x03\x90\x02\x02\x12r\n\x0cRetryUnclear\x12-.imagestudio.generator.v1.RetryUnclearRequest\x1a..imagestudio.generator.v1.RetryUnclearResponse\"\x03\x90\x02\x02\x12r\n\x0c\x45stimateCost\x12-.imagestudio.generator.v1.EstimateCostRequest\x1a..imagestudio.generator.v1.EstimateCostResponse\"\x03\x90\x02\x01\x12l\n\nListModels\x12+.imagestudio.generator.v1.ListModelsRequest\x1a,.imagestudio.generator.v1.ListModelsResponse\"\x03\x90\x02\x01\x12p\n\rEnhancePrompt\x12..imagestudio.generator.v1.EnhancePromptRequest\x1a/.imagestudio.generator.v1.EnhancePromptResponse\x12~\n\x11\x41nalyzeReferences\x12\x32.imagestudio.generator.v1.AnalyzeReferencesRequest\x1a\x33.imagestudio.generator.v1.AnalyzeReferencesResponse0\x01\x12u\n\x0eSuggestPrompts\x12/.imagestudio.generator.v1.SuggestPromptsRequest\x1a\x30.imagestudio.generator.v1.SuggestPromptsResponse0\x01\x12x\n\x0eReceiveWebhook\x12/.imagestudio.generator.v1.ReceiveWebhookRequest\x1a\x30.imagestudio.generator.v1.ReceiveWebhookResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,44 +58,70 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATORSERVICE'].methods_by_name['ListModels']._serialized_options = b'\220\002\001'
   _globals['_GENERATORSERVICE'].methods_by_name['ReceiveWebhook']._loaded_options = None
   _globals['_GENERATORSERVICE'].methods_by_name['ReceiveWebhook']._serialized_options = b'\220\002\002'
-  _globals['_STARTGENERATIONREQUEST']._serialized_start=216
-  _globals['_STARTGENERATIONREQUEST']._serialized_end=304
-  _globals['_STARTGENERATIONRESPONSE']._serialized_start=307
-  _globals['_STARTGENERATIONRESPONSE']._serialized_end=441
-  _globals['_GENERATEIMAGESREQUEST']._serialized_start=443
-  _globals['_GENERATEIMAGESREQUEST']._serialized_end=530
-  _globals['_GENERATEIMAGESRESPONSE']._serialized_start=532
-  _globals['_GENERATEIMAGESRESPONSE']._serialized_end=620
-  _globals['_WATCHGENERATIONREQUEST']._serialized_start=622
-  _globals['_WATCHGENERATIONREQUEST']._serialized_end=684
-  _globals['_WATCHGENERATIONRESPONSE']._serialized_start=686
-  _globals['_WATCHGENERATIONRESPONSE']._serialized_end=757
-  _globals['_GETGENERATIONREQUEST']._serialized_start=759
-  _globals['_GETGENERATIONREQUEST']._serialized_end=836
-  _globals['_GETGENERATIONRESPONSE']._serialized_start=838
-  _globals['_GETGENERATIONRESPONSE']._serialized_end=900
-  _globals['_CANCELGENERATIONREQUEST']._serialized_start=902
-  _globals['_CANCELGENERATIONREQUEST']._serialized_end=941
-  _globals['_CANCELGENERATIONRESPONSE']._serialized_start=943
-  _globals['_CANCELGENERATIONRESPONSE']._serialized_end=1008
-  _globals['_RETRYUNCLEARREQUEST']._serialized_start=1010
-  _globals['_RETRYUNCLEARREQUEST']._serialized_end=1087
-  _globals['_RETRYUNCLEARRESPONSE']._serialized_start=1090
-  _globals['_RETRYUNCLEARRESPONSE']._serialized_end=1221
-  _globals['_ESTIMATECOSTREQUEST']._serialized_start=1223
-  _globals['_ESTIMATECOSTREQUEST']._serialized_end=1288
-  _globals['_ESTIMATECOSTRESPONSE']._serialized_start=1291
-  _globals['_ESTIMATECOSTRESPONSE']._serialized_end=1425
-  _globals['_LISTMODELSREQUEST']._serialized_start=1428
-  _globals['_LISTMODELSREQUEST']._serialized_end=1559
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1561
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1655
-  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_start=1658
-  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_end=1861
-  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_start=1815
-  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_end=1861
-  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_start=1863
-  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_end=1906
-  _globals['_GENERATORSERVICE']._serialized_start=1909
-  _globals['_GENERATORSERVICE']._serialized_end=3014
+  _globals['_STARTGENERATIONREQUEST']._serialized_start=311
+  _globals['_STARTGENERATIONREQUEST']._serialized_end=399
+  _globals['_STARTGENERATIONRESPONSE']._serialized_start=402
+  _globals['_STARTGENERATIONRESPONSE']._serialized_end=536
+  _globals['_GENERATEIMAGESREQUEST']._serialized_start=538
+  _globals['_GENERATEIMAGESREQUEST']._serialized_end=625
+  _globals['_GENERATEIMAGESRESPONSE']._serialized_start=627
+  _globals['_GENERATEIMAGESRESPONSE']._serialized_end=715
+  _globals['_WATCHGENERATIONREQUEST']._serialized_start=717
+  _globals['_WATCHGENERATIONREQUEST']._serialized_end=779
+  _globals['_WATCHGENERATIONRESPONSE']._serialized_start=781
+  _globals['_WATCHGENERATIONRESPONSE']._serialized_end=852
+  _globals['_GETGENERATIONREQUEST']._serialized_start=854
+  _globals['_GETGENERATIONREQUEST']._serialized_end=931
+  _globals['_GETGENERATIONRESPONSE']._serialized_start=933
+  _globals['_GETGENERATIONRESPONSE']._serialized_end=995
+  _globals['_CANCELGENERATIONREQUEST']._serialized_start=997
+  _globals['_CANCELGENERATIONREQUEST']._serialized_end=1036
+  _globals['_CANCELGENERATIONRESPONSE']._serialized_start=1038
+  _globals['_CANCELGENERATIONRESPONSE']._serialized_end=1103
+  _globals['_RETRYUNCLEARREQUEST']._serialized_start=1105
+  _globals['_RETRYUNCLEARREQUEST']._serialized_end=1182
+  _globals['_RETRYUNCLEARRESPONSE']._serialized_start=1185
+  _globals['_RETRYUNCLEARRESPONSE']._serialized_end=1316
+  _globals['_ESTIMATECOSTREQUEST']._serialized_start=1318
+  _globals['_ESTIMATECOSTREQUEST']._serialized_end=1383
+  _globals['_ESTIMATECOSTRESPONSE']._serialized_start=1386
+  _globals['_ESTIMATECOSTRESPONSE']._serialized_end=1520
+  _globals['_LISTMODELSREQUEST']._serialized_start=1523
+  _globals['_LISTMODELSREQUEST']._serialized_end=1654
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1656
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1750
+  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_start=1753
+  _globals['_RECEIVEWEBHOOKREQUEST']._serialized_end=1956
+  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_start=1910
+  _globals['_RECEIVEWEBHOOKREQUEST_HEADERSENTRY']._serialized_end=1956
+  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_start=1958
+  _globals['_RECEIVEWEBHOOKRESPONSE']._serialized_end=2001
+  _globals['_ENHANCEPROMPTREQUEST']._serialized_start=2003
+  _globals['_ENHANCEPROMPTREQUEST']._serialized_end=2098
+  _globals['_ENHANCEPROMPTRESPONSE']._serialized_start=2100
+  _globals['_ENHANCEPROMPTRESPONSE']._serialized_end=2201
+  _globals['_ANALYZEREFERENCESREQUEST']._serialized_start=2203
+  _globals['_ANALYZEREFERENCESREQUEST']._serialized_end=2330
+  _globals['_ANALYZEREFERENCESRESPONSE']._serialized_start=2333
+  _globals['_ANALYZEREFERENCESRESPONSE']._serialized_end=2621
+  _globals['_STREAMHEARTBEAT']._serialized_start=2623
+  _globals['_STREAMHEARTBEAT']._serialized_end=2640
+  _globals['_REFERENCETEXT']._serialized_start=2642
+  _globals['_REFERENCETEXT']._serialized_end=2696
+  _globals['_REFERENCEFINDING']._serialized_start=2699
+  _globals['_REFERENCEFINDING']._serialized_end=2856
+  _globals['_SWATCH']._serialized_start=2858
+  _globals['_SWATCH']._serialized_end=2894
+  _globals['_ANALYSISSUMMARY']._serialized_start=2896
+  _globals['_ANALYSISSUMMARY']._serialized_end=2975
+  _globals['_SUGGESTPROMPTSREQUEST']._serialized_start=2977
+  _globals['_SUGGESTPROMPTSREQUEST']._serialized_end=3083
+  _globals['_SUGGESTPROMPTSRESPONSE']._serialized_start=3086
+  _globals['_SUGGESTPROMPTSRESPONSE']._serialized_end=3313
+  _globals['_PROMPTSUGGESTION']._serialized_start=3315
+  _globals['_PROMPTSUGGESTION']._serialized_end=3424
+  _globals['_SUGGESTIONSUMMARY']._serialized_start=3426
+  _globals['_SUGGESTIONSUMMARY']._serialized_end=3526
+  _globals['_GENERATORSERVICE']._serialized_start=3529
+  _globals['_GENERATORSERVICE']._serialized_end=4995
 # @@protoc_insertion_point(module_scope)

@@ -7,8 +7,11 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from imagestudio.generator.v1 import model_pb2 as _model_pb2
+from imagestudio.type.v1 import cost_pb2 as _cost_pb2
+from imagestudio.type.v1 import image_pb2 as _image_pb2
 from imagestudio.type.v1 import job_event_pb2 as _job_event_pb2
 from imagestudio.type.v1 import job_pb2 as _job_pb2
 import builtins as _builtins
@@ -562,3 +565,426 @@ class ReceiveWebhookResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveWebhookResponse: _TypeAlias = ReceiveWebhookResponse  # noqa: Y015
+
+@_typing.final
+class EnhancePromptRequest(_message.Message):
+    """EnhancePromptRequest asks for a better prompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    USE_CASE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    """As the user wrote it."""
+    use_case: _builtins.str
+    """What the images are for."""
+    language_code: _builtins.str
+    """BCP 47 tag of the answer's language; empty is that of the prompt."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys of the models that it is meant for."""
+
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        use_case: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "models", b"models", "prompt", b"prompt", "use_case", b"use_case"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnhancePromptRequest: _TypeAlias = EnhancePromptRequest  # noqa: Y015
+
+@_typing.final
+class EnhancePromptResponse(_message.Message):
+    """EnhancePromptResponse is the better prompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    ENHANCED_BY_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    prompt: _builtins.str
+    """The prompt."""
+    enhanced_by: _builtins.str
+    """Key of the language model that wrote it."""
+    @_builtins.property
+    def cost(self) -> _cost_pb2.Cost:
+        """What it cost."""
+
+    def __init__(
+        self,
+        *,
+        prompt: _builtins.str = ...,
+        enhanced_by: _builtins.str = ...,
+        cost: _cost_pb2.Cost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "enhanced_by", b"enhanced_by", "prompt", b"prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EnhancePromptResponse: _TypeAlias = EnhancePromptResponse  # noqa: Y015
+
+@_typing.final
+class AnalyzeReferencesRequest(_message.Message):
+    """AnalyzeReferencesRequest asks for a description of images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCES_FIELD_NUMBER: _builtins.int
+    INSTRUCTION_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    instruction: _builtins.str
+    """What to look for."""
+    language_code: _builtins.str
+    """BCP 47 tag of the answer's language."""
+    @_builtins.property
+    def references(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.ReferenceImage]:
+        """The images, 1 to 4, each an asset of the caller."""
+
+    def __init__(
+        self,
+        *,
+        references: _abc.Iterable[_image_pb2.ReferenceImage] | None = ...,
+        instruction: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instruction", b"instruction", "language_code", b"language_code", "references", b"references"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnalyzeReferencesRequest: _TypeAlias = AnalyzeReferencesRequest  # noqa: Y015
+
+@_typing.final
+class AnalyzeReferencesResponse(_message.Message):
+    """AnalyzeReferencesResponse is one piece of the answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_DELTA_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def text_delta(self) -> Global___ReferenceText:
+        """More text of one reference's description."""
+
+    @_builtins.property
+    def finding(self) -> Global___ReferenceFinding:
+        """The whole finding for one reference."""
+
+    @_builtins.property
+    def summary(self) -> Global___AnalysisSummary:
+        """Last: who looked, and what it cost."""
+
+    @_builtins.property
+    def heartbeat(self) -> Global___StreamHeartbeat:
+        """First, once the money is reserved; then where nothing is new for 10 s."""
+
+    def __init__(
+        self,
+        *,
+        text_delta: Global___ReferenceText | None = ...,
+        finding: Global___ReferenceFinding | None = ...,
+        summary: Global___AnalysisSummary | None = ...,
+        heartbeat: Global___StreamHeartbeat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "finding", b"finding", "heartbeat", b"heartbeat", "summary", b"summary", "text_delta", b"text_delta"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "finding", b"finding", "heartbeat", b"heartbeat", "summary", b"summary", "text_delta", b"text_delta"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["text_delta", "finding", "summary", "heartbeat"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___AnalyzeReferencesResponse: _TypeAlias = AnalyzeReferencesResponse  # noqa: Y015
+
+@_typing.final
+class StreamHeartbeat(_message.Message):
+    """StreamHeartbeat has no content."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamHeartbeat: _TypeAlias = StreamHeartbeat  # noqa: Y015
+
+@_typing.final
+class ReferenceText(_message.Message):
+    """ReferenceText is a piece of text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_INDEX_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    reference_index: _builtins.int
+    """Which reference, from 0."""
+    text: _builtins.str
+    """The piece."""
+    def __init__(
+        self,
+        *,
+        reference_index: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference_index", b"reference_index", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferenceText: _TypeAlias = ReferenceText  # noqa: Y015
+
+@_typing.final
+class ReferenceFinding(_message.Message):
+    """ReferenceFinding is what one image shows. Words that stand in the image are data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_INDEX_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    STYLES_FIELD_NUMBER: _builtins.int
+    PALETTE_FIELD_NUMBER: _builtins.int
+    SUGGESTED_PROMPT_FIELD_NUMBER: _builtins.int
+    reference_index: _builtins.int
+    """Which reference, from 0."""
+    description: _builtins.str
+    """In words."""
+    suggested_prompt: _builtins.str
+    """A prompt that would make such an image."""
+    @_builtins.property
+    def styles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Style words."""
+
+    @_builtins.property
+    def palette(self) -> _containers.RepeatedCompositeFieldContainer[Global___Swatch]:
+        """Its main colours, the largest first."""
+
+    def __init__(
+        self,
+        *,
+        reference_index: _builtins.int = ...,
+        description: _builtins.str = ...,
+        styles: _abc.Iterable[_builtins.str] | None = ...,
+        palette: _abc.Iterable[Global___Swatch] | None = ...,
+        suggested_prompt: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "palette", b"palette", "reference_index", b"reference_index", "styles", b"styles", "suggested_prompt", b"suggested_prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReferenceFinding: _TypeAlias = ReferenceFinding  # noqa: Y015
+
+@_typing.final
+class Swatch(_message.Message):
+    """Swatch is one colour of an image."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEX_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    hex: _builtins.str
+    """"#rrggbb"."""
+    share: _builtins.float
+    """Its part of the image, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        hex: _builtins.str = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hex", b"hex", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Swatch: _TypeAlias = Swatch  # noqa: Y015
+
+@_typing.final
+class AnalysisSummary(_message.Message):
+    """AnalysisSummary ends an analysis."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANALYZED_BY_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    analyzed_by: _builtins.str
+    """Key of the language model, or "built-in"."""
+    @_builtins.property
+    def cost(self) -> _cost_pb2.Cost:
+        """What it cost, over all references."""
+
+    def __init__(
+        self,
+        *,
+        analyzed_by: _builtins.str = ...,
+        cost: _cost_pb2.Cost | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analyzed_by", b"analyzed_by", "cost", b"cost"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnalysisSummary: _TypeAlias = AnalysisSummary  # noqa: Y015
+
+@_typing.final
+class SuggestPromptsRequest(_message.Message):
+    """SuggestPromptsRequest asks for prompts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEED_TEXT_FIELD_NUMBER: _builtins.int
+    SUGGESTION_COUNT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    seed_text: _builtins.str
+    """The user's idea, 1 to 4,000 characters."""
+    suggestion_count: _builtins.int
+    """How many, at most 12; 0 is 4."""
+    model: _builtins.str
+    """Key of the model that they are meant for; empty is any."""
+    language_code: _builtins.str
+    """BCP 47 tag of the answer's language."""
+    def __init__(
+        self,
+        *,
+        seed_text: _builtins.str = ...,
+        suggestion_count: _builtins.int = ...,
+        model: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language_code", b"language_code", "model", b"model", "seed_text", b"seed_text", "suggestion_count", b"suggestion_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestPromptsRequest: _TypeAlias = SuggestPromptsRequest  # noqa: Y015
+
+@_typing.final
+class SuggestPromptsResponse(_message.Message):
+    """SuggestPromptsResponse is one suggestion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTION_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def suggestion(self) -> Global___PromptSuggestion:
+        """One whole suggestion."""
+
+    @_builtins.property
+    def summary(self) -> Global___SuggestionSummary:
+        """Last: who wrote them, and what they cost."""
+
+    @_builtins.property
+    def heartbeat(self) -> Global___StreamHeartbeat:
+        """First, once the money is reserved; then where nothing is new for 10 s."""
+
+    def __init__(
+        self,
+        *,
+        suggestion: Global___PromptSuggestion | None = ...,
+        summary: Global___SuggestionSummary | None = ...,
+        heartbeat: Global___StreamHeartbeat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "heartbeat", b"heartbeat", "suggestion", b"suggestion", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "heartbeat", b"heartbeat", "suggestion", b"suggestion", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["suggestion", "summary", "heartbeat"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___SuggestPromptsResponse: _TypeAlias = SuggestPromptsResponse  # noqa: Y015
+
+@_typing.final
+class PromptSuggestion(_message.Message):
+    """PromptSuggestion is one proposed prompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """From 0."""
+    title: _builtins.str
+    """A short title."""
+    prompt: _builtins.str
+    """The prompt."""
+    @_builtins.property
+    def parameters(self) -> _struct_pb2.Struct:
+        """Parameters that suit it, by the names of a request: aspect, negative_prompt."""
+
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        title: _builtins.str = ...,
+        prompt: _builtins.str = ...,
+        parameters: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters", b"parameters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "parameters", b"parameters", "prompt", b"prompt", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromptSuggestion: _TypeAlias = PromptSuggestion  # noqa: Y015
+
+@_typing.final
+class SuggestionSummary(_message.Message):
+    """SuggestionSummary ends the suggestions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUGGESTED_BY_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    suggested_by: _builtins.str
+    """Key of the language model, or "built-in"."""
+    left_out: _builtins.int
+    """How many more it wrote that made no sense, or broke off."""
+    @_builtins.property
+    def cost(self) -> _cost_pb2.Cost:
+        """What they cost."""
+
+    def __init__(
+        self,
+        *,
+        suggested_by: _builtins.str = ...,
+        cost: _cost_pb2.Cost | None = ...,
+        left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "left_out", b"left_out", "suggested_by", b"suggested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuggestionSummary: _TypeAlias = SuggestionSummary  # noqa: Y015

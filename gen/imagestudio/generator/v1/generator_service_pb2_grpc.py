@@ -86,6 +86,21 @@ class GeneratorServiceStub:
                 request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.EnhancePrompt = channel.unary_unary(
+                '/imagestudio.generator.v1.GeneratorService/EnhancePrompt',
+                request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EnhancePromptRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EnhancePromptResponse.FromString,
+                _registered_method=True)
+        self.AnalyzeReferences = channel.unary_stream(
+                '/imagestudio.generator.v1.GeneratorService/AnalyzeReferences',
+                request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.AnalyzeReferencesRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.AnalyzeReferencesResponse.FromString,
+                _registered_method=True)
+        self.SuggestPrompts = channel.unary_stream(
+                '/imagestudio.generator.v1.GeneratorService/SuggestPrompts',
+                request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.SuggestPromptsRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.SuggestPromptsResponse.FromString,
+                _registered_method=True)
         self.ReceiveWebhook = channel.unary_unary(
                 '/imagestudio.generator.v1.GeneratorService/ReceiveWebhook',
                 request_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ReceiveWebhookRequest.SerializeToString,
@@ -170,6 +185,32 @@ class GeneratorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EnhancePrompt(self, request, context):
+        """Rewrites a prompt. Costs money at each call, under the spend cap: it is reserved
+        before, and settled by what the language model says that it used.
+        FAILED_PRECONDITION with LANGUAGE_NOT_CONFIGURED where there is none;
+        DATA_LOSS with LANGUAGE_ANSWER_LOST where it may have been charged for nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalyzeReferences(self, request, context):
+        """Describes reference images, as text that comes piece by piece. Costs money as
+        EnhancePrompt does; a broken stream is asked for again, and paid for again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestPrompts(self, request, context):
+        """Proposes prompts, each as soon as it is whole. Costs money as EnhancePrompt does;
+        a broken stream is asked for again, and paid for again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReceiveWebhook(self, request, context):
         """Takes a provider's webhook as it came, from the gateway; any caller that is no
         service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
@@ -222,6 +263,21 @@ def add_GeneratorServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsRequest.FromString,
                     response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'EnhancePrompt': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnhancePrompt,
+                    request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EnhancePromptRequest.FromString,
+                    response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EnhancePromptResponse.SerializeToString,
+            ),
+            'AnalyzeReferences': grpc.unary_stream_rpc_method_handler(
+                    servicer.AnalyzeReferences,
+                    request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.AnalyzeReferencesRequest.FromString,
+                    response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.AnalyzeReferencesResponse.SerializeToString,
+            ),
+            'SuggestPrompts': grpc.unary_stream_rpc_method_handler(
+                    servicer.SuggestPrompts,
+                    request_deserializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.SuggestPromptsRequest.FromString,
+                    response_serializer=imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.SuggestPromptsResponse.SerializeToString,
             ),
             'ReceiveWebhook': grpc.unary_unary_rpc_method_handler(
                     servicer.ReceiveWebhook,
@@ -457,6 +513,87 @@ class GeneratorService:
             '/imagestudio.generator.v1.GeneratorService/ListModels',
             imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsRequest.SerializeToString,
             imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnhancePrompt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.generator.v1.GeneratorService/EnhancePrompt',
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EnhancePromptRequest.SerializeToString,
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.EnhancePromptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnalyzeReferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/imagestudio.generator.v1.GeneratorService/AnalyzeReferences',
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.AnalyzeReferencesRequest.SerializeToString,
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.AnalyzeReferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestPrompts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/imagestudio.generator.v1.GeneratorService/SuggestPrompts',
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.SuggestPromptsRequest.SerializeToString,
+            imagestudio_dot_generator_dot_v1_dot_generator__service__pb2.SuggestPromptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

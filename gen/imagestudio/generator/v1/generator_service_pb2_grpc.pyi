@@ -71,6 +71,20 @@ class GeneratorServiceStub:
     """What a job would cost. The same checks as StartGeneration, nothing reserved."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.ListModelsRequest, _generator_service_pb2.ListModelsResponse]
     """The models, with what each can do and what it costs."""
+    EnhancePrompt: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.EnhancePromptRequest, _generator_service_pb2.EnhancePromptResponse]
+    """Rewrites a prompt. Costs money at each call, under the spend cap: it is reserved
+    before, and settled by what the language model says that it used.
+    FAILED_PRECONDITION with LANGUAGE_NOT_CONFIGURED where there is none;
+    DATA_LOSS with LANGUAGE_ANSWER_LOST where it may have been charged for nothing.
+    """
+    AnalyzeReferences: _grpc.UnaryStreamMultiCallable[_generator_service_pb2.AnalyzeReferencesRequest, _generator_service_pb2.AnalyzeReferencesResponse]
+    """Describes reference images, as text that comes piece by piece. Costs money as
+    EnhancePrompt does; a broken stream is asked for again, and paid for again.
+    """
+    SuggestPrompts: _grpc.UnaryStreamMultiCallable[_generator_service_pb2.SuggestPromptsRequest, _generator_service_pb2.SuggestPromptsResponse]
+    """Proposes prompts, each as soon as it is whole. Costs money as EnhancePrompt does;
+    a broken stream is asked for again, and paid for again.
+    """
     ReceiveWebhook: _grpc.UnaryUnaryMultiCallable[_generator_service_pb2.ReceiveWebhookRequest, _generator_service_pb2.ReceiveWebhookResponse]
     """Takes a provider's webhook as it came, from the gateway; any caller that is no
     service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
@@ -121,6 +135,20 @@ class GeneratorServiceAsyncStub(GeneratorServiceStub):
     """What a job would cost. The same checks as StartGeneration, nothing reserved."""
     ListModels: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.ListModelsRequest, _generator_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """The models, with what each can do and what it costs."""
+    EnhancePrompt: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.EnhancePromptRequest, _generator_service_pb2.EnhancePromptResponse]  # type: ignore[assignment]
+    """Rewrites a prompt. Costs money at each call, under the spend cap: it is reserved
+    before, and settled by what the language model says that it used.
+    FAILED_PRECONDITION with LANGUAGE_NOT_CONFIGURED where there is none;
+    DATA_LOSS with LANGUAGE_ANSWER_LOST where it may have been charged for nothing.
+    """
+    AnalyzeReferences: _aio.UnaryStreamMultiCallable[_generator_service_pb2.AnalyzeReferencesRequest, _generator_service_pb2.AnalyzeReferencesResponse]  # type: ignore[assignment]
+    """Describes reference images, as text that comes piece by piece. Costs money as
+    EnhancePrompt does; a broken stream is asked for again, and paid for again.
+    """
+    SuggestPrompts: _aio.UnaryStreamMultiCallable[_generator_service_pb2.SuggestPromptsRequest, _generator_service_pb2.SuggestPromptsResponse]  # type: ignore[assignment]
+    """Proposes prompts, each as soon as it is whole. Costs money as EnhancePrompt does;
+    a broken stream is asked for again, and paid for again.
+    """
     ReceiveWebhook: _aio.UnaryUnaryMultiCallable[_generator_service_pb2.ReceiveWebhookRequest, _generator_service_pb2.ReceiveWebhookResponse]  # type: ignore[assignment]
     """Takes a provider's webhook as it came, from the gateway; any caller that is no
     service is PERMISSION_DENIED with SERVICE_ONLY. OK once it is stored, for a
@@ -216,6 +244,38 @@ class GeneratorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generator_service_pb2.ListModelsResponse, _abc.Awaitable[_generator_service_pb2.ListModelsResponse]]:
         """The models, with what each can do and what it costs."""
+
+    @_abc_1.abstractmethod
+    def EnhancePrompt(
+        self,
+        request: _generator_service_pb2.EnhancePromptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generator_service_pb2.EnhancePromptResponse, _abc.Awaitable[_generator_service_pb2.EnhancePromptResponse]]:
+        """Rewrites a prompt. Costs money at each call, under the spend cap: it is reserved
+        before, and settled by what the language model says that it used.
+        FAILED_PRECONDITION with LANGUAGE_NOT_CONFIGURED where there is none;
+        DATA_LOSS with LANGUAGE_ANSWER_LOST where it may have been charged for nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def AnalyzeReferences(
+        self,
+        request: _generator_service_pb2.AnalyzeReferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_generator_service_pb2.AnalyzeReferencesResponse], _abc.AsyncIterator[_generator_service_pb2.AnalyzeReferencesResponse]]:
+        """Describes reference images, as text that comes piece by piece. Costs money as
+        EnhancePrompt does; a broken stream is asked for again, and paid for again.
+        """
+
+    @_abc_1.abstractmethod
+    def SuggestPrompts(
+        self,
+        request: _generator_service_pb2.SuggestPromptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_generator_service_pb2.SuggestPromptsResponse], _abc.AsyncIterator[_generator_service_pb2.SuggestPromptsResponse]]:
+        """Proposes prompts, each as soon as it is whole. Costs money as EnhancePrompt does;
+        a broken stream is asked for again, and paid for again.
+        """
 
     @_abc_1.abstractmethod
     def ReceiveWebhook(

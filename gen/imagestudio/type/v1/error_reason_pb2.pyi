@@ -134,6 +134,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_COST_DIFFERS: _ErrorReason.ValueType  # 53
     """A warning alone: the provider tells another cost than was estimated, by more than a tenth. metadata: none."""
+    ERROR_REASON_LANGUAGE_NOT_CONFIGURED: _ErrorReason.ValueType  # 60
+    """FAILED_PRECONDITION: no language model is configured here. metadata: none."""
+    ERROR_REASON_LANGUAGE_ANSWER_LOST: _ErrorReason.ValueType  # 61
+    """DATA_LOSS: the language model's answer was lost or cut off. It may have been charged and counts with all
+    that was reserved for it; asking again pays again. HTTP 502. metadata: model, reserved_usd_micros.
+    """
+    ERROR_REASON_LANGUAGE_ANSWER_UNFIT: _ErrorReason.ValueType  # 62
+    """DATA_LOSS: the language model answered, was paid, and what it wrote is not what was asked for. HTTP 502.
+    metadata: model, cost_usd_micros.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason lists every google.rpc.ErrorInfo.reason of the domain
@@ -255,4 +265,14 @@ order was tried, since an earlier one has just told so. metadata: provider.
 """
 ERROR_REASON_COST_DIFFERS: ErrorReason.ValueType  # 53
 """A warning alone: the provider tells another cost than was estimated, by more than a tenth. metadata: none."""
+ERROR_REASON_LANGUAGE_NOT_CONFIGURED: ErrorReason.ValueType  # 60
+"""FAILED_PRECONDITION: no language model is configured here. metadata: none."""
+ERROR_REASON_LANGUAGE_ANSWER_LOST: ErrorReason.ValueType  # 61
+"""DATA_LOSS: the language model's answer was lost or cut off. It may have been charged and counts with all
+that was reserved for it; asking again pays again. HTTP 502. metadata: model, reserved_usd_micros.
+"""
+ERROR_REASON_LANGUAGE_ANSWER_UNFIT: ErrorReason.ValueType  # 62
+"""DATA_LOSS: the language model answered, was paid, and what it wrote is not what was asked for. HTTP 502.
+metadata: model, cost_usd_micros.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -256,6 +256,8 @@ class Job(_message.Message):
     FAILURES_FIELD_NUMBER: _builtins.int
     AT_RISK_COUNT_FIELD_NUMBER: _builtins.int
     AT_RISK_USD_MICROS_FIELD_NUMBER: _builtins.int
+    ENHANCED_PROMPT_FIELD_NUMBER: _builtins.int
+    ENHANCED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"jobs/{job}"; {job} is job_id. The same name in every service."""
     user: _builtins.str
@@ -290,6 +292,12 @@ class Job(_message.Message):
     """
     at_risk_usd_micros: _builtins.int
     """What counts as spent or is held for them."""
+    enhanced_prompt: _builtins.str
+    """What a language model made of original_prompt before anything was planned with
+    it; empty where none did.
+    """
+    enhanced_by: _builtins.str
+    """Key of that language model."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What was asked for, with preset and defaults filled in."""
@@ -343,10 +351,12 @@ class Job(_message.Message):
         failures: _abc.Iterable[Global___JobFailure] | None = ...,
         at_risk_count: _builtins.int = ...,
         at_risk_usd_micros: _builtins.int = ...,
+        enhanced_prompt: _builtins.str = ...,
+        enhanced_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "spec", b"spec", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_count", b"at_risk_count", "at_risk_usd_micros", b"at_risk_usd_micros", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "failures", b"failures", "fingerprint", b"fingerprint", "images", b"images", "last_sequence", b"last_sequence", "last_version", b"last_version", "name", b"name", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "project", b"project", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "state", b"state", "title", b"title", "update_time", b"update_time", "use_case", b"use_case", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_count", b"at_risk_count", "at_risk_usd_micros", b"at_risk_usd_micros", "cost", b"cost", "create_time", b"create_time", "end_time", b"end_time", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "failures", b"failures", "fingerprint", b"fingerprint", "images", b"images", "last_sequence", b"last_sequence", "last_version", b"last_version", "name", b"name", "original_prompt", b"original_prompt", "preset_used", b"preset_used", "project", b"project", "request_id", b"request_id", "retry_of", b"retry_of", "spec", b"spec", "state", b"state", "title", b"title", "update_time", b"update_time", "use_case", b"use_case", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,118 @@
+"""
+Smart prompts: before anything of a job is planned, its prompt is rewritten.
+
+One order of images pays for that once, however often it is sent: the call has an id made of the
+order's, and what it brought is kept beside what it cost. The call goes on when its order's caller
+has left, so that whoever sends the order again finds it. Whatever goes wrong, the job goes on
+with the prompt as it is.
+"""
+
+import asyncio
+import uuid
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from chassis import identity
+from chassis.errors import Fault
+from imagestudio.catalog.v1 import ledger_service_pb2
+from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2
+from services.generator.language import instructions, rewriting
+from services.generator.language.call import Call, Voice
+from services.generator.language.meter import Meter
+from services.generator.plan import Smart
+
+LONGEST = 20.0  # seconds for a better prompt: whoever orders waits for it
+_SPARE = 5.0  # seconds until a call that nobody settled is taken for lost
+_LOOK = 0.2  # seconds between two looks at a call that another process makes
+_ORDERS = uuid.UUID("0b3a2f53-6c1e-5f0e-8f0b-64d1f0a3c7d2")  # namespace of orders' calls
+_LOST = (
+    "An earlier try at this order asked for a better one, and the answer was lost; it may have "
+    "been charged, and is not asked for again."
+)
+Admitted = ledger_service_pb2.AdmitResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order of images whose prompt is to be rewritten, with the ids that make it the same."""
+
+    prompt: str
+    models: list[str]
+    use_case: str
+    request_id: str
+    fingerprint: str
+
+
+@dataclass(slots=True)
+class Rewriter:
+    """Rewrites by *voice*; a better prompt takes *patience* seconds at most."""
+
+    meter: Meter
+    voice: Voice | None
+    patience: float = LONGEST
+    _running: set[asyncio.Task[Smart]] = field(default_factory=set)
+
+    def wish(self, spec: job_pb2.JobSpec) -> Smart | None:
+        """What rewriting *spec*'s prompt may cost at most; None where nobody is there to do it."""
+        if self.voice is None:
+            return None
+        question = instructions.enhance(spec.prompt, [*spec.models], spec.use_case, "")
+        return Smart(cost=self.voice.entry.most(question))
+
+    async def rewrite(self, order: Order) -> Smart | Admitted:
+        """Rewrite the prompt of *order*, or return the job that it has admitted already."""
+        assert self.voice is not None
+        asked = order.prompt, order.models, order.use_case, ""
+        user = identity.current.get().require_user()
+        same = f"{user}/{order.request_id}/{order.fingerprint}"
+        call = Call(
+            voice=self.voice, meter=self.meter, purpose="enhance",
+            question=instructions.enhance(*asked), keep=rewriting.rewritten,
+            reservation=str(uuid.uuid5(_ORDERS, same)),
+        )  # fmt: skip
+        held = await call.hold(order.request_id, order.fingerprint)
+        if held.HasField("admitted"):
+            return held.admitted
+        if held.replayed:
+            return await self._earlier(call, order, held)
+        task = asyncio.create_task(self._made(call))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _made(self, call: Call) -> Smart:
+        try:
+            async with asyncio.timeout(self.patience), aclosing(call.text()) as pieces:  # type: ignore[type-var]
+                async for _ in pieces:
+                    pass
+        except Fault as fault:
+            return Smart(cost=call.cost.usd_micros, reason=fault.reason, why=fault.message)
+        except TimeoutError:
+            why = f"{call.voice.entry.key} had no better one within {self.patience:g} seconds."
+            cost = call.cost.usd_micros
+            return Smart(cost=cost, reason="LANGUAGE_ANSWER_LOST", why=why)
+        if better := rewriting.rewritten(call.said):
+            return _better(better, call.voice.entry.key, call.cost)
+        unfit = call.unfit("no prompt is in it")
+        return Smart(cost=call.cost.usd_micros, reason=unfit.reason, why=unfit.message)
+
+    async def _earlier(
+        self, call: Call, order: Order, held: ledger_service_pb2.ReserveSpendingResponse
+    ) -> Smart | Admitted:
+        """What became of the call that this order has made before."""
+        longest = (self.patience + _SPARE) * 1000
+        while not held.charged and held.age.ToMilliseconds() < longest:
+            await asyncio.sleep(_LOOK)
+            held = await call.hold(order.request_id, order.fingerprint)
+            if held.HasField("admitted"):
+                return held.admitted
+        if held.answer:
+            metered = cost_pb2.COST_BASIS_METERED
+            cost = cost_pb2.Cost(usd_micros=held.cost_usd_micros, basis=metered)
+            return _better(held.answer, held.model, cost)
+        return Smart(cost=held.cost_usd_micros, reason="LANGUAGE_ANSWER_LOST", why=_LOST)
+
+
+def _better(prompt: str, writer: str, cost: cost_pb2.Cost) -> Smart:
+    told = job_event_pb2.JobEvent.PromptEnhanced(prompt=prompt, enhanced_by=writer, cost=cost)
+    return Smart(cost=cost.usd_micros, told=told)

@@ -1,0 +1,102 @@
+"""What the companies' streams have in common: events of JSON, and refusals before the first."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.generator import provider as seam
+from services.generator.providers import transport
+
+_MOST = 4 << 20  # bytes of an answer: many times the longest that is asked for
+_REFUSALS = frozenset({400, 404, 413, 422})
+_NOT_STARTED = frozenset({503, 529})  # with an error of its own words in the body
+_EMPTY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How a company's API is reached; *patience* is in seconds, for a whole answer."""
+
+    http: httpx.AsyncClient
+    company: str
+    key: str  # the setting that has its key
+    patience: float
+
+    async def events(self, path: str, body: object) -> AsyncIterator[dict[str, Any]]:
+        """
+        Send *body* once; yield each event's data, an object.
+
+        Raises Refused, Unavailable or Unclear, and once it has begun Unclear alone.
+        """
+        until = asyncio.get_running_loop().time() + self.patience
+        request = self.http.build_request("POST", path, json=body)
+        asking = self.http.send(request, stream=True)
+        answer = await transport.answer(asking, self.patience, never_sent=seam.Unavailable)
+        try:
+            if not answer.is_success:
+                raise await self._refusal(answer, until)
+            lines = answer.aiter_lines()
+            size = 0
+            while (line := await _next(lines, until)) is not None:
+                size += len(line)
+                if size > _MOST:
+                    raise seam.Unclear(f"an answer of more than {_MOST} bytes")
+                if line.startswith("data:") and line[5:].strip() != "[DONE]":
+                    yield _object(line[5:])
+        finally:
+            await answer.aclose()
+
+    async def _refusal(self, answer: httpx.Response, until: float) -> seam.ProviderError:
+        try:
+            async with asyncio.timeout_at(until):
+                await answer.aread()
+        except Exception:
+            return seam.Unclear(f"{answer.status_code}, and its words were cut off")
+        return self._refused(answer)
+
+    def _refused(self, answer: httpx.Response) -> seam.ProviderError:
+        status, own_words = answer.status_code, bool(transport.plainly(answer).get("error"))
+        empty = any(word in answer.text for word in _EMPTY)
+        if status == 402 or (empty and status in (400, 403, 429)):
+            return seam.NoCredit(f"the account with {self.company} is empty: top it up there")
+        if status in (401, 403):
+            wish = f"set {self.key} to a valid one, then start anew"
+            return seam.NotKnown(f"{self.company} does not take the key: {wish}")
+        if status == 429:
+            return transport.busy(answer)
+        kind: type[seam.ProviderError] = seam.Unclear
+        if status in _REFUSALS:
+            kind = seam.ContentRefused if transport.is_of_content(answer.text) else seam.Refused
+        elif status in _NOT_STARTED and own_words:
+            kind = seam.Unavailable
+        return transport.error(kind, answer)
+
+
+async def _next(lines: AsyncIterator[str], until: float) -> str | None:
+    try:
+        async with asyncio.timeout_at(until):
+            return await anext(lines)
+    except StopAsyncIteration:
+        return None
+    except Exception as error:  # cut, or too slow: it is written for all we know
+        raise seam.Unclear(f"its answer broke off: {error!r}") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise seam.Unclear(f"an event that is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise seam.Unclear("an event that is no JSON object")
+    return found
+
+
+def tokens(said: Any, *names: str) -> int:
+    """Add up the counts that *said* has under *names*; what is no count is none."""
+    counts = [said.get(name) for name in names] if isinstance(said, dict) else []
+    return sum(count for count in counts if type(count) is int and count > 0)

@@ -1,0 +1,205 @@
+"""What is sent to each company, and what each of its answers proves."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from services.generator import provider
+from services.generator.language.seam import Stop, Told, Usage
+from tests.generator.language.vendors import KINDS, QUESTION, answered, scripted, sse
+from tests.generator.scripted_wire import Script
+
+USED = {"input_tokens": 12, "output_tokens": 7}
+WHOLE = {
+    "openai": [
+        {"type": "response.created", "response": {"usage": None}},
+        {"type": "response.output_text.delta", "delta": "a "},
+        {"type": "response.output_text.delta", "delta": "sea"},
+        {"type": "response.completed", "response": {"usage": USED}},
+    ],
+    "anthropic": [
+        {"type": "message_start", "message": {"usage": {"input_tokens": 12, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "ping"},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a "}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "sea"}},
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 7},
+        },
+        {"type": "message_stop"},
+    ],
+    "google": [
+        {"candidates": [{"content": {"parts": [{"text": "a "}]}}]},
+        {"candidates": [{"content": {"parts": [{"text": "hm", "thought": True}]}}]},
+        {
+            "candidates": [{"content": {"parts": [{"text": "sea"}]}, "finishReason": "STOP"}],
+            "usageMetadata": {
+                "promptTokenCount": 12,
+                "candidatesTokenCount": 5,
+                "thoughtsTokenCount": 2,
+            },
+        },
+    ],
+}
+STOPPED = [
+    (
+        "openai",
+        {
+            "type": "response.incomplete",
+            "response": {"usage": USED, "incomplete_details": {"reason": "max_output_tokens"}},
+        },
+        Stop.TOO_LONG,
+    ),
+    (
+        "openai",
+        {
+            "type": "response.incomplete",
+            "response": {"usage": USED, "incomplete_details": {"reason": "content_filter"}},
+        },
+        Stop.REFUSED,
+    ),
+    (
+        "anthropic",
+        {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": USED},
+        Stop.TOO_LONG,
+    ),
+    (
+        "anthropic",
+        {"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": USED},
+        Stop.REFUSED,
+    ),
+    ("google", {"candidates": [{"finishReason": "MAX_TOKENS"}]}, Stop.TOO_LONG),
+    ("google", {"candidates": [{"finishReason": "SAFETY"}]}, Stop.REFUSED),
+    ("google", {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, Stop.REFUSED),
+]
+BROKEN = [
+    ("openai", {"type": "response.failed", "response": {"error": {"code": "server_error"}}}),
+    ("openai", {"type": "error", "message": "overloaded"}),
+    ("anthropic", {"type": "error", "error": {"type": "overloaded_error"}}),
+    ("google", {"error": {"code": 503, "status": "UNAVAILABLE"}}),
+]
+
+
+@pytest.fixture(params=sorted(KINDS))
+def vendor(request):
+    return request.param
+
+
+def ask(vendor, *lines, patience=5.0):
+    script = Script(*lines)
+    return script, scripted(vendor, script, patience).ask(KINDS[vendor][1], QUESTION)
+
+
+async def test_text_comes_in_pieces_and_its_use_at_the_end(vendor):
+    script, pieces = ask(vendor, sse(*WHOLE[vendor]))
+    assert [piece async for piece in pieces] == ["a ", "sea", Told(Usage(12, 7), Stop.WHOLE)]
+    assert len(script.asked) == 1
+
+
+async def test_the_model_gets_no_tools_and_words_are_kept_apart(vendor):
+    script, pieces = ask(vendor, sse(*WHOLE[vendor]))
+    await answered(pieces)
+    [request] = script.requests
+    body = json.loads(request.content)
+    assert not {name for name in body if "tool" in name.lower()}
+    system = body.get("instructions") or body.get("system") or body["systemInstruction"]
+    assert "be brief" in json.dumps(system)
+    assert "the sea" not in json.dumps(system)
+    assert body.get("store", False) is False
+    assert "900" in json.dumps(body)
+
+
+@pytest.mark.parametrize(("vendor", "event", "stop"), STOPPED)
+async def test_an_answer_that_stops_early_says_why(vendor, event, stop):
+    _, pieces = ask(vendor, sse(event))
+    assert (await answered(pieces))[1].stop is stop
+
+
+@pytest.mark.parametrize(("vendor", "event"), BROKEN)
+async def test_what_breaks_off_in_its_own_words_may_have_been_paid(vendor, event):
+    _, pieces = ask(vendor, sse(*WHOLE[vendor][:2], event))
+    with pytest.raises(provider.Unclear):
+        await answered(pieces)
+
+
+async def test_an_end_without_usage_is_of_unknown_cost(vendor):
+    text = json.dumps(WHOLE[vendor]).replace("12", "0").replace("7", "0")
+    _, pieces = ask(vendor, sse(*json.loads(text)))
+    assert (await answered(pieces))[1].usage is None
+
+
+async def test_an_answer_without_its_end_may_have_been_paid(vendor):
+    for end in (b"", b"data: {", b"data: [1]\n\n", b"<html>oops</html>"):
+        _, pieces = ask(vendor, sse(*WHOLE[vendor][:2], end=end))
+        with pytest.raises(provider.Unclear):
+            await answered(pieces)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, {"error": {"message": "bad"}}, provider.Refused),
+        (400, {"error": {"message": "content policy"}}, provider.ContentRefused),
+        (400, {"error": {"message": "Your credit balance is too low"}}, provider.NoCredit),
+        (401, {"error": {"message": "bad key"}}, provider.NotKnown),
+        (403, {"error": {"message": "not yours"}}, provider.NotKnown),
+        (404, {"error": {"message": "no such model"}}, provider.Refused),
+        (429, {"error": {"message": "slow down"}}, provider.Busy),
+        (429, {"error": {"code": "insufficient_quota"}}, provider.NoCredit),
+        (503, {"error": {"message": "overloaded"}}, provider.Unavailable),
+        (529, {"error": {"type": "overloaded_error"}}, provider.Unavailable),
+        (500, {"error": {"message": "oops"}}, provider.Unclear),
+        (502, "a proxy's page", provider.Unclear),
+        (503, "a proxy's page", provider.Unclear),
+        (302, {}, provider.Unclear),
+    ],
+)
+async def test_a_refusal_says_whether_it_was_paid(vendor, status, body, kind):
+    script, pieces = ask(vendor, httpx.Response(status, json=body))
+    with pytest.raises(provider.ProviderError) as failure:
+        await answered(pieces)
+    assert type(failure.value) is kind
+    assert len(script.asked) == 1  # no call is ever made again down here
+
+
+async def test_a_connection_that_fails_proves_nothing(vendor):
+    _, pieces = ask(vendor, httpx.ConnectTimeout("its class proves nothing"))
+    with pytest.raises(provider.Unclear):
+        await answered(pieces)
+
+
+class Silence(httpx.AsyncByteStream):
+    """One event, then nothing; *left* is set when nobody listens any more."""
+
+    def __init__(self, event):
+        self.event, self.left = event, asyncio.Event()
+
+    async def __aiter__(self):
+        yield sse(self.event).content
+        await asyncio.Event().wait()
+
+    async def aclose(self):
+        self.left.set()
+
+
+async def test_a_silent_answer_is_given_up_in_time(vendor):
+    silence = Silence(WHOLE[vendor][0])
+    _, pieces = ask(vendor, httpx.Response(200, stream=silence), patience=0.05)
+    with pytest.raises(provider.Unclear):
+        await answered(pieces)
+    assert silence.left.is_set()
+
+
+async def test_leaving_ends_the_call_there(vendor):
+    silence = Silence(WHOLE[vendor][1 if vendor == "openai" else 0])
+    event = WHOLE[vendor][3] if vendor == "anthropic" else silence.event
+    silence.event = event
+    _, pieces = ask(vendor, httpx.Response(200, stream=silence))
+    assert await anext(pieces) == "a "
+    await pieces.aclose()
+    assert silence.left.is_set()

@@ -1,0 +1,201 @@
+"""A better prompt is paid for once for each order, however that is sent and whoever dies."""
+
+import asyncio
+import uuid
+
+import pytest
+
+from chassis import identity
+from chassis.errors import Exhausted
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from imagestudio.catalog.v1 import ledger_service_pb2_grpc as stubs
+from imagestudio.type.v1 import cost_pb2, job_pb2
+from services.generator import provider
+from services.generator.language import prices
+from services.generator.language.call import Voice
+from services.generator.language.meter import Meter
+from services.generator.language.seam import Stop, Told, Usage
+from services.generator.language.smart import Order, Rewriter
+from tests.generator.wire import serving
+
+WHOLE = ['{"prompt": "a storm', 'y sea"}', Told(Usage(100, 10), Stop.WHOLE)]
+[ENTRY] = [each for each in prices.EVERY if each.key == "claude-sonnet-5-5"]
+
+
+class Books(stubs.LedgerServiceServicer):
+    """Keeps language calls as the catalog does; *age* is told of all, in seconds."""
+
+    def __init__(self):
+        self.calls, self.age, self.admitted, self.refusal = {}, 0, None, None
+
+    async def ReserveSpending(self, request, context):
+        if self.admitted:
+            return pb.ReserveSpendingResponse(admitted=self.admitted)
+        if self.refusal:
+            raise self.refusal
+        known = self.calls.get(request.reservation_id)
+        if known is None:
+            self.calls[request.reservation_id] = pb.ReserveSpendingResponse(model=request.model)
+            return pb.ReserveSpendingResponse()
+        told = pb.ReserveSpendingResponse(replayed=True)
+        told.MergeFrom(known)
+        told.age.FromSeconds(self.age)
+        return told
+
+    async def SettleSpending(self, request, context):
+        known = self.calls[request.reservation_id]
+        known.charged, known.answer = request.charged, request.answer
+        known.cost_usd_micros = request.cost_usd_micros
+        return pb.SettleSpendingResponse(cost_usd_micros=request.cost_usd_micros)
+
+
+class Pen:
+    """Writes its next line; *gate* holds it back, *asked* counts its calls."""
+
+    def __init__(self, *lines):
+        self.lines, self.asked, self.gate = list(lines), 0, asyncio.Event()
+        self.gate.set()
+        self.begun = asyncio.Event()
+
+    async def ask(self, _slug, _question):
+        self.asked += 1
+        self.begun.set()
+        await self.gate.wait()
+        for piece in self.lines.pop(0):
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+@pytest.fixture
+async def books():
+    found = Books()
+    add = lambda server: stubs.add_LedgerServiceServicer_to_server(found, server)  # noqa: E731
+    identity.current.set(identity.Caller(7))
+    async with serving("imagestudio.catalog.v1.LedgerService", add) as peer:
+        found.meter = Meter(peer, stubs.LedgerServiceStub(peer.channel))
+        yield found
+
+
+def order(**more):
+    wanted = {"prompt": "the sea", "models": ["sketch"], "use_case": "", "fingerprint": "f" * 64}
+    return Order(**{"request_id": str(uuid.uuid4()), **wanted, **more})
+
+
+def rewriter(books, pen, patience=5.0):
+    return Rewriter(books.meter, Voice(ENTRY, pen), patience)
+
+
+async def test_the_prompt_is_rewritten_and_settled_with_what_it_used(books):
+    pen = Pen(WHOLE)
+    found = await rewriter(books, pen).rewrite(order())
+    assert (found.told.prompt, found.told.enhanced_by) == ("a stormy sea", ENTRY.key)
+    assert found.cost == found.told.cost.usd_micros == ENTRY.cost(Usage(100, 10))
+    [call] = books.calls.values()
+    assert (call.charged, call.cost_usd_micros) == (cost_pb2.CHARGED_YES, found.cost)
+    assert call.answer == "a stormy sea"
+
+
+async def test_the_same_order_again_pays_nothing_and_gets_the_same(books):
+    pen, same = Pen(WHOLE), order()
+    first = await rewriter(books, pen).rewrite(same)
+    again = await rewriter(books, pen).rewrite(same)
+    assert (again.told.prompt, again.told.enhanced_by) == ("a stormy sea", ENTRY.key)
+    assert again.cost == first.cost
+    assert pen.asked == 1
+
+
+async def test_the_same_order_at_the_same_time_waits_for_the_one_answer(books):
+    pen, same = Pen(WHOLE), order()
+    pen.gate.clear()
+    both = [asyncio.create_task(rewriter(books, pen).rewrite(same)) for _ in range(2)]
+    await pen.begun.wait()
+    pen.gate.set()
+    assert [found.told.prompt for found in await asyncio.gather(*both)] == ["a stormy sea"] * 2
+    assert pen.asked == 1
+
+
+async def test_who_leaves_finds_the_answer_when_the_order_comes_again(books):
+    pen, same = Pen(WHOLE), order()
+    pen.gate.clear()
+    writer = rewriter(books, pen)
+    left = asyncio.create_task(writer.rewrite(same))
+    await pen.begun.wait()
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    pen.gate.set()
+    again = await rewriter(books, pen).rewrite(same)
+    assert again.told.prompt == "a stormy sea"
+    assert pen.asked == 1
+
+
+async def test_an_order_whose_earlier_try_died_goes_on_without(books):
+    pen, same = Pen(WHOLE), order()
+    dead = Pen()
+    dead.gate.clear()
+    stuck = asyncio.create_task(rewriter(books, dead, patience=600).rewrite(same))
+    await dead.begun.wait()
+    books.age = 11  # beyond what a living call may take
+    async with asyncio.timeout(30):
+        found = await rewriter(books, pen).rewrite(same)
+    assert (found.told, found.reason) == (None, "LANGUAGE_ANSWER_LOST")
+    assert pen.asked == 0
+    stuck.cancel()
+    await asyncio.gather(stuck, return_exceptions=True)
+
+
+async def test_another_order_is_another_call(books):
+    pen, same = Pen(WHOLE, WHOLE, WHOLE), order()
+    await rewriter(books, pen).rewrite(same)
+    await rewriter(books, pen).rewrite(order(request_id=same.request_id, fingerprint="e" * 64))
+    identity.current.set(identity.Caller(8))
+    await rewriter(books, pen).rewrite(same)
+    assert pen.asked == len(books.calls) == 3
+
+
+async def test_an_order_that_was_admitted_is_told_and_pays_nothing(books):
+    books.admitted, pen = pb.AdmitResponse(job=job_pb2.Job(name="jobs/3"), replayed=True), Pen()
+    found = await rewriter(books, pen).rewrite(order())
+    assert found.job.name == "jobs/3"
+    assert pen.asked == 0
+
+
+async def test_over_the_cap_the_order_is_refused_before_anything_is_paid(books):
+    books.refusal, pen = Exhausted("SPEND_CAP_EXCEEDED", "no more"), Pen()
+    with pytest.raises(Exhausted):
+        await rewriter(books, pen).rewrite(order())
+    assert pen.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "charged"),
+    [
+        ([provider.Busy("later")], "PROVIDER_RATE_LIMITED", cost_pb2.CHARGED_NO),
+        ([provider.NotKnown("who?")], "PROVIDER_CREDENTIAL_REFUSED", cost_pb2.CHARGED_NO),
+        (["{", provider.Unclear("cut")], "LANGUAGE_ANSWER_LOST", cost_pb2.CHARGED_UNKNOWN),
+        (["Hm.", WHOLE[-1]], "LANGUAGE_ANSWER_UNFIT", cost_pb2.CHARGED_YES),
+        (['{"prompt": " "}', WHOLE[-1]], "LANGUAGE_ANSWER_UNFIT", cost_pb2.CHARGED_YES),
+        ([Told(Usage(9, 1), Stop.REFUSED)], "CONTENT_REFUSED", cost_pb2.CHARGED_YES),
+    ],
+)
+async def test_whatever_goes_wrong_is_told_and_the_job_can_go_on(books, line, reason, charged):
+    found = await rewriter(books, Pen(line)).rewrite(order())
+    assert (found.told, found.reason) == (None, reason)
+    assert found.why
+    [call] = books.calls.values()
+    assert (call.charged, call.answer) == (charged, "")
+
+
+async def test_an_answer_that_takes_too_long_is_given_up(books):
+    pen = Pen(WHOLE)
+    pen.gate.clear()
+    found = await rewriter(books, pen, patience=0.05).rewrite(order())
+    assert (found.told, found.reason) == (None, "LANGUAGE_ANSWER_LOST")
+    [call] = books.calls.values()
+    assert call.charged == cost_pb2.CHARGED_UNKNOWN
+
+
+async def test_without_a_voice_there_is_no_wish(books):
+    assert Rewriter(books.meter, None).wish(job_pb2.JobSpec(prompt="x")) is None
+    wish = Rewriter(books.meter, Voice(ENTRY, Pen())).wish(job_pb2.JobSpec(prompt="x"))
+    assert wish.cost > 0
