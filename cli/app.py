@@ -44,6 +44,22 @@ Lab = Annotated[
     bool, typer.Option("--lab", help="With the provider lab in every vendor's place: all is free.")
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")
+]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference", "-r", help="An input image: FILE, URL or id, and [:ROLE]. Repeatable."
+    ),
+]
+Successor = Annotated[
+    bool, typer.Option("--allow-successor", help="Draw with what replaces a retired model.")
+]
+Smart = Annotated[
+    bool | None,
+    typer.Option("--smart/--no-smart", help="Have a language model rewrite the prompt first."),
+]
 
 
 def main() -> NoReturn:
@@ -152,26 +168,14 @@ def generate(
     preset: Annotated[str, typer.Option(help="Key of a preset; see studio presets.")] = "",
     project: Annotated[str, typer.Option(help="A label to group by.")] = "",
     title: Annotated[str, typer.Option(help="A name for the job.")] = "",
-    param: Annotated[
-        list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")
-    ] = None,
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--reference", "-r", help="An input image: FILE, URL or id, and [:ROLE]. Repeatable."
-        ),
-    ] = None,
+    param: Parameters = None,
+    reference: References = None,
     max_cost: Annotated[
         float | None,
         typer.Option(min=0, callback=_finite, help="Refuse above this many US dollars."),
     ] = None,
-    allow_successor: Annotated[
-        bool, typer.Option("--allow-successor", help="Draw with what replaces a retired model.")
-    ] = False,
-    smart: Annotated[
-        bool | None,
-        typer.Option("--smart/--no-smart", help="Have a language model rewrite the prompt first."),
-    ] = None,
+    allow_successor: Successor = False,
+    smart: Smart = None,
     lab: Lab = False,
     as_json: AsJson = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the images in a browser.")] = False,
