@@ -36,7 +36,7 @@ class Order:
     parameters: list[str]  # [MODEL.]KEY=VALUE
     references: list[str]  # FILE, URL or id, and [:ROLE]
     max_cost_usd: float | None
-    allow_successor: bool
+    allow_successor: bool = False
     smart_prompt: bool | None = None
 
     def to_request(self) -> dict[str, Any]:

@@ -31,10 +31,10 @@ def world(settings: Settings) -> World:
 
 def vendors(shared: World) -> list[Vendor]:
     """Every vendor that the lab imitates."""
-    drawing = (Replicate, Recraft, OpenAI, Google, Cloudinary)
     author = Author()
     writing = [desk(shared, author) for desk in (Anthropic, openai.Text, google.Text)]
-    return [*writing, *(vendor(shared) for vendor in drawing)]
+    drawing = [vendor(shared) for vendor in (Recraft, OpenAI, Google, Cloudinary)]
+    return [Replicate(shared), *writing, *drawing]
 
 
 def application(shared: World, known: Sequence[Vendor]) -> web.Application:

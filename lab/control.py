@@ -70,7 +70,7 @@ class Control:
 
     async def _put_faults(self, request: web.Request) -> web.Response:
         try:
-            self.world.faults.put(await _body(request), [vendor.name for vendor in self.vendors])
+            self.world.faults.put(await _body(request), self._names())
         except FaultError as error:
             raise _bad(str(error)) from error
         return await self._faults(request)
@@ -95,29 +95,37 @@ class Control:
         return await self._pace(request)
 
     async def _vendor(self, request: web.Request) -> web.Response:
-        return web.json_response(self._named(request).settings())
+        return web.json_response(_settings(self._named(request)))
 
     async def _change_vendor(self, request: web.Request) -> web.Response:
-        vendor = self._named(request)
+        named = self._named(request)
+        found = await _object(request, set(_settings(named)))
         try:
-            vendor.change(await _object(request, set(vendor.settings())))
+            for vendor in named:
+                vendor.change({name: found[name] for name in vendor.settings() if name in found})
         except ValueError as error:
             raise _bad(str(error)) from error
-        return web.json_response(vendor.settings())
+        return web.json_response(_settings(named))
 
-    def _named(self, request: web.Request) -> Vendor:
+    def _named(self, request: web.Request) -> list[Vendor]:
+        """The desks of one vendor: who draws and writes has two."""
         name = request.match_info["vendor"]
-        for vendor in self.vendors:
-            if vendor.name == name:
-                return vendor
-        known = ", ".join(vendor.name for vendor in self.vendors)
-        raise web.HTTPNotFound(text=f"{name!r} is none of {known}\n")
+        if found := [vendor for vendor in self.vendors if vendor.name == name]:
+            return found
+        raise web.HTTPNotFound(text=f"{name!r} is none of {', '.join(self._names())}\n")
+
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(vendor.name for vendor in self.vendors))
 
     async def _reset(self, _request: web.Request) -> web.Response:
         for vendor in self.vendors:
             await vendor.reset()
         self.world.reset()
         return web.json_response({})
+
+
+def _settings(desks: Iterable[Vendor]) -> dict[str, object]:
+    return {name: value for desk in desks for name, value in desk.settings().items()}
 
 
 async def _body(request: web.Request) -> Any:

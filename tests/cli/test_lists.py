@@ -16,12 +16,13 @@ def model(key: str, **more: Any) -> dict[str, Any]:
     usual = {
         "key": key, "state": "active", "provider": "replicate", "display_name": key.upper(),
         "price_per_image_usd": 0.04, "successor": "",
+        "capabilities": {"max_references": 0, "reference_roles": []},
     }  # fmt: skip
     return usual | more
 
 
 MODELS = [
-    model("a"),
+    model("a", capabilities={"max_references": 3, "reference_roles": ["unspecified", "style"]}),
     model("b", state="disabled"),
     model("c", state="disabled", provider="another", price_per_image_usd=None),
     model("d", state="retired", successor="a", price_per_image_usd=0.0),
@@ -33,11 +34,11 @@ def test_a_model_that_cannot_draw_says_what_it_takes(capsys: pytest.CaptureFixtu
     wire = httpx.MockTransport(lambda _: httpx.Response(200, json={"models": MODELS}))
     lists.models(Edge("http://edge.test", transport=wire), as_json=False)
     assert capsys.readouterr().out.splitlines() == [
-        "a\tready\t$0.04\treplicate\tA",
-        "b\tneeds REPLICATE_API_TOKEN\t$0.04\treplicate\tB",
-        "c\tneeds a key of another\tunknown\tanother\tC",
-        "d\tretired, use a\tfree\treplicate\tD",
-        "e\tdegraded: provider balance empty\t$0.04\treplicate\tE",
+        "a\tready\t$0.04\t3: style\treplicate\tA",
+        "b\tneeds REPLICATE_API_TOKEN\t$0.04\t\treplicate\tB",
+        "c\tneeds a key of another\tunknown\t\tanother\tC",
+        "d\tretired, use a\tfree\t\treplicate\tD",
+        "e\tdegraded: provider balance empty\t$0.04\t\treplicate\tE",
     ]
 
 

@@ -33,7 +33,8 @@ def queued(job_id: int, count: int) -> Job:
     """A job with *count* purchases, as its admission leaves it."""
     return Job(
         **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
-        **dict.fromkeys(("original_prompt", "request_id", "fingerprint", "subject"), ""),
+        **dict.fromkeys(("original_prompt", "enhanced_prompt", "enhanced_by"), ""),
+        **dict.fromkeys(("request_id", "fingerprint", "subject"), ""),
         job_id=job_id,
         user_id=1,
         state="queued",

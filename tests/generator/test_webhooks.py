@@ -107,7 +107,7 @@ async def world():
             vendors=vendors, hints=hints, catalog=peer,
             ledger=ledger_service_pb2_grpc.LedgerServiceStub(peer.channel),
         )  # fmt: skip
-        yield World(inbox, signer, hints, Handler(None, webhooks, {}, Health()))
+        yield World(inbox, signer, hints, Handler(None, None, webhooks, {}, Health()))
 
 
 async def test_a_signed_webhook_wakes_who_waits_and_is_stored_once_without_its_body(world):

@@ -36,7 +36,8 @@ def scripted(vendor: str, wire: httpx.AsyncBaseTransport, patience: float = 5.0)
 
 def at(vendor: str, url: str, key: str = "lab", patience: float = 5.0) -> LanguageModel:
     """The model at the lab on *url*, over the transport that is shipped."""
-    return model(vendor, transport.client(f"{url}/{vendor}", keyed(vendor, key)), patience)
+    base = f"{url}/openai/v1" if vendor == "openai" else f"{url}/{vendor}"
+    return model(vendor, transport.client(base, keyed(vendor, key)), patience)
 
 
 async def answered(pieces: AsyncIterator[str | Told]) -> tuple[str, Told]:
