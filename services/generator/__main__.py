@@ -22,6 +22,7 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
     generator.numbering.start()
     generator.rounds.start()
     generator.strays.start()
+    generator.calendar.start()
     await generator.worker.start()
     await generator.server.start(settings.host, settings.port, "GENERATOR_PORT")
     serve_metrics(settings.host, settings.port + 100)
@@ -33,6 +34,7 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
         generator.worker.leave(settings.drain),
         generator.server.stop(lame=settings.lame, grace=settings.drain),
     )
+    await generator.calendar.close()
     await generator.strays.close()
     await generator.rounds.close()
     await generator.numbering.close()

@@ -19,6 +19,7 @@ from imagestudio.catalog.v1 import (
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from services.generator import models
+from services.generator.calendar import Calendar
 from services.generator.deeds import Tools
 from services.generator.disk import Disk
 from services.generator.generations import Generations
@@ -66,6 +67,7 @@ class Generator:
     hub: Hub
     rounds: Rounds
     strays: Strays
+    calendar: Calendar
     server: Server
 
 
@@ -125,7 +127,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     server = Server([(NAME, add)], secret=secret, resolve=resolve)
     return Generator(
         *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, numbering),
-        *(hints, worker, hub, rounds, strays, server),
+        *(hints, worker, hub, rounds, strays, Calendar(known, vendors), server),
     )
 
 

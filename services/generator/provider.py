@@ -10,7 +10,7 @@ It translates; it never retries, stores, logs a secret, or knows what a job is.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -283,6 +283,14 @@ class CanList(CanRecognize, Protocol):
 
     def sold(self, since: datetime, /) -> AsyncIterator[Sold]:
         """Tell of what was created after *since* and may be ours; Unclear short of the end."""
+
+
+@runtime_checkable
+class TellsEnds(Protocol):
+    """A provider whose list of models says when they are switched off."""
+
+    async def ends(self, /) -> Mapping[str, date]:
+        """Return the dates, by slug, of those that have one; Unclear where they are not told."""
 
 
 @runtime_checkable

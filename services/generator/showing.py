@@ -1,7 +1,7 @@
 """The registry as the contract tells it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from google.protobuf import json_format
 
@@ -48,8 +48,8 @@ def _model(
         price_per_image=plan.estimated(model.price_of(model.size(""), {})),
         state=model_pb2.MODEL_STATE_ACTIVE,
     )
-    if model.retired:
-        shown.retire_time.FromDatetime(datetime.fromisoformat(f"{model.retired}T00:00:00+00:00"))
+    if end := registry.end(model):
+        shown.retire_time.FromDatetime(datetime.combine(end, time.min, UTC))
         shown.successor = model.successor
     if registry.retired(model):
         shown.state = model_pb2.MODEL_STATE_RETIRED

@@ -1,6 +1,7 @@
 """What takes the place of models that their providers have switched off, where a job allows it."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from imagestudio.type.v1 import job_event_pb2, job_pb2
 from services.generator import schema
@@ -23,7 +24,7 @@ def settle(spec: job_pb2.JobSpec, registry: Registry) -> list[Warn]:
                 keys.remove(key)
             else:
                 keys[list(keys).index(key)] = new.key
-            told += [_replaced(old, new), *_parameters(spec, old, new)]
+            told += [_replaced(old, new, registry.end(old)), *_parameters(spec, old, new)]
     return told
 
 
@@ -47,10 +48,10 @@ def _parameters(spec: job_pb2.JobSpec, old: Model, new: Model) -> Iterator[Warn]
         del spec.parameters[new.key]
 
 
-def _replaced(old: Model, new: Model) -> Warn:
+def _replaced(old: Model, new: Model, end: date | None) -> Warn:
     return Warn(
         reason="MODEL_RETIRED",
-        message=f"{old.display_name} was switched off on {old.retired}; {new.display_name} takes "
+        message=f"{old.display_name} was switched off on {end}; {new.display_name} takes "
         "its place.",
         model=new.key,
     )

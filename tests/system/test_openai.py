@@ -103,6 +103,20 @@ def test_a_retired_model_is_refused_or_replaced(stack, lab):
     assert found["retire_time"].startswith("2026-05-12")
 
 
+def test_a_model_s_end_is_read_from_its_provider_s_list(stack, lab):
+    """It is read at the start, and once a day."""
+    stack, _ = stack
+    lab.vendor("openai", shutdown_dates={"gpt-image-2.6-flare": "2027-01-31"})
+    stack.kill_and_await("generator-1")
+
+    def told() -> bool:
+        listed = httpx.get(f"{stack.url}/images/models", timeout=10).json()["models"]
+        [found] = [model for model in listed if model["key"] == "gpt-image-2.6-flare"]
+        return str(found["retire_time"]).startswith("2027-01-31")
+
+    stack.await_(told)
+
+
 @pytest.mark.parametrize(
     ("words", "reason"), [("refuse-me", "CONTENT_REFUSED"), ("fail-me", "PURCHASE_UNCLEAR")]
 )

@@ -1,6 +1,6 @@
 """The registry of models: data, not code paths."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 from chassis.errors import Missing, Precondition
@@ -44,6 +44,7 @@ class Registry:
         self._configured = frozenset(configured)
         self._sold: dict[tuple[str, str], Model] = {}
         self._models: dict[str, Model] = {}
+        self._ends: dict[str, Mapping[str, date]] = {}  # by provider and slug
         for model in sorted(models, key=lambda each: each.key):
             self._sold.setdefault((model.key, model.provider), model)
             other = self._models.setdefault(model.key, model)
@@ -61,9 +62,19 @@ class Registry:
         """Whether *model* can be bought here."""
         return model.provider in self._configured
 
+    def learn(self, provider: str, ends: Mapping[str, date]) -> None:
+        """Take what *provider* tells now of its models' ends, by slug."""
+        self._ends[provider] = ends
+
+    def end(self, model: Model) -> date | None:
+        """When *model* is switched off: its provider's word goes before the entry's."""
+        told = self._ends.get(model.provider, {}).get(model.slug)
+        return told or (date.fromisoformat(model.retired) if model.retired else None)
+
     def retired(self, model: Model) -> bool:
         """Whether its provider has switched *model* off."""
-        return bool(model.retired) and date.fromisoformat(model.retired) <= self._today()
+        end = self.end(model)
+        return end is not None and end <= self._today()
 
     def current(self, key: str) -> Model:
         """Return the model of *key*, or of its successors the first that is not retired."""
@@ -87,7 +98,7 @@ class Registry:
         """Return the model of *key* if it can be bought here."""
         model = self.known(key)
         if self.retired(model):
-            raise _retired(model)
+            raise _retired(model, self.end(model))
         if not self.ready(model):
             raise Precondition(
                 "PROVIDER_NOT_CONFIGURED",
@@ -98,14 +109,14 @@ class Registry:
         return model
 
 
-def _retired(model: Model) -> Precondition:
+def _retired(model: Model, end: date | None) -> Precondition:
     instead = f": use {model.successor!r}, or set allow_successor" if model.successor else ""
     return Precondition(
         "MODEL_RETIRED",
-        f"The model {model.key!r} was switched off by its provider on {model.retired}{instead}.",
+        f"The model {model.key!r} was switched off by its provider on {end}{instead}.",
         metadata={
             "model": model.key,
-            "retire_time": f"{model.retired}T00:00:00Z",
+            "retire_time": f"{end}T00:00:00Z",
             "successor": model.successor,
         },
     )

@@ -8,7 +8,7 @@ One picture may come as a stream: what comes before it is shown, and forgotten.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from services.generator.providers import answered, masks, transport
 from services.generator.providers.previews import Previews
 
 BUY = 300.0  # seconds in all for an order
+_LOOK = 15.0  # seconds for its list of models
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "OpenAI says that the account is empty: add credit at platform.openai.com"
 _NOT_KNOWN = "OpenAI does not take the key: set OPENAI_API_KEY to a valid one, then start anew"
@@ -73,6 +74,17 @@ class OpenAI:
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         """Find the receipt of an answer that came whole; none proves nothing."""
         return await answered.look_up(self.receipts, order.purchase_id)
+
+    async def ends(self, /) -> Mapping[str, date]:
+        """Read the list of models, each of which says when it is switched off."""
+        try:
+            async with asyncio.timeout(_LOOK):
+                answer = await self.http.get("/models")
+            answer.raise_for_status()
+            told = {each["id"]: each.get("shutdown_date") for each in answer.json()["data"]}
+            return {slug: date.fromisoformat(day) for slug, day in told.items() if day}
+        except (TimeoutError, httpx.HTTPError, *_SENSELESS) as error:
+            raise seam.Unclear(f"OpenAI's list of models: {error!r}") from error
 
     async def _form(self, order: seam.Order, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The form of an edit: what is changed comes first, the rest beside it."""

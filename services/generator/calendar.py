@@ -1,0 +1,58 @@
+"""
+When models end, by their providers' own lists: read at the start and once a day, so that
+nobody orders what is switched off, and the list of models says it before.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis import logs
+from services.generator import provider as seam
+from services.generator.models import Registry
+from services.generator.vendor import Vendor
+
+DAY = 86_400.0  # seconds between two readings
+AGAIN = 600.0  # the same after one that failed
+log = logs.get()
+
+
+@dataclass(slots=True)
+class Calendar:
+    """Tells *registry* what those of *vendors* say who tell such dates."""
+
+    registry: Registry
+    vendors: Mapping[str, Vendor]
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to read, in the context of whoever starts: no user's."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """End."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def read(self) -> bool:
+        """Read every list; False where one could not be read, and what it told before stays."""
+        whole = True
+        for name, vendor in self.vendors.items():
+            if not isinstance(vendor.provider, seam.TellsEnds):
+                continue
+            try:
+                self.registry.learn(name, await vendor.provider.ends())
+            except seam.Unclear as error:
+                log.warning("when models end is not told", provider=name, error=str(error))
+                whole = False
+        return whole
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                pause = DAY if await self.read() else AGAIN
+            except Exception:
+                log.exception("a reading of when models end broke off")
+                pause = AGAIN
+            await asyncio.sleep(pause)
