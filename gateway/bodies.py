@@ -103,7 +103,7 @@ class Spec(Body):
     negative_prompt: Annotated[str, StringConstraints(max_length=32_000)] | None = None
     preset: Key | None = None
     smart_prompt: bool | None = None
-    references: list[Reference] | None = None
+    references: Annotated[list[Reference], Field(max_length=32)] | None = None
     parameters: dict[str, dict[str, Any]] | None = None
     fallback_models: list[Key] | None = None
     title: Text | None = None

@@ -16,7 +16,7 @@ LAST = 20  # answers that are remembered
 MOST_FAILED = 4  # of them; one more opens it
 MEMORY = timedelta(minutes=1)  # without an answer: then what was before counts no more
 PAUSES = tuple(timedelta(seconds=each) for each in (5, 10, 20, 40, 60))  # by openings in a row
-PROBE = timedelta(minutes=4)  # until a probe is given up: longer than any order is under way
+PROBE = timedelta(minutes=6)  # until a probe is given up: longer than any order is under way
 _FRESH = MEMORY / 4  # a row that only says again how well it goes is not written more often
 
 

@@ -137,6 +137,8 @@ class Errand:
         return plan.planned(model, claim.spec, shown.ordinal, images, shown.reserved_usd_micros)
 
     def _may_send(self) -> bool:
+        if moves.StopAsked() in self._wishes:  # it could not wait for the answer
+            return False
         now = asyncio.get_running_loop().time()
         return now <= min(self._claimed_at + FRESH, self._owned_until())
 

@@ -103,7 +103,7 @@ class Deeds:
         sink = self.tools.receipts.sink(self.known.purchase_id, self.vendor.name, user_id)
         faults.point("buy.before_send")
         if not self.may_send():  # the last thing before it leaves: who slept until now is late
-            return moves.NeverSent("the claim had grown too old to send by it", 0)
+            return moves.NeverSent("the claim had grown too old, or its worker ends", 0)
         self.sending = True
         try:
             with (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chassis import faults
 from chassis.channel import Peer
-from chassis.errors import Invalid, Missing
+from chassis.errors import Invalid, Missing, Precondition
 from imagestudio.catalog.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -179,7 +179,7 @@ class Generations:
         """Plan with the better prompt, or without it where no model takes it."""
         try:
             return plan(spec, preset, self.registry, smart)
-        except Invalid as fault:
+        except (Invalid, Precondition) as fault:
             if smart is None:
                 raise
             why = f"The better one does not fit: {fault.message}"

@@ -43,10 +43,10 @@ class Pictures:
         try:
             return await self._read(asset)
         except _NEVER as fault:
-            raise seam.Refused(f"the input image {asset}: {fault}") from fault
+            raise seam.Unfit(f"the input image {asset}: {fault}") from fault
         except errors.Fault as fault:
             why = f"the input image {asset} cannot be read: {fault}"
-            raise seam.Unavailable(why, retry_after=fault.retry_after) from fault
+            raise seam.NotReady(why, retry_after=fault.retry_after) from fault
 
     async def _read(self, asset: str) -> bytes:
         found, request = bytearray(), pb.DownloadAssetRequest(name=f"assets/{asset}")
@@ -57,5 +57,5 @@ class Pictures:
             async for answer in answers:
                 found += answer.chunk
                 if len(found) > BIGGEST:
-                    raise seam.Refused(f"the input image {asset} has more than {BIGGEST} bytes")
+                    raise seam.Unfit(f"the input image {asset} has more than {BIGGEST} bytes")
         return bytes(found)

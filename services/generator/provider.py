@@ -196,6 +196,18 @@ class Busy(Unavailable):
     """So many orders came that it takes none just now, which is no sign of illness."""
 
 
+class Unsent(ProviderError):
+    """It never came to the provider, for a reason of ours: it says nothing of the provider."""
+
+
+class Unfit(Refused, Unsent):
+    """The order is not one that can be sent."""
+
+
+class NotReady(Unavailable, Unsent):
+    """What the order needs cannot be had of ours just now."""
+
+
 class Unclear(ProviderError):
     """It may have been bought: the answer to everything that proves nothing."""
 

@@ -35,6 +35,8 @@ def reason_of(error: Exception) -> str:
 
 def _sign(error: seam.ProviderError) -> edge_pb2.ProviderSign.ValueType:
     match error:
+        case seam.Unsent():
+            return edge_pb2.PROVIDER_SIGN_UNSPECIFIED
         case seam.NoCredit() | seam.NotKnown():
             return edge_pb2.PROVIDER_SIGN_REFUSES_US
         case seam.Refused():

@@ -128,7 +128,7 @@ def _replicate(
             ),
             hook=_replicates_hook(settings),
             usual={model.slug: model.typical for model in reversed(sold)},
-            prices={model.slug: model.price for model in reversed(sold)},
+            prices={each.slug: each.price for each in reversed(sold) if not each.prices},
             pause=hints.wait,
         ),
         terms=Terms(askable=True, lag=lag, cancelable=True),

@@ -21,9 +21,9 @@ class MemoryPictures:
 
     async def read(self, asset: str, /) -> bytes:
         if self.away:
-            raise seam.Unavailable("storage is away")
+            raise seam.NotReady("storage is away")
         if asset not in self.kept:
-            raise seam.Refused(f"there is no {asset}")
+            raise seam.Unfit(f"there is no {asset}")
         return self.kept[asset]
 
 

@@ -52,6 +52,7 @@ def test_the_page_s_entry_is_a_model(tmp_path):
         ({"surcharges": {"mood": 1}}, WHERE, "no parameter 'mood'"),
         ({"prices": [{"price": 1, "per": -1}]}, WHERE, "per and what surcharges add"),
         ({"retired": "soon"}, WHERE, "retired: a date"),
+        ({"successor": "flux-dev"}, WHERE, "successor: another"),
         ({"references": [{"input": "image", "roles": ["muse"]}]}, WHERE, "references.0.roles"),
         ({"references": [{"input": "image", "roles": [""], "most": 2}]}, WHERE, "a list: many"),
         (

@@ -29,6 +29,8 @@ def allowing(error):
         (allowing(seam.Unavailable("no connection")), "FAILS", "PROVIDER_UNAVAILABLE"),
         (allowing(seam.Unclear("cut")), "FAILS", "PURCHASE_UNCLEAR"),
         (allowing(seam.Unkept("no room in the vault")), "UNSPECIFIED", "PURCHASE_UNCLEAR"),
+        (allowing(seam.Unfit("too many")), "UNSPECIFIED", "PROVIDER_FAILED"),
+        (allowing(seam.NotReady("storage")), "UNSPECIFIED", "PROVIDER_UNAVAILABLE"),
         (allowing(seam.NoCredit("pay")), "REFUSES_US", "PROVIDER_BALANCE_EMPTY"),
         (allowing(seam.NotKnown("who?")), "REFUSES_US", "PROVIDER_CREDENTIAL_REFUSED"),
     ],

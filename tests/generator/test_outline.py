@@ -77,3 +77,16 @@ def test_what_makes_no_sense_is_a_value_error(answer: bytes) -> None:
 def test_words_without_end_are_refused() -> None:
     with pytest.raises(ValueError, match="too many words"):
         read(b'"so many words" ' * 400_000, [1000] * 6400)
+
+
+def events(stream: bytes) -> list:
+    outline = Outline()
+    outline.feed(stream)
+    return outline.events()
+
+
+@pytest.mark.parametrize("noise", [b"data: [DONE]\n\n", b"data:\n\n", b"data: {\n\n"])
+def test_what_is_no_event_hides_none(noise: bytes) -> None:
+    assert events(noise + b'data: {"a": 1}\n\n' + noise) == [{"a": 1}]
+    with pytest.raises(ValueError, match="no event"):
+        events(noise)

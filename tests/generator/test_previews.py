@@ -90,6 +90,14 @@ def test_what_is_no_picture_is_not_told(image: bytes) -> None:
     assert glimpses.small(image) is None
 
 
+def test_a_picture_that_is_damaged_in_the_middle_is_not_told() -> None:
+    """What its decoder raises then is of no class that one would look for."""
+    image = bytearray(noise(512, 512))
+    second = image.index(b"IDAT", image.index(b"IDAT") + 4)
+    image[second : second + 4] = b"\xff\xff\xff\xff"
+    assert glimpses.small(bytes(image)) is None
+
+
 def test_a_preview_of_too_many_pixels_is_not_decoded() -> None:
     file = io.BytesIO()
     Image.new("1", (7000, 7000)).save(file, "PNG")

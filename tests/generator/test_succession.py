@@ -137,3 +137,16 @@ def test_sizes_are_those_that_openai_draws(size, drawn):
     else:
         with pytest.raises(Invalid, match="to 3:1"):
             plan(asked, None, found)
+
+
+def test_successors_that_go_round_end_where_they_began():
+    pair = [
+        Model(
+            key=key, display_name=key, provider="shop", slug=key, shapes=SHAPES,
+            retired="2026-01-01", successor=other,
+        )
+        for key, other in (("a", "b"), ("b", "a"))
+    ]  # fmt: skip
+    round_ = Registry(pair, configured=("shop",), default="a")
+    with pytest.raises(Precondition, match="'b'"):
+        plan(spec("a", allowSuccessor=True), None, round_)

@@ -78,8 +78,9 @@ class Registry:
 
     def current(self, key: str) -> Model:
         """Return the model of *key*, or of its successors the first that is not retired."""
-        model = self.known(key)
-        while self.retired(model) and model.successor:
+        model, seen = self.known(key), {key}
+        while self.retired(model) and model.successor and model.successor not in seen:
+            seen.add(model.successor)
             model = self.known(model.successor)
         return model
 

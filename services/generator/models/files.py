@@ -132,6 +132,8 @@ def _flaws_of_dates(model: Model) -> Iterator[str]:
             date.fromisoformat(model.retired)
     except ValueError:
         yield 'retired: a date, "YYYY-MM-DD"'
+    if model.successor == model.key:
+        yield "successor: another model"
 
 
 def _flaws_of_references(model: Model) -> Iterator[str]:

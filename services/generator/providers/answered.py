@@ -7,7 +7,7 @@ asked what became of a call whose answer was lost; a receipt of it is all that a
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -19,7 +19,11 @@ from services.generator.providers.outline import Outline, Part
 
 _RECEIPT = "receipt:"
 _PIECE = 256 * 1024  # bytes read of a receipt at a time
-_BIGGEST = 128 << 20  # bytes of an answer
+_BIGGEST = 512 << 20  # bytes of an answer: ten raw pictures of 8 million pixels in base64
+_WORDS = 64 * 1024  # bytes of what is said in place of an answer
+_OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_PREPARING = 10.0  # seconds for what an order needs, after which it may be somebody else's
+T = TypeVar("T")
 Watch = Callable[[bytes], None]
 Refusal = Callable[[httpx.Response], seam.ProviderError | None]
 
@@ -52,6 +56,24 @@ async def buy(
         await answer.aclose()
 
 
+async def ready(preparing: Awaitable[T], seconds: float = _PREPARING) -> T:
+    """
+    Wait for what an order needs before it leaves.
+
+    NotReady where that took so long that whoever sends it may not be its owner any more.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    try:
+        async with asyncio.timeout_at(until):
+            found = await preparing
+    except TimeoutError as error:
+        raise seam.NotReady("what the order needs did not come in time") from error
+    if loop.time() > until:  # whoever slept may not order any more
+        raise seam.NotReady("what the order needs came too late")
+    return found
+
+
 async def _taken(
     answer: httpx.Response,
     receipt: seam.ReceiptSink,
@@ -60,11 +82,8 @@ async def _taken(
     watch: Watch | None,
 ) -> seam.Ticket:
     if not answer.is_success:
-        try:
-            await answer.aread()
-        except Exception as error:
-            raise seam.Unclear(f"{answer.status_code}, and its words were cut off") from error
-        raise refusal(answer) or transport.error(seam.Unclear, answer)
+        said = await _said(answer)
+        raise refusal(said) or transport.error(seam.Unclear, said)
     faults.point("answer.begun")
     try:
         size = await _poured(answer, receipt, watch)
@@ -76,6 +95,19 @@ async def _taken(
         raise seam.Unclear(f"an answer of {size} bytes")
     await finish(receipt)
     return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
+
+
+async def _said(answer: httpx.Response) -> httpx.Response:
+    """An answer with the beginning of its words, however many it has."""
+    words = b""
+    try:
+        async for chunk in answer.aiter_bytes(_WORDS):
+            words = chunk
+            break
+    except Exception as error:
+        raise seam.Unclear(f"{answer.status_code}, and its words were cut off") from error
+    headers = {name: text for name, text in answer.headers.items() if name not in _OF_THE_BODY}
+    return httpx.Response(answer.status_code, headers=headers, content=words)
 
 
 async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink, watch: Watch | None) -> int:

@@ -65,7 +65,10 @@ class Google:
         if order.slug.startswith("imagen-"):
             path, body = f"/v1beta/models/{order.slug}:predict", _prediction(order)
         else:
-            path, body = f"/v1/models/{order.slug}:generateContent", await self._content(order)
+            path, body = (
+                f"/v1/models/{order.slug}:generateContent",
+                await answered.ready(self._content(order)),
+            )
         return await answered.buy(
             self.http,
             self.http.build_request(
@@ -98,11 +101,11 @@ class Google:
         left = _MOST_SHOWN
         for shown in order.references:
             if shown.role not in _ROLES:
-                raise seam.Refused(f"Google takes no input image as {shown.role.value}")
+                raise seam.Unfit(f"Google takes no input image as {shown.role.value}")
             content = await self.pictures.read(shown.asset)
             left -= len(content)
             if left < 0:
-                raise seam.Refused(f"the input images have more than {_MOST_SHOWN} bytes in all")
+                raise seam.Unfit(f"the input images have more than {_MOST_SHOWN} bytes in all")
             data = base64.b64encode(content).decode()
             parts.append({"text": _ROLES[shown.role]})
             parts.append({"inlineData": {"mimeType": shown.media_type, "data": data}})

@@ -19,6 +19,7 @@ from services.generator.providers import answered, masks, transport
 from services.generator.providers.previews import Previews
 
 BUY = 300.0  # seconds in all for an order
+_MOST_SHOWN = 48 << 20  # bytes of an order's input images
 _LOOK = 15.0  # seconds for its list of models
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "OpenAI says that the account is empty: add credit at platform.openai.com"
@@ -49,7 +50,7 @@ class OpenAI:
         inputs = _inputs(order)
         headers = {"X-Client-Request-Id": order.purchase_id}  # to ask their support about it by
         if order.references:
-            path, body = "/images/edits", await self._form(order, inputs)
+            path, body = "/images/edits", await answered.ready(self._form(order, inputs))
         else:
             path, body = "/images/generations", {"json": inputs}
         return await answered.buy(
@@ -92,8 +93,13 @@ class OpenAI:
         shown = [each for each in order.references if each.role is not seam.Role.MASK]
         shown.sort(key=lambda each: each.role is not seam.Role.EDIT_BASE)
         if len(mask) > 1 or not shown or (mask and shown[0].role is not seam.Role.EDIT_BASE):
-            raise seam.Refused("OpenAI takes one mask at most, and with it an image to change")
-        contents = [await self.pictures.read(each.asset) for each in shown]
+            raise seam.Unfit("OpenAI takes one mask at most, and with it an image to change")
+        read: dict[str, bytes] = {}
+        for each in shown:
+            read[each.asset] = read.get(each.asset) or await self.pictures.read(each.asset)
+            if sum(map(len, read.values())) > _MOST_SHOWN:
+                raise seam.Unfit(f"the input images have more than {_MOST_SHOWN} bytes in all")
+        contents = [read[each.asset] for each in shown]
         files = [
             ("image[]", (str(number), content, each.media_type))
             for number, (each, content) in enumerate(zip(shown, contents, strict=True))

@@ -6,6 +6,7 @@ the outline, is ever in memory.
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,13 @@ class Outline:
         if self._began >= 0 or self._kept.lstrip()[:1] == b"{":
             return [self.read()]
         datas = [line[5:] for line in self._kept.splitlines() if line.startswith(b"data:")]
-        return [json.loads(data, object_hook=_parts) for data in datas]
+        found = []
+        for data in datas:
+            with suppress(ValueError):  # "[DONE]", or a proxy's: what was drawn counts all the same
+                found.append(json.loads(data, object_hook=_parts))
+        if datas and not found:
+            raise ValueError("no event that makes sense")
+        return found
 
     def _outside(self, chunk: bytes, place: int) -> int:
         quote = chunk.find(b'"', place)

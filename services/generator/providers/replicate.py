@@ -95,7 +95,7 @@ class Replicate:
         latest = until - _FOR_THE_ORDER
         given = await self.files.given(order, until=latest)
         if asyncio.get_running_loop().time() > latest:  # whoever slept may not order any more
-            raise seam.Unavailable("it took too long to hand over its input images")
+            raise seam.NotReady("it took too long to hand over its input images")
         return given
 
     async def follow(

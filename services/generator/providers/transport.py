@@ -63,7 +63,10 @@ async def answer(
         async with asyncio.timeout(seconds):
             return await asking
     except Exception as error:  # whatever its class: aiohttp's own come through, too
-        if isinstance(error, httpx.PoolTimeout) or isinstance(error.__cause__, _NEVER_SENT):
+        if isinstance(error, httpx.PoolTimeout):  # all of our own connections are in use
+            kind = seam.NotReady if never_sent is seam.Unavailable else never_sent
+            raise kind(repr(error)) from error
+        if isinstance(error.__cause__, _NEVER_SENT):
             raise never_sent(repr(error)) from error
         raise seam.Unclear(repr(error)) from error
 

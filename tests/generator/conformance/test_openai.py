@@ -162,6 +162,12 @@ class TestOpenAI(ProviderSuite):
             await shop.buy(replace(shop.order(), references=tuple(added)))
         assert "openai" not in shop.lab.requests()
 
+    async def test_more_bytes_than_an_order_may_show_are_refused_before_it_leaves(self, shop):
+        big = [shop.pictures.add(bytes([n]) * (17 << 20)) for n in range(3)]
+        with pytest.raises(seam.Unfit, match="bytes in all"):
+            await shop.buy(replace(shop.order(), references=tuple(big)))
+        assert "openai" not in shop.lab.requests()
+
     async def test_a_mask_that_is_no_picture_is_refused_before_it_leaves(self, shop):
         base = shop.pictures.add(painted(1, 2, 3), role=seam.Role.EDIT_BASE)
         mask = shop.pictures.add(b"words", role=seam.Role.MASK)

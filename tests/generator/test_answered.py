@@ -1,0 +1,53 @@
+"""What every vendor has in common whose answer holds the pictures."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.generator import provider as seam
+from services.generator.providers import answered
+from tests.generator.memory_receipts import MemoryReceipts
+from tests.generator.scripted_wire import ID, Script
+
+
+async def at_once() -> str:
+    return "read"
+
+
+async def test_what_an_order_needs_is_had_before_it_leaves_or_it_does_not_leave():
+    assert await answered.ready(at_once()) == "read"
+    with pytest.raises(seam.NotReady, match="in time"):
+        await answered.ready(asyncio.Event().wait(), seconds=0)
+
+
+async def test_who_slept_meanwhile_does_not_order():
+    with pytest.raises(seam.NotReady, match="too late"):
+        await answered.ready(at_once(), seconds=-1)
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield b"no " * 1000
+
+
+@pytest.mark.parametrize("status", [400, 502])
+async def test_of_an_error_without_end_the_beginning_is_enough(status):
+    http = httpx.AsyncClient(
+        transport=Script(httpx.Response(status, content=endless())), base_url="https://v.test"
+    )
+    sink = MemoryReceipts().sink(ID)
+    heard: list[httpx.Response] = []
+
+    def refusal(said: httpx.Response) -> seam.ProviderError | None:
+        heard.append(said)
+        return seam.Refused("no") if said.status_code == 400 else None
+
+    with pytest.raises(seam.Refused if status == 400 else seam.Unclear):
+        await answered.buy(
+            http, http.build_request("POST", "/"), sink, ID, patience=5, refusal=refusal
+        )
+    [said] = heard
+    assert said.text.startswith("no no ")
+    assert len(said.content) <= 1 << 16
