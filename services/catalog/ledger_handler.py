@@ -66,6 +66,15 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
             reading.absolute(found.admitted, self.public_url)
         return found
 
+    async def ReadAdmitted(
+        self, request: pb.ReadAdmittedRequest, context: Context
+    ) -> pb.ReadAdmittedResponse:
+        user_id = _service("ReadAdmitted").require_user()
+        found = await reading.admitted(self.pool, request, user_id)
+        if found.HasField("admitted"):
+            reading.absolute(found.admitted, self.public_url)
+        return found
+
     async def ReadPositions(
         self, request: pb.ReadPositionsRequest, context: Context
     ) -> pb.ReadPositionsResponse:

@@ -72,6 +72,15 @@ async def unclear(
     return pb.ReadUnclearResponse(job=jobs[job_id], purchases=purchases)
 
 
+async def admitted(
+    pool: Pool, request: pb.ReadAdmittedRequest, user_id: int
+) -> pb.ReadAdmittedResponse:
+    """Read the job that a request of *user_id* has admitted, if it has."""
+    async with as_ledger(pool) as connection:
+        asked = request.request_id, request.fingerprint
+        return pb.ReadAdmittedResponse(admitted=await admit.replayed(connection, user_id, *asked))
+
+
 def absolute(answer: WithJob, public_url: str) -> WithJob:
     """Put *public_url* in front of the links of an answer's job, in place."""
     for image in answer.job.images:

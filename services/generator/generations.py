@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chassis import faults
 from chassis.channel import Peer
-from chassis.errors import Invalid, Missing, Precondition
+from chassis.errors import Fault, Invalid, Missing, Precondition, was_cut
 from imagestudio.catalog.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -22,7 +22,7 @@ from services.generator import identifiers, retry, words
 from services.generator.disk import Disk
 from services.generator.language.smart import Order, Rewriter
 from services.generator.models import Registry
-from services.generator.plan import Plan, Smart, plan, wants_better
+from services.generator.plan import Plan, Smart, plan, request_fingerprint, wants_better
 from services.generator.preparation import Preparation
 from services.generator.watch import Watch
 from services.generator.worker import Worker
@@ -59,22 +59,37 @@ class Generations:
         """
         Admit a job and begin with it where there is room; idempotent by *request_id*.
 
-        Its input images are assets then, and its fingerprint is that of what was asked.
+        Its input images are assets then, and its fingerprint is that of what was asked. What
+        was admitted is told also where it would be refused by now, lest it be ordered anew.
         """
         request_id = _request_id(request_id)
         words.check(spec)
+        try:
+            return await self._start(spec, request_id)
+        except Fault as fault:
+            if was_cut(fault):  # no refusal: it is sent again
+                raise
+            if admitted := await self._admitted(spec, request_id):
+                return admitted
+            raise
+
+    async def _start(
+        self, spec: job_pb2.JobSpec, request_id: str
+    ) -> ledger_service_pb2.AdmitResponse:
         preset = await self._preset(spec.preset)
         smart = self._smart(spec, preset)
         planned = plan(spec, preset, self.registry, smart)
         if not spec.references and smart is None:
             return await self._admit(planned, request_id)
         await self.disk.check()  # it can be planned, so that what follows is worth its while
+        if spec.references and (admitted := await self._admitted(spec, request_id)):
+            return admitted  # a dead URL takes long, and what is at a live one may be another
         prepared = await self.preparation.of(spec) if spec.references else spec
         if smart is not None:
-            found = await self.rewriter.rewrite(_order(spec, planned, request_id))
-            if isinstance(found, ledger_service_pb2.AdmitResponse):
-                return found
-            smart = found
+            better = await self.rewriter.rewrite(_order(spec, planned, request_id))
+            if isinstance(better, ledger_service_pb2.AdmitResponse):
+                return better
+            smart = better
         ready = self._replanned(prepared, preset, smart)
         return await self._admit(replace(ready, fingerprint=planned.fingerprint), request_id)
 
@@ -96,6 +111,16 @@ class Generations:
             admitted: ledger_service_pb2.AdmitResponse = found.admitted
             return admitted
         return await self._admit(retry.plan(wanted, found, self.registry), request_id)
+
+    async def _admitted(
+        self, spec: job_pb2.JobSpec, request_id: str
+    ) -> ledger_service_pb2.AdmitResponse | None:
+        """Return the job that this request has admitted; Exists where it was another one."""
+        request = ledger_service_pb2.ReadAdmittedRequest(
+            request_id=request_id, fingerprint=request_fingerprint(spec)
+        )
+        found = await self.catalog.insist(self.ledger.ReadAdmitted, request, timeout=_TIMEOUT)
+        return found.admitted if found.HasField("admitted") else None
 
     async def _admit(self, planned: Plan, request_id: str) -> ledger_service_pb2.AdmitResponse:
         await self.disk.check()

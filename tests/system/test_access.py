@@ -194,6 +194,7 @@ RPCS = {
     "LedgerService/Apply": ({}, SERVICE),
     "LedgerService/RequestCancel": (JOB, SERVICE),
     "LedgerService/ReadUnclear": ({"job": "jobs/{job}"}, SERVICE),
+    "LedgerService/ReadAdmitted": ({}, SERVICE),
     "LedgerService/ReadEvents": ({"job": "jobs/{job}"}, SERVICE),
     "LedgerService/StoreWebhook": ({"webhook_id": "m", "ticket": "t"}, SERVICE),
     "LedgerService/FindStrays": ({"provider": "replicate"}, SERVICE),

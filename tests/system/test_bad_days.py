@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -128,7 +129,8 @@ def small_disk():
 
 def test_a_full_disk_takes_no_new_job_and_loses_nothing(small_disk):
     stack, vault = small_disk
-    before = generate(stack.url, PICTURE)
+    body = PICTURE | {"request_id": str(uuid.uuid4())}
+    before = generate(stack.url, body)
     filler = vault / "filler"
     free = shutil.disk_usage(vault).free
     filler.write_bytes(b"x" * (free - 8 * 1024 * 1024))
@@ -140,6 +142,8 @@ def test_a_full_disk_takes_no_new_job_and_loses_nothing(small_disk):
     refused = httpx.post(f"{stack.url}/images/generate", json=PICTURE)
     assert refused.json()["code"] == "DISK_FULL"
     assert "retry-after" in refused.headers
+    again = httpx.post(f"{stack.url}/images/generate", json=body, timeout=30).json()
+    assert (again["job_id"], again["replayed"]) == (before.completed["job_id"], True)
     image = before.completed["images"][0]
     assert httpx.get(image["url"]).status_code == 200
 

@@ -392,6 +392,56 @@ class ReadUnclearResponse(_message.Message):
 Global___ReadUnclearResponse: _TypeAlias = ReadUnclearResponse  # noqa: Y015
 
 @_typing.final
+class ReadAdmittedRequest(_message.Message):
+    """ReadAdmittedRequest names one request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """As in AdmitRequest."""
+    fingerprint: _builtins.str
+    """Of the same request, as in AdmitRequest."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadAdmittedRequest: _TypeAlias = ReadAdmittedRequest  # noqa: Y015
+
+@_typing.final
+class ReadAdmittedResponse(_message.Message):
+    """ReadAdmittedResponse is what it has admitted; empty where that is nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMITTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def admitted(self) -> Global___AdmitResponse:
+        """The job as it stands."""
+
+    def __init__(
+        self,
+        *,
+        admitted: Global___AdmitResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadAdmittedResponse: _TypeAlias = ReadAdmittedResponse  # noqa: Y015
+
+@_typing.final
 class ReadEventsRequest(_message.Message):
     """ReadEventsRequest asks for the log of one job."""
 

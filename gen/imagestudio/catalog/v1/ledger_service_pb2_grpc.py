@@ -60,6 +60,11 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearResponse.FromString,
                 _registered_method=True)
+        self.ReadAdmitted = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/ReadAdmitted',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadAdmittedRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadAdmittedResponse.FromString,
+                _registered_method=True)
         self.ReadEvents = channel.unary_unary(
                 '/imagestudio.catalog.v1.LedgerService/ReadEvents',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadEventsRequest.SerializeToString,
@@ -160,6 +165,15 @@ class LedgerServiceServicer:
         """What of a job of the token's user may have been charged and brought no image, for
         an order again; or the job that this request_id has admitted already.
         ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadAdmitted(self, request, context):
+        """The job that a request_id of the token's user has admitted: for one that is sent
+        again and that would be refused by now. ALREADY_EXISTS with REQUEST_ID_REUSED
+        where its fingerprint differs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -278,6 +292,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.ReadUnclear,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearResponse.SerializeToString,
+            ),
+            'ReadAdmitted': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadAdmitted,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadAdmittedRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadAdmittedResponse.SerializeToString,
             ),
             'ReadEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ReadEvents,
@@ -449,6 +468,33 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/ReadUnclear',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadUnclearResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadAdmitted(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/ReadAdmitted',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadAdmittedRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ReadAdmittedResponse.FromString,
             options,
             channel_credentials,
             insecure,

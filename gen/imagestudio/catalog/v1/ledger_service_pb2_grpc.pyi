@@ -62,6 +62,11 @@ class LedgerServiceStub:
     an order again; or the job that this request_id has admitted already.
     ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
     """
+    ReadAdmitted: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadAdmittedRequest, _ledger_service_pb2.ReadAdmittedResponse]
+    """The job that a request_id of the token's user has admitted: for one that is sent
+    again and that would be refused by now. ALREADY_EXISTS with REQUEST_ID_REUSED
+    where its fingerprint differs.
+    """
     ReadEvents: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadEventsRequest, _ledger_service_pb2.ReadEventsResponse]
     """The events of a job of the token's user after a sequence, at once.
     INVALID_ARGUMENT where the log has not come so far.
@@ -142,6 +147,11 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """What of a job of the token's user may have been charged and brought no image, for
     an order again; or the job that this request_id has admitted already.
     ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
+    """
+    ReadAdmitted: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadAdmittedRequest, _ledger_service_pb2.ReadAdmittedResponse]  # type: ignore[assignment]
+    """The job that a request_id of the token's user has admitted: for one that is sent
+    again and that would be refused by now. ALREADY_EXISTS with REQUEST_ID_REUSED
+    where its fingerprint differs.
     """
     ReadEvents: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReadEventsRequest, _ledger_service_pb2.ReadEventsResponse]  # type: ignore[assignment]
     """The events of a job of the token's user after a sequence, at once.
@@ -244,6 +254,17 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """What of a job of the token's user may have been charged and brought no image, for
         an order again; or the job that this request_id has admitted already.
         ALREADY_EXISTS with REQUEST_ID_REUSED where its fingerprint differs.
+        """
+
+    @_abc_1.abstractmethod
+    def ReadAdmitted(
+        self,
+        request: _ledger_service_pb2.ReadAdmittedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.ReadAdmittedResponse, _abc.Awaitable[_ledger_service_pb2.ReadAdmittedResponse]]:
+        """The job that a request_id of the token's user has admitted: for one that is sent
+        again and that would be refused by now. ALREADY_EXISTS with REQUEST_ID_REUSED
+        where its fingerprint differs.
         """
 
     @_abc_1.abstractmethod
