@@ -1,0 +1,107 @@
+"""A request that would be refused by now asks first whether it is a job already."""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from chassis import identity
+from chassis.bus import Bus
+from chassis.errors import Fault, Invalid, Unavailable
+from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
+from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from imagestudio.storage.v1 import storage_service_pb2_grpc
+from imagestudio.type.v1 import job_pb2
+from services.generator import models
+from services.generator.disk import Disk
+from services.generator.generations import Generations
+from services.generator.hub import Hub
+from services.generator.language.meter import Meter
+from services.generator.language.smart import Rewriter
+from services.generator.models import Registry
+from services.generator.plan import request_fingerprint
+from services.generator.preparation import Preparation
+from services.generator.watch import Watch
+from tests.generator.own_worker import hired
+from tests.generator.scripted_ledger import NAME, Catalog, Shop
+from tests.generator.wire import serving
+
+Start = Callable[[job_pb2.JobSpec], Awaitable[pb.AdmitResponse]]
+RETIRED = job_pb2.JobSpec(prompt="a lighthouse", models=["dall-e-3"])
+SKETCH = job_pb2.JobSpec(prompt="a lighthouse", models=["sketch"])
+
+
+class Books(Catalog):
+    """Has admitted the requests of *known* fingerprints; *refusal* is what it says to an order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: set[str] = set()
+        self.looks = 0
+        self.refusal_of_orders: Fault | None = None
+
+    async def Admit(self, request, context):
+        if self.refusal_of_orders:
+            raise self.refusal_of_orders
+        return pb.AdmitResponse(job=job_pb2.Job(name="jobs/8"), replayed=True)
+
+    async def ReadAdmitted(self, request, context):
+        self.looks += 1
+        if request.fingerprint not in self.known:
+            return pb.ReadAdmittedResponse()
+        return pb.ReadAdmittedResponse(admitted={"job": {"name": "jobs/7"}, "replayed": True})
+
+
+@contextlib.asynccontextmanager
+async def starting(books: Books) -> AsyncIterator[Start]:
+    """Yield what starts a job over a wire to *books*."""
+    identity.current.set(identity.Caller(1))
+
+    def add(server):
+        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, server)
+
+    async with serving(NAME, add) as peer, hired(peer, Shop()) as worker:
+        ledger = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+        vault = storage_service_pb2_grpc.StorageServiceStub(peer.channel)
+        generations = Generations(
+            catalog=peer,
+            library=catalog_service_pb2_grpc.CatalogServiceStub(peer.channel),
+            ledger=ledger,
+            registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
+            worker=worker,
+            watch=Watch(Hub(Bus("nats://127.0.0.1:1", "nobody is there")), peer, ledger),
+            disk=Disk(peer, vault),
+            preparation=Preparation(peer, vault),
+            rewriter=Rewriter(Meter(peer, ledger), None),
+        )
+        yield lambda spec: generations.start(spec, str(uuid.uuid4()))
+
+
+async def test_a_retired_model_refuses_new_requests_alone():
+    books = Books()
+    async with starting(books) as start:
+        with pytest.raises(Fault) as refused:
+            await start(RETIRED)
+        books.known.add(request_fingerprint(RETIRED))
+        assert (await start(RETIRED)).job.name == "jobs/7"
+    assert refused.value.reason == "MODEL_RETIRED"
+
+
+async def test_what_can_be_admitted_asks_nothing_before():
+    books = Books()
+    async with starting(books) as start:
+        assert (await start(SKETCH)).job.name == "jobs/8"
+    assert books.looks == 0
+
+
+async def test_a_catalog_that_is_away_is_not_asked_what_it_knows():
+    books = Books()
+    books.refusal_of_orders = Unavailable("SERVICE_UNAVAILABLE", "the catalog starts")
+    async with starting(books) as start:
+        with pytest.raises(Unavailable):
+            await start(SKETCH)
+        books.refusal_of_orders = Invalid("REQUEST_INVALID", "no")
+        with pytest.raises(Invalid):
+            await start(SKETCH)
+    assert books.looks == 1  # after the refusal alone
