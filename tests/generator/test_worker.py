@@ -392,11 +392,9 @@ async def test_a_cancel_that_was_not_heard_is_said_again_at_later_looks(world):
 
 
 async def test_who_ends_sends_no_order_whose_answer_he_could_not_wait_for(world):
-    vendors = world.worker.tools.vendors
+    vendors, now = world.worker.tools.vendors, asyncio.get_running_loop().time()
     vendors["sketch"] = replace(vendors["sketch"], terms=Terms(askable=True, conclusive=False))
-    now = asyncio.get_running_loop().time()
     work = errand(world, now, now + 60)
     work.tell(moves.StopAsked())
     await soon(work.run())
-    assert world.catalog.written.get_nowait() == "release"
-    assert world.shop.asked == 0
+    assert (world.catalog.written.get_nowait(), world.shop.asked) == ("release", 0)

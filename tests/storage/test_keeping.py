@@ -92,6 +92,7 @@ async def test_a_picture_comes_out_of_its_receipt(client, folder, catalog):
         "user_id": ANNA,
         "purchase_id": PURCHASE,
         "output_index": 3,
+        "prepared": "",
         "provenance": {"ticket": "t1", "outputs": 4, "image": {"seed": str(2**53 + 1)}},
     }
     assert not catalog.files  # its KeepEdge records it

@@ -25,7 +25,7 @@ def test_after_a_day_every_link_that_was_given_out_brings_its_bytes(lit, vendors
         assert [small["given_out"], small["alive"]] == [count] * 2
     charges = [charge for charge in vendors.ledger() if charge["vendor"] == "replicate"]
     bought = sum(charge["images"] for charge in charges)  # whose links are to be had
-    assert bought >= 20
+    assert bought >= 10  # of all vendors' models each has its turn
     assert json.loads(done.stdout)["vendor_links_alive_before"] == bought
     assert rows[THEIRS] == {"kind": THEIRS, "given_out": bought, "alive": 0, "same": None}
 
