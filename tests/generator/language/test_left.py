@@ -1,10 +1,11 @@
-"""Whoever leaves a language call gets back what was not asked for, and pays what was."""
+"""What was not asked for is not paid for, and what was is, whoever leaves a language call."""
 
 import asyncio
 from contextlib import aclosing
 
 import pytest
 
+from chassis.errors import Invalid
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2 as storage_pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc as storage_stubs
@@ -23,11 +24,14 @@ ANALYZE = pb.AnalyzeReferencesRequest(references=[PICTURE])
 
 
 class Album(storage_stubs.StorageServiceServicer):
-    """Has one thumbnail."""
+    """Has one thumbnail, or what stands for it."""
+
+    def __init__(self):
+        self.stand_in = False
 
     async def DownloadAsset(self, request, context):
         yield storage_pb.DownloadAssetResponse(
-            header=storage_pb.DownloadHeader(media_type="image/webp")
+            header=storage_pb.DownloadHeader(media_type="image/webp", stand_in=self.stand_in)
         )
         yield storage_pb.DownloadAssetResponse(chunk=b"a thumbnail")
 
@@ -65,6 +69,15 @@ async def test_a_stream_that_is_left_before_it_asks_pays_nothing(
         assert (await anext(answers)).HasField("heartbeat")
     [call] = books.calls.values()
     assert (call.charged, pen.asked) == (cost_pb2.CHARGED_NO, 0)
+
+
+async def test_a_picture_that_nobody_can_read_is_refused_before_money_is_held(
+    linguist, books, album, pen
+):
+    album.stand_in = True
+    with pytest.raises(Invalid) as refused:
+        await anext(linguist.analyze(ANALYZE))
+    assert (refused.value.reason, pen.asked, books.calls) == ("IMAGE_UNREADABLE", 0, {})
 
 
 async def test_who_leaves_while_the_money_is_held_gets_it_back(linguist, books, pen):
