@@ -106,7 +106,7 @@ async def main(options: argparse.Namespace) -> Report:
     async with vendor(options.pieces) as port:
         settings = {
             "ANTHROPIC_API_KEY": "bench", "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}",
-            "LANGUAGE_SECONDS": "60", "LOG_LEVEL": "warning",
+            "LANGUAGE_SECONDS": "50", "LOG_LEVEL": "warning",
         }  # fmt: skip
         running = running_stack(**settings)
         stack = await asyncio.to_thread(running.__enter__)

@@ -81,6 +81,13 @@ def _positive(text: str) -> str:
     return text
 
 
+def _patience(text: str) -> str:
+    """Parse seconds that somebody waits for an answer, at most 50: the edge ends it at 60."""
+    if text and chassis_settings.positive(text) > 50:
+        raise ValueError(f"{text!r} is above 50")
+    return text
+
+
 def _entries(text: str) -> str:
     """Parse a folder, empty for none; named in full, whoever reads it elsewhere."""
     if text and not Path(text).is_dir():
@@ -173,7 +180,7 @@ class StackSettings:
     anthropic_key: Secret = setting("ANTHROPIC_API_KEY", _key, default="")
     anthropic_base: str = setting("ANTHROPIC_BASE_URL", _base, default="")
     language_model: str = setting("LANGUAGE_MODEL", default="")
-    language_seconds: str = setting("LANGUAGE_SECONDS", _positive, default="")
+    language_seconds: str = setting("LANGUAGE_SECONDS", _patience, default="")
     cloudinary_url: Secret = setting("CLOUDINARY_URL", _cloudinary, default="")
     cloudinary_base: str = setting("CLOUDINARY_BASE_URL", _base, default="")
     otlp: str = setting("OTEL_EXPORTER_OTLP_ENDPOINT", _shown_url("http", "https"), default="")

@@ -31,9 +31,9 @@ def _seconds(text: str) -> float:
 
 
 def _patience(text: str) -> float:
-    """Parse seconds that somebody waits for an answer, above 0 to a minute."""
-    if (value := positive(text)) > 60:
-        raise ValueError(f"{text!r} is above 60")
+    """Parse seconds that somebody waits for an answer, above 0 to 50: the edge ends it at 60."""
+    if (value := positive(text)) > 50:
+        raise ValueError(f"{text!r} is above 50")
     return value
 
 

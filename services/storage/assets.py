@@ -14,7 +14,7 @@ from chassis.identity import Caller
 from services.storage import names
 from services.storage.catalog import Catalog
 from services.storage.notes import FileNote, ReceiptNote, fullest
-from services.storage.thumbnails import Thumbnails
+from services.storage.thumbnails import Thumbnail, Thumbnails
 from services.storage.turns import Turns
 from services.storage.vault import Found, Gone, Shelf, Vault
 
@@ -25,12 +25,17 @@ Note = TypeVar("Note", FileNote, ReceiptNote)
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is about to be read; *size* and *sha256* are those of the whole."""
+    """
+    What is about to be read; *size* and *sha256* are those of the whole.
+
+    With *stand_in* it is what is shown in place of a picture that cannot be read.
+    """
 
     media_type: str
     size: int
     sha256: str
     chunks: AsyncIterator[bytes]
+    stand_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,14 +137,16 @@ def _whole(found: Found, note: Note) -> Note:
     )
 
 
-def _in_memory(content: bytes, offset: int) -> Content:
+def _in_memory(thumbnail: Thumbnail, offset: int) -> Content:
+    content = thumbnail.content
     _check_offset(offset, len(content))
 
     async def chunks() -> AsyncIterator[bytes]:
         for at in range(offset, len(content), CHUNK):
             yield content[at : at + CHUNK]
 
-    return Content("image/webp", len(content), hashlib.sha256(content).hexdigest(), chunks())
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Content("image/webp", len(content), sha256, chunks(), thumbnail.stand_in)
 
 
 def _check_offset(offset: int, size: int) -> None:

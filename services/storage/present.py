@@ -50,6 +50,9 @@ def receipt(note: ReceiptNote) -> pb.PutReceiptResponse:
 def opened(content: Content) -> pb.DownloadAssetResponse:
     """Show what is about to be read."""
     header = pb.DownloadHeader(
-        media_type=content.media_type, size_bytes=content.size, sha256=content.sha256
+        media_type=content.media_type,
+        size_bytes=content.size,
+        sha256=content.sha256,
+        stand_in=content.stand_in,
     )
     return pb.DownloadAssetResponse(header=header)

@@ -8,7 +8,7 @@ taken as it is when it is named again, and the same picture always makes the sam
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis.errors import Fault, Invalid
 from chassis.identity import Caller
@@ -17,11 +17,13 @@ from services.storage.child import Child, Unreadable
 from services.storage.fetch import Fetch
 from services.storage.incoming import MAX_BYTES, Claim, Incoming, too_large
 from services.storage.keep import Keep, Origin
+from services.storage.lane import Lane
 from services.storage.names import invalid
 from services.storage.notes import FileNote
 from services.storage.sources import Link, Trouble
 
 MOST = 20 * 1024 * 1024  # bytes of what goes to a provider
+_WIDTH = 4  # pictures at once: each is in memory while it waits for the one decoder
 _TAKEN = ("image/png", "image/jpeg", "image/webp")
 _PHOTOS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1", b"ftypavif")
 
@@ -50,6 +52,7 @@ class References:
     assets: Assets
     fetch: Fetch
     child: Child
+    lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
 
     async def prepare(self, caller: Caller, wanted: Wanted) -> FileNote:
         """Return what may go to a provider; Invalid where the picture cannot be had or read."""
@@ -57,6 +60,12 @@ class References:
             note = await self.assets.get(caller, wanted.asset)
             if note.prepared == wanted.kind:
                 return note
+        async with self.lane.turn(None):
+            made = await self._made(caller, wanted)
+        origin = Origin(user_id=caller.require_user(), prepared=wanted.kind)
+        return (await self.keep.keep(_whole(made), origin, Claim())).note
+
+    async def _made(self, caller: Caller, wanted: Wanted) -> bytes:
         content = await self._content(caller, wanted)
         _check(content, wanted.media_type)
         try:
@@ -65,8 +74,7 @@ class References:
             raise _unreadable(f"it cannot be decoded: {error}") from error
         if len(made) > MOST:
             raise too_large(MOST, "bytes once its metadata is gone; save it as a JPEG")
-        origin = Origin(user_id=caller.require_user(), prepared=wanted.kind)
-        return (await self.keep.keep(_whole(made), origin, Claim())).note
+        return made
 
     async def _content(self, caller: Caller, wanted: Wanted) -> bytes:
         if wanted.content:

@@ -4,6 +4,7 @@ placeholder, which is not kept: a later version may read it.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import prometheus_client
 
@@ -18,6 +19,14 @@ _MADE = prometheus_client.Counter(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A WebP; with *stand_in* it shows nothing of its file, which cannot be read."""
+
+    content: bytes
+    stand_in: bool = False
+
+
 class Thumbnails:
     """Thumbnails of the files in *vault*, WebP of at most 512 by 512 pixels."""
 
@@ -26,15 +35,15 @@ class Thumbnails:
         self._unreadable: dict[str, None] = {}  # so that nobody makes us try again and again
         self._placeholder = b""
 
-    async def of(self, note: FileNote) -> bytes:
+    async def of(self, note: FileNote) -> Thumbnail:
         """Return the thumbnail of a file that is there."""
         if not note.readable or note.link in self._unreadable:
             return await self._stand_in()
         if kept := await self._kept(note.link):
-            return kept
+            return Thumbnail(kept)
         async with self._turns.take(f"thumbnail of {note.link}"):
             if kept := await self._kept(note.link):
-                return kept
+                return Thumbnail(kept)
             try:
                 made = await self._child.thumbnail(await self._content(note.link))
             except Unreadable:
@@ -43,7 +52,7 @@ class Thumbnails:
                 return await self._stand_in()
             _MADE.labels("yes").inc()
             await self._keep(note.link, made)
-            return made
+            return Thumbnail(made)
 
     async def _kept(self, link: str) -> bytes:
         found = await self._vault.find(Shelf.THUMBNAILS, link)
@@ -64,10 +73,10 @@ class Thumbnails:
             except Full:
                 return  # it is shown, and made again when there is room
 
-    async def _stand_in(self) -> bytes:
+    async def _stand_in(self) -> Thumbnail:
         if not self._placeholder:
             self._placeholder = await self._child.placeholder()
-        return self._placeholder
+        return Thumbnail(self._placeholder, stand_in=True)
 
     def _remember(self, link: str) -> None:
         if len(self._unreadable) >= _REMEMBERED:

@@ -101,7 +101,7 @@ def test_what_docker_compose_needs_may_stand_in_the_same_file(env_file: Path) ->
      ("CLOUDINARY_URL", "cloudinary://hunter2@cloud"), ("CLOUDINARY_URL", "https://hunter2"),
      ("CLOUDINARY_URL", "cloudinary://key:hunter2@my cloud"),
      ("CLOUDINARY_BASE_URL", "//hunter2"), ("REPLICATE_MAX_IN_FLIGHT", "-1"),
-     ("REPLICATE_MAX_PER_MINUTE", "many"), ("LAB_PORT", "70000")],
+     ("REPLICATE_MAX_PER_MINUTE", "many"), ("LAB_PORT", "70000"), ("LANGUAGE_SECONDS", "51")],
 )  # fmt: skip
 def test_what_a_vendor_s_setting_is_not_is_told_without_its_value(
     env_file: Path, name: str, text: str

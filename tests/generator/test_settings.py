@@ -39,6 +39,12 @@ async def vendor(name="replicate", **environment):
     return sold[name]
 
 
+def test_an_answer_may_not_take_longer_than_the_edge_waits_for_it():
+    assert settings(LANGUAGE_SECONDS="50").language_seconds == 50
+    with pytest.raises(SettingsError, match="LANGUAGE_SECONDS"):
+        settings(LANGUAGE_SECONDS="51")
+
+
 def test_without_a_token_nobody_but_sketch_is_there():
     registry = compose.registry(settings())
     assert {model.provider for model in registry if registry.ready(model)} == {"sketch"}

@@ -1,16 +1,18 @@
 """References: what may go to a provider is a user's picture and nothing beside it."""
 
+import asyncio
 import io
 from contextlib import aclosing
 
 import pytest
 from PIL import Image, ImageCms
 
-from chassis.errors import Denied, Invalid, Missing
+from chassis.errors import Denied, Invalid, Late, Missing
+from imagestudio.storage.v1 import storage_service_pb2 as pb
 from services.storage.decoder import LARGEST, mask, reference
 from services.storage.fetch import Fetch
 from services.storage.sources import Forbidden, Link, Policy
-from tests.storage.client import BERT, PURCHASE, Client
+from tests.storage.client import ANNA, BERT, PURCHASE, Client
 from tests.storage.pictures import decoded, encoded, picture, svg
 from tests.storage.test_keeping import leftovers
 from tests.storage.vendor import PUBLIC, http, vendor_host
@@ -180,6 +182,26 @@ async def test_any_public_host_may_be_asked_and_a_private_one_never():
         with pytest.raises(Forbidden, match="not public"):
             await host.get("https://pictures.example/a", fetch)
         assert len(host.dialed) == dialed
+
+
+async def test_four_are_in_memory_at_once_and_the_others_wait_as_long_as_their_call(client, lab):
+    full, go = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(writer):
+        full.release()
+        await go.wait()
+        await http(picture())(writer)
+
+    lab.scripts = {"/a": slow}
+    first = [asyncio.create_task(client.prepare(uri=f"{client.lab}/a")) for _ in range(4)]
+    for _ in first:
+        await full.acquire()
+    more = pb.PrepareReferenceRequest(content=telling())
+    with pytest.raises(Late):
+        await client.peer.ask(client.stub.PrepareReference, more, timeout=0.5, user_id=ANNA)
+    go.set()
+    assert len({asset.name for asset in await asyncio.gather(*first)}) == 1
+    assert await client.prepare(content=telling())
 
 
 # -- what is refused

@@ -4,9 +4,10 @@ One paid call of a language model: held, made once, settled however it ends.
 Leaving it in the middle ends it at the company, too; what it cost is not known then.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from chassis import faults
@@ -28,7 +29,7 @@ class Voice:
     model: LanguageModel
 
 
-_UNKNOWN = Bill(charged=None)
+_UNKNOWN, _FREE = Bill(charged=None), Bill(charged=False)
 
 
 def _nothing(_text: str) -> str:
@@ -45,6 +46,7 @@ class Call:
     question: Question
     keep: Callable[[str], str] = _nothing
     reservation: str = field(default_factory=lambda: str(uuid.uuid4()))
+    begun: bool = False  # from here on asking settles it
     bill: Bill = _UNKNOWN
     told: Told | None = None
     said: str = ""
@@ -75,9 +77,21 @@ class Call:
         )
         return await self.meter.reserve(request)
 
+    @asynccontextmanager
+    async def holding(self) -> AsyncIterator[None]:
+        """Hold the money for a block; where nothing was asked by its end, it is given back."""
+        held = asyncio.create_task(self.hold())
+        try:
+            await asyncio.shield(held)
+            yield
+        finally:
+            if not self.begun:
+                await self._give_back(held)
+
     async def text(self) -> AsyncIterator[str]:
         """Make the call; yield its answer as it comes. Raises Fault by what was bought."""
         faults.point("language.before_call")
+        self.begun = True
         answer = self.voice.model.ask(self.voice.entry.key, self.question)
         try:
             async with aclosing(answer) as pieces:  # type: ignore[type-var]
@@ -89,7 +103,7 @@ class Call:
                         yield piece
             faults.point("language.after_answer")
         except (provider.Refused, provider.Unavailable) as error:
-            self.bill = Bill(charged=False)
+            self.bill = _FREE
             raise self._failed(error) from error
         except provider.ProviderError as error:
             raise self._failed(error) from error
@@ -102,6 +116,15 @@ class Call:
     def unfit(self, why: str) -> Fault:
         """Say that it was paid for, and that what was written is not what was asked for."""
         return failures.unfit(self.voice.entry, why, self.cost.usd_micros)
+
+    async def _give_back(
+        self, held: asyncio.Task[ledger_service_pb2.ReserveSpendingResponse]
+    ) -> None:
+        try:
+            await held  # its caller may have left before it was answered
+        except Fault:
+            return
+        await self.meter.settle(self.reservation, _FREE)
 
     def _end(self, told: Told) -> None:
         self.told = told

@@ -79,8 +79,7 @@ class Linguist:
             voice=voice, meter=self.meter, purpose="enhance",
             question=instructions.enhance(*asked), keep=rewriting.rewritten,
         )  # fmt: skip
-        await call.hold()
-        async with aclosing(call.text()) as pieces:  # type: ignore[type-var]
+        async with call.holding(), aclosing(call.text()) as pieces:  # type: ignore[type-var]
             async for _ in pieces:
                 pass
         if not (better := rewriting.rewritten(call.said)):
@@ -107,10 +106,9 @@ class Linguist:
         asked = request.seed_text, count, request.model, request.language_code
         question = instructions.suggest(*asked)
         call = Call(voice=self.voice, meter=self.meter, purpose="suggest", question=question)
-        await call.hold()
-        yield pb.SuggestPromptsResponse(heartbeat=pb.StreamHeartbeat())
         objects, found = Objects(), _Found(count)
-        async with aclosing(call.text()) as pieces:  # type: ignore[type-var]
+        async with call.holding(), aclosing(call.text()) as pieces:  # type: ignore[type-var]
+            yield pb.SuggestPromptsResponse(heartbeat=pb.StreamHeartbeat())
             async for piece in pieces:
                 for suggestion in found.fitting(objects.feed(piece)):
                     yield _suggestion(found.count - 1, suggestion)
@@ -134,9 +132,9 @@ class Linguist:
             asked = request.instruction, picture, request.language_code
             question = instructions.analyze(*asked)
             call = Call(voice=self.voice, meter=self.meter, purpose="analyze", question=question)
-            await call.hold()
-            yield pb.AnalyzeReferencesResponse(heartbeat=pb.StreamHeartbeat())
-            async with aclosing(_described(index, call)) as answers:  # type: ignore[type-var]
+            described = _described(index, call)
+            async with call.holding(), aclosing(described) as answers:  # type: ignore[type-var]
+                yield pb.AnalyzeReferencesResponse(heartbeat=pb.StreamHeartbeat())
                 async for answer in answers:
                     yield answer
             total.usd_micros += call.cost.usd_micros

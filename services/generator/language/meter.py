@@ -5,7 +5,8 @@ A call whose answer is lost counts with all that was held for it, and so does on
 could settle: it is never made again for that.
 """
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from chassis import logs
 from chassis.channel import Peer
@@ -32,6 +33,7 @@ class Meter:
 
     catalog: Peer
     ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
+    _settling: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def reserve(self, request: pb.ReserveSpendingRequest) -> pb.ReserveSpendingResponse:
         """Hold money; SPEND_CAP_EXCEEDED where it is not left. The same id holds once."""
@@ -41,7 +43,13 @@ class Meter:
         return answer
 
     async def settle(self, reservation: str, bill: Bill, answer: str = "") -> None:
-        """Tell what a call cost, and what is to be kept of its answer."""
+        """Tell what a call cost, and what to keep of its answer; goes on when its caller leaves."""
+        task = asyncio.create_task(self._settle(reservation, bill, answer))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        await asyncio.shield(task)
+
+    async def _settle(self, reservation: str, bill: Bill, answer: str) -> None:
         charged = {True: cost_pb2.CHARGED_YES, False: cost_pb2.CHARGED_NO}
         request = pb.SettleSpendingRequest(
             reservation_id=reservation,

@@ -25,9 +25,19 @@ LONGEST = 20.0  # seconds for a better prompt: whoever orders waits for it
 _SPARE = 5.0  # seconds until a call that nobody settled is taken for lost
 _LOOK = 0.2  # seconds between two looks at a call that another process makes
 _ORDERS = uuid.UUID("0b3a2f53-6c1e-5f0e-8f0b-64d1f0a3c7d2")  # namespace of orders' calls
+_EARLIER = {  # by what it was settled on: the reason, and what is told
+    cost_pb2.CHARGED_NO: (
+        "PROVIDER_FAILED",
+        "An earlier try at this order got none, and nothing was charged; it is not asked again.",
+    ),
+    cost_pb2.CHARGED_YES: (
+        "LANGUAGE_ANSWER_UNFIT",
+        "An earlier try at this order paid for an answer without one; it is not asked again.",
+    ),
+}
 _LOST = (
-    "An earlier try at this order asked for a better one, and the answer was lost; it may have "
-    "been charged, and is not asked for again."
+    "LANGUAGE_ANSWER_LOST",
+    "An earlier try at this order lost it; that may have been charged, and is not asked again.",
 )
 Admitted = ledger_service_pb2.AdmitResponse
 
@@ -50,7 +60,7 @@ class Rewriter:
     meter: Meter
     voice: Voice | None
     patience: float = LONGEST
-    _running: set[asyncio.Task[Smart]] = field(default_factory=set)
+    _running: set[asyncio.Task[Smart | Admitted]] = field(default_factory=set)
 
     def wish(self, spec: job_pb2.JobSpec) -> Smart | None:
         """What rewriting *spec*'s prompt may cost at most; None where nobody is there to do it."""
@@ -61,6 +71,12 @@ class Rewriter:
 
     async def rewrite(self, order: Order) -> Smart | Admitted:
         """Rewrite the prompt of *order*, or return the job that it has admitted already."""
+        task = asyncio.create_task(self._rewritten(order))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _rewritten(self, order: Order) -> Smart | Admitted:
         assert self.voice is not None
         asked = order.prompt, order.models, order.use_case, ""
         user = identity.current.get().require_user()
@@ -75,10 +91,7 @@ class Rewriter:
             return held.admitted
         if held.replayed:
             return await self._earlier(call, order, held)
-        task = asyncio.create_task(self._made(call))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return await self._made(call)
 
     async def _made(self, call: Call) -> Smart:
         try:
@@ -88,9 +101,10 @@ class Rewriter:
         except Fault as fault:
             return Smart(cost=call.cost.usd_micros, reason=fault.reason, why=fault.message)
         except TimeoutError:
-            why = f"{call.voice.entry.key} had no better one within {self.patience:g} seconds."
-            cost = call.cost.usd_micros
-            return Smart(cost=cost, reason="LANGUAGE_ANSWER_LOST", why=why)
+            if call.told is None:  # else it is whole, and only its settling takes longer
+                why = f"{call.voice.entry.key} had no better one within {self.patience:g} seconds."
+                cost = call.cost.usd_micros
+                return Smart(cost=cost, reason="LANGUAGE_ANSWER_LOST", why=why)
         if better := rewriting.rewritten(call.said):
             return _better(better, call.voice.entry.key, call.cost)
         unfit = call.unfit("no prompt is in it")
@@ -110,7 +124,8 @@ class Rewriter:
             metered = cost_pb2.COST_BASIS_METERED
             cost = cost_pb2.Cost(usd_micros=held.cost_usd_micros, basis=metered)
             return _better(held.answer, held.model, cost)
-        return Smart(cost=held.cost_usd_micros, reason="LANGUAGE_ANSWER_LOST", why=_LOST)
+        reason, why = _EARLIER.get(held.charged, _LOST)
+        return Smart(cost=held.cost_usd_micros, reason=reason, why=why)
 
 
 def _better(prompt: str, writer: str, cost: cost_pb2.Cost) -> Smart:

@@ -8,73 +8,12 @@ import pytest
 from chassis import identity
 from chassis.errors import Exhausted
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
-from imagestudio.catalog.v1 import ledger_service_pb2_grpc as stubs
 from imagestudio.type.v1 import cost_pb2, job_pb2
 from services.generator import provider
-from services.generator.language import prices
 from services.generator.language.call import Voice
-from services.generator.language.meter import Meter
 from services.generator.language.seam import Stop, Told, Usage
 from services.generator.language.smart import Order, Rewriter
-from tests.generator.wire import serving
-
-WHOLE = ['{"prompt": "a storm', 'y sea"}', Told(Usage(100, 10), Stop.WHOLE)]
-[ENTRY] = [each for each in prices.EVERY if each.key == "claude-sonnet-5-5"]
-
-
-class Books(stubs.LedgerServiceServicer):
-    """Keeps language calls as the catalog does; *age* is told of all, in seconds."""
-
-    def __init__(self):
-        self.calls, self.age, self.admitted, self.refusal = {}, 0, None, None
-
-    async def ReserveSpending(self, request, context):
-        if self.admitted:
-            return pb.ReserveSpendingResponse(admitted=self.admitted)
-        if self.refusal:
-            raise self.refusal
-        known = self.calls.get(request.reservation_id)
-        if known is None:
-            self.calls[request.reservation_id] = pb.ReserveSpendingResponse(model=request.model)
-            return pb.ReserveSpendingResponse()
-        told = pb.ReserveSpendingResponse(replayed=True)
-        told.MergeFrom(known)
-        told.age.FromSeconds(self.age)
-        return told
-
-    async def SettleSpending(self, request, context):
-        known = self.calls[request.reservation_id]
-        known.charged, known.answer = request.charged, request.answer
-        known.cost_usd_micros = request.cost_usd_micros
-        return pb.SettleSpendingResponse(cost_usd_micros=request.cost_usd_micros)
-
-
-class Pen:
-    """Writes its next line; *gate* holds it back, *asked* counts its calls."""
-
-    def __init__(self, *lines):
-        self.lines, self.asked, self.gate = list(lines), 0, asyncio.Event()
-        self.gate.set()
-        self.begun = asyncio.Event()
-
-    async def ask(self, _slug, _question):
-        self.asked += 1
-        self.begun.set()
-        await self.gate.wait()
-        for piece in self.lines.pop(0):
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
-
-
-@pytest.fixture
-async def books():
-    found = Books()
-    add = lambda server: stubs.add_LedgerServiceServicer_to_server(found, server)  # noqa: E731
-    identity.current.set(identity.Caller(7))
-    async with serving("imagestudio.catalog.v1.LedgerService", add) as peer:
-        found.meter = Meter(peer, stubs.LedgerServiceStub(peer.channel))
-        yield found
+from tests.generator.language.books import ENTRY, WHOLE, Pen
 
 
 def order(**more):
@@ -193,6 +132,48 @@ async def test_an_answer_that_takes_too_long_is_given_up(books):
     assert (found.told, found.reason) == (None, "LANGUAGE_ANSWER_LOST")
     [call] = books.calls.values()
     assert call.charged == cost_pb2.CHARGED_UNKNOWN
+
+
+async def test_a_whole_answer_is_taken_however_long_its_settling_takes(books):
+    books.settling.close()
+    found = await rewriter(books, Pen(WHOLE), patience=0.05).rewrite(order())
+    books.settling.open()
+    assert found.told.prompt == "a stormy sea"
+    async with asyncio.timeout(20):
+        await books.settled.wait()
+    [call] = books.calls.values()
+    assert (call.charged, call.answer) == (cost_pb2.CHARGED_YES, "a stormy sea")
+
+
+async def test_who_leaves_while_the_money_is_held_finds_the_answer_later(books):
+    pen, same, writer = Pen(WHOLE), order(), rewriter(books, Pen(WHOLE))
+    books.reserving.close()
+    left = asyncio.create_task(rewriter(books, pen).rewrite(same))
+    await books.reserving.came.wait()
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    books.reserving.open()
+    async with asyncio.timeout(20):
+        await books.settled.wait()
+    assert (await writer.rewrite(same)).told.prompt == "a stormy sea"
+    assert (pen.asked, writer.voice.model.asked) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "told"),
+    [
+        ([provider.Busy("later")], "PROVIDER_FAILED", "nothing was charged"),
+        (["Hm.", WHOLE[-1]], "LANGUAGE_ANSWER_UNFIT", "paid for"),
+        (["{", provider.Unclear("cut")], "LANGUAGE_ANSWER_LOST", "may have been charged"),
+    ],
+)
+async def test_the_same_order_again_is_told_what_the_first_try_cost(books, line, reason, told):
+    pen, same = Pen(line), order()
+    first = await rewriter(books, pen).rewrite(same)
+    again = await rewriter(books, pen).rewrite(same)
+    assert (again.told, again.reason, pen.asked) == (None, reason, 1)
+    assert told in again.why
+    assert again.cost == first.cost or reason != "LANGUAGE_ANSWER_UNFIT"
 
 
 async def test_without_a_voice_there_is_no_wish(books):
