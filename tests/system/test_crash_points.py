@@ -66,7 +66,8 @@ class Vendors:
     def __init__(self, stack) -> None:
         lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab"
         charges = httpx.get(f"{lab}/ledger").json()["charges"]
-        self.charges = [each for each in charges if each["images"]]  # words have none
+        words = [each for each in charges if each["vendor"] == "openai" and not each["images"]]
+        self.charges = [each for each in charges if each not in words]
         self.assets = {
             each["public_id"]: each["sha256"] for each in httpx.get(f"{lab}/assets").json()
         }
