@@ -18,6 +18,7 @@ from services.catalog.breaker import (
     ask,
     hear,
 )
+from services.generator.providers import answered, google, openai, recraft, replicate
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EMPTY = {"reason": "PROVIDER_BALANCE_EMPTY", "message": "add credit", "code": 9, "metadata": {}}
@@ -129,3 +130,8 @@ def test_there_is_never_a_second_probe_before_the_first_is_heard_of_or_given_up(
         probes.pop(name, None)
         assert (found.state == HALF_OPEN) == (found.probe is not None)
         assert (found.state == CLOSED) == (found.retry_at is None)
+
+
+def test_a_probe_is_given_up_only_when_no_order_can_be_under_way_any_more():
+    longest = max(vendor.BUY for vendor in (openai, google, recraft, replicate))
+    assert PROBE.total_seconds() > longest + answered._PREPARING

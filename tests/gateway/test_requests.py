@@ -207,3 +207,11 @@ def test_what_a_change_of_a_preset_names_is_what_is_masked():
 )
 def test_an_etag_is_read_out_of_if_match(header, etag):
     assert specs.etag(header) == etag
+
+
+def test_of_more_input_images_than_any_model_takes_none_is_looked_up():
+    found = {"prompt": "a", "references": [{"variant": "1"}] * 32}
+    assert len(bodies.Generation.model_validate(found).references) == 32
+    found["references"].append({"variant": "1"})
+    with pytest.raises(ValidationError, match="at most 32"):
+        bodies.Generation.model_validate(found)

@@ -55,6 +55,14 @@ TABLE = (
         "tests/generator/test_worker.py",
     ),
     Mutation(
+        "who ends sends no order whose answer he could not wait for",
+        "services/generator/buy.py",
+        "        if moves.StopAsked() in self._wishes:  # it could not wait for the answer\n"
+        "            return False\n",
+        "",
+        "tests/generator/test_worker.py",
+    ),
+    Mutation(
         "a claim whose answer was lost is given back, and not sent",
         "services/generator/worker.py",
         "            if lost and found.owner == self.worker_id:\n"

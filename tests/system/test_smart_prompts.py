@@ -91,3 +91,18 @@ def test_what_cannot_be_drawn_is_refused_before_its_prompt_is_paid_for(lit, vend
     refused = httpx.post(f"{lit.url}/images/generate", json=SMART | {"size": "5x5"}, timeout=30)
     assert refused.status_code == 400
     assert vendors.requests() == {}
+
+
+def test_a_better_prompt_that_costs_more_than_the_order_allows_is_not_drawn_with(lit, vendors):
+    """It is paid for by then: the job goes on with the prompt that fits."""
+    order = SMART | {
+        "models": ["gpt-image-2"], "size": "1024x1024", "count": 20,
+        "parameters": {"gpt-image-2": {"quality": "low"}},
+    }  # fmt: skip
+    told = httpx.post(f"{lit.url}/images/estimate", json=order, timeout=30).json()
+    most = told["reserved_usd"] + told["smart_prompt_usd"]
+    job = generate(lit.url, order | {"max_cost_usd": most})
+    prove_whole(job, 20)
+    [warning] = [each for each in job.of("warning") if each["reason"] == "COST_LIMIT_EXCEEDED"]
+    assert "does not fit" in warning["message"]
+    assert {written for _, written, _ in variants(lit, job)} == {""}
