@@ -153,7 +153,7 @@ async def _replay_or_refuse(
     """The job that is admitted already; None where nothing stands in the way any more."""
     found = await replayed(connection, user_id, request.request_id, request.fingerprint)
     if found is None:
-        await _refuse_where_nothing_is_sold(connection, request)
+        await refuse_where_nothing_is_sold(connection, request.providers_needed)
         needed = sum(purchase.reserved_usd_micros for purchase in request.purchases)
         await refuse_over_cap(connection, needed, user_id, server_cap)
     return found
@@ -180,8 +180,9 @@ async def replayed(
     return Response(job=jobs[row["job_id"]], replayed=True, estimate=accepted.estimate)
 
 
-async def _refuse_where_nothing_is_sold(connection: Connection, request: Request) -> None:
-    rows = await connection.fetch(SQL.refusing_providers, list(request.providers_needed))
+async def refuse_where_nothing_is_sold(connection: Connection, providers: Sequence[str]) -> None:
+    """Raise Precondition where one of *providers* takes no order of ours just now."""
+    rows = await connection.fetch(SQL.refusing_providers, list(providers))
     for row in rows:
         refusal = row["refusal"]
         raise Precondition(

@@ -296,6 +296,8 @@ CREATE TABLE language_calls (
     model text DEFAULT ''::text NOT NULL,
     charged text,
     answer text DEFAULT ''::text NOT NULL,
+    holder uuid,
+    forgotten boolean DEFAULT false NOT NULL,
     CONSTRAINT language_calls_pkey PRIMARY KEY (reservation_id),
     CONSTRAINT language_calls_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT language_calls_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(user_id)

@@ -8,6 +8,8 @@ from services.generator import compose
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 
+_SETTLE = 0.5  # seconds for what the last language calls cost to be told
+
 
 async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = None) -> None:
     """Serve until *stop*; then let go of what is open, and let running calls end."""
@@ -33,7 +35,9 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
     await asyncio.gather(
         generator.worker.leave(settings.drain),
         generator.server.stop(lame=settings.lame, grace=settings.drain),
+        generator.rewriter.close(settings.drain),
     )
+    await generator.rewriter.meter.close(_SETTLE)
     await generator.calendar.close()
     await generator.strays.close()
     await generator.rounds.close()

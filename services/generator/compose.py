@@ -68,6 +68,7 @@ class Generator:
     rounds: Rounds
     strays: Strays
     calendar: Calendar
+    rewriter: Rewriter
     server: Server
 
 
@@ -127,7 +128,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     server = Server([(NAME, add)], secret=secret, resolve=resolve)
     return Generator(
         *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, numbering),
-        *(hints, worker, hub, rounds, strays, Calendar(known, vendors), server),
+        *(hints, worker, hub, rounds, strays, Calendar(known, vendors), rewriter, server),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from chassis import faults
 from chassis.channel import Peer
-from chassis.errors import Fault, Invalid, Missing, Precondition, was_cut
+from chassis.errors import Exhausted, Fault, Invalid, Missing, Precondition, was_cut
 from imagestudio.catalog.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -22,7 +22,7 @@ from services.generator import identifiers, retry, words
 from services.generator.disk import Disk
 from services.generator.language.smart import Order, Rewriter
 from services.generator.models import Registry
-from services.generator.plan import Plan, Smart, plan, request_fingerprint, wants_better
+from services.generator.plan import Plan, Smart, Wish, plan, request_fingerprint, wants_better
 from services.generator.preparation import Preparation
 from services.generator.watch import Watch
 from services.generator.worker import Worker
@@ -63,7 +63,6 @@ class Generations:
         was admitted is told also where it would be refused by now, lest it be ordered anew.
         """
         request_id = _request_id(request_id)
-        words.check(spec)
         try:
             return await self._start(spec, request_id)
         except Fault as fault:
@@ -77,21 +76,41 @@ class Generations:
         self, spec: job_pb2.JobSpec, request_id: str
     ) -> ledger_service_pb2.AdmitResponse:
         preset = await self._preset(spec.preset)
-        smart = self._smart(spec, preset)
-        planned = plan(spec, preset, self.registry, smart)
-        if not spec.references and smart is None:
+        wish = self._wish(spec, preset)
+        planned = plan(spec, preset, self.registry, wish)
+        if not spec.references and wish is None:
             return await self._admit(planned, request_id)
         await self.disk.check()  # it can be planned, so that what follows is worth its while
         if spec.references and (admitted := await self._admitted(spec, request_id)):
             return admitted  # a dead URL takes long, and what is at a live one may be another
         prepared = await self.preparation.of(spec) if spec.references else spec
-        if smart is not None:
-            better = await self.rewriter.rewrite(_order(spec, planned, request_id))
-            if isinstance(better, ledger_service_pb2.AdmitResponse):
-                return better
-            smart = better
-        ready = self._replanned(prepared, preset, smart)
-        return await self._admit(replace(ready, fingerprint=planned.fingerprint), request_id)
+        if wish is None:
+            ready = plan(prepared, preset, self.registry)
+            return await self._admit(replace(ready, fingerprint=planned.fingerprint), request_id)
+        written = await self.rewriter.rewrite(self._order(spec, planned, request_id))
+        if isinstance(written, ledger_service_pb2.AdmitResponse):
+            return written
+        return await self._admit_written(prepared, preset, written, planned, request_id)
+
+    async def _admit_written(
+        self,
+        spec: job_pb2.JobSpec,
+        preset: preset_pb2.Preset | None,
+        smart: Smart,
+        first: Plan,
+        request_id: str,
+    ) -> ledger_service_pb2.AdmitResponse:
+        """Admit *spec* with the better prompt, or without it where that does not fit any more."""
+        try:
+            ready = plan(spec, preset, self.registry, smart)
+            return await self._admit(replace(ready, fingerprint=first.fingerprint), request_id)
+        except (Invalid, Precondition, Exhausted) as fault:
+            if smart.told is None:
+                raise
+            why = f"The better one does not fit: {fault.message}"
+            unused = Smart(cost=smart.cost, reason=fault.reason, why=why)
+            ready = plan(spec, preset, self.registry, unused)
+            return await self._admit(replace(ready, fingerprint=first.fingerprint), request_id)
 
     async def retry(
         self, job: str, purchase_ids: Sequence[str], request_id: str
@@ -191,25 +210,22 @@ class Generations:
         return answer
 
     async def _plan(self, spec: job_pb2.JobSpec) -> Plan:
-        words.check(spec)
         preset = await self._preset(spec.preset)
-        return plan(spec, preset, self.registry, self._smart(spec, preset))
+        return plan(spec, preset, self.registry, self._wish(spec, preset))
 
-    def _smart(self, spec: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> Smart | None:
-        return self.rewriter.wish(spec) if wants_better(spec, preset) else None
+    def _wish(self, spec: job_pb2.JobSpec, preset: preset_pb2.Preset | None) -> Wish | None:
+        return self.rewriter.wish if wants_better(spec, preset) else None
 
-    def _replanned(
-        self, spec: job_pb2.JobSpec, preset: preset_pb2.Preset | None, smart: Smart | None
-    ) -> Plan:
-        """Plan with the better prompt, or without it where no model takes it."""
-        try:
-            return plan(spec, preset, self.registry, smart)
-        except (Invalid, Precondition) as fault:
-            if smart is None:
-                raise
-            why = f"The better one does not fit: {fault.message}"
-            unused = Smart(cost=smart.cost, reason=fault.reason, why=why)
-            return plan(spec, preset, self.registry, unused)
+    def _order(self, spec: job_pb2.JobSpec, planned: Plan, request_id: str) -> Order:
+        return Order(
+            prompt=spec.prompt,
+            models=[*planned.spec.models],
+            use_case=planned.spec.use_case,
+            request_id=request_id,
+            fingerprint=planned.fingerprint,
+            beside=planned.estimate.reserved.usd_micros,
+            providers=tuple(needed(planned.spec, self.registry)),
+        )
 
     async def _preset(self, key: str) -> preset_pb2.Preset | None:
         if not key:
@@ -242,16 +258,6 @@ class Generations:
                 if event.HasField("completed"):
                     break
         return await self._job(name)
-
-
-def _order(spec: job_pb2.JobSpec, planned: Plan, request_id: str) -> Order:
-    return Order(
-        prompt=spec.prompt,
-        models=[*planned.spec.models],
-        use_case=planned.spec.use_case,
-        request_id=request_id,
-        fingerprint=planned.fingerprint,
-    )
 
 
 def _request_id(given: str) -> str:

@@ -5,7 +5,7 @@ it may cost. No I/O; what cannot be planned is refused with a `Fault` that says 
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import ledger_pb2, preset_pb2
@@ -15,6 +15,8 @@ from services.generator.models import Model, Registry
 
 Warn = job_event_pb2.JobEvent.Warning
 Enhanced = job_event_pb2.JobEvent.PromptEnhanced
+# The most in micro-USD that it costs to rewrite a prompt, for these models and this use case.
+Wish = Callable[[str, Sequence[str], str], int]
 _NO_LANGUAGE = (
     "cannot be used: no language model is configured here; leave it out or set it to false"
 )
@@ -39,10 +41,10 @@ class Plan:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Smart:
     """
-    What becomes of the wish for a better prompt.
+    What became of the wish for a better prompt.
 
-    *cost* in micro-USD is the most that it may cost, later what it did; *told* is the better
-    prompt, and where there is none *reason* and *why* say so.
+    *cost* is in micro-USD; *told* is the better prompt, and where there is none *reason* and
+    *why* say so.
     """
 
     cost: int
@@ -55,24 +57,28 @@ def plan(
     asked: job_pb2.JobSpec,
     preset: preset_pb2.Preset | None,
     registry: Registry,
-    smart: Smart | None = None,
+    smart: Smart | Wish | None = None,
 ) -> Plan:
     """
     Plan *asked*, with what it leaves out from *preset*, then from the defaults.
 
-    *smart* is None where no better prompt is wanted, or nobody is there to write it.
+    *smart* says what a better prompt may cost, or what became of it; None where none is wanted,
+    or nobody is there to write it.
     """
     words.check(asked)
     references.check(asked)
     if asked.smart_prompt and smart is None:
         raise words.invalid("smart_prompt", _NO_LANGUAGE)
-    spec, replaced = _complete(asked, preset, registry, smart)
+    written = smart if isinstance(smart, Smart) else None
+    spec, replaced = _complete(asked, preset, registry, written)
     models = [registry.usable(key) for key in spec.models]
     spares = [registry.usable(key) for key in spec.fallback_models]
     fitting.check(spec, models, spares)
     estimate = _estimate(spec, models, spares)
-    if smart:
-        estimate.smart_prompt.CopyFrom(estimated(smart.cost))
+    if smart is not None:
+        whole = asked.prompt, spec.models, spec.use_case
+        cost = smart.cost if isinstance(smart, Smart) else smart(*whole)
+        estimate.smart_prompt.CopyFrom(estimated(cost))
     within_limit(spec, estimate)
     return Plan(
         spec=spec,
@@ -88,7 +94,7 @@ def plan(
         estimate=estimate,
         fingerprint=request_fingerprint(asked),
         preset_used=preset.preset_key if preset else "",
-        enhanced=smart.told if smart else None,
+        enhanced=written.told if written else None,
     )
 
 
@@ -250,9 +256,9 @@ def within_limit(spec: job_pb2.JobSpec, estimate: job_pb2.JobEstimate) -> None:
 
 
 def _not_rewritten(
-    asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, smart: Smart | None
+    asked: job_pb2.JobSpec, preset: preset_pb2.Preset | None, smart: Smart | Wish | None
 ) -> Iterator[Warn]:
-    if smart and smart.why:
+    if isinstance(smart, Smart) and smart.why:
         yield Warn(reason=smart.reason, message=f"The prompt is used as it is. {smart.why}")
     if preset and wants_better(asked, preset) and smart is None:
         yield Warn(

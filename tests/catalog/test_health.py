@@ -1,6 +1,7 @@
 """How a provider does, shared through a real PostgreSQL: one probe, one allowance, one refusal."""
 
 import asyncio
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
-from services.catalog import admit, database, endings, permits, workers
+from services.catalog import admit, database, endings, permits, spending, workers
 from services.catalog.breaker import PAUSES
 from services.catalog.database import connect
 from services.catalog.ledger import Change
@@ -331,6 +332,24 @@ async def test_a_job_that_needs_who_takes_nothing_of_ours_is_refused_for_a_while
     await admit.admit(pools.ledger, with_another, user, None)
     await over(sql)
     await admit.admit(pools.ledger, request, user, None)
+
+
+async def test_no_prompt_is_paid_for_where_its_images_are_not_sold(pools, user, ledger, sql):
+    await refusing(ledger, pools, user)
+    request = ledger_service_pb2.ReserveSpendingRequest(
+        reservation_id=str(uuid.uuid4()), usd_micros=400, providers_needed=["far"]
+    )
+    with pytest.raises(errors.Precondition) as refused:
+        await spending.reserve(pools.ledger, request, user, None)
+    assert (refused.value.reason, refused.value.message) == (
+        "PROVIDER_BALANCE_EMPTY", "Add credit there.",
+    )  # fmt: skip
+    assert await sql.fetchval("SELECT count(*) FROM language_calls") == 0
+    await over(sql)
+    await spending.reserve(pools.ledger, request, user, None)
+    await refusing(ledger, pools, user)
+    again = await spending.reserve(pools.ledger, request, user, None)
+    assert again.replayed  # what is bought is told all the same
 
 
 async def test_what_was_admitted_before_is_told_again_all_the_same(pools, user, ledger):

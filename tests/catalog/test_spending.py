@@ -36,16 +36,24 @@ class Money:
     def __init__(self, pool, ann, bob):
         self.pool, self.ann, self.bob = pool, ann, bob
 
-    async def reserve(self, micros, *, reservation="", user=None, cap=1000):
+    async def reserve(self, micros, *, reservation="", user=None, cap=1000, **more):
         reservation = reservation or str(uuid.uuid4())
         request = pb.ReserveSpendingRequest(
-            reservation_id=reservation, usd_micros=micros, purpose="suggest", model="some-model"
+            reservation_id=reservation,
+            usd_micros=micros,
+            purpose="suggest",
+            model="some-model",
+            **more,
         )
         return reservation, await spending.reserve(self.pool, request, user or self.ann, cap)
 
-    async def settle(self, reservation, charged, cost=0, *, answer="", user=None):
+    async def settle(self, reservation, charged, cost=0, *, answer="", user=None, holder=""):
         request = pb.SettleSpendingRequest(
-            reservation_id=reservation, charged=charged, cost_usd_micros=cost, answer=answer
+            reservation_id=reservation,
+            charged=charged,
+            cost_usd_micros=cost,
+            answer=answer,
+            holder=holder,
         )
         settled = await spending.settle(self.pool, request, user or self.ann)
         return settled.cost_usd_micros
@@ -139,9 +147,88 @@ async def test_a_call_that_nobody_settles_counts_with_all_that_was_reserved(
         assert await money.standing() == (400, 100)
     finally:
         await connection.close()
-    assert await money.settle(forgotten, YES, 7) == 400
     _, found = await money.reserve(400, reservation=forgotten)
     assert found.charged == UNKNOWN
+
+
+async def forgotten(pools, database_url):
+    """Have the sweeper come by when ten minutes are over."""
+    ledger, news = make_ledger(pools.ledger)
+    connection = await connect(database_url, "studio_ledger")
+    try:
+        await connection.execute(
+            "UPDATE language_calls SET created_at = created_at - interval '11 minutes'"
+        )
+        await Sweeper(connect=None, ledger=ledger, news=news).sweep(connection)
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(("charged", "cost", "counts"), [(YES, 30, 30), (NO, 30, 0)])
+async def test_what_is_told_late_takes_the_place_of_what_was_counted(
+    pools, money, database_url, charged, cost, counts
+):
+    late, _ = await money.reserve(400)
+    await money.reserve(100)
+    await forgotten(pools, database_url)
+    assert await money.standing() == (500, 0)
+    assert await money.settle(late, UNKNOWN) == 400
+    assert await money.settle(late, charged, cost, answer="a sea") == counts
+    assert await money.standing() == (100 + counts, 0)
+    assert await money.settle(late, YES, 31) == counts  # once told, it stays
+    assert await money.standing() == (100 + counts, 0)
+    _, found = await money.reserve(400, reservation=late)
+    assert (found.charged, found.answer) == (charged, "a sea")
+
+
+async def test_its_holder_finds_it_his_own_and_another_finds_it_taken(money):
+    same, ours, theirs = (str(uuid.uuid4()) for _ in range(3))
+    _, first = await money.reserve(400, reservation=same, holder=ours)
+    _, again = await money.reserve(400, reservation=same, holder=ours)
+    _, other = await money.reserve(400, reservation=same, holder=theirs)
+    assert [each.replayed for each in (first, again, other)] == [False, False, True]
+    assert await money.standing() == (0, 400)
+    assert await money.settle(same, NO, holder=theirs) == 0
+    assert await money.standing() == (0, 400)
+    assert await money.settle(same, YES, 30, holder=ours) == 30
+    assert await money.standing() == (30, 0)
+
+
+async def test_what_is_given_back_before_it_comes_holds_nothing_when_it_does(money):
+    """Its caller has left long ago: nobody would ever settle it."""
+    reservation, holder = str(uuid.uuid4()), str(uuid.uuid4())
+    assert await money.settle(reservation, NO, holder=holder) == 0
+    _, late = await money.reserve(400, reservation=reservation, holder=holder)
+    assert late.charged == NO
+    assert await money.standing() == (0, 0)
+
+
+async def test_what_is_given_back_while_it_is_under_way_holds_nothing(money):
+    """Whichever comes first."""
+    for _ in range(10):
+        reservation, holder = str(uuid.uuid4()), str(uuid.uuid4())
+        await asyncio.gather(
+            money.reserve(400, reservation=reservation, holder=holder),
+            money.settle(reservation, NO, holder=holder),
+        )
+    assert await money.standing() == (0, 0)
+
+
+@pytest.mark.parametrize(("beside", "fits"), [(600, True), (601, False)])
+async def test_the_images_that_it_is_for_must_fit_under_the_cap_too(money, beside, fits):
+    if fits:
+        await money.reserve(400, beside_usd_micros=beside)
+        assert await money.standing() == (0, 400)  # nothing is held for them
+        return
+    with pytest.raises(Exhausted) as refused:
+        await money.reserve(400, beside_usd_micros=beside)
+    assert refused.value.metadata["estimate_usd_micros"] == str(400 + beside)
+    assert await money.standing() == (0, 0)
+
+
+async def test_images_of_less_than_nothing_make_no_sense(money):
+    with pytest.raises(Invalid):
+        await money.reserve(400, beside_usd_micros=-1)
 
 
 async def test_an_order_that_was_admitted_reserves_nothing_more(money):

@@ -175,6 +175,23 @@ def test_a_prompt_that_nobody_bettered_is_drawn_as_it_is_with_a_warning():
     assert (warning.reason, "as it is. It was lost." in warning.message) == (smart.reason, True)
 
 
+def test_what_a_better_prompt_may_cost_is_of_the_models_that_are_planned():
+    """And so of the very question that is asked; the prompt is the user's."""
+    asked, told = spec(smartPrompt=True, useCase="a card"), []
+
+    def wish(*of):
+        told.append(of)
+        return 9
+
+    found = plan(asked, POSTER, REGISTRY, wish)
+    assert found.estimate.smart_prompt.usd_micros == 9
+    assert told == [("a lighthouse", [*found.spec.models], found.spec.use_case)]
+    assert (found.enhanced, found.spec.smart_prompt, found.warnings) == (None, False, [])
+    limited = spec(smartPrompt=True, models=["plain"], maxCostUsdMicros="40008")
+    with pytest.raises(Fault, match=r"0\.040009"):
+        plan(limited, None, REGISTRY, wish)
+
+
 def test_the_most_that_a_request_allows_covers_its_better_prompt():
     smart, asked = Smart(cost=8), spec(models=["plain"], maxCostUsdMicros="40007", smartPrompt=True)
     with pytest.raises(Fault, match=r"0\.040008"):

@@ -8,7 +8,7 @@ import pytest
 
 from chassis import identity
 from chassis.bus import Bus
-from chassis.errors import Fault, Invalid, Unavailable
+from chassis.errors import Exhausted, Fault, Invalid, Unavailable
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
@@ -17,12 +17,14 @@ from services.generator import models
 from services.generator.disk import Disk
 from services.generator.generations import Generations
 from services.generator.hub import Hub
+from services.generator.language.call import Voice
 from services.generator.language.meter import Meter
 from services.generator.language.smart import Rewriter
 from services.generator.models import Registry
 from services.generator.plan import request_fingerprint
 from services.generator.preparation import Preparation
 from services.generator.watch import Watch
+from tests.generator.language.books import ENTRY, WHOLE, Pen
 from tests.generator.own_worker import hired
 from tests.generator.scripted_ledger import NAME, Catalog, Shop
 from tests.generator.wire import serving
@@ -40,10 +42,15 @@ class Books(Catalog):
         self.known: set[str] = set()
         self.looks = 0
         self.refusal_of_orders: Fault | None = None
+        self.room = 1 << 40  # micro-USD
+        self.orders: list[pb.AdmitRequest] = []
 
     async def Admit(self, request, context):
         if self.refusal_of_orders:
             raise self.refusal_of_orders
+        self.orders.append(request)
+        if sum(each.reserved_usd_micros for each in request.purchases) > self.room:
+            raise Exhausted("SPEND_CAP_EXCEEDED", "not so much is left")
         return pb.AdmitResponse(job=job_pb2.Job(name="jobs/8"), replayed=True)
 
     async def ReadAdmitted(self, request, context):
@@ -52,9 +59,15 @@ class Books(Catalog):
             return pb.ReadAdmittedResponse()
         return pb.ReadAdmittedResponse(admitted={"job": {"name": "jobs/7"}, "replayed": True})
 
+    async def ReserveSpending(self, request, context):
+        return pb.ReserveSpendingResponse()
+
+    async def SettleSpending(self, request, context):
+        return pb.SettleSpendingResponse()
+
 
 @contextlib.asynccontextmanager
-async def starting(books: Books) -> AsyncIterator[Start]:
+async def starting(books: Books, voice: Voice | None = None) -> AsyncIterator[Start]:
     """Yield what starts a job over a wire to *books*."""
     identity.current.set(identity.Caller(1))
 
@@ -68,12 +81,12 @@ async def starting(books: Books) -> AsyncIterator[Start]:
             catalog=peer,
             library=catalog_service_pb2_grpc.CatalogServiceStub(peer.channel),
             ledger=ledger,
-            registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
+            registry=Registry(models.EVERY, configured={"sketch", "openai"}, default="sketch"),
             worker=worker,
             watch=Watch(Hub(Bus("nats://127.0.0.1:1", "nobody is there")), peer, ledger),
             disk=Disk(peer, vault),
             preparation=Preparation(peer, vault),
-            rewriter=Rewriter(Meter(peer, ledger), None),
+            rewriter=Rewriter(Meter(peer, ledger), voice),
         )
         yield lambda spec: generations.start(spec, str(uuid.uuid4()))
 
@@ -105,3 +118,20 @@ async def test_a_catalog_that_is_away_is_not_asked_what_it_knows():
         with pytest.raises(Invalid):
             await start(SKETCH)
     assert books.looks == 1  # after the refusal alone
+
+
+async def test_a_better_prompt_for_which_no_money_is_left_is_not_drawn_with():
+    """It is longer and so dearer: the job goes on with the one that fits."""
+    spec = job_pb2.JobSpec(prompt="sea", models=["gpt-image-2"], smart_prompt=True)
+    books, pen = Books(), Pen(WHOLE, WHOLE)
+    async with starting(books, Voice(ENTRY, pen)) as start:
+        await start(spec)
+        [better] = books.orders
+        assert better.spec.prompt == "a stormy sea"
+        books.room = better.purchases[0].reserved_usd_micros - 1
+        assert (await start(spec)).job.name == "jobs/8"
+        plain = books.orders[-1]
+    assert (plain.spec.prompt, plain.fingerprint) == ("sea", better.fingerprint)
+    assert not plain.HasField("prompt_enhanced")
+    [warning] = plain.warnings
+    assert warning.reason == "SPEND_CAP_EXCEEDED"

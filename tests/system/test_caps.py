@@ -185,6 +185,18 @@ def test_a_cap_of_ones_own_holds_below_the_servers(user, vendor):
     assert len(vendor.ledger()) == 2
 
 
+def test_no_prompt_is_written_for_images_that_would_be_refused(user, vendor):
+    """The cap leaves the prompt, and not the four images that it is for."""
+    assert user.cap(100_000) == 100_000
+    wanted = PRO | {"count": 4, "smart_prompt": True}
+    told = user.ask(wanted, "/images/estimate").json()
+    assert told["smart_prompt_usd"] < 0.1 < told["reserved_usd"]
+    refused = user.ask(wanted)
+    assert (refused.status_code, refused.json()["code"]) == (402, "SPEND_CAP_EXCEEDED")
+    assert vendor.requests() == {}
+    assert settled(user)
+
+
 IDEA = {"seed_text": "the sea"}
 
 

@@ -186,8 +186,7 @@ SELECT provider, breaker, retry_at, refusal FROM permits WHERE watched ORDER BY 
 -- name: refusing_providers
 SELECT provider, refusal, extract(epoch FROM retry_at - clock_timestamp()) AS seconds
 FROM permits
-WHERE provider = ANY ($1::text[]) AND breaker = 'open' AND refusal IS NOT NULL
-  AND retry_at > clock_timestamp()
+WHERE provider = ANY ($1::text[]) AND /*refuses*/
 ORDER BY provider;
 
 -- name: publish_variants
@@ -238,8 +237,7 @@ ON CONFLICT (user_id, period) DO NOTHING;
 -- name: admit_within_cap
 WITH refusing AS (
     SELECT FROM permits
-    WHERE provider = ANY ($23::text[]) AND breaker = 'open' AND refusal IS NOT NULL
-      AND retry_at > clock_timestamp()
+    WHERE provider = ANY ($23::text[]) AND /*refuses*/
 ), money AS (
     UPDATE spending
     SET reserved = reserved + $3

@@ -16,6 +16,10 @@ p.cost, p.error::text AS error
 -- Nobody knows whether p was charged. Its cost counts as spent, or its reservation is held.
 (p.charged = 'unknown' OR p.state = 'unclear')
 
+-- fragment: refuses
+-- A provider of permits takes no order of ours just now, whatever it is.
+breaker = 'open' AND refusal IS NOT NULL AND retry_at > clock_timestamp()
+
 -- fragment: settlement
 s.purchase_id, s.user_id, s.charged, s.cost, s.counted, s.settled_by, s.settled_at
 

@@ -36,6 +36,10 @@ def _nothing(_text: str) -> str:
     return ""
 
 
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """Asks *question* for *purpose*; *keep* makes of the whole answer what is kept of it."""
@@ -45,7 +49,8 @@ class Call:
     purpose: str
     question: Question
     keep: Callable[[str], str] = _nothing
-    reservation: str = field(default_factory=lambda: str(uuid.uuid4()))
+    reservation: str = field(default_factory=_new_id)
+    holder: str = field(default_factory=_new_id)
     begun: bool = False  # from here on asking settles it
     bill: Bill = _UNKNOWN
     told: Told | None = None
@@ -64,17 +69,22 @@ class Call:
         return cost_pb2.Cost(usd_micros=self.bill.cost, basis=cost_pb2.COST_BASIS_METERED)
 
     async def hold(
-        self, request_id: str = "", fingerprint: str = ""
+        self, order: ledger_service_pb2.ReserveSpendingRequest | None = None
     ) -> ledger_service_pb2.ReserveSpendingResponse:
-        """Hold the money; SPEND_CAP_EXCEEDED where it is not left. An order of images has ids."""
+        """
+        Hold the money; SPEND_CAP_EXCEEDED where it is not left.
+
+        *order* tells of the order of images that it is for, if it is for one.
+        """
         request = ledger_service_pb2.ReserveSpendingRequest(
             reservation_id=self.reservation,
+            holder=self.holder,
             usd_micros=self.held,
             purpose=self.purpose,
             model=self.voice.entry.key,
-            request_id=request_id,
-            fingerprint=fingerprint,
         )
+        if order is not None:
+            request.MergeFrom(order)
         return await self.meter.reserve(request)
 
     @asynccontextmanager
@@ -108,7 +118,7 @@ class Call:
         except provider.ProviderError as error:
             raise self._failed(error) from error
         finally:
-            await self.meter.settle(self.reservation, self.bill, self.keep(self.said))
+            await self._settle(self.bill, self.keep(self.said))
         faults.point("language.after_settle")
         if self.told and self.told.stop is Stop.REFUSED:
             raise failures.silent(self.voice.entry)
@@ -124,7 +134,10 @@ class Call:
             await held  # its caller may have left before it was answered
         except Fault:
             return
-        await self.meter.settle(self.reservation, _FREE)
+        await self._settle(_FREE)
+
+    async def _settle(self, bill: Bill, answer: str = "") -> None:
+        await self.meter.settle(self.reservation, self.holder, bill, answer)
 
     def _end(self, told: Told) -> None:
         self.told = told

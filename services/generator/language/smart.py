@@ -9,17 +9,18 @@ with the prompt as it is.
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from chassis import identity
 from chassis.errors import Fault
 from imagestudio.catalog.v1 import ledger_service_pb2
-from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2
+from imagestudio.type.v1 import cost_pb2, job_event_pb2
 from services.generator.language import instructions, rewriting
 from services.generator.language.call import Call, Voice
 from services.generator.language.meter import Meter
-from services.generator.plan import Smart
+from services.generator.plan import Smart, Wish
 
 LONGEST = 20.0  # seconds for a better prompt: whoever orders waits for it
 _SPARE = 5.0  # seconds until a call that nobody settled is taken for lost
@@ -44,13 +45,30 @@ Admitted = ledger_service_pb2.AdmitResponse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order of images whose prompt is to be rewritten, with the ids that make it the same."""
+    """
+    An order of images whose prompt is to be rewritten, with the ids that make it the same.
+
+    *beside* is what its images may cost with the prompt as it is, in micro-USD, and *providers*
+    are those that they need: where they would be refused nothing is written.
+    """
 
     prompt: str
     models: list[str]
     use_case: str
     request_id: str
     fingerprint: str
+    beside: int = 0
+    providers: tuple[str, ...] = ()
+
+    @property
+    def for_ledger(self) -> ledger_service_pb2.ReserveSpendingRequest:
+        """What the ledger is told of it."""
+        return ledger_service_pb2.ReserveSpendingRequest(
+            request_id=self.request_id,
+            fingerprint=self.fingerprint,
+            beside_usd_micros=self.beside,
+            providers_needed=self.providers,
+        )
 
 
 @dataclass(slots=True)
@@ -62,12 +80,10 @@ class Rewriter:
     patience: float = LONGEST
     _running: set[asyncio.Task[Smart | Admitted]] = field(default_factory=set)
 
-    def wish(self, spec: job_pb2.JobSpec) -> Smart | None:
-        """What rewriting *spec*'s prompt may cost at most; None where nobody is there to do it."""
-        if self.voice is None:
-            return None
-        question = instructions.enhance(spec.prompt, [*spec.models], spec.use_case, "")
-        return Smart(cost=self.voice.entry.most(question))
+    @property
+    def wish(self) -> Wish | None:
+        """What rewriting a prompt costs at most; None where nobody is there to do it."""
+        return self._most if self.voice else None
 
     async def rewrite(self, order: Order) -> Smart | Admitted:
         """Rewrite the prompt of *order*, or return the job that it has admitted already."""
@@ -75,6 +91,18 @@ class Rewriter:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return await asyncio.shield(task)
+
+    async def close(self, patience: float) -> None:
+        """End what is being written after *patience* seconds, and have it settled."""
+        if self._running:
+            await asyncio.wait({*self._running}, timeout=patience)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _most(self, prompt: str, models: Sequence[str], use_case: str) -> int:
+        assert self.voice is not None
+        return self.voice.entry.most(instructions.enhance(prompt, [*models], use_case, ""))
 
     async def _rewritten(self, order: Order) -> Smart | Admitted:
         assert self.voice is not None
@@ -86,7 +114,7 @@ class Rewriter:
             question=instructions.enhance(*asked), keep=rewriting.rewritten,
             reservation=str(uuid.uuid5(_ORDERS, same)),
         )  # fmt: skip
-        held = await call.hold(order.request_id, order.fingerprint)
+        held = await call.hold(order.for_ledger)
         if held.HasField("admitted"):
             return held.admitted
         if held.replayed:
@@ -117,7 +145,7 @@ class Rewriter:
         longest = (self.patience + _SPARE) * 1000
         while not held.charged and held.age.ToMilliseconds() < longest:
             await asyncio.sleep(_LOOK)
-            held = await call.hold(order.request_id, order.fingerprint)
+            held = await call.hold(order.for_ledger)
             if held.HasField("admitted"):
                 return held.admitted
         if held.answer:

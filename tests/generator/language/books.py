@@ -2,6 +2,7 @@
 
 import asyncio
 
+from chassis.errors import Late, Missing, Unavailable
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc as stubs
 from services.generator.language import prices
@@ -28,10 +29,12 @@ class Books(stubs.LedgerServiceServicer):
     """
     Keeps language calls as the catalog does; *age* is told of all, in seconds.
 
-    Each is held back at its gate while that is closed.
+    Each is held back at its gate while that is closed. Of answers to come *cut* are cut off, by
+    method; *held* has what was asked for each that is new.
     """
 
     def __init__(self):
+        self.cut, self.held = {}, {}
         self.calls, self.age, self.admitted, self.refusal = {}, 0, None, None
         self.reserving, self.settling, self.settled = Gate(), Gate(), asyncio.Event()
 
@@ -43,20 +46,36 @@ class Books(stubs.LedgerServiceServicer):
             raise self.refusal
         known = self.calls.get(request.reservation_id)
         if known is None:
+            self.held[request.reservation_id] = request
             self.calls[request.reservation_id] = pb.ReserveSpendingResponse(model=request.model)
+            self._answered("reserve")
             return pb.ReserveSpendingResponse()
-        told = pb.ReserveSpendingResponse(replayed=True)
+        self._answered("reserve")
+        holder = self.held[request.reservation_id].holder
+        told = pb.ReserveSpendingResponse(replayed=request.holder != holder)
         told.MergeFrom(known)
         told.age.FromSeconds(self.age)
         return told
 
     async def SettleSpending(self, request, context):
         await self.settling.passed()
-        known = self.calls[request.reservation_id]
+        self._answered("settle")
+        known = self.calls.get(request.reservation_id)
+        if known is None or request.holder != self.held[request.reservation_id].holder:
+            raise Missing("RESOURCE_UNKNOWN", "nobody holds it")
         known.charged, known.answer = request.charged, request.answer
         known.cost_usd_micros = request.cost_usd_micros
         self.settled.set()
         return pb.SettleSpendingResponse(cost_usd_micros=request.cost_usd_micros)
+
+    def _answered(self, method):
+        """Cut the answer off where one is to be: at once, or late and for good."""
+        kinds = self.cut.get(method)
+        if kinds:
+            raise kinds.pop(0)("SERVICE_UNAVAILABLE", "it was cut off")
+
+
+CUT, LATE = Unavailable, Late
 
 
 class Pen:

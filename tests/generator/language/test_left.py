@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,7 @@ from services.generator.language.call import Voice
 from services.generator.language.linguist import Linguist
 from services.generator.language.looks import Looks
 from services.generator.models import Registry
-from tests.generator.language.books import ENTRY, WHOLE, Pen
+from tests.generator.language.books import ENTRY, LATE, WHOLE, Pen
 from tests.generator.wire import serving
 
 PICTURE = image_pb2.ReferenceImage(asset="assets/" + "a" * 64)
@@ -102,3 +103,40 @@ async def test_who_leaves_while_it_is_settled_pays_what_it_cost(linguist, books)
         await books.settled.wait()
     [call] = books.calls.values()
     assert (call.charged, call.answer) == (cost_pb2.CHARGED_YES, "a stormy sea")
+
+
+async def test_what_a_call_cost_is_told_until_it_is_heard(linguist, books):
+    waited = []
+
+    async def pause(seconds):
+        waited.append(seconds)
+
+    linguist = replace(linguist, meter=replace(books.meter, pause=pause))
+    books.cut = {"settle": [LATE, LATE]}
+    await linguist.enhance(pb.EnhancePromptRequest(prompt="the sea"))
+    [call] = books.calls.values()
+    assert (call.charged, len(waited)) == (cost_pb2.CHARGED_YES, 2)
+
+
+async def test_who_ends_waits_for_what_is_being_settled(linguist, books):
+    books.settling.close()
+    left = asyncio.create_task(linguist.enhance(pb.EnhancePromptRequest(prompt="the sea")))
+    await books.settling.came.wait()
+    left.cancel()
+    ending = asyncio.create_task(books.meter.close(20))
+    await asyncio.gather(left, return_exceptions=True)
+    assert not ending.done()
+    books.settling.open()
+    await ending
+    [call] = books.calls.values()
+    assert call.charged == cost_pb2.CHARGED_YES
+
+
+async def test_who_ends_does_not_wait_for_ever(linguist, books):
+    books.settling.close()
+    left = asyncio.create_task(linguist.enhance(pb.EnhancePromptRequest(prompt="the sea")))
+    await books.settling.came.wait()
+    left.cancel()
+    async with asyncio.timeout(20):
+        await books.meter.close(0.05)
+    books.settling.open()

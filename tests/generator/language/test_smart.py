@@ -13,7 +13,7 @@ from services.generator import provider
 from services.generator.language.call import Voice
 from services.generator.language.seam import Stop, Told, Usage
 from services.generator.language.smart import Order, Rewriter
-from tests.generator.language.books import ENTRY, WHOLE, Pen
+from tests.generator.language.books import CUT, ENTRY, LATE, WHOLE, Pen
 
 
 def order(**more):
@@ -177,6 +177,64 @@ async def test_the_same_order_again_is_told_what_the_first_try_cost(books, line,
 
 
 async def test_without_a_voice_there_is_no_wish(books):
-    assert Rewriter(books.meter, None).wish(job_pb2.JobSpec(prompt="x")) is None
-    wish = Rewriter(books.meter, Voice(ENTRY, Pen())).wish(job_pb2.JobSpec(prompt="x"))
-    assert wish.cost > 0
+    assert Rewriter(books.meter, None).wish is None
+
+
+async def test_what_it_may_cost_is_what_is_held_for_it(books):
+    writer, wanted = rewriter(books, Pen(WHOLE)), order(models=["sketch", "ink"], use_case="a card")
+    await writer.rewrite(wanted)
+    [held] = books.held.values()
+    assert held.usd_micros == writer.wish("the sea", ["sketch", "ink"], "a card") > 0
+
+
+async def test_nothing_is_written_where_the_images_would_be_refused(books):
+    """The ledger is told of them, and says so."""
+    await rewriter(books, Pen(WHOLE)).rewrite(order(beside=70, providers=("far", "near")))
+    [held] = books.held.values()
+    assert (held.beside_usd_micros, held.providers_needed) == (70, ["far", "near"])
+
+
+async def test_an_order_whose_hold_was_answered_late_is_no_earlier_try(books):
+    """The connection broke under the answer, and it was asked again: it is the same try."""
+    books.cut, pen = {"reserve": [CUT]}, Pen(WHOLE)
+    found = await rewriter(books, pen).rewrite(order())
+    assert (found.told.prompt, pen.asked) == ("a stormy sea", 1)
+
+
+async def test_a_hold_of_which_nobody_knows_is_given_back(books):
+    books.cut, pen = {"reserve": [LATE]}, Pen(WHOLE)
+    with pytest.raises(LATE):
+        await rewriter(books, pen).rewrite(order())
+    async with asyncio.timeout(20):
+        await books.settled.wait()
+    [call] = books.calls.values()
+    assert (call.charged, pen.asked) == (cost_pb2.CHARGED_NO, 0)
+
+
+async def test_who_ends_waits_for_what_is_being_written_and_its_settling(books):
+    pen, writer = Pen(WHOLE), rewriter(books, Pen(WHOLE))
+    writer.voice, _ = Voice(ENTRY, pen), pen.gate.clear()
+    left = asyncio.create_task(writer.rewrite(order()))
+    await pen.begun.wait()
+    left.cancel()
+    ending = asyncio.create_task(writer.close(20))
+    books.settling.close()
+    pen.gate.set()
+    await books.settling.came.wait()
+    books.settling.open()
+    await ending
+    await books.meter.close(20)
+    [call] = books.calls.values()
+    assert (call.charged, call.answer) == (cost_pb2.CHARGED_YES, "a stormy sea")
+
+
+async def test_who_ends_too_soon_settles_what_was_asked_as_unknown(books):
+    pen, writer = Pen(WHOLE), rewriter(books, Pen(WHOLE))
+    writer.voice, _ = Voice(ENTRY, pen), pen.gate.clear()
+    left = asyncio.create_task(writer.rewrite(order()))
+    await pen.begun.wait()
+    left.cancel()
+    await writer.close(0)
+    await books.meter.close(20)
+    [call] = books.calls.values()
+    assert call.charged == cost_pb2.CHARGED_UNKNOWN

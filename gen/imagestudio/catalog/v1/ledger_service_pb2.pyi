@@ -1016,6 +1016,9 @@ class ReserveSpendingRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
+    BESIDE_USD_MICROS_FIELD_NUMBER: _builtins.int
+    PROVIDERS_NEEDED_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """A UUID made by the caller."""
     usd_micros: _builtins.int
@@ -1030,6 +1033,20 @@ class ReserveSpendingRequest(_message.Message):
     """
     fingerprint: _builtins.str
     """Of the same order."""
+    beside_usd_micros: _builtins.int
+    """What the images of that order are to reserve beside it: nothing is held for them,
+    and where the cap does not leave as much nothing is reserved at all.
+    """
+    holder: _builtins.str
+    """A UUID of this one call, whosever reservation_id is the same: to its holder a
+    repetition is told like the first time.
+    """
+    @_builtins.property
+    def providers_needed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the same order, as in AdmitRequest: where one of them takes no order of ours just
+        now, nothing is reserved.
+        """
+
     def __init__(
         self,
         *,
@@ -1039,10 +1056,13 @@ class ReserveSpendingRequest(_message.Message):
         model: _builtins.str = ...,
         request_id: _builtins.str = ...,
         fingerprint: _builtins.str = ...,
+        beside_usd_micros: _builtins.int = ...,
+        providers_needed: _abc.Iterable[_builtins.str] | None = ...,
+        holder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fingerprint", b"fingerprint", "model", b"model", "purpose", b"purpose", "request_id", b"request_id", "reservation_id", b"reservation_id", "usd_micros", b"usd_micros"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beside_usd_micros", b"beside_usd_micros", "fingerprint", b"fingerprint", "holder", b"holder", "model", b"model", "providers_needed", b"providers_needed", "purpose", b"purpose", "request_id", b"request_id", "reservation_id", b"reservation_id", "usd_micros", b"usd_micros"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1062,7 +1082,7 @@ class ReserveSpendingResponse(_message.Message):
     AGE_FIELD_NUMBER: _builtins.int
     ADMITTED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True where the id was reserved before."""
+    """True where the id was reserved before, by another holder."""
     charged: _cost_pb2.Charged.ValueType
     """Of a replayed one: whether it was charged; UNSPECIFIED where it is not settled."""
     cost_usd_micros: _builtins.int
@@ -1108,6 +1128,7 @@ class SettleSpendingRequest(_message.Message):
     CHARGED_FIELD_NUMBER: _builtins.int
     COST_USD_MICROS_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """As reserved."""
     charged: _cost_pb2.Charged.ValueType
@@ -1116,6 +1137,8 @@ class SettleSpendingRequest(_message.Message):
     """What it cost."""
     answer: _builtins.str
     """What is to be kept of its answer, at most 32,000 characters; empty is nothing."""
+    holder: _builtins.str
+    """As reserved: another's call is left as it stands. Empty is whosever it is."""
     def __init__(
         self,
         *,
@@ -1123,10 +1146,11 @@ class SettleSpendingRequest(_message.Message):
         charged: _cost_pb2.Charged.ValueType = ...,
         cost_usd_micros: _builtins.int = ...,
         answer: _builtins.str = ...,
+        holder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "charged", b"charged", "cost_usd_micros", b"cost_usd_micros", "holder", b"holder", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -223,8 +223,9 @@ class LedgerServiceServicer:
 
     def ReserveSpending(self, request, context):
         """No edge. Reserves the most that a language call can cost under the cap of the
-        token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
-        id that was reserved before reserves nothing: its call is told as it stands.
+        token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it, or
+        would with the images that it is for; FAILED_PRECONDITION as of Admit. An id that
+        was reserved before reserves nothing: its call is told as it stands.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -232,7 +233,8 @@ class LedgerServiceServicer:
 
     def SettleSpending(self, request, context):
         """No edge. Settles a language call on what it cost, once. One that is not settled
-        within ten minutes counts as spent in full, charged UNKNOWN.
+        within ten minutes counts as spent in full, charged UNKNOWN, until it is. Settled
+        by its holder on NO before it was reserved, it cannot be reserved any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -91,12 +91,14 @@ class LedgerServiceStub:
     """
     ReserveSpending: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ReserveSpendingRequest, _ledger_service_pb2.ReserveSpendingResponse]
     """No edge. Reserves the most that a language call can cost under the cap of the
-    token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
-    id that was reserved before reserves nothing: its call is told as it stands.
+    token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it, or
+    would with the images that it is for; FAILED_PRECONDITION as of Admit. An id that
+    was reserved before reserves nothing: its call is told as it stands.
     """
     SettleSpending: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.SettleSpendingRequest, _ledger_service_pb2.SettleSpendingResponse]
     """No edge. Settles a language call on what it cost, once. One that is not settled
-    within ten minutes counts as spent in full, charged UNKNOWN.
+    within ten minutes counts as spent in full, charged UNKNOWN, until it is. Settled
+    by its holder on NO before it was reserved, it cannot be reserved any more.
     """
     ResolveCredential: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]
     """The user of a credential, for the first process that a call reaches."""
@@ -177,12 +179,14 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """
     ReserveSpending: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ReserveSpendingRequest, _ledger_service_pb2.ReserveSpendingResponse]  # type: ignore[assignment]
     """No edge. Reserves the most that a language call can cost under the cap of the
-    token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
-    id that was reserved before reserves nothing: its call is told as it stands.
+    token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it, or
+    would with the images that it is for; FAILED_PRECONDITION as of Admit. An id that
+    was reserved before reserves nothing: its call is told as it stands.
     """
     SettleSpending: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.SettleSpendingRequest, _ledger_service_pb2.SettleSpendingResponse]  # type: ignore[assignment]
     """No edge. Settles a language call on what it cost, once. One that is not settled
-    within ten minutes counts as spent in full, charged UNKNOWN.
+    within ten minutes counts as spent in full, charged UNKNOWN, until it is. Settled
+    by its holder on NO before it was reserved, it cannot be reserved any more.
     """
     ResolveCredential: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ResolveCredentialRequest, _ledger_service_pb2.ResolveCredentialResponse]  # type: ignore[assignment]
     """The user of a credential, for the first process that a call reaches."""
@@ -326,8 +330,9 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.ReserveSpendingResponse, _abc.Awaitable[_ledger_service_pb2.ReserveSpendingResponse]]:
         """No edge. Reserves the most that a language call can cost under the cap of the
-        token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it. An
-        id that was reserved before reserves nothing: its call is told as it stands.
+        token's user. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where it passes it, or
+        would with the images that it is for; FAILED_PRECONDITION as of Admit. An id that
+        was reserved before reserves nothing: its call is told as it stands.
         """
 
     @_abc_1.abstractmethod
@@ -337,7 +342,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ledger_service_pb2.SettleSpendingResponse, _abc.Awaitable[_ledger_service_pb2.SettleSpendingResponse]]:
         """No edge. Settles a language call on what it cost, once. One that is not settled
-        within ten minutes counts as spent in full, charged UNKNOWN.
+        within ten minutes counts as spent in full, charged UNKNOWN, until it is. Settled
+        by its holder on NO before it was reserved, it cannot be reserved any more.
         """
 
     @_abc_1.abstractmethod
