@@ -6,6 +6,7 @@ function: the machine in `purchase.py` says what to do from any state, and here 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from chassis import errors, logs, telemetry
@@ -115,7 +116,7 @@ class Errand:
             model=model,
             terms=terms,
             order=order,
-            price=orders.price(model, self._claim.spec),
+            price=partial(orders.price, model, self._claim.spec),
             images=orders.images_of(shown.ordinal, self._claim.spec, registry),
             next=self._next,
             ticket=self._claim.ticket,

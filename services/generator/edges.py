@@ -53,7 +53,7 @@ class Known:
     model: Model
     terms: Terms
     order: Order
-    price: int  # an image's in micro-USD, as it was asked for
+    price: Callable[[int], int]  # micro-USD for so many images, as they were asked for
     images: int  # that were ordered
     next: Callable[[bool], ledger_pb2.PlannedPurchase | None]  # another model's, or the same's
     ticket: str = ""
@@ -180,7 +180,7 @@ def cost(known: Known) -> cost_pb2.Cost:
         raise ValueError("nothing is drawn")
     if drawn.cost is not None:
         return cost_pb2.Cost(usd_micros=drawn.cost, basis=cost_pb2.COST_BASIS_METERED)
-    micros = known.price * len(drawn.images)
+    micros = known.price(len(drawn.images))
     return cost_pb2.Cost(usd_micros=micros, basis=cost_pb2.COST_BASIS_ESTIMATED)
 
 
@@ -218,7 +218,7 @@ def _drawn(known: Known) -> edge_pb2.DrawnEdge:
     assert known.drawn is not None
     made = edge_pb2.DrawnEdge(outputs=outputs(known.drawn, known.purchase_id), cost=found)
     if known.drawn.cost is not None:
-        made.estimate.usd_micros = known.price * known.images
+        made.estimate.usd_micros = known.price(known.images)
         made.estimate.basis = cost_pb2.COST_BASIS_ESTIMATED
     return made
 
@@ -246,7 +246,7 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
     if step.cost is not None:
         ended.cost.usd_micros, ended.cost.basis = step.cost, cost_pb2.COST_BASIS_METERED
     elif step.charged is not False:
-        ended.cost.usd_micros = known.price * known.images
+        ended.cost.usd_micros = known.price(known.images)
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):
         ended.next.CopyFrom(following)

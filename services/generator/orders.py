@@ -68,19 +68,21 @@ def size(model: Model, spec: job_pb2.JobSpec) -> Size:
     return model.size(spec.aspect)
 
 
-def price(model: Model, spec: job_pb2.JobSpec) -> int:
-    """What an image costs that *spec* asks of *model*, in micro-USD."""
+def price(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
+    """What a call of *model* for so many *images* of *spec* usually costs, in micro-USD."""
     beside = model.tokens.expected(spec.prompt, len(spec.references))
-    return _own_price(model, spec) + beside
+    return _own_price(model, spec, images) + beside
 
 
-def most(model: Model, spec: job_pb2.JobSpec) -> int:
-    """The most that it costs, in micro-USD."""
-    return _own_price(model, spec) + model.tokens.most(spec.prompt, len(spec.references))
+def most(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
+    """The most that it costs, in micro-USD: prompt and input images are read once a call."""
+    beside = model.tokens.most(spec.prompt, len(spec.references), images)
+    return _own_price(model, spec, images) + beside
 
 
-def _own_price(model: Model, spec: job_pb2.JobSpec) -> int:
-    return model.price_of(size(model, spec), parameters(spec, model.key))
+def _own_price(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
+    asked = parameters(spec, model.key)
+    return images * model.price_of(size(model, spec), asked, alone=images == 1)
 
 
 def _shape(model: Model, spec: job_pb2.JobSpec) -> dict[str, object]:

@@ -4,7 +4,6 @@ it may cost. No I/O; what cannot be planned is refused with a `Fault` that says 
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 from chassis.errors import Precondition
@@ -65,10 +64,7 @@ def plan(
     *smart* says what a better prompt may cost, or what became of it; None where none is wanted,
     or nobody is there to write it.
     """
-    words.check(asked)
-    references.check(asked)
-    if asked.smart_prompt and smart is None:
-        raise words.invalid("smart_prompt", _NO_LANGUAGE)
+    _check(asked, smart)
     written = smart if isinstance(smart, Smart) else None
     spec, replaced = _complete(asked, preset, registry, written)
     models = [registry.usable(key) for key in spec.models]
@@ -76,9 +72,7 @@ def plan(
     fitting.check(spec, models, spares)
     estimate = _estimate(spec, models, spares)
     if smart is not None:
-        whole = asked.prompt, spec.models, spec.use_case
-        cost = smart.cost if isinstance(smart, Smart) else smart(*whole)
-        estimate.smart_prompt.CopyFrom(estimated(cost))
+        estimate.smart_prompt.CopyFrom(estimated(_smart_cost(smart, asked.prompt, spec)))
     within_limit(spec, estimate)
     return Plan(
         spec=spec,
@@ -96,6 +90,13 @@ def plan(
         preset_used=preset.preset_key if preset else "",
         enhanced=written.told if written else None,
     )
+
+
+def _check(asked: job_pb2.JobSpec, smart: Smart | Wish | None) -> None:
+    words.check(asked)
+    references.check(asked)
+    if asked.smart_prompt and smart is None:
+        raise words.invalid("smart_prompt", _NO_LANGUAGE)
 
 
 def request_fingerprint(asked: job_pb2.JobSpec) -> str:
@@ -209,32 +210,41 @@ def _purchases(
         for place in range(0, spec.count, orders.most_of((model, *spares))):
             ordinal = number * spec.count + place
             images = orders.images_of(ordinal, spec, registry)
-            yield planned(model, spec, ordinal, images, images * dearest(spec, model, spares))
+            yield planned(model, spec, ordinal, images, dearest(spec, model, spares, images))
 
 
-def dearest(spec: job_pb2.JobSpec, model: Model, spares: list[Model]) -> int:
-    """The most that an image of *spec* costs, by *model* or one of its *spares*, in micro-USD."""
-    return max(orders.most(each, spec) for each in (model, *spares))
+def dearest(spec: job_pb2.JobSpec, model: Model, spares: list[Model], images: int) -> int:
+    """The most that a call for so many *images* costs, by *model* or a spare, in micro-USD."""
+    return max(orders.most(each, spec, images) for each in (model, *spares))
 
 
 def _estimate(
     spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]
 ) -> job_pb2.JobEstimate:
-    count = spec.count
-    lines = [
-        job_pb2.ModelEstimate(
+    lines, reserved = [], 0
+    for model in models:
+        most = orders.most_of((model, *spares))
+        calls = [min(most, spec.count - place) for place in range(0, spec.count, most)]
+        reserved += sum(dearest(spec, model, spares, images) for images in calls)
+        line = job_pb2.ModelEstimate(
             model=model.key,
-            image_count=count,
-            purchase_count=math.ceil(count / orders.most_of((model, *spares))),
-            cost=estimated(orders.price(model, spec) * count),
+            image_count=spec.count,
+            purchase_count=len(calls),
+            cost=estimated(sum(orders.price(model, spec, images) for images in calls)),
         )
-        for model in models
-    ]
+        lines.append(line)
     return job_pb2.JobEstimate(
-        reserved=estimated(sum(dearest(spec, model, spares) * count for model in models)),
+        reserved=estimated(reserved),
         expected=estimated(sum(line.cost.usd_micros for line in lines)),
         models=lines,
     )
+
+
+def _smart_cost(smart: Smart | Wish, prompt: str, spec: job_pb2.JobSpec) -> int:
+    """What the better prompt has cost, or the most that it may, in micro-USD."""
+    if isinstance(smart, Smart):
+        return smart.cost
+    return smart(prompt, spec.models, spec.use_case)
 
 
 def estimated(micros: int) -> cost_pb2.Cost:

@@ -73,7 +73,7 @@ def plan(wanted: Wanted, found: ledger_service_pb2.ReadUnclearResponse, registry
     purchases = [
         planning.planned(
             *(model, spec, ordinal, call.images),
-            call.images * planning.dearest(spec, model, spares),
+            planning.dearest(spec, model, spares, call.images),
             call.lost.repeats,
         )
         for call, model, ordinal in zip(calls, models, ordinals, strict=True)
@@ -164,7 +164,8 @@ def _estimate(
         line = lines[model.key]
         line.image_count += call.images
         line.purchase_count += 1
-        line.cost.CopyFrom(planning.estimated(orders.price(model, spec) * line.image_count))
+        cost = line.cost.usd_micros + orders.price(model, spec, call.images)
+        line.cost.CopyFrom(planning.estimated(cost))
     return job_pb2.JobEstimate(
         reserved=planning.estimated(sum(each.reserved_usd_micros for each in purchases)),
         expected=planning.estimated(sum(line.cost.usd_micros for line in lines.values())),

@@ -331,7 +331,7 @@ class World:
             model=MODEL,
             terms=self.vendor.terms,
             order=ORDER,
-            price=MODEL.price,
+            price=lambda images: MODEL.price * images,
             images=width,
             drawn=drawn,
             heard=held.heard,

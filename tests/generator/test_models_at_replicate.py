@@ -1,6 +1,7 @@
 """The models at Replicate: each shape, size, count and parameter as it goes on the wire."""
 
 import math
+from functools import partial
 
 import pytest
 from google.protobuf import json_format
@@ -279,7 +280,7 @@ def known(key, count, **drawn):
     return edges.Known(
         purchase_id=PURCHASE, fence=1, model=model, terms=Terms(askable=True),
         order=orders.order(model, found, 0, count, PURCHASE), images=count,
-        price=orders.price(model, found),
+        price=partial(orders.price, model, found),
         next=lambda _other: None, ticket="p1", drawn=Drawn(seconds=1.5, **drawn),
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What an image costs depends on what is asked for: in the plan, in the books, in the list."""
 
 import json
+from functools import partial
 
 import pytest
 from google.protobuf import json_format
@@ -107,10 +108,28 @@ def test_tokens_are_expected_as_usual_and_reserved_at_their_most(prompt, shown, 
     )  # fmt: skip
     asked = job_pb2.JobSpec(prompt=prompt, models=["flat"], count=1)
     asked.references.extend([image_pb2.ReferenceImage(asset=f"assets/{'ab' * 32}")] * shown)
-    assert (orders.price(model, asked), orders.most(model, asked)) == (expected, reserved)
+    assert (orders.price(model, asked, 1), orders.most(model, asked, 1)) == (expected, reserved)
     estimate = plan(asked, None, Registry([model], configured={"shop"}, default="flat")).estimate
     assert estimate.expected.usd_micros == expected
     assert estimate.reserved.usd_micros == reserved
+
+
+def test_a_call_for_several_reads_its_prompt_and_its_input_images_once():
+    model = Model(
+        key="flat", display_name="Flat", provider="shop", slug="flat", price=100,
+        shapes={"1:1": (64, 64)}, tokens=TOKENS, max_references=2, most_per_call=3,
+        wire=Wire(count="n"),
+    )  # fmt: skip
+    asked = job_pb2.JobSpec(prompt="a boat and a lighthouse.", models=["flat"], count=4)
+    asked.references.extend([image_pb2.ReferenceImage(asset=f"assets/{'ab' * 32}")] * 2)
+    found = plan(asked, None, Registry([model], configured={"shop"}, default="flat"))
+    read = 48 + 60  # and the words that come beside each picture
+    most = [3 * (100 + 15) + read, 100 + 15 + read]
+    assert [each.reserved_usd_micros for each in found.purchases] == most
+    assert found.estimate.reserved.usd_micros == sum(most)
+    assert found.estimate.expected.usd_micros == 4 * 100 + 2 * (12 + 60)
+    [line] = found.estimate.models
+    assert (line.image_count, line.purchase_count) == (4, 2)
 
 
 def test_an_order_for_what_was_lost_is_planned_at_the_same_price(registry):
@@ -129,7 +148,8 @@ def known(registry: Registry, **drawn) -> edges.Known:
     model, asked = registry.known("dear"), spec("high", count=2)
     return edges.Known(
         purchase_id=ID, fence=1, model=model, terms=Terms(askable=True),
-        order=orders.order(model, asked, 0, 2, ID), price=orders.price(model, asked), images=2,
+        order=orders.order(model, asked, 0, 2, ID), images=2,
+        price=partial(orders.price, model, asked),
         next=lambda _other: None, drawn=Drawn(seconds=1.0, images=(Link("https://r/1", None),) * 2,
         **drawn),
     )  # fmt: skip
@@ -170,6 +190,7 @@ def test_a_price_may_go_with_the_pixels_and_with_what_comes_beside():
     assert model.price_of((1, 1), {}) == 1  # never less than it costs
     assert model.price_of((10, 100), {"quality": "high"}) == 3
     assert model.price_of((10, 100), {"parts": 3}) == 121
+    assert model.price_of((10, 100), {"parts": 3}, alone=False) == 100
     order = orders.order(model, job_pb2.JobSpec(prompt="x"), 0, 1, ID)
     assert order.inputs["quality"] == "low"
     said = json_format.ParseDict({"parameters": {"m": {"quality": "high"}}}, job_pb2.JobSpec())

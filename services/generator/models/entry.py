@@ -92,8 +92,9 @@ class Model:
     them, those may be for whatever the provider makes of them. *seeds* are the least and the
     most of a seed. *price* is one image's in micro-USD, the dearest where they differ; the first
     of *prices* that fits what is asked for is its own, and a parameter of *surcharges* adds so
-    much for each that it asks for. *typical* and *time_limit* are seconds. From the date
-    *retired* on, "YYYY-MM-DD", it is not sold any more, and the model *successor* is.
+    much for each that it asks for to an image that is ordered alone. *typical* and *time_limit*
+    are seconds. From the date *retired* on, "YYYY-MM-DD", it is not sold any more, and the model
+    *successor* is.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -145,15 +146,15 @@ class Model:
         """What takes an input image for *role*."""
         return next((slot for slot in self.references if role in slot.roles), None)
 
-    def price_of(self, size: Size, parameters: Mapping[str, object]) -> int:
-        """What an image of *size* with *parameters* costs, in micro-USD."""
+    def price_of(self, size: Size, parameters: Mapping[str, object], *, alone: bool = True) -> int:
+        """What an image of *size* with *parameters* costs, in micro-USD; *alone* in its call."""
         width, height = size
         known = self.parameters.get("properties", {})
         usual = {name: each["default"] for name, each in known.items() if "default" in each}
         asked = {**usual, **self.wire.usual, **parameters, "size": f"{width}x{height}"}
         fitting = (each for each in self.prices if each.fits(asked, width * height))
         own = next((each.of(width * height) for each in fitting), self.price)
-        more = {name: asked.get(name) for name in self.surcharges}
+        more = {name: asked.get(name) for name in self.surcharges if alone}
         counts = {name: each for name, each in more.items() if isinstance(each, int)}
         return own + sum(self.surcharges[name] * each for name, each in counts.items())
 

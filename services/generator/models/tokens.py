@@ -1,4 +1,4 @@
-"""What an order costs beside its picture, where a vendor counts tokens."""
+"""What an order costs beside its pictures, where a vendor counts tokens."""
 
 import math
 from dataclasses import dataclass
@@ -39,12 +39,13 @@ class Tokens:
             (micros + text_out * self.text_out + image_out * self.image_out) / _MILLION
         )
 
-    def expected(self, prompt: str, images: int) -> int:
-        """What *prompt* and so many input *images* usually cost, in micro-USD."""
+    def expected(self, prompt: str, shown: int) -> int:
+        """What *prompt* and so many input images usually cost in a call, in micro-USD."""
         length = len(prompt.encode("utf-8", "surrogatepass"))
-        return self.cost(text_in=length / _LETTERS, image_in=images * self.shown)
+        return self.cost(text_in=length / _LETTERS, image_in=shown * self.shown)
 
-    def most(self, prompt: str, images: int) -> int:
-        """The most that they cost with the words that come beside a picture, in micro-USD."""
+    def most(self, prompt: str, shown: int, drawn: int) -> int:
+        """The most that they cost with the words beside so many *drawn* pictures, in micro-USD."""
         length = len(prompt.encode("utf-8", "surrogatepass"))
-        return self.cost(text_in=length, image_in=images * self.shown, text_out=self.beside)
+        beside = drawn * self.beside
+        return self.cost(text_in=length, image_in=shown * self.shown, text_out=beside)

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from imagestudio.type.v1 import image_pb2, job_pb2
+from services.generator import orders
 from services.generator import provider as seam
 from services.generator.providers import transport
 from services.generator.providers.openai import OpenAI
@@ -108,6 +110,18 @@ class TestOpenAI(ProviderSuite):
         expected = model.price_of(model.size(aspect), {"quality": quality})
         assert expected * 2 <= drawn.cost <= expected * 2 * 1.02 + 100
         assert shop.charges() == [(ID, key, 2)]
+
+    async def test_an_edit_for_several_pictures_costs_what_was_reserved_and_hardly_less(self, shop):
+        """Its input images are read once, however many are drawn."""
+        shown = [shop.pictures.add(painted(n, 0, 0, size=(1024, 1024))) for n in (1, 2)]
+        order = replace(shop.order(images=3), references=tuple(shown))
+        drawn = await shop.bought(order)
+        asked = job_pb2.JobSpec(prompt=order.inputs["prompt"], models=[FLARE], count=3)
+        asked.references.extend([image_pb2.ReferenceImage()] * 2)
+        model = shop.sold[FLARE]
+        most, reading = orders.most(model, asked, 3), model.tokens.most("", 2, 0)
+        assert len(drawn.images) == 3
+        assert drawn.cost <= most < drawn.cost + reading / 2
 
     async def test_an_order_is_on_the_wire_as_openai_has_it(self, shop):
         order = shop.asked(shop.order(prompt="a boat"), output_format="webp", background="opaque")
