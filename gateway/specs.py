@@ -1,7 +1,6 @@
 """Requests as messages of the contract, and the id that makes a request the same request."""
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,8 +21,8 @@ _SAME = ("prompt", "count", "aspect", "seed", "smart_prompt", "allow_successor")
 _TEXTS = ("negative_prompt", "preset", "title", "project", "use_case")
 
 
-def job_spec(body: bodies.Spec, drawn: Mapping[str, str] | None = None) -> JobSpec:
-    """Make the spec that *body* asks for; *drawn* has the hashes of the variants that it names."""
+def job_spec(body: bodies.Spec) -> JobSpec:
+    """Make the spec that *body* asks for."""
     given = {name: found for name in _SAME if (found := getattr(body, name)) is not None}
     given |= {name: getattr(body, name) or "" for name in _TEXTS}
     spec = JobSpec(**given, models=body.models or (), fallback_models=body.fallback_models or ())
@@ -35,7 +34,7 @@ def job_spec(body: bodies.Spec, drawn: Mapping[str, str] | None = None) -> JobSp
         spec.max_cost_usd_micros = int(Decimal(str(body.max_cost_usd)) * 1_000_000)
     for key, parameters in (body.parameters or {}).items():
         spec.parameters[key].update(parameters)
-    spec.references.extend(_reference(one, drawn or {}) for one in body.references or ())
+    spec.references.extend(map(_reference, body.references or ()))
     return spec
 
 
@@ -173,13 +172,15 @@ def _narrowed(query: bodies.Narrowed) -> dict[str, Any]:
     }
 
 
-def _reference(found: bodies.Reference, drawn: Mapping[str, str]) -> ReferenceImage:
+def _reference(found: bodies.Reference) -> ReferenceImage:
     role = ReferenceRole.Value(f"REFERENCE_ROLE_{(found.role or 'unspecified').upper()}")
     made = ReferenceImage(role=role, weight=found.weight)
     if found.uri:
         made.uri = found.uri
+    elif found.variant:
+        made.variant = f"jobs/-/variants/{int(found.variant)}"
     else:
-        made.asset = f"assets/{found.id or drawn[str(found.variant)]}"
+        made.asset = f"assets/{found.id}"
     return made
 
 

@@ -14,7 +14,6 @@ from gateway import answers, bodies, follow, problem, render, specs
 from gateway.access import Behind, identified
 from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
-from gateway.routes.references import job_spec
 from gateway.services import Services
 from gateway.sse import EventStream, Frame, frame
 from imagestudio.catalog.v1.catalog_service_pb2 import GetJobRequest, ListJobsRequest
@@ -60,7 +59,7 @@ async def generate_and_watch(
     `completed`. After a cut go on with GET /images/jobs/{id}/events.
     """
     asked = GenerateImagesRequest(
-        spec=await job_spec(behind, body), request_id=specs.request_id(key, body.request_id)
+        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
     events = follow.generate(behind, asked)
     first, events = await follow.opened(events, follow.patience(asked.spec))
@@ -77,7 +76,7 @@ async def generate_and_watch(
 async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> Response:
     """Start a job and return at once; watch it at Location + /events."""
     asked = StartGenerationRequest(
-        spec=await job_spec(behind, body), request_id=specs.request_id(key, body.request_id)
+        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
     )
     patience = follow.patience(asked.spec)
     return _started(await behind.generator.ask("StartGeneration", asked, timeout=patience))
@@ -87,7 +86,7 @@ async def generate(behind: Behind, body: bodies.Generation, key: Key = None) -> 
 async def estimate(behind: Behind, body: bodies.Spec) -> Response:
     """Tell what a job would cost; nothing is reserved."""
     found = await behind.generator.ask(
-        "EstimateCost", EstimateCostRequest(spec=await job_spec(behind, body))
+        "EstimateCost", EstimateCostRequest(spec=specs.job_spec(body))
     )
     left = found.remaining_usd_micros if found.HasField("remaining_usd_micros") else None
     remaining = {"remaining_usd": None if left is None else dollars(left)}

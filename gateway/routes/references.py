@@ -7,15 +7,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from chassis.errors import Invalid, Missing
-from gateway import answers, bodies, specs
+from chassis.errors import Invalid
+from gateway import answers
 from gateway.access import Behind
 from gateway.describe import problems
 from gateway.edge import LARGEST_PICTURE
-from gateway.services import Services
-from imagestudio.catalog.v1.catalog_service_pb2 import GetVariantRequest
 from imagestudio.storage.v1.storage_service_pb2 import UploadAssetRequest, UploadHeader
-from imagestudio.type.v1.job_pb2 import JobSpec
 
 router = APIRouter(prefix="/images", tags=["jobs"])
 
@@ -66,22 +63,3 @@ async def _messages(request: Request, size: int) -> AsyncIterator[UploadAssetReq
     async for piece in request.stream():
         for at in range(0, len(piece), _CHUNK):
             yield UploadAssetRequest(chunk=piece[at : at + _CHUNK])
-
-
-async def job_spec(behind: Services, body: bodies.Spec) -> JobSpec:
-    """Make the spec that *body* asks for, with the files of the variants that it names."""
-    drawn: dict[str, str] = {}
-    for place, one in enumerate(body.references or ()):
-        if one.variant:
-            drawn[one.variant] = await _hash(behind, one.variant, f"references[{place}].variant")
-    return specs.job_spec(body, drawn)
-
-
-async def _hash(behind: Services, variant: str, field: str) -> str:
-    asked = GetVariantRequest(name=f"jobs/-/variants/{int(variant)}")
-    try:
-        found = await behind.catalog.ask("GetVariant", asked)
-    except Missing:
-        why = "is no variant of yours"
-        raise Invalid("REQUEST_INVALID", f"{field} {why}.", fields={field: why}) from None
-    return str(found.variant.image_hash)

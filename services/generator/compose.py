@@ -135,15 +135,16 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
 def _handler(
     tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints, rewriter: Rewriter
 ) -> Handler:
+    library = catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel)
     generations = Generations(
         catalog=catalog,
-        library=catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel),
+        library=library,
         ledger=tools.ledger.stub,
         registry=tools.registry,
         worker=worker,
         watch=Watch(hub, catalog, tools.ledger.stub),
         disk=Disk(tools.storage, tools.vault),
-        preparation=Preparation(tools.storage, tools.vault),
+        preparation=Preparation(tools.storage, tools.vault, catalog, library),
         rewriter=rewriter,
     )
     linguist = Linguist(

@@ -9,21 +9,29 @@ from dataclasses import dataclass
 
 from chassis import errors, faults
 from chassis.channel import Peer
+from imagestudio.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import references, words
 from services.generator.provider import Role
 
+_LOOK = 10.0  # seconds for which file a variant is
 _TIMEOUT = 45.0  # seconds for one: storage ends a download after 15, and decodes for 20
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Has storage, over *peer*, prepare the input images of the running call's user."""
+    """
+    Has storage, over *peer*, prepare the input images of the running call's user.
+
+    Which file a variant is *library* knows, over *catalog*.
+    """
 
     peer: Peer
     stub: "storage_service_pb2_grpc.StorageServiceAsyncStub"
+    catalog: Peer
+    library: "catalog_service_pb2_grpc.CatalogServiceAsyncStub"
 
     async def of(self, asked: job_pb2.JobSpec) -> job_pb2.JobSpec:
         """Return *asked* with assets in place of whatever it names; Invalid says which and why."""
@@ -38,10 +46,11 @@ class Preparation:
 
     async def _prepared(self, place: int, given: image_pb2.ReferenceImage) -> pb.Asset:
         named = given.WhichOneof("source") or "asset"
+        source = {named: getattr(given, named)}
+        if named == "variant":
+            source = {"asset": await self._file(place, given.variant)}
         request = pb.PrepareReferenceRequest(
-            **{named: getattr(given, named)},
-            media_type=given.media_type,
-            mask=references.role(given) is Role.MASK,
+            **source, media_type=given.media_type, mask=references.role(given) is Role.MASK
         )
         faults.point("reference.before_prepare")
         try:
@@ -51,6 +60,15 @@ class Preparation:
         faults.point("reference.after_prepare")
         asset: pb.Asset = answer.asset
         return asset
+
+    async def _file(self, place: int, variant: str) -> str:
+        request = catalog_service_pb2.GetVariantRequest(name=variant)
+        try:
+            found = await self.catalog.insist(self.library.GetVariant, request, timeout=_LOOK)
+        except errors.Missing:
+            named = references.field(place, "variant")
+            raise words.invalid(named, "is no variant of yours") from None
+        return f"assets/{found.variant.image_hash}"
 
 
 def _refused(named: str, fault: errors.Fault) -> errors.Invalid:

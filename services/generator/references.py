@@ -12,6 +12,7 @@ from services.generator.provider import Role
 INLINE_MOST = 3 << 20  # bytes over all of a request
 _MOST = 32
 _ASSET = re.compile(r"assets/[0-9a-f]{64}")
+_VARIANT = re.compile(r"jobs/(-|[1-9][0-9]{0,17})/variants/[1-9][0-9]{0,17}")
 _MEDIA_TYPES = ("", "image/png", "image/jpeg", "image/webp")
 
 
@@ -52,10 +53,12 @@ def _flaws(given: image_pb2.ReferenceImage) -> Iterator[tuple[str, str]]:
             yield "asset", 'must be "assets/" and a SHA-256 of 64 digits from 0 to f'
         case "uri" if not given.uri.startswith(("https://", "http://")):
             yield "uri", "must be an https URL"
+        case "variant" if not _VARIANT.fullmatch(given.variant):
+            yield "variant", 'must be "jobs/-/variants/" and its number'
         case "content" if not given.content:
             yield "content", "is empty"
         case None:
-            yield "", "must say where the picture is: asset, uri or content"
+            yield "", "must say where the picture is: asset, variant, uri or content"
     if given.media_type not in _MEDIA_TYPES:
         yield "media_type", f"must be one of {', '.join(_MEDIA_TYPES[1:])}, or empty"
     if given.HasField("weight") and not 0 <= given.weight <= 1:

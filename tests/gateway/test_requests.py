@@ -35,6 +35,13 @@ JSON = some.recursive(
 )
 
 
+def test_a_variant_is_named_as_it_is_and_the_generator_finds_its_file():
+    """Else a request that is sent again would need it to be there still."""
+    body = bodies.Generation(prompt="a", references=[{"variant": "12", "role": "style"}])
+    [reference] = specs.job_spec(body).references
+    assert reference.variant == "jobs/-/variants/12"
+
+
 def test_every_field_of_a_request_reaches_the_spec():
     spec = specs.job_spec(bodies.Generation.model_validate(WHOLE))
 

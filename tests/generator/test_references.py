@@ -71,6 +71,8 @@ def of(role: str = "unspecified", **more: object) -> image_pb2.ReferenceImage:
         (image_pb2.ReferenceImage(content=b""), "references[1].content"),
         (image_pb2.ReferenceImage(uri="ftp://example.com/a"), "references[1].uri"),
         (image_pb2.ReferenceImage(asset="jobs/1/variants/2"), "references[1].asset"),
+        (image_pb2.ReferenceImage(variant="jobs/1/variants/-"), "references[1].variant"),
+        (image_pb2.ReferenceImage(variant="jobs/-/variants/" + "9" * 19), "references[1].variant"),
         (referring(weight=1.5), "references[1].weight"),
         (referring(weight=float("nan")), "references[1].weight"),
         (image_pb2.ReferenceImage(asset=f"assets/{ASSET}", media_type="image/heic"),

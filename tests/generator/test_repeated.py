@@ -8,10 +8,10 @@ import pytest
 
 from chassis import identity
 from chassis.bus import Bus
-from chassis.errors import Exhausted, Fault, Invalid, Unavailable
+from chassis.errors import Exhausted, Fault, Invalid, Missing, Unavailable
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
-from imagestudio.storage.v1 import storage_service_pb2_grpc
+from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
 from imagestudio.type.v1 import job_pb2
 from services.generator import models
 from services.generator.disk import Disk
@@ -66,6 +66,20 @@ class Books(Catalog):
         return pb.SettleSpendingResponse()
 
 
+class Library(catalog_service_pb2_grpc.CatalogServiceServicer):
+    """Has no variant."""
+
+    async def GetVariant(self, request, context):
+        raise Missing("RESOURCE_UNKNOWN", "no such variant")
+
+
+class Room(storage_service_pb2_grpc.StorageServiceServicer):
+    """Has room."""
+
+    async def GetRoom(self, request, context):
+        return storage_service_pb2.GetRoomResponse(free_bytes=1 << 40)
+
+
 @contextlib.asynccontextmanager
 async def starting(books: Books, voice: Voice | None = None) -> AsyncIterator[Start]:
     """Yield what starts a job over a wire to *books*."""
@@ -73,19 +87,22 @@ async def starting(books: Books, voice: Voice | None = None) -> AsyncIterator[St
 
     def add(server):
         ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, server)
+        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(Library(), server)
+        storage_service_pb2_grpc.add_StorageServiceServicer_to_server(Room(), server)
 
     async with serving(NAME, add) as peer, hired(peer, Shop()) as worker:
         ledger = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
         vault = storage_service_pb2_grpc.StorageServiceStub(peer.channel)
+        library = catalog_service_pb2_grpc.CatalogServiceStub(peer.channel)
         generations = Generations(
             catalog=peer,
-            library=catalog_service_pb2_grpc.CatalogServiceStub(peer.channel),
+            library=library,
             ledger=ledger,
             registry=Registry(models.EVERY, configured={"sketch", "openai"}, default="sketch"),
             worker=worker,
             watch=Watch(Hub(Bus("nats://127.0.0.1:1", "nobody is there")), peer, ledger),
             disk=Disk(peer, vault),
-            preparation=Preparation(peer, vault),
+            preparation=Preparation(peer, vault, peer, library),
             rewriter=Rewriter(Meter(peer, ledger), voice),
         )
         yield lambda spec: generations.start(spec, str(uuid.uuid4()))
@@ -135,3 +152,15 @@ async def test_a_better_prompt_for_which_no_money_is_left_is_not_drawn_with():
     assert not plain.HasField("prompt_enhanced")
     [warning] = plain.warnings
     assert warning.reason == "SPEND_CAP_EXCEEDED"
+
+
+async def test_a_variant_that_is_gone_refuses_new_requests_alone():
+    spec = job_pb2.JobSpec(prompt="in a garden", models=["gpt-image-2"])
+    spec.references.add(variant="jobs/-/variants/7")
+    books = Books()
+    async with starting(books) as start:
+        with pytest.raises(Invalid) as refused:
+            await start(spec)
+        books.known.add(request_fingerprint(spec))
+        assert (await start(spec)).job.name == "jobs/7"
+    assert list(refused.value.fields) == ["references[0].variant"]

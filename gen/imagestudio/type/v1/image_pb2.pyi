@@ -94,6 +94,7 @@ class ReferenceImage(_message.Message):
     URI_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
     ASSET_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
@@ -105,6 +106,10 @@ class ReferenceImage(_message.Message):
     """
     asset: _builtins.str
     """Name of an asset of the caller: "assets/{asset}"."""
+    variant: _builtins.str
+    """Name of a variant of the caller: "jobs/{job}/variants/{variant}", where {job} may
+    be "-".
+    """
     media_type: _builtins.str
     """IANA media type; sniffed when empty, checked against the bytes when set."""
     role: Global___ReferenceRole.ValueType
@@ -117,17 +122,18 @@ class ReferenceImage(_message.Message):
         uri: _builtins.str = ...,
         content: _builtins.bytes = ...,
         asset: _builtins.str = ...,
+        variant: _builtins.str = ...,
         media_type: _builtins.str = ...,
         role: Global___ReferenceRole.ValueType = ...,
         weight: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "asset", b"asset", "content", b"content", "source", b"source", "uri", b"uri", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "asset", b"asset", "content", b"content", "source", b"source", "uri", b"uri", "variant", b"variant", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "asset", b"asset", "content", b"content", "media_type", b"media_type", "role", b"role", "source", b"source", "uri", b"uri", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "asset", b"asset", "content", b"content", "media_type", b"media_type", "role", b"role", "source", b"source", "uri", b"uri", "variant", b"variant", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
-    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["uri", "content", "asset"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["uri", "content", "asset", "variant"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
