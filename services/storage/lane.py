@@ -6,6 +6,7 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 
 class Lane:
@@ -45,3 +46,18 @@ class Lane:
                 place.set_result(None)
                 return
         self._free += 1
+
+
+class Lanes:
+    """A lane for each name, *width* wide, which exists while somebody is in it or waits."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._lanes: WeakValueDictionary[str, Lane] = WeakValueDictionary()
+
+    def of(self, name: str) -> Lane:
+        """The lane of *name*."""
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(self._width)
+        return lane

@@ -17,13 +17,14 @@ from services.storage.child import Child, Unreadable
 from services.storage.fetch import Fetch
 from services.storage.incoming import MAX_BYTES, Claim, Incoming, too_large
 from services.storage.keep import Keep, Origin
-from services.storage.lane import Lane
+from services.storage.lane import Lane, Lanes
 from services.storage.names import invalid
 from services.storage.notes import FileNote
 from services.storage.sources import Link, Trouble
 
 MOST = 20 * 1024 * 1024  # bytes of what goes to a provider
 _WIDTH = 4  # pictures at once: each is in memory while it waits for the one decoder
+_EACH = 2  # of one user's: a URL may take its time, and nobody waits for another's
 _TAKEN = ("image/png", "image/jpeg", "image/webp")
 _PHOTOS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1", b"ftypavif")
 
@@ -53,6 +54,7 @@ class References:
     fetch: Fetch
     child: Child
     lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
+    lanes: Lanes = field(default_factory=lambda: Lanes(_EACH))
 
     async def prepare(self, caller: Caller, wanted: Wanted) -> FileNote:
         """Return what may go to a provider; Invalid where the picture cannot be had or read."""
@@ -60,9 +62,10 @@ class References:
             note = await self.assets.get(caller, wanted.asset)
             if note.prepared == wanted.kind:
                 return note
-        async with self.lane.turn(None):
+        user = caller.require_user()
+        async with self.lanes.of(str(user)).turn(None), self.lane.turn(None):
             made = await self._made(caller, wanted)
-        origin = Origin(user_id=caller.require_user(), prepared=wanted.kind)
+        origin = Origin(user_id=user, prepared=wanted.kind)
         return (await self.keep.keep(_whole(made), origin, Claim())).note
 
     async def _made(self, caller: Caller, wanted: Wanted) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from contextlib import aclosing
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image, ImageCms
@@ -16,6 +17,8 @@ from tests.storage.client import ANNA, BERT, PURCHASE, Client
 from tests.storage.pictures import decoded, encoded, picture, svg
 from tests.storage.test_keeping import leftovers
 from tests.storage.vendor import PUBLIC, http, vendor_host
+
+CARL = 9
 
 
 @pytest.fixture
@@ -184,24 +187,53 @@ async def test_any_public_host_may_be_asked_and_a_private_one_never():
         assert len(host.dialed) == dialed
 
 
-async def test_four_are_in_memory_at_once_and_the_others_wait_as_long_as_their_call(client, lab):
-    full, go = asyncio.Semaphore(0), asyncio.Event()
+@pytest.fixture
+def slow(lab):
+    """The path of a picture that comes when *go* is set; *asked* is released by each who asks."""
+    found = SimpleNamespace(path="/slow", asked=asyncio.Semaphore(0), go=asyncio.Event())
 
-    async def slow(writer):
-        full.release()
-        await go.wait()
+    async def come(writer):
+        found.asked.release()
+        await found.go.wait()
         await http(picture())(writer)
 
-    lab.scripts = {"/a": slow}
-    first = [asyncio.create_task(client.prepare(uri=f"{client.lab}/a")) for _ in range(4)]
+    lab.scripts = {found.path: come}
+    yield found
+    found.go.set()
+
+
+def preparing(client, user_id, **wanted):
+    request = pb.PrepareReferenceRequest(**wanted)
+    timeout = 0.5 if "content" in wanted else 120
+    ask = client.peer.ask(client.stub.PrepareReference, request, timeout=timeout, user_id=user_id)
+    return asyncio.create_task(ask)
+
+
+async def test_four_are_in_memory_at_once_and_the_others_wait_as_long_as_their_call(client, slow):
+    url = f"{client.lab}{slow.path}"
+    first = [preparing(client, user, uri=url) for user in (ANNA, ANNA, BERT, BERT)]
     for _ in first:
-        await full.acquire()
-    more = pb.PrepareReferenceRequest(content=telling())
+        await slow.asked.acquire()
     with pytest.raises(Late):
-        await client.peer.ask(client.stub.PrepareReference, more, timeout=0.5, user_id=ANNA)
-    go.set()
-    assert len({asset.name for asset in await asyncio.gather(*first)}) == 1
+        await preparing(client, CARL, content=telling())
+    slow.go.set()
+    assert len({answer.asset.name for answer in await asyncio.gather(*first)}) == 1
     assert await client.prepare(content=telling())
+
+
+async def test_nobody_waits_for_pictures_that_come_slowly_but_whoever_named_them(client, slow):
+    url = f"{client.lab}{slow.path}"
+    first = [preparing(client, ANNA, uri=url) for _ in range(5)]
+    for _ in range(2):
+        await slow.asked.acquire()
+    bert = Client(client.target, BERT)
+    assert await bert.prepare(content=telling())
+    await bert.close()
+    with pytest.raises(Late):
+        await preparing(client, ANNA, content=telling())
+    assert slow.asked.locked()  # the other three of hers wait, and are in nobody's way
+    slow.go.set()
+    assert len({answer.asset.name for answer in await asyncio.gather(*first)}) == 1
 
 
 # -- what is refused
