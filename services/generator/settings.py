@@ -15,6 +15,10 @@ from chassis.settings import (
 )
 from services.generator.models import Model, files
 
+# Orders under way where each has a connection, and its input images in memory, until it is
+# drawn: well below the connections that a generator has for a vendor.
+_HELD = "50"
+
 
 def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
@@ -99,11 +103,11 @@ class Settings(Serving):
     gemini_base_url: str = setting(
         "GEMINI_BASE_URL", _base, default="https://generativelanguage.googleapis.com"
     )
-    gemini_in_flight: int = setting("GEMINI_MAX_IN_FLIGHT", _limit, default="0")
+    gemini_in_flight: int = setting("GEMINI_MAX_IN_FLIGHT", _limit, default=_HELD)
     gemini_per_minute: int = setting("GEMINI_MAX_PER_MINUTE", _limit, default="0")
     openai_api_key: Secret = setting("OPENAI_API_KEY", _token, default="")
     openai_base_url: str = setting("OPENAI_BASE_URL", _base, default="https://api.openai.com/v1")
-    openai_in_flight: int = setting("OPENAI_MAX_IN_FLIGHT", _limit, default="0")
+    openai_in_flight: int = setting("OPENAI_MAX_IN_FLIGHT", _limit, default=_HELD)
     openai_per_minute: int = setting("OPENAI_MAX_PER_MINUTE", _limit, default="0")
     anthropic_api_key: Secret = setting("ANTHROPIC_API_KEY", _token, default="")
     anthropic_base_url: str = setting(

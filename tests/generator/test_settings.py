@@ -15,6 +15,7 @@ from services.generator.provider import (
     Provider,
     SendsWebhooks,
 )
+from services.generator.providers import transport
 from services.generator.providers.replicate import BUY, can_check_webhooks
 from services.generator.settings import Settings
 from services.generator.vendors import sold_here
@@ -103,6 +104,12 @@ async def test_google_s_key_is_sent_in_its_header_and_never_shown():
     assert made.provider.http.headers["x-goog-api-key"] == TOKEN
     assert "authorization" not in made.provider.http.headers
     assert TOKEN not in f"{made!r} {made.provider.http.base_url} {settings(GEMINI_API_KEY=TOKEN)!r}"
+
+
+@pytest.mark.parametrize("name", ["google", "openai"])
+async def test_whose_orders_hold_a_connection_until_they_are_drawn_has_a_bound(name):
+    made = await vendor(name)
+    assert 0 < made.most_in_flight < transport.CONNECTIONS
 
 
 async def test_google_is_all_that_a_provider_may_be():

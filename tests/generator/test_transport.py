@@ -118,3 +118,18 @@ def test_a_rate_s_renewal_is_read_as_seconds_or_as_a_duration(reset, seconds):
     headers = {"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": reset}
     expected = None if seconds is None else Allowance(7, seconds)
     assert transport.allowance(httpx.Response(200, headers=headers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [("0", Allowance(0, 90.0)), ("3000", Allowance(7, 1.0)), ("?", Allowance(7, 1.0))],
+)
+def test_who_has_no_tokens_left_takes_no_more_calls_either(left, expected):
+    headers = {
+        "x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "1s",
+        "x-ratelimit-remaining-tokens": left, "x-ratelimit-reset-tokens": "1m30s",
+    }  # fmt: skip
+    told = transport.allowance(httpx.Response(200, headers=headers))
+    assert told == expected
+    busy = transport.busy(httpx.Response(429, headers=headers))
+    assert busy.retry_after == told.seconds

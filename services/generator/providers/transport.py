@@ -19,17 +19,19 @@ from services.generator import provider as seam
 
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _CONNECT = 10.0  # seconds until a connection is had
-_CONNECTIONS = 128
+CONNECTIONS = 128  # of a client
 _KEPT = 15.0  # seconds an idle connection is kept: less than any server does
 _CONTENT = re.compile(
     r"nsfw|flagged as sensitive|\bE005\b|content (?:policy|moderation)|safety (?:filter|system)"
     r"|prohibited content|moderated",
     re.IGNORECASE,
 )
-_RATES = (  # headers with what is left, and when that is renewed
+_RATES = (  # headers with how many calls are left, and when that is renewed
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
 )
+# The same of tokens. Nobody knows how many the next call takes: what counts is that none is left.
+_TOKENS = ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?")
 _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
 
@@ -37,7 +39,7 @@ _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
 def client(base_url: str, headers: dict[str, str]) -> httpx.AsyncClient:
     """A client that repeats and follows nothing; call it inside the running loop."""
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEPT),
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=_KEPT),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     return httpx.AsyncClient(
@@ -106,12 +108,17 @@ def refused(found: httpx.Response, *, no_credit: str, not_known: str) -> seam.Pr
 
 def allowance(found: httpx.Response) -> seam.Allowance | None:
     """How many more calls of this kind an answer's rate headers leave us; None: unsaid."""
-    for names in _RATES:
-        left, renewal = (found.headers.get(name, "") for name in names)
-        wait = _seconds(renewal)
-        if _is_number(left) and wait is not None:
-            return seam.Allowance(int(float(left)), min(wait, _LONGEST_WAIT))
-    return None
+    tokens = _told(found, *_TOKENS)
+    if tokens and not tokens.left:
+        return tokens
+    return next(filter(None, (_told(found, *names) for names in _RATES)), None)
+
+
+def _told(found: httpx.Response, remaining: str, reset: str) -> seam.Allowance | None:
+    left, wait = found.headers.get(remaining, ""), _seconds(found.headers.get(reset, ""))
+    if not _is_number(left) or wait is None:
+        return None
+    return seam.Allowance(int(float(left)), min(wait, _LONGEST_WAIT))
 
 
 def busy(found: httpx.Response, wait: str = "") -> seam.Busy:
