@@ -1,7 +1,9 @@
 """A vendor's door: counts every call, and lets the faults strike at the socket."""
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -11,6 +13,15 @@ from lab.world import World
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LAG = web.RequestKey("lag", float)  # seconds by which a listing is late; absent: none
 _PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
+async def object_of(request: web.Request) -> dict[str, Any] | None:
+    """The JSON object that a call brings; None where it brings none."""
+    try:
+        found = json.loads(await request.read())
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from lab.door import Door, Handler
 from lab.google import answers, catalogue, imagen, orders, problems
 from lab.google.problems import Problem
 from lab.pictures import MEDIA_TYPES, Pictures, Wanted
-from lab.replicate.limits import full
+from lab.replicate.limits import checked, full
 from lab.world import World
 
 _MODELS = "/google/{version:v1|v1beta}/models"
@@ -56,9 +56,7 @@ class Google:
         return asdict(self._rules)
 
     def change(self, settings: dict[str, object]) -> None:
-        most = settings.get("orders_per_minute")
-        if most is not None and (type(most) is not int or most < 1):
-            raise ValueError(f"orders_per_minute is {most!r}: give a number, or null for no limit")
+        checked(settings.get("orders_per_minute"))
         if settings.get("format", "png") not in ("png", "jpg"):
             raise ValueError(f"format is {settings['format']!r}, and neither png nor jpg")
         self._rules = replace(self._rules, **settings)  # type: ignore[arg-type]

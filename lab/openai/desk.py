@@ -1,6 +1,5 @@
 """What all of OpenAI's routes share: who may come in, how often, and what is written down."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -9,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from lab.charges import Charge
-from lab.door import Door, Handler
+from lab.door import Door, Handler, object_of
 from lab.openai import problems
 from lab.openai.problems import Problem
-from lab.replicate.limits import full
+from lab.replicate.limits import checked, full
 from lab.world import World
 
 NAME = "openai"
@@ -35,9 +34,8 @@ class Rules:
     def changed(self, settings: Mapping[str, Any]) -> "Rules":
         """Other rules; raise ValueError with what is wrong."""
         found = replace(self, **settings)
-        most, dates = found.orders_per_minute, found.shutdown_dates
-        if most is not None and (type(most) is not int or most < 1):
-            raise ValueError(f"orders_per_minute is {most!r}: give a number, or null for no limit")
+        checked(found.orders_per_minute)
+        dates = found.shutdown_dates
         for name in ("rate_headers", "serves_retired"):
             if type(getattr(found, name)) is not bool:
                 raise ValueError(f"{name} is {getattr(found, name)!r}: say true or false")
@@ -125,11 +123,8 @@ class Desk:
 
 async def body_of(request: web.Request) -> dict[str, Any]:
     """The JSON object of a call; raises Problem."""
-    try:
-        found = json.loads(await request.read())
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
+    found = await object_of(request)
+    if found is None:
         raise Problem(400, "We could not parse the JSON body of your request.")
     return found
 

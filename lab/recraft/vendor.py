@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -12,11 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from lab.charges import Charge
-from lab.door import Door, Handler
+from lab.door import Door, Handler, object_of
 from lab.pictures import MEDIA_TYPES, Pictures, Wanted
 from lab.recraft import orders, problems
 from lab.recraft.problems import Problem
-from lab.replicate.limits import full
+from lab.replicate.limits import checked, full
 from lab.world import World
 
 _LIVES = timedelta(hours=24)  # what a link to a picture does
@@ -63,9 +62,7 @@ class Recraft:
         return asdict(self._rules)
 
     def change(self, settings: dict[str, object]) -> None:
-        most = settings.get("orders_per_minute")
-        if most is not None and (type(most) is not int or most < 1):
-            raise ValueError(f"orders_per_minute is {most!r}: give a number, or null for no limit")
+        checked(settings.get("orders_per_minute"))
         self._rules = replace(self._rules, **settings)  # type: ignore[arg-type]
         self._fill()
 
@@ -175,10 +172,7 @@ def _check_token(request: web.Request, *, paying: bool) -> None:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        found = json.loads(await request.read())
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
+    found = await object_of(request)
+    if found is None:
         raise Problem(400, "The body is not a JSON object")
     return found

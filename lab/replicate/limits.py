@@ -37,6 +37,12 @@ class Bucket:
         }
 
 
+def checked(a_minute: object) -> None:
+    """Raise ValueError where *a_minute* can be no vendor's orders a minute."""
+    if a_minute is not None and (type(a_minute) is not int or a_minute < 1):
+        raise ValueError(f"orders_per_minute is {a_minute!r}: give a number, or null for no limit")
+
+
 def full(a_minute: int | None, now: datetime, burst: int | None = None) -> Bucket:
     """A bucket that nobody has taken from; without *burst* it holds a minute's calls."""
     most = burst or a_minute or 0

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from lab.charges import Charge
-from lab.door import Door, Handler
+from lab.door import Door, Handler, object_of
 from lab.world import World
 from lab.writing.author import Asked, Author, Written
 
@@ -114,11 +114,8 @@ def _event(name: str, data: object) -> bytes:
 
 async def body(request: web.Request) -> dict[str, Any]:
     """The JSON object of a call."""
-    try:
-        found = json.loads(await request.read())
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
+    found = await object_of(request)
+    if found is None:
         raise Problem(400, "The body is not a JSON object")
     return found
 

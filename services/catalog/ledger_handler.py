@@ -62,18 +62,14 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> pb.ReadUnclearResponse:
         user_id = _service("ReadUnclear").require_user()
         found = await reading.unclear(self.pool, request, _job_id(request.job), user_id)
-        if found.HasField("admitted"):
-            reading.absolute(found.admitted, self.public_url)
-        return found
+        return reading.absolute_admitted(found, self.public_url)
 
     async def ReadAdmitted(
         self, request: pb.ReadAdmittedRequest, context: Context
     ) -> pb.ReadAdmittedResponse:
         user_id = _service("ReadAdmitted").require_user()
         found = await reading.admitted(self.pool, request, user_id)
-        if found.HasField("admitted"):
-            reading.absolute(found.admitted, self.public_url)
-        return found
+        return reading.absolute_admitted(found, self.public_url)
 
     async def ReadPositions(
         self, request: pb.ReadPositionsRequest, context: Context
@@ -124,9 +120,7 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> pb.ReserveSpendingResponse:
         user_id = _service("ReserveSpending").require_user()
         found = await spending.reserve(self.pool, request, user_id, self.server_cap)
-        if found.HasField("admitted"):
-            reading.absolute(found.admitted, self.public_url)
-        return found
+        return reading.absolute_admitted(found, self.public_url)
 
     async def SettleSpending(
         self, request: pb.SettleSpendingRequest, context: Context

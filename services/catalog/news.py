@@ -5,7 +5,6 @@ Everything here may be lost: a watcher finds a gap and reads the log, the sweepe
 open work again.
 """
 
-import asyncio
 import time
 import uuid
 from collections.abc import Coroutine, Iterable
@@ -15,6 +14,7 @@ from typing import Any
 import prometheus_client
 
 from chassis import logs, telemetry
+from chassis.beside import Beside
 from chassis.bus import Bus
 from services.catalog import log as joblog
 from services.catalog.database import Pool, as_ledger
@@ -39,7 +39,7 @@ class News:
     pool: Pool
     public_url: str
     wakes: Wakes = field(default_factory=Wakes)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _beside: Beside = field(default_factory=Beside)
 
     def tell(self, told: Told) -> None:
         """Tell what a batch did; returns at once."""
@@ -70,7 +70,7 @@ class News:
 
     async def close(self) -> None:
         """Wait for what is still being told."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._beside.ended()
 
     async def _publish(self, told: Told) -> None:
         for job_id, sequence, at, event in told.events:
@@ -88,9 +88,7 @@ class News:
                 self.announce(work, anew=True)  # who was refused a permit has just been told
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._beside.start(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -14,6 +14,9 @@ from services.catalog.rows import ENDED_JOB
 
 MOST_JOBS = 1000  # whose positions are told in one call
 WithJob = TypeVar("WithJob", pb.AdmitResponse, pb.RequestCancelResponse)
+WithAdmitted = TypeVar(
+    "WithAdmitted", pb.ReadUnclearResponse, pb.ReadAdmittedResponse, pb.ReserveSpendingResponse
+)
 
 
 async def events(
@@ -85,4 +88,11 @@ def absolute(answer: WithJob, public_url: str) -> WithJob:
     """Put *public_url* in front of the links of an answer's job, in place."""
     for image in answer.job.images:
         log.publish(image, public_url)
+    return answer
+
+
+def absolute_admitted(answer: WithAdmitted, public_url: str) -> WithAdmitted:
+    """The same for an answer that may tell what was admitted already."""
+    if answer.HasField("admitted"):
+        absolute(answer.admitted, public_url)
     return answer

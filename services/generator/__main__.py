@@ -2,6 +2,7 @@
 
 import asyncio
 
+from chassis.beside import Beside
 from chassis.run import run, serve_metrics
 from chassis.settings import SettingsError, give_up
 from services.generator import compose
@@ -21,10 +22,9 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
     await generator.bus.start()
     generator.ledger.start()
     generator.live.start()
-    generator.numbering.start()
-    generator.rounds.start()
-    generator.strays.start()
-    generator.calendar.start()
+    beside = Beside()
+    for each in (generator.numbering, generator.rounds, generator.strays, generator.calendar):
+        beside.start(each.run())
     await generator.worker.start()
     await generator.server.start(settings.host, settings.port, "GENERATOR_PORT")
     serve_metrics(settings.host, settings.port + 100)
@@ -38,10 +38,8 @@ async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = No
         generator.rewriter.close(settings.drain),
     )
     await generator.rewriter.meter.close(_SETTLE)
-    await generator.calendar.close()
-    await generator.strays.close()
-    await generator.rounds.close()
-    await generator.numbering.close()
+    await beside.close()
+    await generator.numbering.tell()  # what is left, if it can be told
     await generator.live.close()
     await generator.ledger.close()
     await generator.bus.close()

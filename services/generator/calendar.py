@@ -23,17 +23,6 @@ class Calendar:
 
     registry: Registry
     vendors: Mapping[str, Vendor]
-    _task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to read, in the context of whoever starts: no user's."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """End."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def read(self) -> bool:
         """Read every list; False where one could not be read, and what it told before stays."""
@@ -48,7 +37,8 @@ class Calendar:
                 whole = False
         return whole
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Read for ever, once a day."""
         while True:
             try:
                 pause = DAY if await self.read() else AGAIN

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from chassis import errors, logs
+from chassis.beside import Beside
 from chassis.channel import MAX_MESSAGE, Peer
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 
@@ -58,17 +59,15 @@ class Ledger:
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     _waiting: list[_Waiting] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _pump: asyncio.Task[None] | None = None
+    _beside: Beside = field(default_factory=Beside)
 
     def start(self) -> None:
         """Begin to send, in the context of whoever starts: no user's."""
-        self._pump = asyncio.create_task(self._run())
+        self._beside.start(self._run())
 
     async def close(self) -> None:
         """End; what still waits is dropped."""
-        if self._pump:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+        await self._beside.close()
 
     def submit(self, edge: edge_pb2.Edge) -> asyncio.Future[Result]:
         """

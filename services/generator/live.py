@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from chassis.beside import Beside
 from chassis.bus import Bus
 from imagestudio.type.v1 import job_event_pb2
 from services.generator import glimpses
@@ -67,19 +68,17 @@ class Live:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _shown: dict[str, _Shown] = field(default_factory=dict)
     _showing: asyncio.Event = field(default_factory=asyncio.Event)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _beside: Beside = field(default_factory=Beside)
     _guessing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def start(self) -> None:
         """Begin to tell."""
-        work = (self._run(), self._guess_all(), self._show_all())
-        self._tasks = [asyncio.create_task(each) for each in work]
+        for work in (self._run(), self._guess_all(), self._show_all()):
+            self._beside.start(work)
 
     async def close(self) -> None:
         """End."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._beside.close()
 
     def progress(self, job: str, purchase_id: str, model: str, fraction: float) -> None:
         """Tell how far a purchase is, 0 to 1; returns at once."""

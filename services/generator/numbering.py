@@ -30,18 +30,6 @@ class Numbering:
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     _waiting: list[storage_service_pb2.VariantNumber] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to tell, in the context of whoever starts: no user's."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Tell what is left, if it can be told, and end."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            await self._tell()
 
     def add(self, purchase_id: str, output: ledger_pb2.PurchaseOutput) -> None:
         """Take note of the number of a kept *output*; returns at once."""
@@ -55,14 +43,15 @@ class Numbering:
         del self._waiting[:-_HELD]
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Tell for ever what is added."""
         while True:
             await self._wake.wait()
             await self.pause(PAUSE)
-            if await self._tell():
+            if await self.tell():
                 self._wake.clear()
 
-    async def _tell(self) -> bool:
+    async def tell(self) -> bool:
         """Tell all that waits; False where some of it waits on."""
         while told := self._waiting[:_MOST]:
             request = storage_service_pb2.RecordVariantsRequest(variants=told)

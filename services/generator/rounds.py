@@ -28,17 +28,6 @@ class Rounds:
     hub: Hub
     catalog: Peer
     ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
-    _task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look, in the context of whoever starts: no user's."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """End."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def look(self) -> None:
         """Let every listener know how far his log has come."""
@@ -51,7 +40,8 @@ class Rounds:
             for job, last in zip(jobs, answer.last_sequences, strict=True):
                 self.hub.notice(job, last)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Look for ever."""
         loop = asyncio.get_running_loop()
         looked = loop.time()
         while True:

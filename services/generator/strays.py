@@ -37,24 +37,14 @@ class Strays:
     pause: float
     _noticed: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to look, in the context of whoever starts: no user's."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """End."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     def notice(self, provider: str) -> None:
         """Have what the ledger knows of *provider* looked at now; returns at once."""
         self._noticed.add(provider)
         self._wake.set()
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Look for ever."""
         now = asyncio.get_running_loop().time
         due = now() + self.pause
         self._noticed.update(self.vendors)  # what the ledger knows from before

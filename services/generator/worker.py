@@ -9,14 +9,14 @@ process: the second is dropped, since the first has it.
 import asyncio
 import contextvars
 import uuid
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import prometheus_client
 from nats.aio.msg import Msg
 
 from chassis import errors, faults, logs, telemetry
+from chassis.beside import Beside
 from chassis.bus import Bus
 from chassis.channel import Peer
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
@@ -66,6 +66,7 @@ class Worker:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _lives: list[asyncio.Task[None]] = field(default_factory=list)
     _pulls: list[asyncio.Task[None]] = field(default_factory=list)
+    _beside: Beside = field(default_factory=Beside)
 
     def __post_init__(self) -> None:
         self._room = Room(self.most, (*self.tools.vendors, ANY))
@@ -279,12 +280,7 @@ class Worker:
     def _heard(self, message: Msg, provider: str) -> None:
         """Claim what was announced; the message is done with once the claim is answered."""
         claim = self._claim(message.data.decode(), provider, dict(message.headers or {}))
-        self._spawn(acknowledge(message, claim))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        _beside.add(task)
-        task.add_done_callback(_beside.discard)
+        self._beside.start(acknowledge(message, claim))
 
     # -- living
 
@@ -336,7 +332,7 @@ class Worker:
         """
         strange = {(each, fence) for each, fence in owned if each not in self._open}
         for purchase_id, fence in strange & self._strange:
-            self._spawn(self._disown(purchase_id, fence))
+            self._beside.start(self._disown(purchase_id, fence))
         self._strange = strange
 
     async def _disown(self, purchase_id: str, fence: int) -> None:
@@ -381,6 +377,3 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-_beside: set[asyncio.Task[None]] = set()

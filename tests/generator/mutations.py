@@ -269,7 +269,7 @@ TABLE = (
     Mutation(
         "what its worker has forgotten is given back",
         "services/generator/worker.py",
-        "            self._spawn(self._disown(purchase_id, fence))\n",
+        "            self._beside.start(self._disown(purchase_id, fence))\n",
         "            pass\n",
         "tests/generator/test_forgotten.py",
     ),

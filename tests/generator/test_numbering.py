@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from chassis.beside import Beside
 from chassis.errors import Unavailable
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2 as pb
@@ -53,11 +54,12 @@ async def test_all_are_told_in_one_call_that_is_repeated_until_it_was_heard(stor
         told = Numbering(peer, pb_grpc.StorageServiceStub(peer.channel), pause)
         for number in range(3):
             told.add("p", output(number))
-        told.start()
+        beside = Beside()
+        beside.start(told.run())
         async with asyncio.timeout(20):
             while told._waiting:
                 await asyncio.sleep(0)
-        await told.close()
+        await beside.close()
     assert storage.told == [f"jobs/1/variants/{number}" for number in range(3)]
     assert storage.calls == refusals + 1
     assert len(pauses) >= refusals + 1
@@ -69,7 +71,9 @@ async def test_the_last_ones_are_told_at_the_end(storage):
 
     async with serve(storage) as peer:
         told = Numbering(peer, pb_grpc.StorageServiceStub(peer.channel), never)
-        told.start()
+        beside = Beside()
+        beside.start(told.run())
         told.add("p", output(7))
-        await told.close()
+        await beside.close()
+        await told.tell()
     assert storage.told == ["jobs/1/variants/7"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis import errors
+from chassis.beside import Beside
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2
@@ -101,7 +102,7 @@ class Seller:
 class World:
     def __init__(self, catalog, seller, strays) -> None:
         self.catalog, self.seller, self.strays = catalog, seller, strays
-        self.vendor = strays.vendors["replicate"]
+        self.vendor, self.beside = strays.vendors["replicate"], Beside()
 
     async def look(self, *, listing=False):
         await self.strays.look(self.vendor, listing=listing)
@@ -126,8 +127,9 @@ async def world():
             catalog=peer, ledger=ledger, vendors=sold, pause=3600,
             registry=Registry(models.EVERY, configured=configured, default="sketch"),
         )  # fmt: skip
-        yield World(catalog, seller, strays)
-        await strays.close()
+        found = World(catalog, seller, strays)
+        yield found
+        await found.beside.close()
         await ledger.close()
 
 
@@ -210,7 +212,7 @@ async def test_a_list_that_breaks_off_was_not_read(world):
 
 
 async def test_a_notice_is_heeded_at_once_and_reads_no_list(world):
-    world.strays.start()
+    world.beside.start(world.strays.run())
     await asyncio.wait_for(world.catalog.asked.wait(), 15)  # what the ledger knows from before
     world.catalog.knows("t2")
     world.seller.owns, world.catalog.turns = {"t2"}, 5
@@ -225,7 +227,7 @@ async def test_what_the_ledger_knows_from_before_is_judged_at_once_and_the_list_
     world.catalog.knows("t2")
     world.seller.owns, world.catalog.turns = {"t2"}, 2
     world.strays.pause = 0.2
-    world.strays.start()
+    world.beside.start(world.strays.run())
     while len(world.seller.since) < 2:
         await asyncio.sleep(0.01)
     assert [ticket for _id, ticket, _price in world.catalog.adopted] == ["t2"]
@@ -234,7 +236,7 @@ async def test_what_the_ledger_knows_from_before_is_judged_at_once_and_the_list_
 async def test_a_look_that_fails_is_not_the_last(world):
     world.catalog.knows("t2")
     world.seller.says["t2"] = RuntimeError("a defect")
-    world.strays.start()
+    world.beside.start(world.strays.run())
     while not world.seller.asked:
         await asyncio.sleep(0.01)
     world.seller.says, world.seller.owns = {}, {"t2"}

@@ -6,6 +6,7 @@ import contextlib
 import pytest
 
 from chassis import identity
+from chassis.beside import Beside
 from chassis.bus import Bus
 from chassis.errors import Invalid, Unavailable
 from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
@@ -81,9 +82,10 @@ async def watching(url: str, *, reachable: bool):
         stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
         watch = Watch(Hub(bus), peer, stub)
         rounds = Rounds(watch.hub, peer, stub)
-        rounds.start()
+        beside = Beside()
+        beside.start(rounds.run())
         yield log, watch, bus, rounds
-        await rounds.close()
+        await beside.close()
     await bus.close()
 
 

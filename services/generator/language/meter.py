@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from chassis import logs
+from chassis.beside import Beside
 from chassis.channel import Peer
 from chassis.errors import Fault, was_cut
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
@@ -37,7 +38,7 @@ class Meter:
     catalog: Peer
     ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-    _settling: set[asyncio.Task[None]] = field(default_factory=set)
+    _settling: Beside = field(default_factory=Beside)
 
     async def reserve(self, request: pb.ReserveSpendingRequest) -> pb.ReserveSpendingResponse:
         """Hold money; SPEND_CAP_EXCEEDED where it is not left. The same id holds once."""
@@ -57,11 +58,7 @@ class Meter:
 
     async def close(self, patience: float) -> None:
         """Wait *patience* seconds for what is being settled; what is not heard counts in full."""
-        if self._settling:
-            await asyncio.wait({*self._settling}, timeout=patience)
-        for task in self._settling:
-            log.warning("a language call is not settled", reservation=task.get_name())
-            task.cancel()
+        await self._settling.close(patience)
 
     def _tell(
         self, reservation: str, holder: str, bill: Bill, answer: str = ""
@@ -73,10 +70,7 @@ class Meter:
             cost_usd_micros=bill.cost,
             answer=answer,
         )
-        task = asyncio.create_task(self._told(request), name=reservation)
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-        return task
+        return self._settling.start(self._told(request))
 
     async def _told(self, request: pb.SettleSpendingRequest) -> None:
         while True:

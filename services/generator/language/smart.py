@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from chassis import identity
+from chassis.beside import Beside
 from chassis.errors import Fault
 from imagestudio.catalog.v1 import ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2
@@ -78,7 +79,7 @@ class Rewriter:
     meter: Meter
     voice: Voice | None
     patience: float = LONGEST
-    _running: set[asyncio.Task[Smart | Admitted]] = field(default_factory=set)
+    _writing: Beside = field(default_factory=Beside)
 
     @property
     def wish(self) -> Wish | None:
@@ -87,18 +88,11 @@ class Rewriter:
 
     async def rewrite(self, order: Order) -> Smart | Admitted:
         """Rewrite the prompt of *order*, or return the job that it has admitted already."""
-        task = asyncio.create_task(self._rewritten(order))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._writing.start(self._rewritten(order)))
 
     async def close(self, patience: float) -> None:
         """End what is being written after *patience* seconds, and have it settled."""
-        if self._running:
-            await asyncio.wait({*self._running}, timeout=patience)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._writing.close(patience)
 
     def _most(self, prompt: str, models: Sequence[str], use_case: str) -> int:
         assert self.voice is not None
