@@ -128,7 +128,7 @@ def _replicate(
             ),
             hook=_replicates_hook(settings),
             usual={model.slug: model.typical for model in reversed(sold)},
-            prices={each.slug: each.price for each in reversed(sold) if not each.prices},
+            prices=_flat_prices(sold),
             pause=hints.wait,
         ),
         terms=Terms(askable=True, lag=lag, cancelable=True),
@@ -137,6 +137,12 @@ def _replicate(
         most_per_minute=settings.replicate_per_minute,
         watched=True,
     )
+
+
+def _flat_prices(sold: list[models.Model]) -> dict[str, int]:
+    """What an image costs by the provider's word for its model, where it is always the same."""
+    several = {each.slug for each in sold if each.prices}  # also where another entry has one
+    return {each.slug: each.price for each in reversed(sold) if each.slug not in several}
 
 
 def _replicates_lag(settings: Settings) -> float:

@@ -51,3 +51,37 @@ async def test_of_an_error_without_end_the_beginning_is_enough(status):
     [said] = heard
     assert said.text.startswith("no no ")
     assert len(said.content) <= 1 << 16
+
+
+class Drain:
+    """A receipt that only counts."""
+
+    def __init__(self) -> None:
+        self.size, self.closed = 0, False
+
+    async def write(self, chunk: bytes, /) -> None:
+        self.size += len(chunk)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def pieces(count: int, more: bytes) -> AsyncIterator[bytes]:
+    piece = bytes(8 << 20)  # the same one each time, so that it costs no memory
+    for _ in range(count):
+        yield piece
+    yield more
+
+
+@pytest.mark.parametrize(("more", "bought"), [(b"", True), (b"+", False)])
+async def test_an_answer_has_512_mib_at_most_and_a_larger_one_proves_nothing(more, bought):
+    answer = httpx.Response(200, content=pieces(64, more))
+    http, sink = httpx.AsyncClient(transport=Script(answer), base_url="https://v.test"), Drain()
+    request = http.build_request("POST", "/")
+    buying = answered.buy(http, request, sink, ID, patience=60, refusal=lambda _said: None)
+    if bought:
+        assert (await buying).reference == f"receipt:{ID}"
+    else:
+        with pytest.raises(seam.Unclear, match="an answer of 536870913 bytes"):
+            await buying
+    assert (sink.size, sink.closed) == (512 << 20, bought)

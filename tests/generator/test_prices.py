@@ -191,6 +191,8 @@ def test_a_price_may_go_with_the_pixels_and_with_what_comes_beside():
     assert model.price_of((10, 100), {"quality": "high"}) == 3
     assert model.price_of((10, 100), {"parts": 3}) == 121
     assert model.price_of((10, 100), {"parts": 3}, alone=False) == 100
+    shown = json_format.ParseDict({"parameters": {"m": {"parts": 3}}}, job_pb2.JobSpec())
+    assert orders.price(model, shown, 2) == 2 * (orders.price(model, shown, 1) - 21)
     order = orders.order(model, job_pb2.JobSpec(prompt="x"), 0, 1, ID)
     assert order.inputs["quality"] == "low"
     said = json_format.ParseDict({"parameters": {"m": {"quality": "high"}}}, job_pb2.JobSpec())

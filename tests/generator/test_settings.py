@@ -1,10 +1,13 @@
 """What the environment makes of the generator: who is bought from, and where webhooks go."""
 
+import json
+
 import pytest
 
 from chassis.bus import Bus
 from chassis.settings import SettingsError, read
-from services.generator import compose
+from imagestudio.type.v1 import job_pb2
+from services.generator import compose, orders
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.models import KEYS
@@ -15,7 +18,7 @@ from services.generator.provider import (
     Provider,
     SendsWebhooks,
 )
-from services.generator.providers import transport
+from services.generator.providers import predictions, transport
 from services.generator.providers.replicate import BUY, can_check_webhooks
 from services.generator.settings import Settings
 from services.generator.vendors import sold_here
@@ -76,6 +79,29 @@ async def test_replicate_is_all_that_a_provider_may_be():
     assert isinstance(provider, CanRecognize)
     assert (made.terms.askable, made.terms.lag, made.terms.cancelable) == (True, 77.0, True)
     assert (made.most_in_flight, made.most_per_minute, made.time_limit) == (3, 600, 600.0)
+
+
+ROWS = {
+    "display_name": "FLUX schnell", "slug": "black-forest-labs/flux-schnell", "price": 9_000,
+    "prices": [{"price": 5_000, "asked": {"size": "512x512"}}], "shapes": {"1:1": [1024, 1024]},
+    "sizes": [[512, 512]],
+}  # fmt: skip
+
+
+async def test_replicate_is_told_no_price_of_what_has_several(tmp_path):
+    """It knows the model, not what was asked for: the table has the row. Ours is flat."""
+    entry = tmp_path / "replicate" / "flux-schnell.json"
+    entry.parent.mkdir()
+    entry.write_text(json.dumps(ROWS))
+    assert (await vendor()).provider.prices[ROWS["slug"]] == 3_000
+    made = await vendor(MODELS_DIR=str(tmp_path))
+    assert ROWS["slug"] not in made.provider.prices
+    assert "black-forest-labs/flux-1.1-pro" in made.provider.prices
+    done = {"status": "succeeded", "model": ROWS["slug"], "output": ["https://r/1"]}
+    assert predictions.event(done, made.provider.prices).cost is None
+    [model] = settings(MODELS_DIR=str(tmp_path)).models
+    small = job_pb2.JobSpec(prompt="x", models=[model.key], size={"width": 512, "height": 512})
+    assert (orders.price(model, small, 2), model.price) == (10_000, 9_000)
 
 
 async def test_no_order_may_still_leave_when_its_absence_is_believed():
