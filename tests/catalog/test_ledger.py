@@ -205,6 +205,13 @@ async def test_what_is_reserved_becomes_what_it_cost(pools, user, ledger):
     assert (job["state"], job["cost"]) == ("partially_succeeded", 71_000)
 
 
+async def test_what_cost_though_nothing_was_reserved_counts_under_the_cap(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user, reserve=0)
+    fence = await bought(ledger, purchase_id, cost=40_000)
+    await taken(ledger, keep(purchase_id, fence))
+    assert await spending(pools, user) == (40_000, 0)
+
+
 @pytest.mark.parametrize(
     ("cost", "estimate", "told"),
     [
