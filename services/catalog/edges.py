@@ -23,6 +23,8 @@ NOT_DUE = ledger_service_pb2.CLAIM_OUTCOME_NOT_DUE
 
 NONE = ledger_service_pb2.CLAIM_OUTCOME_UNSPECIFIED
 
+_NOTHING_THERE = "It was ordered, and the provider has nothing of it. The last answer was: "
+
 Outcome: TypeAlias = ledger_service_pb2.ClaimOutcome.ValueType
 
 
@@ -238,6 +240,9 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
         batch.let_go_of(purchase, batch.now)  # who looked did not know of it: look again
     elif kind == "absent":
         next_ = step.absent.next if step.absent.HasField("next") else None
+        if next_ is None:
+            last = purchase.error["message"] if purchase.error else "none"
+            purchase.error = outcome.said("PROVIDER_FAILED", _NOTHING_THERE + last)
         endings.void(batch, purchase, next_)
     elif kind == "not_askable":
         purchase.error = outcome.evidence(step.not_askable.error) or purchase.error

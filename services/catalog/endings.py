@@ -78,7 +78,8 @@ def void(batch: Batch, purchase: Purchase, next_: ledger_pb2.PlannedPurchase | N
     elif purchase.restored:
         purchase.error = outcome.said("PURCHASE_UNCLEAR", _NOT_REPEATED)
     planned = _replace(batch, purchase, next_)
-    if planned:  # the same order again: if it kills its worker, it has done so before
+    if planned and planned.model_key == purchase.model_key:
+        # The same order again: if it kills its worker, it has done so before.
         planned.tries = purchase.tries
     batch.settle(purchase, cost=0)
     batch.close(purchase, "void")

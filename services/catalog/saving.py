@@ -293,6 +293,8 @@ async def _move_money(connection: Connection, batch: Batch) -> None:
     if not moved:
         return
     users, periods = [key[0] for key, _s in moved], [key[1] for key, _s in moved]
-    await connection.fetch(SQL.lock_spending, users, periods)
+    if len(await connection.fetch(SQL.lock_spending, users, periods)) < len(moved):
+        # Nothing was reserved in that month, and it cost something all the same.
+        await connection.execute(SQL.begin_spending, users, periods)
     spent, reserved = [s[0] for _k, s in moved], [s[1] for _k, s in moved]
     await connection.execute(SQL.move_money, users, periods, spent, reserved)

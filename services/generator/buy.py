@@ -29,6 +29,7 @@ from services.generator.ledger import Result
 from services.generator.standing import Stage
 from services.generator.vendor import unknown
 
+SAME = 5  # orders at one place of one model, of which the provider has nothing
 FRESH = 5.0  # seconds from a claim until its order may no longer leave
 THROUGH = frozenset(
     {  # for their jobs; what is safe of them is still to be published
@@ -134,6 +135,8 @@ class Errand:
             if not untried:
                 return None
             model = self._tools.registry.known(untried[0])
+        elif list(claim.models_tried).count(model.key) >= SAME:  # it may fail there for ever
+            return None
         shown = claim.purchase
         return plan.planned(model, claim.spec, shown.ordinal, images, shown.reserved_usd_micros)
 

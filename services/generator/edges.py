@@ -197,7 +197,7 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
             made.settle.found.typical_time.CopyFrom(_seconds(known.model.typical))
         case moves.Absent(again):
             made.settle.absent.SetInParent()
-            if again and (following := known.next(False)):
+            if again and (following := known.next(False) or known.next(True)):
                 made.settle.absent.next.CopyFrom(following)
         case moves.Unknowable(why):
             made.settle.not_askable.SetInParent()

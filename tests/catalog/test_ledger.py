@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
+from chassis import errors
 from chassis.errors import Exhausted, Exists, Precondition
+from imagestudio.type.v1 import cost_pb2
 from services.catalog import admit, cancel, edges, reading, saving
 from services.catalog.database import as_ledger
 from services.catalog.ledger import Change, read
@@ -203,6 +205,13 @@ async def test_what_is_reserved_becomes_what_it_cost(pools, user, ledger):
     assert (job["state"], job["cost"]) == ("partially_succeeded", 71_000)
 
 
+async def test_what_cost_though_nothing_was_reserved_counts_under_the_cap(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user, reserve=0)
+    fence = await bought(ledger, purchase_id, cost=40_000)
+    await taken(ledger, keep(purchase_id, fence))
+    assert await spending(pools, user) == (40_000, 0)
+
+
 @pytest.mark.parametrize(
     ("cost", "estimate", "told"),
     [
@@ -320,6 +329,23 @@ async def test_an_unclear_purchase_proven_absent_is_tried_anew(pools, user, ledg
     fence = await bought(ledger, following.purchase_id, cost=5)
     await taken(ledger, keep(following.purchase_id, fence))
     assert (await job_of(pools, purchase_id))["state"] == "succeeded"
+
+
+async def test_one_proven_absent_that_nothing_follows_tells_so_and_what_was_answered(
+    pools, user, ledger
+):
+    [purchase_id] = await admitted(pools.ledger, user, reserve=5)
+    await taken(ledger, claim(purchase_id))
+    doubted = unclear(purchase_id, 1)
+    doubted.unclear.error.CopyFrom(
+        errors.to_status(errors.Unavailable("PURCHASE_UNCLEAR", "HTTP 500: out of order"))
+    )
+    await taken(ledger, doubted, absent(purchase_id, 1))
+    assert await spending(pools, user) == (0, 0)
+    [failure] = (await log_of(pools, purchase_id))[-1].completed.job.failures
+    assert (failure.charged, failure.reason) == (cost_pb2.CHARGED_NO, "PROVIDER_FAILED")
+    assert "HTTP 500: out of order" in failure.message
+    assert "nothing of it" in failure.message
 
 
 async def test_the_fifth_failure_sets_a_purchase_aside(pools, user, ledger):

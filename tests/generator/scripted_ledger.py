@@ -36,6 +36,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.state, self.ticket, self.sent, self.limit = SENDING, "", 0.0, 60.0
         self.broken = False  # no order can be made of what it asks for
         self.changed = False  # another release planned another order
+        self.tried: list[str] = []  # models at its place so far, with this one
         self.repeats = ""  # the purchase whose order it gives again
         self.hinted: list[str] = []
         self.held: set[str] = set()  # tickets of other purchases
@@ -111,6 +112,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.purchase.deadline.FromMicroseconds(int((NOW - self.sent + self.limit) * 1e6))
         found.webhook_tickets.extend(self.hinted)
         found.repeats = self.repeats
+        found.models_tried.extend(self.tried)
         if self.refusal:
             found.refusal.CopyFrom(self.refusal)
         found.spec.prompt, found.spec.count = "a lighthouse", self.count

@@ -45,6 +45,7 @@ def test_the_page_s_entry_is_a_model(tmp_path):
         ({"seeds": [9, 0]}, WHERE, "the least, then the most"),
         ({"seeds": [0]}, WHERE, "seeds"),
         ({"price": -1}, WHERE, "not below 0"),
+        ({"price": 0}, WHERE, "price: what an image costs at most, above 0"),
         ({"prices": [{"price": 30_000}]}, WHERE, "the dearest of prices"),
         ({"prices": [{"price": 1, "asked": {"mood": "high"}}]}, WHERE, "no parameter 'mood'"),
         ({"tokens": {"text": 5}}, WHERE, "tokens.text: "),

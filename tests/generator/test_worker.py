@@ -353,6 +353,26 @@ async def test_where_equal_orders_hold_all_of_a_whole_list_nothing_was_bought(wo
     assert shop.followed.empty()
 
 
+@pytest.mark.parametrize(
+    ("fallback", "tried", "follows"),
+    [
+        ("sketch", ["sketch"] * 4, "sketch"),
+        ("sketch", ["sketch"] * 5, None),
+        ("sketch-ink", ["sketch"] * 5, "sketch-ink"),
+        ("sketch-ink", ["sketch-ink"] * 3 + ["sketch"] * 4, "sketch"),
+    ],
+)
+async def test_an_order_that_came_to_nothing_five_times_is_not_made_again(
+    world, fallback, tried, follows
+):
+    listing(world, [])
+    world.catalog.fallback, world.catalog.tried = fallback, tried
+    await soon(under_way(world, UNCLEAR, late=-1).run())
+    [edge] = world.catalog.edges
+    assert edge.settle.HasField("absent")
+    assert edge.settle.absent.next.model_key == (follows or "")
+
+
 async def test_what_no_list_tells_is_given_up_with_its_reason_when_its_time_is_over(world):
     listing(world, [seam.Ticket("t1", alike=True, unsure=True)])
     world.catalog.held = {"t1"}

@@ -221,6 +221,14 @@ JOIN unnest($1::bigint[], $2::date[]) AS asked (user_id, period) USING (user_id,
 ORDER BY user_id, period
 FOR UPDATE OF s;
 
+-- name: begin_spending
+INSERT INTO spending (user_id, period, cap)
+SELECT user_id, period,
+       (SELECT cap FROM spending s WHERE s.user_id = asked.user_id ORDER BY period DESC LIMIT 1)
+FROM unnest($1::bigint[], $2::date[]) AS asked (user_id, period)
+ORDER BY user_id, period
+ON CONFLICT (user_id, period) DO NOTHING;
+
 -- name: move_money
 UPDATE spending s
 SET spent = s.spent + asked.spent, reserved = s.reserved + asked.reserved

@@ -58,7 +58,7 @@ def added(folder: Path) -> tuple[Model, ...]:
 
 def _checked(path: Path) -> Model:
     wrong = [*_misplaced(path), *_mistyped(path)]
-    wrong = wrong or list(flaws(_model(path.parent.name, path)))
+    wrong = wrong or [*flaws(_model(path.parent.name, path)), *_unpriced(path)]
     if wrong:
         raise EntryError(f"{path.parent.name}/{path.name}: {'; '.join(wrong)}")
     return _model(path.parent.name, path)
@@ -84,6 +84,12 @@ def _mistyped(path: Path) -> Iterator[str]:
             yield f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
     except (ValueError, TypeError) as error:
         yield f"it is no JSON object: {error}"
+
+
+def _unpriced(path: Path) -> Iterator[str]:
+    """What is reserved by a price of 0 holds no cap: only what is drawn here is free."""
+    if not _model(path.parent.name, path).price:
+        yield "price: what an image costs at most, above 0, in micro-USD"
 
 
 def flaws(model: Model) -> Iterator[str]:
