@@ -1,5 +1,6 @@
 """
-The commands about money: what a month cost, and what nobody knows whether it was charged.
+The commands about jobs and their money: how one stands, its end, what a month cost, and what
+nobody knows whether it was charged.
 
 They import what they need when they run, as all commands do.
 """
@@ -45,6 +46,22 @@ def usage(
 
     edge = calls.edge(load())
     calls.troubled(lambda: show(edge, by.value, between(month), as_json=as_json))
+
+
+def show(job_id: JobId, as_json: AsJson = False) -> None:
+    """Show a job: its state, its pictures, what failed and what it cost."""
+    from cli import job
+
+    edge = calls.edge(load())
+    calls.troubled(lambda: job.show(edge, job_id, as_json=as_json))
+
+
+def cancel(job_id: JobId, as_json: AsJson = False) -> None:
+    """Cancel a job; what was drawn by then is paid for and kept."""
+    from cli import job
+
+    edge = calls.edge(load())
+    calls.troubled(lambda: job.cancel(edge, job_id, as_json=as_json))
 
 
 def retry_unclear(

@@ -309,6 +309,8 @@ def presets(as_json: AsJson = False) -> None:
 app.command()(accounts.usage)
 app.command()(language.suggest)
 app.command()(language.analyze)
+jobs_app.command("show")(accounts.show)
+jobs_app.command("cancel")(accounts.cancel)
 jobs_app.command("retry-unclear")(accounts.retry_unclear)
 jobs_app.command("settle")(accounts.settle)
 

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
-from cli.edge import Event
+from cli.edge import Edge, Event
 from cli.screen import Bars, complain, dollars, print_json, say
 
 ALL_KEPT, SOME_OR_NONE, DETACHED = 0, 1, 130
@@ -24,6 +25,30 @@ def follow(events: Iterator[Event], *, as_json: bool) -> int:
         return SOME_OR_NONE
     _print(shown.outcome, as_json=as_json)
     return _status(shown.outcome)
+
+
+def show(edge: Edge, job_id: str, *, as_json: bool) -> None:
+    """Show how a job stands: its pictures so far, and what failed."""
+    found = edge.get(f"/images/jobs/{quote(job_id, safe='')}")
+    if not as_json:
+        say(f"job {found['job_id']}, {found['state'].replace('_', ' ')}: {found['title']}")
+    _print(found, as_json=as_json)
+
+
+def cancel(edge: Edge, job_id: str, *, as_json: bool) -> None:
+    """Ask for a job's end, and say what becomes of what was ordered."""
+    found = edge.post(f"/images/jobs/{quote(job_id, safe='')}/cancel")
+    if as_json:
+        return print_json(found)
+    number = found["job_id"]
+    if found["state"] == "canceling":
+        say(
+            f"job {number} is being canceled; what was drawn by then is paid for and kept: "
+            f"./studio jobs watch {number}"
+        )
+    else:
+        say(f"job {number} has ended: {found['state'].replace('_', ' ')}")
+    return None
 
 
 class _Shown:
@@ -64,7 +89,8 @@ def _detach(shown: _Shown, *, as_json: bool) -> int:
     if not as_json:
         _print_links(shown.links)
     if shown.job_id:
-        say(f"detached; the job goes on: ./studio jobs watch {shown.job_id}")
+        number = shown.job_id
+        say(f"detached; the job goes on: ./studio jobs watch {number}, or cancel {number}")
     else:
         say("detached before the job was accepted; ./studio jobs shows whether it was")
     return DETACHED
