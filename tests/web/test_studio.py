@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from playwright.async_api import expect
 
 DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # a GIF of one pixel
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -183,6 +184,37 @@ async def test_it_fits_a_telephone_in_the_dark_whatever_the_prompt(open_page, st
     background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == "rgb(13, 16, 25)"
     assert job
+
+
+async def test_a_key_that_is_none_or_not_known_is_told_and_asked_for_again(open_page, stack):
+    page = await open_page()
+
+    async def door(route):
+        known = route.request.headers.get("authorization") == "Bearer isk_known"
+        await (route.continue_() if known else route.fulfill(status=401, json={}))
+
+    await page.route("**/images/**", door)
+    await page.reload()
+    key, refused = page.get_by_label("API key"), page.locator("#refused")
+    await expect(key).to_be_visible()
+    await expect(refused).to_be_hidden()
+    await key.fill("isk_…")  # as a shortened one is pasted
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#key:invalid")).to_be_visible()
+    await key.fill(" isk_other ")
+    await page.keyboard.press("Enter")
+    await expect(refused).to_be_visible()
+    await key.fill("isk_known")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#models input", state="attached")
+    await expect(key).to_be_hidden()
+
+
+async def test_a_search_that_finds_nothing_says_so(open_page):
+    page = await open_page()
+    await page.get_by_label("Search prompts").fill("zzz nothing is called that")
+    await expect(page.locator("#empty")).to_have_text("No picture is like that.")
+    assert await page.locator("#ideas").bounding_box() is None
 
 
 async def test_everything_that_takes_input_has_a_name(open_page):
