@@ -6,6 +6,7 @@ and the user for whom it calls, signed with SERVICE_SECRET. `current` is the cal
 the running call; whatever is called onwards speaks for the same user.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -14,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from chassis.errors import Denied, Unauthenticated
 
@@ -60,7 +62,12 @@ Resolve = Callable[[str | None], Awaitable[Caller]]  # a Bearer credential, or N
 
 def mint(secret: bytes, caller: Caller, now: float | None = None) -> str:
     """Sign a token for *caller*, whose `service` is the one that calls."""
-    expiry = int((time.time() if now is None else now) + LIFETIME)
+    return _minted(secret, caller, int((time.time() if now is None else now) + LIFETIME))
+
+
+@lru_cache(maxsize=1024)
+def _minted(secret: bytes, caller: Caller, expiry: int) -> str:
+    """One caller's tokens of one second are alike: a signature costs as much as a small query."""
     claims = [caller.service, caller.user_id, sorted(caller.scopes), expiry]
     body = base64.urlsafe_b64encode(json.dumps(claims, separators=(",", ":")).encode())
     return f"{body.decode()}.{_signature(secret, body)}"
@@ -68,14 +75,21 @@ def mint(secret: bytes, caller: Caller, now: float | None = None) -> str:
 
 def verify(secret: bytes, token: str, now: float | None = None) -> Caller:
     """Return whom *token* names; Unauthenticated where it is forged, malformed or old."""
+    caller, expiry = _signed(secret, token)
+    if expiry < (time.time() if now is None else now):
+        raise Unauthenticated("CREDENTIAL_EXPIRED", "The service token is over 60 seconds old.")
+    return caller
+
+
+@lru_cache(maxsize=4096)
+def _signed(secret: bytes, token: str) -> tuple[Caller, int]:
+    """Caller and expiry of a token that is ours; what is not ours raises, and is not remembered."""
     body, _, signature = token.partition(".")
     expected = _signature(secret, body.encode("utf-8", "replace"))
     if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
         raise Unauthenticated("CREDENTIAL_INVALID", "The service token is not signed by us.")
     service, user_id, scopes, expiry = json.loads(base64.urlsafe_b64decode(body))
-    if expiry < (time.time() if now is None else now):
-        raise Unauthenticated("CREDENTIAL_EXPIRED", "The service token is over 60 seconds old.")
-    return Caller(user_id=user_id, scopes=frozenset(scopes), service=service)
+    return Caller(user_id=user_id, scopes=frozenset(scopes), service=service), expiry
 
 
 async def authenticate(metadata: Mapping[str, str], secret: bytes, resolve: Resolve) -> Caller:
@@ -121,19 +135,28 @@ def credential_of(credential: str | None, auth: str) -> str | bytes:
 
 
 class Remembered:
-    """Resolves a credential once a second at most: as long as a revocation may take."""
+    """
+    Resolves a credential once a second at most: as long as a revocation may take.
+
+    Who comes while it is being asked waits for the same answer, and a fault is asked again.
+    """
 
     def __init__(self, resolve: Resolve, *, seconds: float = 0.9) -> None:
         self._resolve, self._seconds = resolve, seconds
-        self._known: dict[bytes, tuple[float, Caller]] = {}
+        self._known: dict[bytes, tuple[float, asyncio.Future[Caller]]] = {}
 
     async def __call__(self, credential: str | None) -> Caller:
         key, now = hashed(credential or ""), time.monotonic()
         known = self._known.get(key)
-        if known and now - known[0] < self._seconds:
-            return known[1]
-        caller = await self._resolve(credential)
-        if len(self._known) > 10_000:
-            self._known.clear()
-        self._known[key] = (now, caller)
-        return caller
+        if known is None or now - known[0] >= self._seconds:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            known = self._known[key] = now, asyncio.ensure_future(self._resolve(credential))
+            known[1].add_done_callback(partial(self._answered, key))
+        return await asyncio.shield(known[1])  # whoever leaves takes the answer from nobody
+
+    def _answered(self, key: bytes, answer: asyncio.Future[Caller]) -> None:
+        known = self._known.get(key)
+        failed = answer.cancelled() or answer.exception() is not None
+        if failed and known is not None and known[1] is answer:
+            del self._known[key]

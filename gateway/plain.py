@@ -7,6 +7,7 @@ a Cost `x` and a number `x_usd_micros` both become `x_usd`, null where it is not
 """
 
 import base64
+from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor
@@ -95,6 +96,7 @@ def _message(value: Message) -> Any:
     return plain(value)
 
 
+@cache  # of each field of the contract
 def _name(field: Any) -> str:
     if field.message_type is Cost.DESCRIPTOR:
         return f"{field.name}_usd"
@@ -102,6 +104,7 @@ def _name(field: Any) -> str:
     return name.removesuffix("_micros") if name.endswith(_MICROS) else name
 
 
+@cache
 def _prefix(name: str) -> str:
     """JobState → JOB_STATE_."""
     words = "".join(f"_{letter}" if letter.isupper() else letter for letter in name)

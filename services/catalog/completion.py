@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.catalog.queries import SQL
 from services.catalog.rows import ENDED_JOB, FAILED, Batch, Job
 from services.catalog.words import CHARGED, JOB_STATES
 
+_JOB = [each.name for each in fields(Job)]
 Images = Mapping[tuple[str, int], image_pb2.ImageOutput]  # by purchase and output
 
 
@@ -51,7 +52,7 @@ async def complete(
     for job in through:
         failed = failures.get(job.job_id, [])
         job.state = _end_of(job.state, made=job.last_version > 0, failed=bool(failed))
-        told = job_message(asdict(job))
+        told = job_message({name: getattr(job, name) for name in _JOB})
         told.last_sequence += 1  # this event's own
         told.end_time.FromDatetime(batch.now)
         told.update_time.FromDatetime(batch.now)
@@ -193,7 +194,7 @@ def job_message(row: asyncpg.Record | Mapping[str, Any]) -> job_pb2.Job:
     return job
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)  # of the jobs that are in work
 def spec_from(text: str) -> job_pb2.JobSpec:
     """Parse a job's spec, once for its claims and its end; not to be changed."""
     return json_format.Parse(text, job_pb2.JobSpec(), ignore_unknown_fields=True)

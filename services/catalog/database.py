@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 import asyncpg
@@ -132,12 +133,14 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     )
 
 
+@lru_cache(maxsize=4096)  # of what is in work: each goes to and fro many times
 def _uuid_bytes(text: str) -> bytes:
     return UUID(text).bytes
 
 
 def _uuid_text(raw: bytes) -> str:
-    return str(UUID(bytes=bytes(raw)))
+    digits = bytes(raw).hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 @asynccontextmanager

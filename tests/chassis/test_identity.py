@@ -54,6 +54,64 @@ def test_a_header_that_is_no_bearer_is_refused(header):
         identity.bearer(header)
 
 
+def test_a_token_that_was_good_is_none_under_another_secret():
+    token = identity.mint(SECRET, CALLER, now=1000)
+    assert identity.verify(SECRET, token, now=1000) == CALLER
+    with pytest.raises(Unauthenticated, match="not signed by us"):
+        identity.verify(b"another secret!!", token, now=1000)
+
+
+def test_callers_that_differ_in_anything_have_other_tokens():
+    callers = [
+        CALLER,
+        identity.Caller(8, CALLER.scopes, "gateway"),
+        identity.Caller(7, frozenset({"read", "write"}), "gateway"),
+        identity.Caller(7, CALLER.scopes, "storage"),
+    ]
+    tokens = [identity.mint(SECRET, caller, now=1000) for caller in callers]
+    assert [identity.verify(SECRET, token, now=1000) for token in tokens] == callers
+    assert identity.mint(SECRET, CALLER, now=1001) not in tokens
+
+
+class Desk:
+    """Resolves when it is told to; *asked* is what it was asked so far."""
+
+    def __init__(self):
+        self.asked, self.open, self.fault = [], asyncio.Event(), None
+
+    async def resolve(self, credential):
+        self.asked.append(credential)
+        await self.open.wait()
+        if self.fault:
+            raise self.fault
+        return CALLER
+
+
+async def test_who_comes_while_a_credential_is_asked_waits_for_the_same_answer():
+    desk = Desk()
+    remembered = identity.Remembered(desk.resolve, seconds=1000)
+    waiting = [asyncio.create_task(remembered("isk_a")) for _ in range(20)]
+    await asyncio.wait(waiting, timeout=0)
+    waiting[0].cancel()  # who asked first takes the answer from nobody
+    await asyncio.wait(waiting[:1])
+    desk.open.set()
+    assert await asyncio.gather(*waiting[1:]) == [CALLER] * 19
+    assert desk.asked == ["isk_a"]
+
+
+async def test_a_fault_is_told_to_all_who_wait_and_asked_again():
+    desk = Desk()
+    desk.fault = Unauthenticated("CREDENTIAL_INVALID", "unknown")
+    remembered = identity.Remembered(desk.resolve, seconds=1000)
+    waiting = [asyncio.create_task(remembered("isk_a")) for _ in range(2)]
+    desk.open.set()
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert found == [desk.fault] * 2
+    desk.fault = None
+    assert await remembered("isk_a") == CALLER
+    assert desk.asked == ["isk_a"] * 2
+
+
 async def test_a_credential_is_resolved_once_while_it_is_remembered():
     asked = []
 

@@ -47,9 +47,9 @@ class Shelves:
     def place(self, shelf: Shelf, name: str) -> Path:
         """Where *name* lies. A receipt's id begins with the time: its end spreads better."""
         if shelf is Shelf.RECEIPTS:
-            return self._root / shelf / name[-2:] / name
+            return self._root.joinpath(shelf, name[-2:], name)
         suffix = ".webp" if shelf is Shelf.THUMBNAILS else ""
-        return self._root / shelf / name[:2] / f"{name}{suffix}"
+        return self._root.joinpath(shelf, name[:2], f"{name}{suffix}")
 
     def temporary(self) -> Path:
         """Return a name in tmp that nobody has."""
@@ -57,12 +57,7 @@ class Shelves:
 
     def find(self, shelf: Shelf, name: str) -> Found | None:
         """Find a file with its note; a thumbnail has none."""
-        place = self.place(shelf, name)
-        size = self.disk.size(place)
-        if size is None:
-            return None
-        note = b"" if shelf is Shelf.THUMBNAILS else self._content(_note(place))
-        return None if note is None else Found(note, size)
+        return self._find(self.place(shelf, name), noted=shelf is not Shelf.THUMBNAILS)
 
     def keep(
         self, shelf: Shelf, name: str, note: bytes, settle: Callable[[], Path], *, replace: bool
@@ -73,27 +68,28 @@ class Shelves:
         *settle* is not even called where the name is taken.
         """
         place = self.place(shelf, name)
-        self._make_folder(place.parent)
+        folder = place.parent
+        self._make_folder(folder)
         if shelf is Shelf.THUMBNAILS:
             self.disk.rename(settle(), place)  # no fsync of the folder: lost, it is made again
             return None
-        found = None if replace else self.find(shelf, name)
+        found = None if replace else self._find(place)
         if found is not None:
             # fsync: whoever put it there may have died before his own.
-            self.disk.sync_folder(place.parent)
+            self.disk.sync_folder(folder)
             return found
         file = settle()
         beside = self._write(note)
         point("storage.shelves.after_note_sync")
         named = False
         try:
-            with self._alone_in(place.parent) as folder:
-                found = None if replace else self.find(shelf, name)
+            with self._alone_in(folder) as held:
+                found = None if replace else self._find(place)
                 if found is None:
                     self._name(place, file, beside)
                     named = True
                 # fsync: one for both names, so that neither is lost.
-                self.disk.sync(folder)
+                self.disk.sync(held)
                 point("storage.shelves.after_folder_sync")
                 return found
         finally:
@@ -138,6 +134,13 @@ class Shelves:
         if place.parent in self._durable:
             self.disk.sync_folder(place.parent)  # fsync: who deletes does not want it back
         point("storage.shelves.after_removal_sync")
+
+    def _find(self, place: Path, *, noted: bool = True) -> Found | None:
+        size = self.disk.size(place)
+        if size is None:
+            return None
+        note = self._content(_note(place)) if noted else b""
+        return None if note is None else Found(note, size)
 
     def _name(self, place: Path, file: Path, note: Path) -> None:
         point("storage.shelves.before_note_rename")
