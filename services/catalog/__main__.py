@@ -2,9 +2,12 @@
 
 import asyncio
 
-from chassis.run import run, serve_metrics
-from services.catalog.compose import compose
-from services.catalog.settings import Settings
+from chassis import lean
+
+with lean.imports(without=("rich", "aiohttp")):
+    from chassis.run import run, serve_metrics
+    from services.catalog.compose import compose
+    from services.catalog.settings import Settings
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
@@ -21,4 +24,5 @@ async def main(settings: Settings, stop: asyncio.Event) -> None:
     await catalog.close()
 
 
-run("catalog", Settings, main)
+if __name__ == "__main__":
+    run("catalog", Settings, main)

@@ -2,11 +2,14 @@
 
 import asyncio
 
-from chassis.run import run, serve_metrics
-from chassis.settings import SettingsError, give_up
-from services.generator import compose
-from services.generator.settings import Settings
-from services.generator.sketching.easel import Easel
+from chassis import lean
+
+with lean.imports(without=("rich",)):
+    from chassis.run import run, serve_metrics
+    from chassis.settings import SettingsError, give_up
+    from services.generator import compose
+    from services.generator.settings import Settings
+    from services.generator.sketching.easel import Easel
 
 
 async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = None) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 import sys
 
-from chassis.run import run, serve_metrics
-from chassis.settings import SettingsError, give_up
-from services.storage import compose
-from services.storage.settings import Settings
+from chassis import lean
+
+with lean.imports(without=("rich",)):
+    from chassis.run import run, serve_metrics
+    from chassis.settings import SettingsError, give_up
+    from services.storage import compose
+    from services.storage.settings import Settings
 
 
 async def main(settings: Settings, stop: asyncio.Event) -> None:
