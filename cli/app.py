@@ -362,7 +362,7 @@ def test(context: typer.Context) -> None:
     """Run the tests; --release adds the long ones, all else goes to pytest."""
     arguments = [argument for argument in context.args if argument != "--release"]
     marks = [] if "--release" in context.args else ["-m", "not release"]
-    if not arguments:  # all of them: most wait for real processes, so two at a time
-        marks += ["-n", "2", "--dist", "loadfile"]
+    if not arguments:  # all of them: most wait for real processes, so three at a time
+        marks += ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     os.chdir(CHECKOUT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *marks, *arguments])  # noqa: S606

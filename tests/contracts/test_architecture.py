@@ -45,28 +45,31 @@ def test_the_linters_have_nothing_to_say(command):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", OURS, ids=named)
-def test_no_file_is_longer_than_400_lines(path):
-    assert len(path.read_text().splitlines()) <= 400
+def test_no_file_is_longer_than_400_lines():
+    lengths = {named(path): len(path.read_text().splitlines()) for path in OURS}
+    assert not {name: length for name, length in lengths.items() if length > 400}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_no_function_is_longer_than_40_lines(path):
+def test_no_function_is_longer_than_40_lines():
     """A drawing may have 65: a list of strokes does not get clearer in parts."""
-    most = 65 if path.parent.name == "sketching" else 40
     long = [
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        f"{named(path)}: {node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.end_lineno - node.lineno + 1 > most
+        and node.end_lineno - node.lineno >= (65 if path.parent.name == "sketching" else 40)
     ]
     assert not long
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
-def test_every_module_says_what_it_is_for(path):
-    text = path.read_text()
-    assert not text or ast.get_docstring(ast.parse(text)), "open with one to four lines"
+def test_every_module_says_what_it_is_for():
+    """Each opens with one to four lines that do."""
+    texts = {named(path): path.read_text() for path in SOURCES}
+    assert not [name for name, text in texts.items() if text and not docstring(text)]
+
+
+def docstring(text):
+    return ast.get_docstring(ast.parse(text))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "chassis").glob("*.py")), ids=named)
@@ -77,20 +80,23 @@ def test_chassis_has_no_word_of_the_domain(path):
 
 def test_chassis_is_a_closed_list():
     assert {path.stem for path in (ROOT / "chassis").glob("*.py")} == {
-        "__init__", "bus", "channel", "errors", "faults", "identity", "logs", "run", "server",
-        "settings", "telemetry",
+        "__init__", "bus", "channel", "errors", "faults", "identity", "lean", "logs", "run",
+        "server", "settings", "telemetry",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", files(ROOT / "tests", "test_*.py"), ids=named)
-def test_no_test_sleeps_or_patches(path):
+def test_no_test_sleeps_or_patches():
     """A test waits for events or polls for one; it shortens waits, and replaces no work."""
     slept = re.compile(r"\b(time|asyncio)\.sleep\((?!0\)|0\.0)|unittest\.mock")
     patched = re.compile(r"monkeypatch\.setattr\((?!.*\b_[A-Z_]+\b)")
     found = [
-        line for line in path.read_text().splitlines() if slept.search(line) or patched.search(line)
+        f"{named(path)}: {line}"
+        for path in files(ROOT / "tests", "test_*.py")
+        if path != Path(__file__)
+        for line in path.read_text().splitlines()
+        if slept.search(line) or patched.search(line)
     ]
-    assert path == Path(__file__) or not found
+    assert not found
 
 
 OUTGOING = re.compile(
@@ -102,7 +108,8 @@ OUTGOING = re.compile(
 def test_the_catalog_calls_nobody_while_it_holds_a_transaction(path):
     """It calls nobody at all but PostgreSQL and NATS, and tells NATS nothing before the commit."""
     text = path.read_text()
-    assert not OUTGOING.search(text)
+    left_out = re.compile(r"without=\([^)]*\)")  # what it does not even import
+    assert not OUTGOING.search(left_out.sub("", text))
     told = [
         ast.unparse(call.func)
         for block in ast.walk(ast.parse(text))

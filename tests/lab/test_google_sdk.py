@@ -6,9 +6,9 @@ import io
 
 import httpx
 import pytest
-from google import genai
-from google.genai import errors, types
 from PIL import Image
+
+from tests.lab.sdk import errors, genai, types
 
 FLASH, PRO, OLD = "gemini-nano-banana-2.1", "gemini-3-pro-image", "imagen-3.0-generate-002"
 

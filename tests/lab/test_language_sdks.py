@@ -1,10 +1,8 @@
 """The companies' own clients write at the lab as they are."""
 
-import anthropic
-import openai
 import pytest
-from google import genai
-from google.genai import errors, types
+
+from tests.lab.sdk import anthropic, errors, genai, openai, types
 
 SAYS = 'Answer with one object: {"prompt": "the better prompt"}'
 BETTER = '{"prompt": "the sea, in golden light, finely drawn"}'

@@ -4,9 +4,10 @@ import base64
 import io
 
 import httpx
-import openai
 import pytest
 from PIL import Image
+
+from tests.lab.sdk import openai
 
 MODEL = "gpt-image-2.5-flare"
 
@@ -149,14 +150,14 @@ def test_what_it_will_not_draw_is_blocked(lab, client):
 @pytest.mark.parametrize(
     ("key", "error", "code"),
     [
-        ("wrong", openai.AuthenticationError, "invalid_api_key"),
-        ("poor", openai.RateLimitError, "insufficient_quota"),
-        ("capped", openai.BadRequestError, "billing_hard_limit_reached"),
-        ("unverified", openai.PermissionDeniedError, None),
+        ("wrong", "AuthenticationError", "invalid_api_key"),
+        ("poor", "RateLimitError", "insufficient_quota"),
+        ("capped", "BadRequestError", "billing_hard_limit_reached"),
+        ("unverified", "PermissionDeniedError", None),
     ],
 )
 def test_who_may_not_buy(client, key, error, code):
-    with pytest.raises(error) as refused:
+    with pytest.raises(getattr(openai, error)) as refused:
         client.with_options(api_key=key).images.generate(model=MODEL, prompt="a ship")
     assert refused.value.code == code
 

@@ -22,6 +22,7 @@ from tests.system.client import Job, generate
 
 Scenario = Callable[..., tuple[Job, int | None]]
 SLOW = {"parameters": {"sketch": {"seconds": 2}}}
+SLOWER = {"parameters": {"sketch": {"seconds": 5}}}  # that a cancel comes before the end
 PROMPT = {"prompt": "a lighthouse at dawn", "models": ["sketch"], "size": "128x128"}
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
 DRAWN_UPON = {"prompt": "a lighthouse at dawn", "models": ["flux-1.1-pro"]}
@@ -204,7 +205,7 @@ def insist(method, request):
 
 def canceled(stack, trap: Path) -> tuple[Job, None]:
     """A job that is canceled while it is drawn, the cancel repeated until it is answered."""
-    with Watching(stack.url, PROMPT | {"count": 2} | SLOW) as watching:
+    with Watching(stack.url, PROMPT | {"count": 2} | SLOWER) as watching:
         watching.until("progress")
         trap.touch(mode=0o666)
         with httpx.Client(base_url=stack.url, timeout=10) as http:
