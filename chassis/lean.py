@@ -9,6 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+COLOURS = "rich"  # for a terminal: structlog and httpx take it along
+WEBSOCKETS = "aiohttp"  # nats takes it along, to speak by them; for who calls nobody by HTTP
+
 
 @contextmanager
 def cheaply(*, without: tuple[str, ...]) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from chassis import lean
 
-with lean.cheaply(without=("rich",)):
+with lean.cheaply(without=(lean.COLOURS,)):
     from chassis.run import run
     from gateway.compose import serve
     from gateway.settings import Settings

@@ -2,7 +2,7 @@
 
 from chassis import lean
 
-with lean.cheaply(without=("aiohttp", "rich")):
+with lean.cheaply(without=(lean.COLOURS, lean.WEBSOCKETS)):
     from chassis.run import run
     from services.catalog.serve import serve
     from services.catalog.settings import Settings

@@ -4,7 +4,7 @@ import sys
 
 from chassis import lean
 
-with lean.cheaply(without=("rich",)):
+with lean.cheaply(without=(lean.COLOURS,)):
     from chassis.run import run
     from services.storage.serve import serve
     from services.storage.settings import Settings

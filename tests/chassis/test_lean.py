@@ -20,10 +20,10 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("services.catalog", {"rich", "aiohttp"}),
-        ("services.storage", {"rich"}),
-        ("services.generator", {"rich"}),
-        ("gateway", {"rich"}),
+        ("services.catalog", {"rich.console", "aiohttp.client"}),
+        ("services.storage", {"rich.console"}),
+        ("services.generator", {"rich.console"}),
+        ("gateway", {"rich.console"}),
     ],
 )
 def test_a_process_of_ours_imports_no_extras_that_it_does_not_use(module, absent):
