@@ -20,10 +20,10 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("services.catalog", {"rich.console", "aiohttp.client"}),
-        ("services.storage", {"rich.console"}),
-        ("services.generator", {"rich.console"}),
-        ("gateway", {"rich.console"}),
+        ("services.catalog", {"rich.segment", "aiohttp.client"}),
+        ("services.storage", {"rich.segment"}),
+        ("services.generator", {"rich.segment"}),
+        ("gateway", {"rich.segment"}),
     ],
 )
 def test_a_process_of_ours_imports_no_extras_that_it_does_not_use(module, absent):
@@ -32,7 +32,7 @@ def test_a_process_of_ours_imports_no_extras_that_it_does_not_use(module, absent
     imported = {line.rpartition("|")[2].strip() for line in lines}
     assert started.returncode == 78
     assert {"structlog", "chassis.run"} <= imported
-    assert not absent & imported
+    assert not absent & imported  # modules within them: the try itself is listed, too
 
 
 def test_what_was_kept_out_can_be_had_afterwards_and_the_collector_rests_until_all_runs():
