@@ -18,7 +18,7 @@ from bench.supervising import supervise
 from chassis.run import run
 from cli import processes
 from cli.shape import Shape
-from services.generator.__main__ import main as generate
+from services.generator.serve import serve as generate
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel, Pause, Report
 from services.generator.sketching.render import encode

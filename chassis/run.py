@@ -43,6 +43,7 @@ def _collect_less_often() -> None:
     """What is imported lives for ever: the collector need not look through it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 50)
 
 

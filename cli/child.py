@@ -25,7 +25,6 @@ class Child:
         self.process, self.log = process, folder.logs / f"{process.name}.log"
         self.ready, self.exited = asyncio.Event(), asyncio.Event()
         self.was_ready = False
-        self.began = 0.0
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -41,7 +40,6 @@ class Child:
                 path.write_text(text)
         _shorten(self.log, _LOG_AT_START)
         tie = leash.tied(self.process.asked)
-        self.began = time.monotonic()
         with _appending(self.log) as log:
             self._popen = subprocess.Popen(
                 self.process.command,

@@ -29,8 +29,8 @@ from cli.shape import Shape
 _DRAIN = 10.0  # seconds that a process gets to end
 _START = 120.0  # seconds to the first readiness; making the database takes the longest
 _TRIES = 3  # of a process that was never ready
-_PAUSES = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # before the first start, the second …
-_SOON = 0.5  # seconds at the most where it had got ready: who is killed is back within a second
+_PAUSES = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds from the last start, by failures
+_SOON = 0.5  # at the most where it had got ready: who is killed is back within a second
 _LIVED = 10.0  # seconds after which a process that dies does not count as "keeps dying"
 _LOG_CHECK = 30.0  # seconds
 
@@ -111,10 +111,11 @@ class Supervisor:
         """Start it, and start it again whenever it ends."""
         for name in child.process.after:
             await self.children[name].ready.wait()
-        failures, most = 0, _PAUSES[-1]
+        failures, was_up, began = 0, False, 0.0
         while True:
-            await asyncio.sleep(min(most, _PAUSES[min(failures, len(_PAUSES) - 1)]))
-            most = _PAUSES[-1]
+            lived = time.monotonic() - began
+            await asyncio.sleep(pause_before(failures, lived, was_up=was_up))
+            was_up, began = False, time.monotonic()
             pid = self._spawn(child)
             if pid is None:
                 failures += 1
@@ -129,11 +130,11 @@ class Supervisor:
                     self.report({"say": f"{child.process.name} is back (pid {pid})"})
                 child.was_ready = True
                 await child.exited.wait()
-                most = _SOON
+                was_up = True
             elif not child.exited.is_set():
                 await self._give_up_on(child)
             self.guardian.forget(pid)
-            failures = 1 if time.monotonic() - child.began > _LIVED else failures + 1
+            failures = 1 if time.monotonic() - began > _LIVED else failures + 1
             self._tell_death(child, failures)
 
     def _spawn(self, child: Child) -> int | None:
@@ -201,6 +202,16 @@ class Supervisor:
         if not await child.end(0 if self.hurry else _DRAIN):
             self.report({"say": f"{child.process.name} did not end within its time and was killed"})
         self.guardian.forget(pid)
+
+
+def pause_before(failures: int, lived: float, *, was_up: bool) -> float:
+    """
+    Seconds until what has ended is started again, *lived* seconds after its last start.
+
+    The pauses lie between two starts, so that who has run for a while is not kept waiting.
+    """
+    pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+    return max(0.0, (min(pause, _SOON) if was_up else pause) - lived)
 
 
 async def _first_failure(stop: asyncio.Task[Any], keepers: list[asyncio.Task[None]]) -> None:

@@ -1,24 +1,10 @@
-"""`python -m services.catalog`: the catalog's process."""
+"""Run the catalog: `python -m services.catalog`."""
 
-import asyncio
+from chassis import lean
 
-from chassis.run import run, serve_metrics
-from services.catalog.compose import compose
-from services.catalog.settings import Settings
+with lean.cheaply(without=(lean.COLOURS, lean.WEBSOCKETS)):
+    from chassis.run import run
+    from services.catalog.serve import serve
+    from services.catalog.settings import Settings
 
-
-async def main(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until *stop* is set, then drain."""
-    catalog = await compose(settings)
-    await catalog.bus.start()
-    await catalog.server.start(settings.host, settings.port, "CATALOG_PORT")
-    sweeping = asyncio.create_task(catalog.sweeper.run())
-    serve_metrics(settings.host, settings.port + 100)
-    await stop.wait()
-    sweeping.cancel()
-    catalog.news.wakes.close()
-    await catalog.server.stop(lame=settings.lame, grace=settings.drain)
-    await catalog.close()
-
-
-run("catalog", Settings, main)
+run("catalog", Settings, serve)

@@ -2,8 +2,8 @@
 When to stop ordering from a provider that fails, and when to try again: no clock, no I/O.
 
 Closed: orders leave. Open: none does, until its time is over. Half open: one has left, the probe,
-and what comes of it closes or opens again. There is one for all replicas: in the provider's row
-of permits, read and written under its lock.
+and what comes of it closes or opens again; closed after that, it is on trial. There is one for all
+replicas: in the provider's row of permits, read and written under its lock.
 """
 
 from dataclasses import dataclass, replace
@@ -55,6 +55,16 @@ class Breaker:
     openings: int = 0
     refusal: dict[str, Any] | None = None
 
+    @property
+    def on_trial(self) -> bool:
+        """Whether it was open, and has not taken twenty orders in a row since."""
+        return self.state == CLOSED and self.openings > 0
+
+    @property
+    def well(self) -> int:
+        """How many of the last answers were good."""
+        return self.recent.count("+")
+
 
 def ask(found: Breaker, purchase_id: str, now: datetime) -> tuple[Verdict, Breaker]:
     """Say whether the order *purchase_id* may leave now, and how it stands if it does."""
@@ -86,7 +96,9 @@ def hear(
         return _opened(found, now, refusal)
     if found.state != CLOSED:
         well = sign is Sign.WELL
-        return Breaker(recent="+", heard_at=now) if well else _opened(found, now, None)
+        if well:
+            return Breaker(recent="+", heard_at=now, openings=found.openings)
+        return _opened(found, now, None)
     return _counted(found, sign, now)
 
 
@@ -98,15 +110,16 @@ def _counted(found: Breaker, sign: Sign, now: datetime) -> Breaker:
         return _opened(found, now, None)
     if recent == found.recent and silent is not None and silent < _FRESH:
         return found
-    return replace(found, recent=recent, heard_at=now)
+    openings = 0 if recent == "+" * LAST else found.openings
+    return replace(found, recent=recent, heard_at=now, openings=openings)
 
 
 def _opened(found: Breaker, now: datetime, refusal: dict[str, Any] | None) -> Breaker:
-    pause = PAUSES[min(found.openings, len(PAUSES) - 1)]
+    before = 0 if found.state == CLOSED else found.openings
     return Breaker(
         state=OPEN,
         heard_at=now,
-        retry_at=now + pause,
-        openings=found.openings + 1,
+        retry_at=now + PAUSES[min(before, len(PAUSES) - 1)],
+        openings=before + 1,
         refusal=refusal,
     )

@@ -82,9 +82,7 @@ def offered(before: Permits, after: Permits, now: datetime) -> int:
     freed = max(0, before.in_use - after.in_use) if after.max_in_flight else 0
     if not after.watched or not _holds(before, now) or _holds(after, now):
         return freed
-    if _is_told(after, now) and after.allowance:
-        return max(freed, min(OFFERED, after.allowance.left))
-    return OFFERED if _is_free(after) else UNTOLD - after.sending
+    return max(freed, _left(after, now))
 
 
 def _counted(batch: Batch, purchase: Purchase) -> Permits | None:
@@ -97,21 +95,31 @@ def _has_room(permits: Permits, now: datetime) -> bool:
         return False
     if permits.max_per_minute and permits.tokens < 1:
         return False
-    return _allows(permits, now)
+    return _left(permits, now) > 0
 
 
 def _holds(permits: Permits, now: datetime) -> bool:
     """Whether all claims wait, be it for an answer or for a while."""
-    return permits.breaker.state != breaker.CLOSED or not _allows(permits, now)
+    return permits.breaker.state != breaker.CLOSED or _left(permits, now) <= 0
 
 
-def _allows(permits: Permits, now: datetime) -> bool:
-    """Whether a provider that tells how many orders it takes would take one more."""
-    if not permits.watched or _is_free(permits):
-        return True
+def _left(permits: Permits, now: datetime) -> int:
+    """
+    How many more orders may leave now; OFFERED where nothing limits them.
+
+    On trial it is one more at once for each that was taken: all that waited would leave together,
+    come back together, and stand in the way of other providers' work.
+    """
+    if not permits.watched:
+        return OFFERED
+    left = [OFFERED]
+    if permits.breaker.on_trial:
+        left.append(UNTOLD + permits.breaker.well - permits.sending)
     if _is_told(permits, now) and permits.allowance:
-        return permits.allowance.left > 0
-    return permits.sending < UNTOLD
+        left.append(permits.allowance.left)
+    elif not _is_free(permits):
+        left.append(UNTOLD - permits.sending)
+    return min(left)
 
 
 def _is_told(permits: Permits, now: datetime) -> bool:

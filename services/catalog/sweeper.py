@@ -18,6 +18,7 @@ from services.catalog import endings
 from services.catalog.database import is_gone
 from services.catalog.ledger import Change, Ledger
 from services.catalog.news import News
+from services.catalog.permits import UNTOLD
 from services.catalog.queries import SQL
 from services.catalog.rows import Batch
 
@@ -79,7 +80,8 @@ class Sweeper:
         faults.point("sweep.before_orphans")
         await self._take_over(orphans)
         faults.point("sweep.before_announce")
-        due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, MOST + len(orphans))
+        most = MOST + len(orphans)
+        due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, most, UNTOLD)
         due += await connection.fetch(SQL.due_publications, MOST_PUBLISHED + len(orphans))
         self.news.announce((row["purchase_id"], row["provider"], _once(row)) for row in due)
         late = await connection.fetch(SQL.jobs_that_waited)

@@ -8,7 +8,7 @@ import asyncpg
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog import breaker, outcome
 from services.catalog.database import Connection, Pool, as_ledger
-from services.catalog.permits import LIMITS
+from services.catalog.permits import LIMITS, UNTOLD
 from services.catalog.queries import SQL
 from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED
 
@@ -46,7 +46,8 @@ async def _due(
     connection: Connection, request: ledger_service_pb2.HeartbeatRequest
 ) -> list[ledger_service_pb2.DuePurchase]:
     """What waits for a worker that hears of no work, as much as it takes."""
-    rows = await connection.fetch(SQL.due_purchases, LEFT_ALONE, min(request.room, MOST))
+    most = min(request.room, MOST)
+    rows = await connection.fetch(SQL.due_purchases, LEFT_ALONE, most, UNTOLD)
     rows += await connection.fetch(SQL.due_publications, min(request.room, MOST_PUBLISHED))
     found = [row for row in rows if row["provider"] in request.providers]
     return [

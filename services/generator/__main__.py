@@ -1,54 +1,10 @@
-"""The generator process: `python -m services.generator`."""
+"""Run the generator: `python -m services.generator`."""
 
-import asyncio
+from chassis import lean
 
-from chassis.beside import Beside
-from chassis.run import run, serve_metrics
-from chassis.settings import SettingsError, give_up
-from services.generator import compose
-from services.generator.settings import Settings
-from services.generator.sketching.easel import Easel
+with lean.cheaply(without=(lean.COLOURS,)):
+    from chassis.run import run
+    from services.generator.serve import serve
+    from services.generator.settings import Settings
 
-_SETTLE = 0.5  # seconds for what the last language calls cost to be told
-
-
-async def main(settings: Settings, stop: asyncio.Event, easel: Easel | None = None) -> None:
-    """Serve until *stop*; then let go of what is open, and let running calls end."""
-    try:
-        generator = compose.generator(settings, easel)
-    except SettingsError as error:
-        give_up(error)
-    generator.hints.start()
-    await generator.bus.start()
-    generator.ledger.start()
-    generator.live.start()
-    beside = Beside()
-    for each in (generator.numbering, generator.rounds, generator.strays, generator.calendar):
-        beside.start(each.run())
-    await generator.worker.start()
-    await generator.server.start(settings.host, settings.port, "GENERATOR_PORT")
-    serve_metrics(settings.host, settings.port + 100)
-    await stop.wait()
-    await generator.server.leave()
-    await generator.worker.let_go(settings.settle)
-    generator.hub.close()
-    await asyncio.gather(
-        generator.worker.leave(settings.drain),
-        generator.server.stop(lame=settings.lame, grace=settings.drain),
-        generator.rewriter.close(settings.drain),
-    )
-    await generator.rewriter.meter.close(_SETTLE)
-    await beside.close()
-    await generator.numbering.tell()  # what is left, if it can be told
-    await generator.live.close()
-    await generator.ledger.close()
-    await generator.bus.close()
-    for http in generator.outgoing:
-        await http.aclose()
-    await generator.easel.close()
-    await generator.storage.close()
-    await generator.catalog.close()
-
-
-if __name__ == "__main__":
-    run("generator", Settings, main)
+run("generator", Settings, serve)

@@ -85,6 +85,18 @@ def test_each_failed_probe_makes_the_next_pause_longer_to_an_end():
     assert after("-----", closed).retry_at == NOW + PAUSES[0]
 
 
+def test_after_the_probe_it_is_on_trial_until_twenty_in_a_row_were_taken():
+    _verdict, trying = ask(opened(2), "a", NOW + PAUSES[1])
+    closed = hear(trying, "a", Sign.WELL, NOW)
+    assert closed.on_trial
+    assert closed.well == 1
+    assert after("+" * 18, closed).on_trial
+    assert not after("+" * 19, closed).on_trial
+    assert after("+++-" + "+" * 19, closed).on_trial
+    assert not after("+++-" + "+" * 20, closed).on_trial
+    assert not after("----+" * 3).on_trial  # it was never open
+
+
 def test_a_probe_that_told_nothing_or_was_never_heard_of_leaves_it_to_the_next():
     _verdict, trying = ask(opened(), "a", NOW + PAUSES[0])
     untold = hear(trying, "a", Sign.NOTHING, NOW + PAUSES[0])

@@ -13,6 +13,7 @@ from services.catalog import admit, database, endings, permits, spending, worker
 from services.catalog.breaker import PAUSES
 from services.catalog.database import connect
 from services.catalog.ledger import Change
+from services.catalog.queries import SQL
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
     admitted,
@@ -97,6 +98,14 @@ async def over(sql, seconds=60):
     await sql.execute(
         "UPDATE permits SET retry_at = retry_at - $1::interval", timedelta(seconds=seconds)
     )
+
+
+async def offered(ledger):
+    """How many purchases have been announced since this was asked last."""
+    await ledger._news.close()
+    count = len(ledger._news.bus.announced)
+    ledger._news.bus.announced.clear()
+    return count
 
 
 async def stands(pools):
@@ -241,12 +250,51 @@ async def test_who_has_only_failed_has_not_answered_yet(pools, user, ledger, sql
     assert await sql.fetchval("SELECT heard_at FROM permits WHERE provider = 'far'")
 
 
-async def test_whose_probe_was_bought_has_answered(pools, user, ledger, sql):
+@pytest.mark.parametrize("left", [None, 600])  # it says nothing of a limit, or of a wide one
+async def test_after_the_probe_not_all_leave_that_waited_but_two_for_each_that_is_taken(
+    pools, user, ledger, sql, left
+):
     await broken(ledger, pools.ledger, user)
-    probe, *ids = await admitted(pools.ledger, user, permits.UNTOLD + 3, provider="far")
+    probe, *ids = await admitted(pools.ledger, user, 40, provider="far")
     await over(sql)
-    await taken(ledger, claim(probe), told(ticket(probe, 1)))
+    await taken(ledger, claim(probe), told(ticket(probe, 1), left=left))
+    out, waiting = [], ids
+    for most in (permits.UNTOLD + 1, 2, 2, 2):
+        assert await offered(ledger) == most
+        found = await outcomes(ledger, *waiting)
+        assert found == [CLAIMED] * most + [NO_PERMIT] * (len(waiting) - most)
+        out, waiting = out + waiting[:most], waiting[most:]
+        await taken(ledger, told(ticket(out.pop(0), 1), left=left))
+    await taken(ledger, told(unclear(out.pop(0), 1), FAILS))  # nobody comes in its place but one
+    assert (await outcomes(ledger, *waiting)).count(CLAIMED) == 3
+
+
+async def test_who_has_taken_twenty_in_a_row_after_the_probe_may_have_all(pools, user, ledger, sql):
+    await broken(ledger, pools.ledger, user)
+    await sql.execute(
+        "UPDATE permits SET breaker = 'closed', retry_at = NULL, recent = repeat('+', 19)"
+    )
+    first, *ids = await admitted(pools.ledger, user, 40, provider="far")
+    await taken(ledger, claim(first), told(ticket(first, 1)))
     assert await outcomes(ledger, *ids) == [CLAIMED] * len(ids)
+
+
+async def test_what_a_vendor_on_trial_would_not_get_yet_is_not_announced(pools, user, ledger, sql):
+    await broken(ledger, pools.ledger, user)
+    ids = await admitted(pools.ledger, user, 9, provider="far")
+    await over(sql)
+    await taken(ledger, claim(ids[0]), told(ticket(ids[0], 1)))
+    await sql.execute("UPDATE purchases SET created_at = created_at - interval '5 s'")
+
+    async def due():
+        rows = await sql.fetch(SQL.due_purchases, timedelta(seconds=1), 99, permits.UNTOLD)
+        return {row["purchase_id"] for row in rows} & set(ids)
+
+    assert await due() == set(ids[1:])
+    assert (await outcomes(ledger, *ids[1:])).count(CLAIMED) == permits.UNTOLD + 1
+    assert await due() == set()
+    await taken(ledger, told(ticket(ids[1], 1)))
+    assert await due() == set(ids[6:])
 
 
 async def test_no_more_orders_leave_than_it_says_also_from_another_replica(

@@ -19,7 +19,7 @@ from cli.guardian import Guardian
 from cli.processes import Process
 from cli.settings import load
 from cli.shape import Shape
-from cli.supervisor import StartFailed, Supervisor
+from cli.supervisor import StartFailed, Supervisor, pause_before
 
 FOREVER = "import signal; signal.pause()"
 DEAF = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True)\nwhile 1: signal.pause()"  # noqa: E501
@@ -152,6 +152,16 @@ async def test_who_is_killed_again_and_again_is_back_within_a_second_each_time(
                     sum("is back" in one.get("say", "") for one in running.told) == times
                 )
             )
+
+
+def test_who_has_run_for_a_while_is_not_kept_waiting_however_often_it_was_killed() -> None:
+    assert pause_before(9, 0.6, was_up=True) == 0
+    assert pause_before(9, 0.1, was_up=True) == pytest.approx(0.4)
+
+
+def test_what_does_not_get_ready_is_started_ever_less_often() -> None:
+    pauses = [pause_before(failures, 0.5, was_up=False) for failures in range(8)]
+    assert pauses == [0, 0, 0, 0, 0.5, 1.5, 4.5, 4.5]
 
 
 async def test_the_children_of_a_killed_process_end_with_it(supervise: Any) -> None:

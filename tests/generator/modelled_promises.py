@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from services.catalog.breaker import Breaker
+from services.catalog.permits import UNTOLD
 from services.catalog.rows import (
     ENDED_JOB,
     FAILED,
@@ -77,6 +78,8 @@ def check_leaving(
     promise(open_, "no order leaves beside the probe, or while it is open", row, asked)
     some = told is None or told.until <= now or told.left > 0
     promise(some, "no order leaves while none is left", row, told)
+    few = not asked.on_trial or limits.sending <= UNTOLD + asked.well
+    promise(few, "a provider on trial is not sent all at once", row, limits)
     within = not limits.max_in_flight or limits.in_use <= limits.max_in_flight
     promise(within, "no more leave than may be under way", row, limits)
 

@@ -144,8 +144,15 @@ TABLE = (
     Mutation(
         "no more leave than a provider says that it takes",
         "services/catalog/permits.py",
-        "        return permits.allowance.left > 0\n",
-        "        return True\n",
+        "        left.append(permits.allowance.left)\n",
+        "        left.append(OFFERED)\n",
+    ),
+    Mutation(
+        "a provider that was open is not sent all that waited at once",
+        "services/catalog/permits.py",
+        "    if permits.breaker.on_trial:\n",
+        "    if False:\n",
+        "tests/catalog/test_health.py",
     ),
     Mutation(
         "what a provider would not take is not sent to it",

@@ -9,6 +9,7 @@ from tests.ports import free_port
 from tests.system.books import ask
 from tests.system.client import Job, generate, prove_whole
 from tests.system.stack import running_stack
+from tests.system.test_doubled import alarms
 
 POISON = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
 OTHERS = {"prompt": "a boat", "models": ["sketch"], "size": "64x64"}
@@ -47,11 +48,19 @@ def test_the_fifth_death_is_the_last_and_the_others_come_home(poisoned):
     assert poison.completed["state"] == "failed"
     [failure] = poison.completed["failures"]
     assert failure["charged"] is None  # nobody could look: it counts as spent
+    [ending] = poison.of("purchase_ended")
+    assert ending["state"] == "quarantined"
     [row] = ask(stack, "SELECT state, tries FROM purchases")
     assert tuple(row) == ("quarantined", TRIES)
+    assert alarms(stack, "quarantined") == 1
+    assert sum("generator-1 ended" in line for line in stack.said) == TRIES
+    [permits] = ask(stack, "SELECT in_use, sending FROM permits WHERE provider = 'replicate'")
+    assert tuple(permits) == (0, 0)
     prove_whole(generate(stack.url, OTHERS), 1)
-    assert (folder / FATAL).exists()
     assert lab.ledger() == []
+    prove_whole(generate(stack.url, POISON), 1)  # the next order of the same is as any other
+    assert (folder / FATAL).exists()
+    assert len(lab.ledger()) == 1
 
 
 def tries(stack) -> int:

@@ -392,6 +392,8 @@ SELECT due.purchase_id, CASE WHEN due.state = 'drawn' THEN 'any' ELSE due.provid
 FROM (SELECT provider, coalesce(
                  (m.breaker = 'half_open' OR (m.breaker = 'open' AND m.refusal IS NULL))
                  AND m.retry_at > clock_timestamp()
+                 OR m.breaker = 'closed' AND m.openings > 0
+                 AND m.sending >= $3 + length(replace(m.recent, '-', ''))
                  OR m.orders_left <= 0 AND m.renewed_at > clock_timestamp(), false) AS waits,
              coalesce(extract(epoch FROM greatest(
                  m.retry_at, CASE WHEN m.orders_left <= 0 THEN m.renewed_at END)), 0)::bigint AS turn
