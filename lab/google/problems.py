@@ -44,4 +44,6 @@ def by_status(status: int) -> web.Response:
     """What it says where a fault wants *status*."""
     if status == 429:
         return throttled(1).answer
+    if status == 503:
+        return problem(status, "The model is overloaded. Please try again later.")
     return problem(status, "The lab was asked for this.")

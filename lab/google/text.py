@@ -34,8 +34,11 @@ class Text(Desk):
         ]
 
     def refuse(self, status: int, message: str) -> web.Response:
-        status = 429 if status == 402 else status
-        told = {"code": status, "message": message, "status": _STATUSES.get(status, "UNKNOWN")}
+        kind = _STATUSES.get(status, "UNKNOWN")
+        if status == 402:
+            status, kind = 400, "FAILED_PRECONDITION"
+            message = "Please enable billing on your project in Google AI Studio."
+        told = {"code": status, "message": message, "status": kind}
         return web.json_response({"error": told}, status=status)
 
     async def _whole(self, request: web.Request) -> web.StreamResponse:

@@ -245,7 +245,8 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
             purchase.error = outcome.said("PROVIDER_FAILED", _NOTHING_THERE + last)
         endings.void(batch, purchase, next_)
     elif kind == "not_askable":
-        purchase.error = outcome.evidence(step.not_askable.error) or purchase.error
+        said = outcome.evidence(step.not_askable.error)
+        purchase.error = outcome.after(purchase.error, said)
         endings.end(batch, purchase, ending="unclear", charged="unknown", cost=purchase.reserved)
     else:
         raise Invalid("REQUEST_INVALID", "A look-up found something, nothing, or cannot be made.")

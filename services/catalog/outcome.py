@@ -22,6 +22,13 @@ def evidence(status: status_pb2.Status) -> Evidence | None:
     }
 
 
+def after(first: Evidence | None, last: Evidence | None) -> Evidence | None:
+    """Let *last* begin with what was said *first*, which is all that the provider ever said."""
+    if not first or not last:
+        return last or first
+    return last | {"message": f"{first['message'].rstrip('.')}; {last['message']}"}
+
+
 def _clean(text: str) -> str:
     """Take out NUL: a provider may say it, and PostgreSQL holds none."""
     return text.replace("\x00", "")

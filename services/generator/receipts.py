@@ -11,6 +11,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 from chassis import errors, faults, logs
 from chassis.channel import Peer
@@ -21,24 +22,30 @@ _CHUNK = 256 * 1024  # bytes of a message; a smaller answer is one
 _HEAD = 4096  # bytes remembered of each receipt
 _REMEMBERED = 4096  # receipts
 _TIMEOUT = 30.0  # seconds to write a receipt once it is all there, or to read one
-_AWAY = (errors.Unavailable, errors.Late)
 _AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds until a receipt is sent again
+_PATIENCE = 300.0  # seconds that a whole answer waits for storage, which may need room made
+_SEALING = 15.0  # seconds likewise of a seal, which can be tried another time
 _SEAL = b'{"sealed": "nothing was bought"}\n'
 log = logs.get()
 
 
 @dataclass(slots=True)
 class Receipts:
-    """Reads, seals and writes receipts; see the seam's `Receipts` and `ReceiptSink`."""
+    """
+    Reads, seals and writes receipts; see the seam's `Receipts` and `ReceiptSink`.
+
+    *patience* is in seconds: so long is a whole answer sent again that storage does not take.
+    """
 
     peer: Peer
     stub: "storage_service_pb2_grpc.StorageServiceAsyncStub"
+    patience: float = _PATIENCE
     _heads: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
     def sink(self, purchase_id: str, provider: str, user_id: int = 0) -> "Sink":
         """What takes the answer to *purchase_id*, bought for a user, or for nobody."""
         header = pb.ReceiptHeader(purchase_id=purchase_id, provider=provider)
-        return Sink(self, header, user_id)
+        return Sink(self, header, user_id, self.patience)
 
     async def read(self, purchase_id: str, start: int, stop: int, /) -> bytes | None:
         head = self._heads.get(purchase_id, b"")
@@ -59,6 +66,7 @@ class Receipts:
 
     async def seal(self, purchase_id: str, /) -> bool:
         sink = self.sink(purchase_id, "sealed")
+        sink.patience = _SEALING
         try:
             await sink.write(_SEAL)
             await sink.close()
@@ -84,13 +92,15 @@ class Sink:
     """
     One receipt on its way; nothing is kept unless it is closed.
 
-    All of it stays in memory until then: where storage goes away meanwhile it is sent again,
-    since a vendor's answer is paid for and comes once.
+    All of it stays in memory until then: where storage goes away meanwhile, or its disk is full,
+    it is sent again, since a vendor's answer is paid for and comes once. Only another answer
+    that is kept in its place ends that before *patience*, in seconds, does.
     """
 
     receipts: Receipts
     header: pb.ReceiptHeader
     user_id: int
+    patience: float
     _pieces: list[bytes] = field(default_factory=list)  # each but the last is full
     _held: bytes = b""  # what does not fill one yet
     _whole: bool = False
@@ -128,17 +138,20 @@ class Sink:
     def _check(self) -> None:
         """Raise what ended the sending and will end it again."""
         if self._sending and self._sending.done():
-            with contextlib.suppress(*_AWAY):
-                self._sending.result()
+            fault = self._sending.exception()
+            if fault and not _may_pass(fault):
+                raise fault
 
     async def _sent(self) -> None:
-        """Wait until all of it is durable, and send it again while storage is away."""
-        for wait in (*_AGAIN, None):
+        """Wait until all of it is durable; see `Sink` for how often it is sent."""
+        clock = asyncio.get_running_loop().time
+        until, waits = clock() + self.patience, chain(_AGAIN, repeat(_AGAIN[-1]))
+        while self._sending:
             try:
-                if self._sending:
-                    await self._sending
-            except _AWAY as fault:
-                if wait is None:
+                await self._sending
+            except errors.Fault as fault:
+                wait = max(next(waits), fault.retry_after or 0.0)
+                if not _may_pass(fault) or clock() + wait > until:
                     raise
                 log.warning("a receipt is sent again", error=str(fault))
                 await asyncio.sleep(wait)
@@ -169,3 +182,8 @@ class Sink:
                 yield message
             self._more.clear()
             await self._more.wait()
+
+
+def _may_pass(fault: BaseException) -> bool:
+    """Whether the same receipt may be taken later: all but another one in its place passes."""
+    return isinstance(fault, errors.Fault) and not isinstance(fault, errors.Precondition)

@@ -28,7 +28,7 @@ from services.generator.standing import (
     out_of_sight,
 )
 
-_LOST = "its answer was lost, and the provider cannot be asked; it may have been charged"
+_LOST = "the provider cannot be asked what became of it, so it may have been charged"
 
 
 def resume_unclear(terms: Terms, *, wait: float, canceling: bool, hinted: bool = False) -> Next:

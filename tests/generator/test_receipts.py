@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chassis.channel import Peer
-from chassis.errors import Precondition
+from chassis.errors import Denied, Exhausted, Fault, Precondition
 from chassis.settings import read
+from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from services.generator.receipts import Receipts
 from services.storage import compose
 from services.storage.settings import Settings
 from tests.generator.memory_receipts import MemoryReceipts
-from tests.generator.wire import SECRET
+from tests.generator.wire import SECRET, serving
 from tests.ports import free_port
 
 ID = "01890000-0000-7000-8000-000000000001"
@@ -131,3 +132,57 @@ async def test_an_answer_is_kept_whole_though_storage_goes_away_in_the_middle(tm
             await asyncio.wait_for(closing, 30)
             receipts.forget(ID)
             assert await receipts.read(ID, 0, size + 1) == answer
+
+
+class Trouble(storage_service_pb2_grpc.StorageServiceServicer):
+    """A storage that says the next of its *faults* to each receipt, and then takes it."""
+
+    def __init__(self, *faults):
+        self.faults, self.taken, self.tries = list(faults), [], 0
+
+    async def PutReceipt(self, messages, context):
+        answer = b"".join([message.chunk async for message in messages])
+        self.tries += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        self.taken.append(answer)
+        return pb.PutReceiptResponse()
+
+
+@asynccontextmanager
+async def troubled(*faults):
+    storage = Trouble(*faults)
+
+    def add(server):
+        storage_service_pb2_grpc.add_StorageServiceServicer_to_server(storage, server)
+
+    async with serving("imagestudio.storage.v1.StorageService", add) as peer:
+        yield storage, Receipts(peer, storage_service_pb2_grpc.StorageServiceStub(peer.channel))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Exhausted("DISK_FULL", "The disk is full.", retry_after=0.01), Fault("INTERNAL", "a defect"),
+     Denied("CREDENTIAL_INVALID", "another secret")],
+    ids=repr,
+)  # fmt: skip
+async def test_a_paid_answer_is_sent_again_whatever_storage_said(fault):
+    async with troubled(fault) as (storage, receipts):
+        await keep(receipts)
+        assert (storage.taken, storage.tries) == ([ANSWER], 2)
+
+
+async def test_it_is_given_up_when_its_patience_is_over_and_not_before_what_storage_asks_for():
+    full = Exhausted("DISK_FULL", "The disk is full.", retry_after=60.0)
+    async with troubled(full) as (storage, receipts):
+        receipts.patience = 59.0
+        with pytest.raises(Exhausted):
+            await keep(receipts)
+        assert storage.tries == 1
+
+
+async def test_another_answer_in_its_place_is_not_tried_against():
+    async with troubled(Precondition("STATE_CONFLICT", "another one is kept")) as (storage, found):
+        with pytest.raises(Precondition):
+            await keep(found)
+        assert storage.tries == 1

@@ -7,7 +7,14 @@ import struct
 import httpx
 import pytest
 
-from services.generator.provider import Allowance, Order, ProviderError, Unavailable, Unclear
+from services.generator.provider import (
+    Allowance,
+    Order,
+    ProviderError,
+    Refused,
+    Unavailable,
+    Unclear,
+)
 from services.generator.providers import transport
 from services.generator.providers.replicate import Replicate
 from tests.generator.memory_pictures import no_files
@@ -129,7 +136,69 @@ def test_who_has_no_tokens_left_takes_no_more_calls_either(left, expected):
         "x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "1s",
         "x-ratelimit-remaining-tokens": left, "x-ratelimit-reset-tokens": "1m30s",
     }  # fmt: skip
-    told = transport.allowance(httpx.Response(200, headers=headers))
-    assert told == expected
+    assert transport.allowance(httpx.Response(200, headers=headers)) == expected
+
+
+def left(requests: str, renewal: str, tokens: str, tokens_renewal: str) -> dict[str, str]:
+    return {
+        "x-ratelimit-remaining-requests": requests, "x-ratelimit-reset-requests": renewal,
+        "x-ratelimit-remaining-tokens": tokens, "x-ratelimit-reset-tokens": tokens_renewal,
+    }  # fmt: skip
+
+
+TODAY, LATER = "Fri, 27 Nov 2026 23:59:50 GMT", "Sat, 28 Nov 2026 00:00:10 GMT"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        (left("499", "120ms", "0", "6s"), 6.0),
+        (left("499", "120ms", "150", "6s"), 6.0),
+        (left("0", "30s", "100", "6s"), 30.0),
+        (left("0", "1s", "90000", "8s"), 1.0),
+        (left("0", "1s", "0", "8s"), 8.0),
+        (left("499", "120ms", "0", "6s") | {"retry-after": "20"}, 20.0),
+        ({"retry-after": LATER, "date": TODAY}, 20.0),
+        ({"retry-after": TODAY, "date": LATER}, None),
+        ({"retry-after": "Fri, 99 Nov 2026"}, None),
+        ({}, None),
+    ],
+)
+def test_a_call_too_many_waits_for_what_is_used_up(headers, wait):
     busy = transport.busy(httpx.Response(429, headers=headers))
-    assert busy.retry_after == told.seconds
+    assert busy.retry_after == wait
+    assert busy.allowance == (wait and Allowance(0, wait))
+
+
+def test_a_date_is_told_by_our_clock_where_the_answer_has_none():
+    after = "Thu, 28 Nov 2126 00:00:10 GMT"
+    assert transport.busy(httpx.Response(429, headers={"retry-after": after})).retry_after == 600
+
+
+SECRET = "AIza" + "Sy-Xx_9" * 5
+KEYS = "Incorrect API key provided: sk-proj-****abcd. You can find your API key at https://o.test"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [
+        (401, {"error": {"message": KEYS, "code": "invalid_api_key"}}, "401"),
+        (401, {"detail": KEYS}, "401"),
+        (400, {"error": {"message": "Too long.", "code": "too_long"}}, "400 Too long. (too_long)"),
+        (400, {"error": {"message": "Too long.", "code": 400}}, "400 Too long."),
+        (400, {"error": "Too long."}, "400 Too long."),
+        (400, {"code": "invalid", "message": "Too long."}, "400 Too long. (invalid)"),
+        (422, {"detail": "Too long.", "title": "x"}, "422 Too long."),
+        (422, {"detail": [{"loc": "prompt"}]}, "422 [{'loc': 'prompt'}]"),
+        (400, {"error": {"message": 3}}, '400 {"error":{"message":3}}'),
+        (400, {}, "400 {}"),
+        (
+            403,
+            {"error": {"message": f"Consumer {SECRET} is suspended."}},
+            "403 Consumer *** is suspended.",
+        ),
+        (502, f"<html>{SECRET}", '502 "<html>***"'),
+    ],
+)
+def test_of_an_error_its_own_words_are_told_and_of_a_key_none(status, body, why):
+    assert str(transport.error(Refused, httpx.Response(status, json=body))) == why

@@ -72,12 +72,14 @@ def test_a_kill_over_an_answer_buys_nothing_twice_and_keeps_what_is_durable(stac
         prove_whole(job, 1)
 
 
-@pytest.mark.parametrize("kind", ["drop_after", "truncate", "status:503"])
+@pytest.mark.parametrize("kind", ["drop_after", "truncate", "status:500"])
 def test_an_answer_that_did_not_come_is_told_and_not_asked_for_again(stack, lab, kind):
     fault(lab, kind)
     job = generate(stack[0].url, ORDER | {"fallback_models": ["flux-schnell"]})
     [failure] = job.completed["failures"]
     assert (failure["reason"], failure["charged"]) == ("PURCHASE_UNCLEAR", None)
+    assert ("500 The lab was asked for this" in failure["message"]) == (kind == "status:500")
+    assert "the provider cannot be asked" in failure["message"]
     assert lab.requests()["google"]["create"] == 1
     assert "replicate" not in lab.requests()
 
@@ -100,6 +102,12 @@ def test_an_order_that_is_refused_costs_nothing_and_another_model_draws(stack, l
 
 def test_a_call_too_many_waits_and_is_not_lost(stack, lab):
     fault(lab, "status:429")
+    prove_whole(generate(stack[0].url, ORDER), 1)
+    assert len(lab.ledger()) == 1
+
+
+def test_a_model_that_is_overloaded_is_ordered_again_and_charged_once(stack, lab):
+    fault(lab, "status:503")
     prove_whole(generate(stack[0].url, ORDER), 1)
     assert len(lab.ledger()) == 1
 

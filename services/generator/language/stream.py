@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 
 from services.generator import provider as seam
-from services.generator.providers import transport
+from services.generator.providers import google_errors, transport
 
 _MOST = 4 << 20  # bytes of an answer: many times the longest that is asked for
 _REFUSALS = frozenset({400, 404, 413, 422})
 _NOT_STARTED = frozenset({503, 529})  # with an error of its own words in the body
-_EMPTY = ("credit balance", "insufficient_quota", "billing", "exceeded your current quota")
+_EMPTY = frozenset(  # codes and types; OpenAI's, and Anthropic's
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,21 +61,30 @@ class Door:
         return self._refused(answer)
 
     def _refused(self, answer: httpx.Response) -> seam.ProviderError:
-        status, own_words = answer.status_code, bool(transport.plainly(answer).get("error"))
-        empty = any(word in answer.text for word in _EMPTY)
-        if status == 402 or (empty and status in (400, 403, 429)):
+        status, error = answer.status_code, transport.own_error(answer)
+        own_words = bool(transport.plainly(answer).get("error"))
+        if status == 402 or _is_empty(status, error):
             return seam.NoCredit(f"the account with {self.company} is empty: top it up there")
         if status in (401, 403):
             wish = f"set {self.key} to a valid one, then start anew"
             return seam.NotKnown(f"{self.company} does not take the key: {wish}")
         if status == 429:
-            return transport.busy(answer)
+            return transport.busy(answer, google_errors.wait(error))
         kind: type[seam.ProviderError] = seam.Unclear
         if status in _REFUSALS:
             kind = seam.ContentRefused if transport.is_of_content(answer.text) else seam.Refused
         elif status in _NOT_STARTED and own_words:
             kind = seam.Unavailable
         return transport.error(kind, answer)
+
+
+def _is_empty(status: int, error: dict[str, Any]) -> bool:
+    """By its codes; words tell no more than that somebody speaks of billing, as of a rate."""
+    if not _EMPTY.isdisjoint((str(error.get("code")), str(error.get("type")))):
+        return True
+    if status == 400 and "credit balance" in str(error.get("message")):  # Anthropic, without one
+        return True
+    return google_errors.is_of_account(error)
 
 
 async def _next(lines: AsyncIterator[str], until: float) -> str | None:

@@ -6,12 +6,13 @@ asked what became of a call whose answer was lost; a receipt of it is all that a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
 
-from chassis import faults
+from chassis import faults, logs
 from chassis.errors import Fault
 from services.generator import provider as seam
 from services.generator.providers import transport
@@ -23,9 +24,14 @@ _BIGGEST = 512 << 20  # bytes of an answer: ten raw pictures of 8 million pixels
 _WORDS = 64 * 1024  # bytes of what is said in place of an answer
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _PREPARING = 10.0  # seconds for what an order needs, after which it may be somebody else's
+_MOST_TOKENS = 10_000_000  # ten times what any model takes in
+_MOST_MICROS = 1_000_000_000  # micro-USD: no order costs a thousand dollars
+SENSELESS = (ValueError, LookupError, TypeError, AttributeError)  # what a senseless answer raises
+log = logs.get()
 T = TypeVar("T")
 Watch = Callable[[bytes], None]
 Refusal = Callable[[httpx.Response], seam.ProviderError | None]
+Holds = Callable[[Any], bool]
 
 
 async def buy(
@@ -37,23 +43,36 @@ async def buy(
     patience: float,
     refusal: Refusal,
     watch: Watch | None = None,
+    holds: Holds = bool,
 ) -> seam.Ticket:
     """
     Send *request* once, and return when its answer is durable: *patience* seconds in all.
 
     *refusal* says what an answer proves that is none of 2xx; None: it may have been bought.
-    *watch* sees a good answer pass.
+    *watch* sees a good answer pass. *holds* tells whether an answer, or an event of one, has
+    what was ordered: one that has is kept, though its end is missing.
     """
     until = asyncio.get_running_loop().time() + patience
     asking = http.send(request, stream=True)
     answer = await transport.answer(asking, patience, never_sent=seam.Unavailable)
+    pour = _Pour(receipt, watch)
     try:
         async with asyncio.timeout_at(until):
-            return await _taken(answer, receipt, purchase_id, refusal, watch)
-    except TimeoutError as error:
-        raise seam.Unclear(f"no whole answer in {patience:g} seconds") from error
+            await _taken(answer, pour, refusal)
+    except seam.ProviderError:
+        raise
+    except Exception as error:  # cut off, or too slow: it is bought for all we know
+        slow = isinstance(error, TimeoutError)
+        why = f"no whole answer in {patience:g} seconds" if slow else f"not whole: {error!r}"
+        if not pour.has(holds):
+            raise seam.Unclear(why if slow else f"its answer is {why}") from error
+        log.warning("an answer without its end has all that was ordered", why=why)
     finally:
         await answer.aclose()
+    if not 0 < pour.size <= _BIGGEST:
+        raise seam.Unclear(f"an answer of {pour.size} bytes")
+    await finish(receipt)
+    return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
 
 
 async def ready(preparing: Awaitable[T], seconds: float = _PREPARING) -> T:
@@ -74,27 +93,12 @@ async def ready(preparing: Awaitable[T], seconds: float = _PREPARING) -> T:
     return found
 
 
-async def _taken(
-    answer: httpx.Response,
-    receipt: seam.ReceiptSink,
-    purchase_id: str,
-    refusal: Refusal,
-    watch: Watch | None,
-) -> seam.Ticket:
+async def _taken(answer: httpx.Response, pour: "_Pour", refusal: Refusal) -> None:
     if not answer.is_success:
         said = await _said(answer)
         raise refusal(said) or transport.error(seam.Unclear, said)
     faults.point("answer.begun")
-    try:
-        size = await _poured(answer, receipt, watch)
-    except (TimeoutError, seam.Unkept):
-        raise
-    except Exception as error:  # cut off: it is bought for all we know
-        raise seam.Unclear(f"its answer is not whole: {error!r}") from error
-    if not 0 < size <= _BIGGEST:
-        raise seam.Unclear(f"an answer of {size} bytes")
-    await finish(receipt)
-    return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
+    await pour.all_of(answer)
 
 
 async def _said(answer: httpx.Response) -> httpx.Response:
@@ -110,17 +114,38 @@ async def _said(answer: httpx.Response) -> httpx.Response:
     return httpx.Response(answer.status_code, headers=headers, content=words)
 
 
-async def _poured(answer: httpx.Response, receipt: seam.ReceiptSink, watch: Watch | None) -> int:
-    """Pour *answer* into *receipt*; return its bytes, too many where there are too many."""
-    size = 0
-    async for chunk in answer.aiter_bytes():
-        size += len(chunk)
-        if size > _BIGGEST:
-            break
-        await _kept(receipt.write(chunk))
-        if watch:
-            watch(chunk)
-    return size
+@dataclass(slots=True)
+class _Pour:
+    """An answer on its way into *receipt*, and its outline, for one that breaks off."""
+
+    receipt: seam.ReceiptSink
+    watch: Watch | None
+    size: int = 0  # bytes that came, too many where there are too many
+    _outline: Outline | None = field(default_factory=Outline)  # None: it makes no sense
+
+    async def all_of(self, answer: httpx.Response) -> None:
+        async for chunk in answer.aiter_bytes():
+            self.size += len(chunk)
+            if self.size > _BIGGEST:
+                return
+            await _kept(self.receipt.write(chunk))
+            if self.watch:
+                self.watch(chunk)
+            self._outlined(chunk)
+
+    def _outlined(self, chunk: bytes) -> None:
+        try:
+            if self._outline:
+                self._outline.feed(chunk)
+        except ValueError:
+            self._outline = None
+
+    def has(self, holds: Holds) -> bool:
+        """Whether what came is an answer, or events, of which one *holds* what was ordered."""
+        try:
+            return self._outline is not None and any(map(holds, self._outline.events()))
+        except SENSELESS:
+            return False
 
 
 async def finish(receipt: seam.ReceiptSink) -> None:
@@ -174,11 +199,32 @@ async def _outlined(receipts: seam.Receipts, ticket: seam.Ticket) -> Outline:
     return found
 
 
-def picture(found: Any) -> seam.Inline:
-    """A picture of an outline, where it is one; TypeError where it is none."""
-    if not isinstance(found, Part):
-        raise TypeError("a picture that is no base64 text")
-    return seam.Inline(found.start, found.stop)
+def pictures(found: Iterable[Any]) -> tuple[seam.Inline, ...]:
+    """Those of an outline's texts that are pictures; what is none hides no other."""
+    return tuple(seam.Inline(each.start, each.stop) for each in found if isinstance(each, Part))
+
+
+def objects(found: Any) -> list[dict[str, Any]]:
+    """The objects of a list; what is none is passed over."""
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def cost(found: Any, each: int = 1) -> int | None:
+    """
+    What *found* units of *each* micro-USD cost.
+
+    None where no answer can say so: the pictures are there, whatever stands beside them.
+    """
+    if type(found) not in (int, float) or not 0 <= found * each <= _MOST_MICROS:
+        return None
+    return int(found * each)
+
+
+def count(found: Any) -> int:
+    """So many tokens; ValueError where no answer can have them."""
+    if type(found) is not int or not 0 <= found <= _MOST_TOKENS:
+        raise ValueError(f"{found!r} tokens")
+    return found
 
 
 async def _pieces(receipts: seam.Receipts, purchase_id: str) -> AsyncIterator[bytes]:

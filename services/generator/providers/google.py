@@ -15,11 +15,10 @@ import httpx
 
 from services.generator import provider as seam
 from services.generator.models.tokens import Tokens
-from services.generator.providers import answered, transport
+from services.generator.providers import answered, google_errors, transport
 
 BUY = 300.0  # seconds in all for an order
 _MOST_SHOWN = 20 << 20  # bytes of all input images; each is in memory about three times
-_MOST_TOKENS = 10_000_000  # ten times what any model takes in
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "Google wants billing to be set up for the key's project: see aistudio.google.com"
 _NOT_KNOWN = "Google does not take the key: set GEMINI_API_KEY to a valid one, then start anew"
@@ -36,7 +35,6 @@ _ROLES = {  # what is said before an input image
     seam.Role.STRUCTURE: "Take the composition of this image, and nothing else of it:",
     seam.Role.EDIT_BASE: "This is the image to change; what is not spoken of stays as it is:",
 }
-_SENSELESS = (ValueError, LookupError, TypeError, AttributeError)
 _OF_CONTENT = frozenset(  # reasons of an end that blame what was asked for
     (
         *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
@@ -87,7 +85,7 @@ class Google:
     ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
         try:
             yield self._event(await answered.outline(self.receipts, ticket))
-        except _SENSELESS as error:
+        except answered.SENSELESS as error:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
@@ -129,7 +127,7 @@ def _cost(usage: Any, tokens: Tokens | None, images: int) -> int | None:
     """What the tokens of *usage* cost, in micro-USD; None where it is not told, or has no price."""
     try:
         return _priced(usage, tokens, images) if usage and tokens else None
-    except _SENSELESS:  # the pictures are there, whatever stands beside them
+    except answered.SENSELESS:  # the pictures are there, whatever stands beside them
         return None
 
 
@@ -158,16 +156,16 @@ def _prediction(order: seam.Order) -> dict[str, Any]:
 
 def _images(told: dict[str, Any]) -> tuple[seam.Inline, ...]:
     """The pictures among its words; what it only thought of is none."""
-    datas = [part["inlineData"] for part in _parts(told) if "inlineData" in part]
-    found = [data["data"] for data in datas if str(data.get("mimeType")).startswith("image/")]
-    old = told.get("predictions", ())
-    found += [each["bytesBase64Encoded"] for each in old if "bytesBase64Encoded" in each]
-    return tuple(map(answered.picture, found))
+    datas = answered.objects([part.get("inlineData") for part in _parts(told)])
+    found = [data.get("data") for data in datas if str(data.get("mimeType")).startswith("image/")]
+    found += [old.get("bytesBase64Encoded") for old in answered.objects(told.get("predictions"))]
+    return answered.pictures(found)
 
 
 def _parts(told: dict[str, Any]) -> list[dict[str, Any]]:
-    contents = [each.get("content", {}) for each in told.get("candidates", ())]
-    parts = [part for content in contents for part in content.get("parts", ())]
+    candidates = answered.objects(told.get("candidates"))
+    contents = answered.objects([each.get("content") for each in candidates])
+    parts = [part for content in contents for part in answered.objects(content.get("parts"))]
     return [part for part in parts if not part.get("thought")]
 
 
@@ -178,18 +176,14 @@ def _of_images(details: Any) -> int:
 
 
 def _count(told: Mapping[str, Any], name: str) -> int:
-    """So many tokens; ValueError where no answer can have them."""
-    found = told.get(name, 0)
-    if type(found) is not int or not 0 <= found <= _MOST_TOKENS:
-        raise ValueError(f"{name} is {found!r}")
-    return found
+    return answered.count(told.get(name, 0))
 
 
 def _end(told: dict[str, Any], cost: int | None) -> seam.Ended:
     """Why there is no picture, in its own words."""
     blocked = told.get("promptFeedback", {}).get("blockReason", "")
-    first: dict[str, Any] = next(iter(told.get("candidates", ())), {})
-    old = told.get("predictions", ())
+    first: dict[str, Any] = next(iter(answered.objects(told.get("candidates"))), {})
+    old = answered.objects(told.get("predictions"))
     filtered = [each["raiFilteredReason"] for each in old if "raiFilteredReason" in each]
     why = [blocked, first.get("finishReason"), first.get("finishMessage"), *filtered]
     why += [part["text"] for part in _parts(told) if isinstance(part.get("text"), str)]
@@ -202,27 +196,17 @@ def _end(told: dict[str, Any], cost: int | None) -> seam.Ended:
 
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
-    said = transport.plainly(answer).get("error")
-    error: dict[str, Any] = said if isinstance(said, dict) else {}
-    if answer.status_code == 429:
-        return _busy(answer, error)
-    if answer.status_code not in _REFUSALS:
+    status, error = answer.status_code, transport.own_error(answer)
+    wait = google_errors.wait(error)
+    if status == 429:
+        return transport.busy(answer, wait)
+    if status == 503 and google_errors.is_overloaded(error):
+        return transport.error(seam.Unavailable, answer, wait)
+    if status not in _REFUSALS:
         return None
     why = transport.error(seam.Refused, answer)
-    if answer.status_code == 403 or _detail(error, "ErrorInfo").get("reason") == "API_KEY_INVALID":
-        return seam.NotKnown(f"{_NOT_KNOWN} ({why})")
-    if error.get("status") == "FAILED_PRECONDITION":
+    if google_errors.is_of_account(error):
         return seam.NoCredit(f"{_NO_CREDIT} ({why})")
+    if google_errors.is_of_key(status, error):
+        return seam.NotKnown(f"{_NOT_KNOWN} ({why})")
     return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)
-
-
-def _busy(answer: httpx.Response, error: dict[str, Any]) -> seam.Busy:
-    """The wait that it asks for stands among the details, as in "7.5s"."""
-    wait = str(_detail(error, "RetryInfo").get("retryDelay", "")).removesuffix("s")
-    return transport.busy(answer, wait)
-
-
-def _detail(error: dict[str, Any], kind: str) -> dict[str, Any]:
-    details = error.get("details")
-    told = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    return next((each for each in told if str(each.get("@type")).endswith(f".{kind}")), {})

@@ -24,10 +24,9 @@ _LOOK = 15.0  # seconds for its list of models
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "OpenAI says that the account is empty: add credit at platform.openai.com"
 _NOT_KNOWN = "OpenAI does not take the key: set OPENAI_API_KEY to a valid one, then start anew"
-_EMPTY = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_EMPTY = ("insufficient_quota", "billing_hard_limit_reached")
 _BLOCKED = "moderation_blocked"
 _LINKS_LIVE = timedelta(hours=1)  # those of DALL-E 3
-_SENSELESS = (ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +60,7 @@ class OpenAI:
             patience=self.patience,
             refusal=_refusal,
             watch=Previews(report).feed if inputs.get("stream") else None,
+            holds=lambda told: bool(_images(told)),
         )
 
     async def follow(
@@ -69,7 +69,7 @@ class OpenAI:
         try:
             told = await answered.events(self.receipts, ticket)
             yield self._event(told, self.tokens.get(ticket.slug))
-        except _SENSELESS as error:
+        except answered.SENSELESS as error:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
@@ -84,7 +84,7 @@ class OpenAI:
             answer.raise_for_status()
             told = {each["id"]: each.get("shutdown_date") for each in answer.json()["data"]}
             return {slug: date.fromisoformat(day) for slug, day in told.items() if day}
-        except (TimeoutError, httpx.HTTPError, *_SENSELESS) as error:
+        except (TimeoutError, httpx.HTTPError, *answered.SENSELESS) as error:
             raise seam.Unclear(f"OpenAI's list of models: {error!r}") from error
 
     async def _form(self, order: seam.Order, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,12 +112,14 @@ class OpenAI:
         return {"data": data, "files": files}
 
     def _event(self, told: list[Any], tokens: Tokens | None) -> seam.Drawn | seam.Ended:
+        told = answered.objects(told)
         found = [image for each in told for image in _images(each)]
         usage = next((each["usage"] for each in told if each.get("usage")), None)
         cost = _cost(usage, tokens)
         if found:
             return seam.Drawn(images=tuple(found), seconds=None, cost=cost)
-        error: dict[str, Any] = next((each["error"] for each in told if each.get("error")), {})
+        errors = answered.objects([each.get("error") for each in told])
+        error: dict[str, Any] = next(iter(errors), {})
         return seam.Ended(
             charged=None if cost is None else cost > 0,
             reason=str(error.get("message") or "an answer without a picture")[:500],
@@ -141,14 +143,24 @@ def _text(value: Any) -> str:
 def _images(told: Mapping[str, Any]) -> list[seam.Inline | seam.Link]:
     """The finished pictures of an answer, or of an event of one."""
     if str(told.get("type", "")).endswith(".completed"):
-        return [answered.picture(told["b64_json"])]
-    return [_image(each, told) for each in told.get("data", ())]
+        return [*answered.pictures([told.get("b64_json")])]
+    found = [_image(each, told.get("created")) for each in answered.objects(told.get("data"))]
+    return [image for image in found if image]
 
 
-def _image(found: Mapping[str, Any], told: Mapping[str, Any]) -> seam.Inline | seam.Link:
-    if "url" in found:
-        return seam.Link(found["url"], datetime.fromtimestamp(told["created"], UTC) + _LINKS_LIVE)
-    return answered.picture(found["b64_json"])
+def _image(found: Mapping[str, Any], created: Any) -> seam.Inline | seam.Link | None:
+    """A picture, or a link to one that was drawn at *created*; None where it is neither."""
+    for inline in answered.pictures([found.get("b64_json")]):
+        return inline
+    url = found.get("url")
+    return seam.Link(url, _expiry(created)) if url and isinstance(url, str) else None
+
+
+def _expiry(created: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(created, UTC) + _LINKS_LIVE
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
 
 
 def _cost(usage: Any, tokens: Tokens | None) -> int | None:
@@ -158,24 +170,22 @@ def _cost(usage: Any, tokens: Tokens | None) -> int | None:
     try:
         read = usage["input_tokens_details"]
         return tokens.cost(
-            text_in=int(read["text_tokens"]),
-            image_in=int(read["image_tokens"]),
-            image_out=int(usage["output_tokens"]),
+            text_in=answered.count(read["text_tokens"]),
+            image_in=answered.count(read["image_tokens"]),
+            image_out=answered.count(usage["output_tokens"]),
         )
-    except _SENSELESS:  # the pictures are there, whatever stands beside them
+    except answered.SENSELESS:  # the pictures are there, whatever stands beside them
         return None
 
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
-    said = transport.plainly(answer).get("error")
-    error: dict[str, Any] = said if isinstance(said, dict) else {}
-    why = transport.error(seam.Refused, answer)
-    if error.get("code") in _EMPTY:
+    code, why = transport.own_error(answer).get("code"), transport.error(seam.Refused, answer)
+    if code in _EMPTY:
         return seam.NoCredit(f"{_NO_CREDIT} ({why})")
     if answer.status_code == 429:
         return transport.busy(answer)
     if answer.status_code not in _REFUSALS:
         return None
-    if error.get("code") == _BLOCKED:
+    if code == _BLOCKED:
         return seam.ContentRefused(str(why))
     return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)

@@ -54,15 +54,19 @@ class Outline:
         return json.loads(self._kept, object_hook=_parts)
 
     def events(self) -> list[Any]:
-        """Return likewise the data of each server-sent event that came; an answer is all of one."""
-        if self._began >= 0 or self._kept.lstrip()[:1] == b"{":
+        """
+        Return likewise the data of each server-sent event that came; an answer is all of one.
+
+        What is no event, as "[DONE]", a proxy's words or one that is cut off, hides no other.
+        """
+        if self._kept.lstrip()[:1] == b"{":
             return [self.read()]
         datas = [line[5:] for line in self._kept.splitlines() if line.startswith(b"data:")]
         found = []
         for data in datas:
-            with suppress(ValueError):  # "[DONE]", or a proxy's: what was drawn counts all the same
+            with suppress(ValueError):
                 found.append(json.loads(data, object_hook=_parts))
-        if datas and not found:
+        if not found and (datas or self._began >= 0):
             raise ValueError("no event that makes sense")
         return found
 

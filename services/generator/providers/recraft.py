@@ -53,11 +53,10 @@ class Recraft:
     ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
         try:
             told = await answered.outline(self.receipts, ticket)
-            drawn = tuple(
-                answered.picture(each["b64_json"]) for each in told["data"] if each.get("b64_json")
-            )
-            cost = _CREDIT * int(told["credits"]) if "credits" in told else None
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            found = answered.objects(told["data"])
+            drawn = answered.pictures(each.get("b64_json") for each in found)
+            cost = answered.cost(told.get("credits"), _CREDIT)
+        except answered.SENSELESS as error:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
             return
         if not drawn:

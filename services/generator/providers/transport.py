@@ -8,7 +8,8 @@ order and hung up as httpx.ConnectTimeout. Only the cause tells, and only on thi
 import asyncio
 import re
 from collections.abc import Awaitable
-from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -32,6 +33,7 @@ _RATES = (  # headers with how many calls are left, and when that is renewed
 )
 # The same of tokens. Nobody knows how many the next call takes: what counts is that none is left.
 _TOKENS = ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
+_KEYS = re.compile(r"\b(?:AIza|sk-|r8_)[\w*-]{6,}")  # of the vendors', whole or masked
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?")
 _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
 
@@ -82,13 +84,54 @@ def plainly(found: httpx.Response) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def error(kind: type[seam.ProviderError], found: httpx.Response) -> seam.ProviderError:
-    """What an answer says went wrong; the wait in its body goes before the header's."""
-    told = plainly(found)
-    wait = str(told.get("retry_after") or found.headers.get("retry-after"))
-    seconds = float(wait) if _is_number(wait) else None
-    why = f"{found.status_code} {told.get('detail') or found.text[:500]}"
+def own_error(found: httpx.Response) -> dict[str, Any]:
+    """What an answer has as its "error"; empty where that is no object."""
+    told = plainly(found).get("error")
+    return told if isinstance(told, dict) else {}
+
+
+def error(
+    kind: type[seam.ProviderError], found: httpx.Response, wait: str = ""
+) -> seam.ProviderError:
+    """
+    What an answer says went wrong, in its own words, but for any key in them.
+
+    *wait* are the seconds that it tells in a way of its own, if they are a number; the wait in
+    its body goes before the header's.
+    """
+    seconds = float(wait) if _is_number(wait) else _wait(found)
+    why = f"{found.status_code} {_words(found)}".strip()
     return kind(why[:2000], retry_after=seconds and min(seconds, _LONGEST_WAIT))
+
+
+def _words(found: httpx.Response) -> str:
+    if found.status_code == 401:  # they may show a part of the key
+        return ""
+    told, inner = plainly(found), own_error(found)
+    said = inner or told
+    words = told.get("detail") or said.get("message") or told.get("error")
+    if not words or not isinstance(words, str | list):
+        words = found.text[:500]
+    elif isinstance(code := said.get("code"), str) and code:
+        words = f"{words} ({code})"
+    return _KEYS.sub("***", str(words))
+
+
+def _wait(found: httpx.Response) -> float | None:
+    """Seconds until it may be asked again: a number, or in the header a date; None: unsaid."""
+    text = str(plainly(found).get("retry_after") or found.headers.get("retry-after"))
+    if _is_number(text):
+        return float(text)
+    until, now = _date(text), _date(found.headers.get("date", "")) or datetime.now(UTC)
+    return (until - now).total_seconds() if until and until > now else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC)
 
 
 def is_of_content(why: str) -> bool:
@@ -108,33 +151,37 @@ def refused(found: httpx.Response, *, no_credit: str, not_known: str) -> seam.Pr
 
 def allowance(found: httpx.Response) -> seam.Allowance | None:
     """How many more calls of this kind an answer's rate headers leave us; None: unsaid."""
-    tokens = _told(found, *_TOKENS)
-    if tokens and not tokens.left:
-        return tokens
-    return next(filter(None, (_told(found, *names) for names in _RATES)), None)
+    tokens = _rates(found, _TOKENS)
+    if tokens and not tokens[0].left:
+        return tokens[0]
+    return next(iter(_rates(found, *_RATES)), None)
 
 
-def _told(found: httpx.Response, remaining: str, reset: str) -> seam.Allowance | None:
-    left, wait = found.headers.get(remaining, ""), _seconds(found.headers.get(reset, ""))
-    if not _is_number(left) or wait is None:
-        return None
-    return seam.Allowance(int(float(left)), min(wait, _LONGEST_WAIT))
+def _rates(found: httpx.Response, *kinds: tuple[str, str]) -> list[seam.Allowance]:
+    told = []
+    for names in kinds:
+        left, renewal = (found.headers.get(name, "") for name in names)
+        wait = _seconds(renewal)
+        if _is_number(left) and wait is not None:
+            told.append(seam.Allowance(int(float(left)), min(wait, _LONGEST_WAIT)))
+    return told
 
 
 def busy(found: httpx.Response, wait: str = "") -> seam.Busy:
     """
     Of a 429: nothing more is to be sent before the wait that it tells is over.
 
-    *wait* are the seconds that it tells in a way of its own, if they are a number.
+    *wait* as in `error`. Where nothing is told, it is the longest until a rate is renewed that
+    is used up; where none is, that of any: an order may take more tokens than are left.
     """
-    told = error(seam.Busy, found)
+    told = error(seam.Busy, found, wait)
     assert isinstance(told, seam.Busy)
-    if _is_number(wait):
-        told.retry_after = min(float(wait), _LONGEST_WAIT)
+    if not told.retry_after:
+        rates = _rates(found, *_RATES, _TOKENS)
+        used_up = [each for each in rates if not each.left]
+        told.retry_after = max((each.seconds for each in used_up or rates), default=None)
     if told.retry_after:
         told.allowance = seam.Allowance(0, told.retry_after)
-    elif said := allowance(found):
-        told.allowance, told.retry_after = replace(said, left=0), said.seconds
     return told
 
 

@@ -65,6 +65,12 @@ def saying(*parts: dict, finish: str = "STOP", **more: object) -> bytes:
     return json.dumps({"candidates": [candidate], "modelVersion": FLASH, **more}).encode()
 
 
+def denied(reason: str) -> dict:
+    """An error whose details say *reason*."""
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]
+    return {"message": "No.", "status": "PERMISSION_DENIED", "details": details}
+
+
 async def sent(shop: GoogleShop, order: seam.Order) -> httpx.Request:
     """What *order* is on the wire."""
     script = Script(httpx.Response(200, content=saying(IMAGE)))
@@ -178,10 +184,46 @@ class TestGoogle(ProviderSuite):
         assert shop.charges() == []
 
     @pytest.mark.parametrize(
+        ("status", "error", "kind", "why"),
+        [
+            (403, {"message": "The caller does not have permission to use gemini-x",
+                   "status": "PERMISSION_DENIED"}, seam.Refused, "403 The caller does not"),
+            (403, denied("IAM_PERMISSION_DENIED"), seam.Refused, "403 No."),
+            (403, denied("SERVICE_DISABLED"), seam.NotKnown, "set GEMINI_API_KEY"),
+            (403, denied("CONSUMER_SUSPENDED"), seam.NotKnown, "set GEMINI_API_KEY"),
+            (403, denied("API_KEY_SERVICE_BLOCKED"), seam.NotKnown, "set GEMINI_API_KEY"),
+            (403, denied("BILLING_DISABLED"), seam.NoCredit, "billing to be set up"),
+            (403, {"message": "Your API key was reported as leaked."}, seam.NotKnown, "leaked"),
+            (400, {"message": "User location is not supported for the API use.",
+                   "status": "FAILED_PRECONDITION"}, seam.Refused, "^400 User location"),
+            (400, {"message": "The free tier is not available here. Please enable billing.",
+                   "status": "FAILED_PRECONDITION"}, seam.NoCredit, "billing to be set up"),
+            (503, {"message": "The model is overloaded. Please try again later.",
+                   "status": "UNAVAILABLE"}, seam.Unavailable, "^503 The model is overloaded"),
+            (503, {"message": "This model is currently experiencing high demand.",
+                   "status": "UNAVAILABLE"}, seam.Unavailable, "^503 This model is"),
+            (503, {"message": "Deadline expired before operation could complete.",
+                   "status": "UNAVAILABLE"}, seam.Unclear, "^503 Deadline expired"),
+            (500, {"message": "It is overloaded.", "status": "INTERNAL"}, seam.Unclear, "^500"),
+            (503, "a proxy is overloaded", seam.Unclear, "^503"),
+            (504, {"message": "high demand", "status": "DEADLINE_EXCEEDED"}, seam.Unclear, "^504"),
+        ],
+    )  # fmt: skip
+    async def test_a_refusal_is_what_its_reason_says(self, shop, status, error, kind, why):
+        script = Script(httpx.Response(status, json={"error": error}))
+        http = httpx.AsyncClient(transport=script, base_url="https://g.test")
+        with pytest.raises(seam.ProviderError, match=why) as raised:
+            await replace(shop.provider, http=http).buy(
+                shop.order(), shop.receipts.sink(ID), lambda _s: None
+            )
+        assert type(raised.value) is kind
+
+    @pytest.mark.parametrize(
         ("kind", "error", "charged"),
         [("status:429", seam.Busy, 0), ("status:400", seam.Refused, 0),
          ("status:401", seam.NotKnown, 0), ("status:404", seam.Refused, 0),
-         ("status:500", seam.Unclear, 0), ("status:503", seam.Unclear, 0),
+         ("status:500", seam.Unclear, 0), ("status:503", seam.Unavailable, 0),
+         ("status:504", seam.Unclear, 0),
          ("drop_before", seam.Unclear, 0), ("drop_after", seam.Unclear, 1),
          ("truncate", seam.Unclear, 1)],
     )  # fmt: skip
@@ -219,6 +261,24 @@ class TestGoogle(ProviderSuite):
         drawn = await shop.answered(answer)
         found = [shop.bytes_of(ID, image) for image in drawn.images]
         assert found == [b"picture" * 30, b"another" * 30]
+
+    @pytest.mark.parametrize(
+        "odd",
+        [None, 3, "x", {}, {"inlineData": None}, {"inlineData": {"mimeType": "image/png"}},
+         {"inlineData": {"mimeType": "image/png", "data": "short"}},
+         {"inlineData": {"mimeType": "image/png", "data": None}}],
+        ids=repr,
+    )  # fmt: skip
+    async def test_a_part_that_makes_no_sense_hides_no_picture(self, shop, odd):
+        assert len((await shop.answered(saying(odd, IMAGE, odd))).images) == 1
+        told = json.loads(saying(IMAGE))
+        told["candidates"] += [odd, {"content": odd}, {"content": {"parts": odd}}]
+        assert len((await shop.answered(json.dumps(told).encode())).images) == 1
+
+    @pytest.mark.parametrize("odd", [None, 3, {}, {"bytesBase64Encoded": None}])
+    async def test_an_old_prediction_that_makes_no_sense_hides_none(self, shop, odd):
+        answer = {"predictions": [odd, {"bytesBase64Encoded": PICTURE}]}
+        assert len((await shop.answered(json.dumps(answer).encode())).images) == 1
 
     @pytest.mark.parametrize(
         ("usage", "version", "cost"),

@@ -192,7 +192,7 @@ class TestOpenAI(ProviderSuite):
     @pytest.mark.parametrize(
         ("token", "error", "remedy"),
         [
-            ("wrong", seam.NotKnown, r"set OPENAI_API_KEY .* \(401 "),
+            ("wrong", seam.NotKnown, r"set OPENAI_API_KEY .* \(401\)"),
             ("poor", seam.NoCredit, r"add credit .* \(429 "),
             ("capped", seam.NoCredit, r"add credit .* \(400 "),
             ("unverified", seam.Refused, "must be verified"),
@@ -206,7 +206,7 @@ class TestOpenAI(ProviderSuite):
         assert shop.charges() == []
 
     async def test_what_it_will_not_draw_is_refused_for_its_content(self, shop):
-        with pytest.raises(seam.ContentRefused, match="moderation_blocked"):
+        with pytest.raises(seam.ContentRefused, match=r"400 Your .* system\. \(moderation_block"):
             await shop.buy(shop.order(prompt="refuse-me"))
         said = {"error": {"code": "moderation_blocked", "message": "No."}}
         http = httpx.AsyncClient(
@@ -271,12 +271,38 @@ class TestOpenAI(ProviderSuite):
 
     @pytest.mark.parametrize(
         ("usage", "cost"),
-        [(USAGE, 10 * 5 + 20 * 8 + 200 * 30), ({}, None), ({"input_tokens": "many"}, None)],
-    )
+        [(USAGE, 10 * 5 + 20 * 8 + 200 * 30), ({}, None), ({"input_tokens": "many"}, None),
+         (USAGE | {"output_tokens": 10**30}, None), (USAGE | {"output_tokens": -5}, None),
+         (USAGE | {"output_tokens": float("inf")}, None), (3, None), ([], None)],
+    )  # fmt: skip
     async def test_a_cost_that_is_not_told_hides_no_picture(self, shop, usage, cost):
         answer = {"data": [{"b64_json": PICTURE}], "usage": usage}
         drawn = await shop.answered(json.dumps(answer).encode())
         assert (len(drawn.images), drawn.cost) == (1, cost)
+
+    @pytest.mark.parametrize(
+        "odd",
+        [None, 3, "x", {}, {"revised_prompt": "x"}, {"b64_json": "short"}, {"b64_json": 3},
+         {"url": None}, {"url": 3}, {"url": ""}],
+        ids=repr,
+    )  # fmt: skip
+    async def test_an_entry_that_makes_no_sense_hides_no_picture(self, shop, odd):
+        answer = {"created": 1, "data": [odd, {"b64_json": PICTURE, "url": None}], "usage": USAGE}
+        drawn = await shop.answered(json.dumps(answer).encode())
+        assert [shop.bytes_of(ID, image) for image in drawn.images] == [b"picture" * 30]
+        assert drawn.cost is not None
+
+    @pytest.mark.parametrize("odd", [b"data: 3\n\n", b"data: [1]\n\n", event("x.completed")])
+    async def test_an_event_that_makes_no_sense_hides_no_picture(self, shop, odd):
+        done = event("image_generation.completed", b64_json=PICTURE)
+        assert len((await shop.answered(odd + done + odd)).images) == 1
+
+    @pytest.mark.parametrize("created", [None, "soon", 1e30, float("nan")])
+    async def test_a_link_without_a_sensible_date_is_a_link(self, shop, created):
+        answer = {"created": created, "data": [{"url": "https://o.test/1"}, {"b64_json": PICTURE}]}
+        link, inline = (await shop.answered(json.dumps(answer).encode())).images
+        assert link == seam.Link("https://o.test/1", None)
+        assert isinstance(inline, seam.Inline)
 
     async def test_whose_model_is_not_known_has_no_cost(self, shop):
         shop.receipts.kept[ID] = event("image_edit.completed", b64_json=PICTURE, usage=USAGE)

@@ -1,7 +1,9 @@
 """Recraft is a provider like any other, on the shipped transport against the lab."""
 
 import asyncio
+import base64
 import io
+import json
 
 import httpx
 import pytest
@@ -15,6 +17,8 @@ from tests.generator.conformance.answered_shop import ID, AnsweredShop
 from tests.generator.conformance.provider_suite import ProviderSuite
 from tests.generator.memory_receipts import SEAL
 from tests.lab.process import Lab, running_lab
+
+PICTURE = base64.b64encode(b"picture" * 30).decode()
 
 
 class RecraftShop(AnsweredShop):
@@ -60,7 +64,7 @@ class TestRecraft(ProviderSuite):
     @pytest.mark.parametrize(
         ("token", "error", "remedy"),
         [
-            ("wrong", seam.NotKnown, r"set RECRAFT_API_TOKEN .* \(401 "),
+            ("wrong", seam.NotKnown, r"set RECRAFT_API_TOKEN .* \(401\)"),
             ("poor", seam.NoCredit, r"buy API units .* \(402 "),
         ],
     )
@@ -116,6 +120,18 @@ class TestRecraft(ProviderSuite):
         ended = await shop.answered(answer.encode())
         assert isinstance(ended, seam.Ended)
         assert ended.charged is charged
+
+    @pytest.mark.parametrize(
+        ("credits_", "cost"),
+        [(80, 80_000), (40.5, 40_500), (None, None), ("40.0", None), (True, None), (-1, None),
+         (1e30, None), (float("inf"), None), (float("nan"), None), ([], None)],
+    )  # fmt: skip
+    async def test_what_makes_no_sense_beside_a_picture_hides_none(self, shop, credits_, cost):
+        odd = [None, "x", {}, {"b64_json": "short"}, {"b64_json": None}, {"b64_json": 3}]
+        picture = {"b64_json": PICTURE}
+        answer = {"data": [picture, *odd, picture], "credits": credits_}
+        drawn = await shop.answered(json.dumps(answer).encode())
+        assert (len(drawn.images), drawn.cost) == (2, cost)
 
     async def test_stopped_in_the_middle_nothing_is_kept(self, shop):
         shop.lab.pace(60)

@@ -167,6 +167,64 @@ async def test_a_refusal_says_whether_it_was_paid(vendor, status, body, kind):
     assert len(script.asked) == 1  # no call is ever made again down here
 
 
+def googles(message: str, **details: dict) -> dict:
+    told = [{"@type": f"type.googleapis.com/google.rpc.{kind}", **each}
+            for kind, each in details.items()]  # fmt: skip
+    return {"error": {"code": 429, "message": message, "status": "RESOURCE_EXHAUSTED",
+                      "details": told}}  # fmt: skip
+
+
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+RATE = "Rate limit reached on requests per min. Add a payment method at platform.openai.com/billing"
+QUOTAS = {"violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel"}]}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "body", "headers", "wait"),
+    [
+        ("google", googles(QUOTA, QuotaFailure=QUOTAS, RetryInfo={"retryDelay": "37s"}), {}, 37),
+        ("google", googles("Exhausted", RetryInfo={"retryDelay": "7.5s"}), {}, 7.5),
+        ("google", googles(QUOTA), {}, None),
+        ("openai", {"error": {"message": RATE, "type": "requests", "code": "rate_limit_exceeded"}},
+         {"retry-after": "20"}, 20),
+        ("anthropic", {"error": {"type": "rate_limit_error", "message": "see your billing page"}},
+         {"retry-after": "3"}, 3),
+    ],
+)  # fmt: skip
+async def test_a_rate_that_is_used_up_is_no_empty_account(vendor, body, headers, wait):
+    _, pieces = ask(vendor, httpx.Response(429, json=body, headers=headers))
+    with pytest.raises(provider.Busy) as busy:
+        await answered(pieces)
+    assert busy.value.retry_after == wait
+
+
+@pytest.mark.parametrize(
+    ("vendor", "status", "body"),
+    [
+        ("openai", 429, {"error": {"message": QUOTA, "type": "insufficient_quota", "code": None}}),
+        ("openai", 400, {"error": {"message": "x", "code": "billing_hard_limit_reached"}}),
+        ("anthropic", 400, {"error": {"message": "Your credit balance is too low.",
+                                      "type": "invalid_request_error"}}),
+        ("anthropic", 402, {"error": {"message": "x", "type": "billing_error"}}),
+        ("google", 400, {"error": {"message": "Please enable billing.",
+                                   "status": "FAILED_PRECONDITION"}}),
+        ("google", 403, googles("No.", ErrorInfo={"reason": "BILLING_DISABLED"})),
+    ],
+)  # fmt: skip
+async def test_an_empty_account_is_told_by_its_code(vendor, status, body):
+    _, pieces = ask(vendor, httpx.Response(status, json=body))
+    with pytest.raises(provider.NoCredit, match="is empty: top it up"):
+        await answered(pieces)
+
+
+async def test_a_prompt_about_billing_is_no_empty_account(vendor):
+    said = {"error": {"message": "The words 'billing' and 'quota' make it too long."}}
+    _, pieces = ask(vendor, httpx.Response(400, json=said))
+    with pytest.raises(provider.Refused) as refused:
+        await answered(pieces)
+    assert type(refused.value) is provider.Refused
+
+
 async def test_a_connection_that_fails_proves_nothing(vendor):
     _, pieces = ask(vendor, httpx.ConnectTimeout("its class proves nothing"))
     with pytest.raises(provider.Unclear):
