@@ -116,6 +116,7 @@ class Errand:
             terms=terms,
             order=order,
             price=orders.price(model, self._claim.spec),
+            most=orders.most(model, self._claim.spec),
             images=orders.images_of(shown.ordinal, self._claim.spec, registry),
             next=self._next,
             ticket=self._claim.ticket,

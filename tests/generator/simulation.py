@@ -332,6 +332,7 @@ class World:
             terms=self.vendor.terms,
             order=ORDER,
             price=MODEL.price,
+            most=MODEL.price,
             images=width,
             drawn=drawn,
             heard=held.heard,

@@ -279,7 +279,7 @@ def known(key, count, **drawn):
     return edges.Known(
         purchase_id=PURCHASE, fence=1, model=model, terms=Terms(askable=True),
         order=orders.order(model, found, 0, count, PURCHASE), images=count,
-        price=orders.price(model, found),
+        price=orders.price(model, found), most=orders.most(model, found),
         next=lambda _other: None, ticket="p1", drawn=Drawn(seconds=1.5, **drawn),
     )  # fmt: skip
 

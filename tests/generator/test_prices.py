@@ -129,7 +129,8 @@ def known(registry: Registry, **drawn) -> edges.Known:
     model, asked = registry.known("dear"), spec("high", count=2)
     return edges.Known(
         purchase_id=ID, fence=1, model=model, terms=Terms(askable=True),
-        order=orders.order(model, asked, 0, 2, ID), price=orders.price(model, asked), images=2,
+        order=orders.order(model, asked, 0, 2, ID), price=orders.price(model, asked),
+        most=orders.most(model, asked) + 40, images=2,
         next=lambda _other: None, drawn=Drawn(seconds=1.0, images=(Link("https://r/1", None),) * 2,
         **drawn),
     )  # fmt: skip
@@ -148,6 +149,11 @@ def test_what_only_the_table_tells_costs_what_was_asked_for_and_is_not_compared(
 def test_one_that_was_charged_and_brought_nothing_costs_what_was_asked_for(registry):
     end = moves.Ended("FAILED", True, "PROVIDER_FAILED", "broken")
     assert edges.edge(end, known(registry), {}).end.cost.usd_micros == 420
+
+
+def test_one_that_may_have_been_charged_costs_the_most_that_it_can(registry):
+    end = moves.Ended("FAILED", None, "PROVIDER_FAILED", "no sense in the answer")
+    assert edges.edge(end, known(registry), {}).end.cost.usd_micros == 500
 
 
 def test_the_list_tells_the_price_of_what_is_drawn_where_nothing_is_said(registry):
