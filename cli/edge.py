@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from chassis.settings import Secret
+from cli.trust import trusted
 
 _SILENCE = 45.0  # seconds; a comment comes every 15
 _GIVE_UP = 120.0  # seconds without a stack until a watch ends
@@ -51,6 +52,7 @@ class Edge:
             headers=headers,
             timeout=patience,
             trust_env=False,
+            verify=trusted(),
             transport=self.transport,
         )
 

@@ -9,6 +9,7 @@ import httpx
 
 from cli.edge import Trouble
 from cli.folder import Folder
+from cli.trust import trusted
 
 TOKEN = "r8_lab"  # noqa: S105  # known to everyone: it opens nothing but the lab
 _TIMEOUT = 30.0  # seconds
@@ -51,6 +52,11 @@ class Lab:
             now = self.ask("GET", "/_lab/faults")[len(wanted) :]
             self.ask("PUT", "/_lab/faults", [_left(fault) for fault in now])
 
+    def struck(self) -> dict[str, int]:
+        """How often each fault that has words has struck, by its words."""
+        told = self.ask("GET", "/_lab/faults")
+        return {fault["words"]: fault["struck"] for fault in told if fault["words"]}
+
     @contextmanager
     def pace(self, seconds: float) -> Iterator[None]:
         """Have each picture take *seconds* meanwhile; after it, what it took before."""
@@ -77,7 +83,9 @@ class Lab:
         """Return what the lab answers; Trouble where it does not do as it is asked."""
         url = path if path.startswith("http") else self.url + path
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        wire = httpx.Client(timeout=_TIMEOUT, trust_env=False, transport=self.transport)
+        wire = httpx.Client(
+            timeout=_TIMEOUT, trust_env=False, verify=trusted(), transport=self.transport
+        )
         try:
             with wire as client:
                 answer = client.request(method, url, json=body, headers=headers)

@@ -44,7 +44,9 @@ class Door:
         self, request: web.Request, where: str, handler: Handler
     ) -> web.StreamResponse:
         self.world.calls[self.vendor, where] += 1
-        strike = self.world.faults.strike(self.vendor, where)
+        faults = self.world.faults
+        body = await request.read() if faults.listens(self.vendor, where) else b""
+        strike = faults.strike(self.vendor, where, body)
         if strike is CALM:
             return await handler(request)
         await self.world.clock.sleep(strike.delay)

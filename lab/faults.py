@@ -16,8 +16,9 @@ _PLAIN = {"drop_before", "drop_after", "truncate", "html", "duplicate"}
 _MEASURED = {"hang": "seconds", "delay": "milliseconds", "status": "code", "lag": "seconds"}
 _OF_WEBHOOKS = {"drop_before", "drop_after", "duplicate", "delay"}
 _REPEATED = {"create", "upload", "webhook"}  # what a proxy may send twice, and it matters
+_SAID = {"create", "chat"}  # the calls that bring a prompt
 _BESIDE = {"delay", "lag", "duplicate"}  # what goes with another harm
-_FIELDS = {"vendor", "where", "kind", "rate", "times", "seed"}
+_FIELDS = {"vendor", "where", "kind", "rate", "times", "seed", "words"}
 
 
 class FaultError(ValueError):
@@ -26,10 +27,11 @@ class FaultError(ValueError):
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One thing that goes wrong at one place of one vendor."""
+    """One thing that goes wrong at one place of one vendor, or there where *words* are said."""
 
     vendor: str
     where: str
+    words: str
     kind: str
     amount: float
     rate: float
@@ -38,9 +40,11 @@ class Fault:
     struck: int = 0
     dice: Random
 
-    def strikes(self, vendor: str, where: str) -> bool:
+    def strikes(self, vendor: str, where: str, body: bytes) -> bool:
         """Throw the dice for a call; only calls that are meant use them up."""
         if (self.vendor, self.where) != (vendor, where) or self.struck == self.times:
+            return False
+        if self.words.encode() not in body:
             return False
         hit = self.dice.random() < self.rate
         self.struck += hit
@@ -50,7 +54,7 @@ class Fault:
         kind = f"{self.kind}:{self.amount:g}" if self.amount else self.kind
         return {
             "vendor": self.vendor, "where": self.where, "kind": kind, "rate": self.rate,
-            "times": self.times, "seed": self.seed, "struck": self.struck,
+            "times": self.times, "seed": self.seed, "struck": self.struck, "words": self.words,
         }  # fmt: skip
 
 
@@ -90,11 +94,17 @@ class Faults:
     def as_json(self) -> list[dict[str, object]]:
         return [fault.as_json() for fault in self._faults]
 
-    def strike(self, vendor: str, where: str) -> Strike:
-        """Decide what befalls one call."""
+    def listens(self, vendor: str, where: str) -> bool:
+        """Whether what a call says matters to whether it is struck."""
+        return any(
+            fault.words and (fault.vendor, fault.where) == (vendor, where) for fault in self._faults
+        )
+
+    def strike(self, vendor: str, where: str, body: bytes = b"") -> Strike:
+        """Decide what befalls one call; its *body* is asked for where somebody `listens`."""
         if not self._faults:
             return CALM
-        hits = [fault for fault in self._faults if fault.strikes(vendor, where)]
+        hits = [fault for fault in self._faults if fault.strikes(vendor, where, body)]
         harm = next((hit for hit in hits if hit.kind not in _BESIDE), None)
         return Strike(
             kind=harm.kind if harm else None,
@@ -115,6 +125,7 @@ def _fault(definition: Any, vendors: Collection[str]) -> Fault:
     fault = Fault(
         vendor=_one_of(definition, "vendor", vendors),
         where=_one_of(definition, "where", PLACES),
+        words=_words(definition.get("words", "")),
         kind="",
         amount=0.0,
         rate=_rate(definition.get("rate", 1)),
@@ -157,6 +168,12 @@ def _amount(kind: str, text: str) -> float:
     return found
 
 
+def _words(found: object) -> str:
+    if not isinstance(found, str):
+        raise FaultError(f"words are {found!r}, and no text")
+    return found
+
+
 def _rate(found: object) -> float:
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found <= 1:
         raise FaultError(f"rate is {found!r}, and not above 0 and at most 1")
@@ -171,6 +188,8 @@ def _whole(definition: dict[str, Any], name: str, default: int | None) -> int | 
 
 
 def _forbid_nonsense(fault: Fault) -> None:
+    if fault.words and fault.where not in _SAID:
+        raise FaultError(f"words are of {', '.join(sorted(_SAID))}, not of {fault.where}")
     if fault.where == "webhook" and fault.kind not in _OF_WEBHOOKS:
         raise FaultError(f"a webhook knows {', '.join(sorted(_OF_WEBHOOKS))}, not {fault.kind}")
     if fault.kind == "lag" and fault.where != "list":

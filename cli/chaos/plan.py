@@ -6,14 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cli.chaos.pictures import LARGE, MASK, SMALL
+
 USERS = ("ada", "ben", "cyd")  # each with a key of their own
 CAPPED = "cyd"  # spends no more than a cap that lets about half of what they ask through
-PAID = ("flux-schnell", "flux-1.1-pro", "recraft-v3", "seedream-4.5", "ideogram-v2")
+PAID = (
+    *("flux-schnell", "flux-1.1-pro", "recraft-v3", "seedream-4.5", "ideogram-v2"),
+    *("gemini-nano-banana-2.1", "gpt-image-2.5-flare"),
+)
 FREE = ("sketch", "sketch-ink", "sketch-mosaic")
 _BARREN = ("refuse-me", "fail-me", "no-output")  # words by which the lab's vendor ends badly
 _WHAT = ("a lighthouse", "a harbour", "two foxes", "a tower", "an orchard", "a boat")
 _WHEN = ("at dawn", "in fog", "by night", "in snow", "before the storm")
 _WAYS = ("rest-stream", "rest-start", "grpc-stream", "grpc-start")
+_SHOWN = (  # models, those that stand in for them, and input images with their roles
+    (("flux-1.1-pro",), (), ((SMALL, "style"),)),
+    (("flux-1.1-pro",), ("seedream-4.5",), ((LARGE, "structure"),)),
+    (("seedream-4.5",), (), ((LARGE, "subject"), (SMALL, "style"))),
+    (("seedream-4.5", "gpt-image-2.5-flare"), (), ((LARGE, "edit_base"),)),
+    (("ideogram-v2",), ("gpt-image-2.5-flare",), ((SMALL, "edit_base"), (MASK, "mask"))),
+    (("gemini-nano-banana-2.1",), (), ((SMALL, "edit_base"), (LARGE, "subject"))),
+    (("gemini-nano-banana-2.1",), ("seedream-4.5",), ((SMALL, "style"),)),
+    (("gpt-image-2.5-flare",), (), ((LARGE, "edit_base"), (MASK, "mask"))),
+    (("gpt-image-2.5-flare",), ("gemini-nano-banana-2.1",), ((SMALL, "subject"),)),
+)
 _CAP = 0.03  # dollars for each of their jobs: about half of what it may cost
 
 
@@ -85,15 +101,25 @@ def _request(dice: random.Random) -> dict[str, Any]:
     kind = dice.random()
     if kind < 0.25:  # the free ones are really drawn, so that they stay small
         request |= {"models": [dice.choice(FREE)], "size": "64x64", "count": dice.randint(1, 2)}
-    elif kind < 0.70:
+    elif kind < 0.60:
         request |= {"models": [dice.choice(PAID)], "count": dice.choice((1, 1, 1, 2, 3, 4))}
-    elif kind < 0.85:
+    elif kind < 0.72:
         request |= {"models": dice.sample(PAID, 2), "count": dice.choice((1, 1, 2))}
-    else:
+    elif kind < 0.84:
         first, *others = dice.sample(PAID, 3)
         request |= {"models": [first], "fallback_models": others}
+    else:
+        request |= _shown(dice)
     if dice.random() < 0.3:
         request["seed"] = dice.getrandbits(31)
     if dice.random() < 0.1:
         request["max_cost_usd"] = 5.0
     return request
+
+
+def _shown(dice: random.Random) -> dict[str, Any]:
+    """Models that draw from input images; each way in brings those along as it can."""
+    models, others, shown = dice.choice(_SHOWN)
+    found: dict[str, Any] = {"models": list(models), "count": dice.choice((1, 1, 2))}
+    found |= {"fallback_models": list(others)} if others else {}
+    return found | {"references": [{"picture": each, "role": role} for each, role in shown]}

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from cli.chaos import pictures
 from cli.chaos.ways import Broken, Heard, Refused, Wrong, digest
 
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
@@ -24,17 +25,20 @@ class Rest:
     http: aiohttp.ClientSession
 
     async def start(self, request: dict[str, Any], request_id: str) -> str:
-        async with self._asked("POST", "/images/generate", request, request_id) as answer:
+        body = await self._body(request)
+        async with self._asked("POST", "/images/generate", body, request_id) as answer:
             return str((await answer.json())["job_id"])
 
     async def glance(self, request: dict[str, Any], request_id: str) -> str:
-        asked = self._asked("POST", "/images/generate/stream", request, request_id)
+        body = await self._body(request)
+        asked = self._asked("POST", "/images/generate/stream", body, request_id)
         async with asked as answer:
             await answer.content.readany()
             return answer.headers["Location"].rpartition("/")[2]
 
     async def generate(self, request: dict[str, Any], request_id: str) -> AsyncIterator[Heard]:
-        asked = self._asked("POST", "/images/generate/stream", request, request_id)
+        body = await self._body(request)
+        asked = self._asked("POST", "/images/generate/stream", body, request_id)
         async with asked as answer:
             job = answer.headers["Location"].rpartition("/")[2]
             async for heard in _events(job, answer):
@@ -50,6 +54,17 @@ class Rest:
         async with self._asked("POST", f"/images/jobs/{job}/cancel"):
             return
 
+    async def _body(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The request with its input images sent ahead: the same one is the same asset."""
+        if "references" not in request:
+            return request
+        found = []
+        for each in request["references"]:
+            content = pictures.picture(each["picture"])
+            async with self._asked("POST", "/images/references", content=content) as answer:
+                found.append({"id": (await answer.json())["id"], "role": each["role"]})
+        return request | {"references": found}
+
     @asynccontextmanager
     async def _asked(
         self,
@@ -58,6 +73,7 @@ class Rest:
         body: dict[str, Any] | None = None,
         request_id: str = "",
         after: int | None = None,
+        content: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {"Authorization": f"Bearer {self.key}"}
         headers |= {"Idempotency-Key": request_id} if request_id else {}
@@ -66,6 +82,7 @@ class Rest:
             method,
             self.address + path,
             json=body,
+            data=content,
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=_SILENCE),
         )

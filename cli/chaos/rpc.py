@@ -11,14 +11,17 @@ from grpc_status import rpc_status
 
 from chassis import errors
 from chassis.channel import OPTIONS
+from cli.chaos import pictures
 from cli.chaos.ways import Broken, Heard, Refused, Wrong, digest
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from imagestudio.type.v1.image_pb2 import ReferenceRole
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import JobSpec
 
 _PATIENCE = 15.0  # seconds for a call that answers once
 _PASSING = (errors.Unavailable, errors.Late)
+_OTHERWISE = frozenset({"size", "max_cost_usd", "references"})  # fields that gRPC spells its way
 _OF_TRANSPORT = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 
 
@@ -103,8 +106,11 @@ def _is_the_transports(error: grpc.aio.AioRpcError) -> bool:
 
 
 def _spec(request: dict[str, Any]) -> JobSpec:
-    spec = {name: value for name, value in request.items() if name not in ("size", "max_cost_usd")}
+    spec = {name: value for name, value in request.items() if name not in _OTHERWISE}
     found = json_format.ParseDict(spec, JobSpec())
+    for each in request.get("references", ()):
+        role = ReferenceRole.Value(f"REFERENCE_ROLE_{each['role'].upper()}")
+        found.references.add(content=pictures.picture(each["picture"]), role=role)
     if "size" in request:
         width, _, height = request["size"].partition("x")
         found.size.width, found.size.height = int(width), int(height)

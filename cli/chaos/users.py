@@ -8,7 +8,7 @@ from cli.settings import StackSettings
 from imagestudio.catalog.v1.catalog_service_pb2 import UpdateSpendCapRequest
 from imagestudio.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 
-_SCOPES = ["generate", "read", "caps"]
+_SCOPES = ["generate", "read", "write", "caps"]
 _PATIENCE = 20.0  # seconds
 
 

@@ -50,6 +50,22 @@ _DECK = (
     ("recraft", "create", "truncate", 0.3),
     ("recraft", "create", "hang:{seconds}", 0.6),
     ("recraft", "create", "status:429", 0.3),
+    ("replicate", "upload", "status:500", 0.4),  # an input image ahead of its order
+    ("replicate", "upload", "drop_after", 0.4),
+    *(
+        (vendor, "create", *card)
+        for vendor in ("google", "openai")  # as Recraft: nobody can be asked
+        for card in (
+            ("drop_after", 0.3),
+            ("drop_before", 0.3),
+            ("html", 0.2),
+            ("truncate", 0.3),
+            ("hang:{seconds}", 0.6),
+            ("status:429", 0.3),
+            ("status:500", 0.2),
+            ("status:422", 0.1),
+        )
+    ),
     ("cloudinary", "upload", "status:500", 0.3),
     ("cloudinary", "upload", "status:420", 0.3),
     ("cloudinary", "upload", "hang:{seconds}", 0.3),

@@ -118,6 +118,7 @@ class Errand:
             terms=terms,
             order=order,
             price=partial(orders.price, model, self._claim.spec),
+            most=partial(orders.most, model, self._claim.spec),
             images=orders.images_of(shown.ordinal, self._claim.spec, registry),
             next=self._next,
             ticket=self._claim.ticket,

@@ -54,6 +54,7 @@ class Known:
     terms: Terms
     order: Order
     price: Callable[[int], int]  # micro-USD for so many images, as they were asked for
+    most: Callable[[int], int]  # that they may cost, with the tokens that nobody has counted
     images: int  # that were ordered
     next: Callable[[bool], ledger_pb2.PlannedPurchase | None]  # another model's, or the same's
     ticket: str = ""
@@ -246,7 +247,8 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
     if step.cost is not None:
         ended.cost.usd_micros, ended.cost.basis = step.cost, cost_pb2.COST_BASIS_METERED
     elif step.charged is not False:
-        ended.cost.usd_micros = known.price(known.images)
+        told = known.most if step.charged is None else known.price
+        ended.cost.usd_micros = told(known.images)
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):
         ended.next.CopyFrom(following)

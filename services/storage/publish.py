@@ -21,6 +21,7 @@ from chassis.identity import Caller
 from services.storage import names
 from services.storage.assets import Assets
 from services.storage.cdn import Busy, Cdn, CdnError, File, Published
+from services.storage.inspect import SVG
 from services.storage.keep import now
 from services.storage.notes import FileNote, PublishedNote
 from services.storage.vault import Full, Gone, Shelf, Vault
@@ -46,8 +47,11 @@ class Publish:
     _under_way: int = 0
 
     def takes(self, note: FileNote) -> bool:
-        """Whether such a file goes to the CDN."""
-        return self.cdn is not None and note.readable
+        """Whether such a file goes to the CDN: not a drawing, which may hold a script.
+
+        We serve one in a sandbox; under a CDN's name it would come without.
+        """
+        return self.cdn is not None and note.readable and note.media_type != SVG
 
     async def publish(self, caller: Caller, name: str, display_name: str) -> PublishedNote:
         """Publish "assets/…" of the caller; Precondition, Unavailable, Missing, DataLoss."""
@@ -76,6 +80,8 @@ class Publish:
             raise _refusal("Only what was paid for is published, never what a user has sent.")
         if not notes[0].readable:
             raise _refusal("These bytes are no picture that a CDN could serve.")
+        if notes[0].media_type == SVG:
+            raise _refusal("An SVG is served by the vault alone, in a sandbox.")
         return notes[0]
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ from cli.chaos import balance, plan, weather
 from cli.chaos.checks import CHECKS
 from cli.chaos.client import Client, Outcome
 from cli.chaos.evidence import Evidence
+from cli.chaos.pictures import LARGE, MASK, SMALL, picture
 from cli.chaos.plan import Visit
 from cli.chaos.ways import Broken, Heard, Refused, digest
 
@@ -41,6 +42,11 @@ def test_a_campaign_has_everything_in_it():
     models = {model for visit in visits for model in visit.request["models"]}
     assert models == {*plan.PAID, *plan.FREE}
     assert any("fallback_models" in visit.request for visit in visits)
+    shown = [each for visit in visits for each in visit.request.get("references", ())]
+    assert {each["picture"] for each in shown} == {SMALL, LARGE, MASK}
+    assert {each["role"] for each in shown} == {
+        "style", "subject", "structure", "edit_base", "mask"
+    }  # fmt: skip
     assert sum(visit.cancels is not None for visit in visits) > 10
     assert sum(0 in visit.leaves for visit in visits) > 10
 
@@ -50,6 +56,13 @@ def test_every_fault_has_its_turn_before_one_comes_again():
     dealt = [fault for faults in islice(weather.forecasts(3), deck) for fault in faults][:deck]
     kinds = {(f["vendor"], f["where"], f["kind"].partition(":")[0]) for f in dealt}
     assert kinds == {(v, where, kind.partition(":")[0]) for v, where, kind, _ in weather._DECK}
+
+
+def test_input_images_go_inside_an_order_ahead_of_it_and_over_grpc():
+    inside, of_grpc = 256_000, 3 << 20  # bytes that Replicate and we take inside
+    assert len(picture(SMALL)) < inside < len(picture(LARGE))
+    assert sum(map(len, map(picture, (SMALL, LARGE, MASK)))) < of_grpc
+    assert picture.__wrapped__(LARGE) == picture(LARGE)  # the same when a client comes again
 
 
 # -- A client

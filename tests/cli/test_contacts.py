@@ -28,5 +28,5 @@ def test_what_brings_no_picture_is_grey_and_ends_nothing(tmp_path: Path) -> None
     sheet.add("m", [(path, f"http://edge.test{path}") for path in ANSWERS])
     sheet.save(tmp_path / "made" / "sheet.png")
     with Image.open(tmp_path / "made" / "sheet.png") as made:
-        found = [made.convert("RGB").getpixel((92 + 172 * place, 82)) for place in range(4)]
+        found = [made.convert("RGB").getpixel((232 + 124 * place, 110)) for place in range(4)]
     assert found == [(255, 0, 0), *[(201, 197, 187)] * 3]

@@ -332,6 +332,7 @@ class World:
             terms=self.vendor.terms,
             order=ORDER,
             price=lambda images: MODEL.price * images,
+            most=lambda images: MODEL.price * images,
             images=width,
             drawn=drawn,
             heard=held.heard,

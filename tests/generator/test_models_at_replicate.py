@@ -281,6 +281,7 @@ def known(key, count, **drawn):
         purchase_id=PURCHASE, fence=1, model=model, terms=Terms(askable=True),
         order=orders.order(model, found, 0, count, PURCHASE), images=count,
         price=partial(orders.price, model, found),
+        most=partial(orders.most, model, found),
         next=lambda _other: None, ticket="p1", drawn=Drawn(seconds=1.5, **drawn),
     )  # fmt: skip
 

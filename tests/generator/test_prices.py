@@ -150,6 +150,7 @@ def known(registry: Registry, **drawn) -> edges.Known:
         purchase_id=ID, fence=1, model=model, terms=Terms(askable=True),
         order=orders.order(model, asked, 0, 2, ID), images=2,
         price=partial(orders.price, model, asked),
+        most=lambda images: orders.most(model, asked, images) + 40 * images,
         next=lambda _other: None, drawn=Drawn(seconds=1.0, images=(Link("https://r/1", None),) * 2,
         **drawn),
     )  # fmt: skip
@@ -168,6 +169,11 @@ def test_what_only_the_table_tells_costs_what_was_asked_for_and_is_not_compared(
 def test_one_that_was_charged_and_brought_nothing_costs_what_was_asked_for(registry):
     end = moves.Ended("FAILED", True, "PROVIDER_FAILED", "broken")
     assert edges.edge(end, known(registry), {}).end.cost.usd_micros == 420
+
+
+def test_one_that_may_have_been_charged_costs_the_most_that_it_can(registry):
+    end = moves.Ended("FAILED", None, "PROVIDER_FAILED", "no sense in the answer")
+    assert edges.edge(end, known(registry), {}).end.cost.usd_micros == 500
 
 
 def test_the_list_tells_the_price_of_what_is_drawn_where_nothing_is_said(registry):

@@ -149,7 +149,7 @@ def test_faults_are_told_with_all_that_they_leave_out(lab):
     found = lab.faults([GOOD | {"kind": "hang:2.5"}])
 
     assert found == [
-        GOOD | {"kind": "hang:2.5", "rate": 1.0, "times": None, "seed": 0, "struck": 0}
+        GOOD | {"kind": "hang:2.5", "rate": 1.0, "times": None, "seed": 0, "struck": 0, "words": ""}
     ]
     assert httpx.delete(f"{lab.url}/_lab/faults").json() == []
 

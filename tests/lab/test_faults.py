@@ -142,6 +142,25 @@ def test_a_fault_strikes_only_where_it_is_meant(lab, api):
     assert lab.faults()[0]["struck"] == 0
 
 
+def test_with_words_a_fault_strikes_only_where_they_are_said(lab, api):
+    lab.faults([CREATE | {"kind": "status:503", "words": "a boat"}])
+    assert api.create(prompt="a tower").status_code == 201
+    assert api.create(prompt="a boat at sea").status_code == 503
+    assert lab.faults()[0]["struck"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (CREATE | {"kind": "html", "words": 7}, "words are 7, and no text"),
+        ({"vendor": "replicate", "where": "get", "kind": "html", "words": "a"}, "not of get"),
+    ],
+)
+def test_words_that_nobody_can_say_are_refused(lab, fault, why):
+    with pytest.raises(AssertionError, match=why):
+        lab.faults([fault])
+
+
 def test_a_fault_ends_after_its_times(lab, api):
     lab.faults([CREATE | {"kind": "status:503", "times": 2}])
 

@@ -13,7 +13,7 @@ from imagestudio.storage.v1 import storage_service_pb2 as pb
 from services.storage.settings import Settings
 from tests.storage.client import ANNA, BERT, OTHER, PURCHASE, Client, link_of
 from tests.storage.conftest import environment, running, with_cdn
-from tests.storage.pictures import picture
+from tests.storage.pictures import picture, svg
 from tests.storage.scripted_cdn import SECRET, says
 
 
@@ -57,10 +57,11 @@ async def test_again_is_the_same_copy(published, cdn):
     assert len(cdn.assets) == 1
 
 
-async def test_a_picture_out_of_a_receipt_is_publishable_and_what_is_none_is_not(published):
-    for content, wanted in ((picture(), True), (b"what a vendor sold", False)):
+@pytest.mark.parametrize("content", [b"what a vendor sold", svg()], ids=["nothing", "svg"])
+async def test_a_picture_out_of_a_receipt_is_publishable_and_others_are_not(published, content):
+    for sold, wanted in ((picture(), True), (content, False)):
         purchase_id = PURCHASE if wanted else OTHER
-        text = base64.b64encode(content)
+        text = base64.b64encode(sold)
         await published.put_receipt(text, purchase_id)
         answer = await published.import_(0, len(text), purchase_id)
         assert answer.publishable is wanted

@@ -1,8 +1,14 @@
 """`studio models --check` on a whole stack: what is right is ok, and what is wrong is WRONG."""
 
 import json
+import signal
+import subprocess
+import sys
 
+import pytest
 from PIL import Image
+
+from tests.leash import leashed
 
 GOOD = {"ok", "lacks", "-"}
 
@@ -62,3 +68,32 @@ def test_on_a_terminal_the_table_stands_in_100_columns(lit, vendors):
     table = done.stdout.splitlines()
     assert len(table) == 2  # the head and one row, neither folded
     assert "reference" in table[0]
+
+
+def test_a_drawing_and_who_answers_at_once_do_what_they_say_side_by_side(lit, vendors):
+    """Nobody waits for the CDN to take an SVG, which it never gets."""
+    done, cells = checked(lit, "recraft-v3-vector", "gpt-image-2.6-flare")
+    assert done.returncode == 0, (done.stderr, cells)
+    assert marks(cells["recraft-v3-vector"])["429"] == "ok"
+    assert marks(cells["gpt-image-2.6-flare"])["cancel"] == "lacks"
+    struck = [one for one in vendors.ledger() if one["vendor"] in ("recraft", "openai")]
+    assert len({one["purchase_id"] for one in struck}) == len(struck)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_it_has_what_was_found_and_the_lab_as_it_was(lit, vendors, how):
+    vendors.pace(0.07)
+    words = ("models", "--check", "--only", "sketch", "--only", "flux-schnell", "--json")
+    process = subprocess.Popen(
+        leashed([sys.executable, "-P", "-m", "cli", *words]),
+        env=lit.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while "drawing" not in process.stderr.readline():
+        pass
+    lit.await_(lambda: vendors.ask("GET", "/_lab/pace")["seconds"] == 0.1)
+    process.send_signal(how)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(told).keys() == {"sketch", "flux-schnell"}
+    assert vendors.ask("GET", "/_lab/pace")["seconds"] == 0.07
+    assert vendors.faults() == []
