@@ -7,7 +7,6 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 """
 
 import hashlib
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.news import AGAIN
-from services.catalog.rows import ENDED_JOB, Permits
+from services.catalog.rows import ENDED_JOB, Permits, Purchase
 from services.generator import edges, moves
 from services.generator import provider as seam
 from services.generator.models import Model
@@ -140,10 +139,14 @@ class World:
         if not self.trouble.over and (name := self.trouble.due(self.acts)):
             self.befall(name)
         ledger = self.ledger
-        now, ready = ledger.now, []
-        for worker in self.workers:
-            if worker.acts and worker.paused_until <= now:
-                ready += [running for running in worker.acts if running.at <= now]
+        now = ledger.now
+        ready = [
+            running
+            for worker in self.workers
+            if worker.paused_until <= now
+            for running in worker.acts
+            if running.at <= now
+        ]
         able = len(ready) + bool(ledger.bus)
         index = int(self.dice.random() * able / BUSY)
         if index < len(ready):
@@ -167,23 +170,25 @@ class World:
     def pass_time(self, *, is_idle: bool) -> None:
         """Time goes by: what is under way arrives, the living beat, the sweeper sweeps."""
         ledger = self.ledger
-        until = self.next_moment() if is_idle else ledger.now
+        now = until = ledger.now
+        if is_idle:
+            until = self.next_moment()
         if self.flights:  # an order is under way for seconds, however slow we are
             until = min(until, *(flight.arrives_at for flight in self.flights))
-        now = ledger.now
         awake = [worker for worker in self.workers if worker.paused_until <= now]
-        ledger.now = max(ledger.now, until) + self.dice.random() * 0.3
+        ledger.now = later = (until if until > now else now) + self.dice.random() * 0.3
         if self.flights:
             self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
-            if worker.beats_at <= ledger.now:
+            if worker.beats_at <= later:
                 worker.beat()
         if self.late:
             self.come_late()
-        self.vendor.send_webhooks()
+        if self.vendor.hooks:
+            self.vendor.send_webhooks()
         if ledger.strays:
             self.judge_strays()
-        if ledger.now >= max(self.sweeps_from, ledger.swept_at + 1.0):
+        if later >= self.sweeps_from and later >= ledger.swept_at + 1.0:
             ledger.sweep()
 
     def come_late(self) -> None:
@@ -198,10 +203,12 @@ class World:
     def next_moment(self) -> float:
         """When something can happen again."""
         ledger = self.ledger
-        now, living = ledger.now, set()
+        now, living = ledger.now, []
         moments = [now + 400.0, self.sweeps_from]
-        moments += [at for at, _edges in self.late]
-        moments += [hook[0] for hook in self.vendor.hooks]
+        if self.late:
+            moments += [at for at, _edges in self.late]
+        if self.vendor.hooks:
+            moments += [hook[0] for hook in self.vendor.hooks]
         for worker in self.workers:
             if worker.paused_until > now:
                 moments.append(worker.paused_until)
@@ -209,24 +216,28 @@ class World:
             if worker.acts:
                 moments += [running.at for running in worker.acts]
             if worker.deaf_until <= now:
-                living.add(worker.name)
-        moments += self.when_due(living)
-        return min([at for at in moments if at > now])
-
-    def when_due(self, living: set[str]) -> Iterator[float]:
-        """When somebody may have what is nobody's, or who has it is taken for dead."""
-        ledger = self.ledger
-        again = (ledger.now // AGAIN + 1) * AGAIN  # what was said already is said then
+                living.append(worker.name)
         for row in ledger.working:
             if row.owner is None:
-                waits = ledger.waits_until if row.state == "planned" else 0.0
-                due = max(promises.seconds(row.not_before), ledger.swept_at + 1.0, waits)
-                yield due if due > ledger.now else again
-            elif row.owner not in living:
-                yield ledger.now + PATIENCE
+                moments.append(self.when_due(row))
+            elif row.owner not in living:  # it is taken for dead
+                moments.append(now + PATIENCE)
         for job in ledger.jobs.values():
             if job.complete_by and job.state not in ENDED_JOB:
-                yield promises.seconds(job.complete_by)
+                moments.append(promises.seconds(job.complete_by))
+        return min([at for at in moments if at > now])
+
+    def when_due(self, row: Purchase) -> float:
+        """When somebody may have what is nobody's."""
+        ledger = self.ledger
+        due = ledger.swept_at + 1.0
+        if row.not_before:
+            due = max(due, promises.seconds(row.not_before))
+        if row.state == "planned":
+            due = max(due, ledger.waits_until)
+        if due > ledger.now:
+            return due
+        return (ledger.now // AGAIN + 1) * AGAIN  # what was said already is said then
 
     def land(self, *, now: bool = False) -> None:
         """Orders that are under way arrive."""
