@@ -57,6 +57,7 @@ class Ledger:
         self.inbox: dict[str, list[Webhook]] = {}
         self.heard: set[str] = set()  # webhooks that were stored
         self.unsent: set[str] = set()  # claimed, and not to be sent
+        self.never_left: set[str] = set()  # orders of which nothing came to the provider
         self.strays: set[tuple[str, str]] = set()  # tickets of nobody's, to be judged
         self.buried: set[tuple[str, int]] = set()  # purchases with the fences of dead owners
         self.images: dict[tuple[str, int], image_pb2.ImageOutput] = {}
@@ -64,7 +65,7 @@ class Ledger:
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.workers: dict[str, float] = {}  # their last heartbeats
         self.bus: list[str] = []
-        self.said: set[tuple[object, ...]] = set()  # what is not announced again so soon
+        self.said: dict[tuple[str, int, float], tuple[float, float]] = {}  # see `due_again`
         self.seen: set[tuple[str, str, str]] = set()  # edges that were taken: from, kind, to
         for job_id, count in enumerate(orders, 1):
             self._admit(job_id, count)
@@ -139,7 +140,8 @@ class Ledger:
             return
         rows = self.purchases.values()
         waiting = [row for row in rows if (row.job_id, row.state) == (job_id, "planned")]
-        batch = self._read([ledger.Change(row.purchase_id, "", _nothing) for row in waiting])
+        nothing = sweeper._nothing
+        batch = self._read([ledger.Change(row.purchase_id, "", nothing) for row in waiting])
         batch.jobs[job_id] = job
         job.state, self.canceling = "canceling", True
         for row in waiting:
@@ -177,10 +179,15 @@ class Ledger:
                 continue
             if row.state == "planned" and turn > self.now:
                 continue
-            said = row.purchase_id, row.fence, turn, self.now // AGAIN
-            if said not in self.said:
-                self.said.add(said)
+            at, pause = self.said.get((row.purchase_id, row.fence, turn), (0.0, AGAIN))
+            if at <= self.now:
+                said = self.now + pause, 2 * pause
+                self.said[row.purchase_id, row.fence, turn] = said
                 self.bus.append(row.purchase_id)
+
+    def due_again(self, row: Purchase) -> float:
+        """When what is due is announced again: each time after twice as long, for speed."""
+        return self.said.get((row.purchase_id, row.fence, self.waits_until), (0.0, AGAIN))[0]
 
     def _look_again(self) -> None:
         """Have the jobs completed whose wait for the CDN is over."""
@@ -268,15 +275,18 @@ class Ledger:
                 self.buried.add((change.purchase_id, before[1]))
             buried = edge is not None and (change.purchase_id, edge.fence) in self.buried
             promise(not buried, "who was taken for dead changes nothing", purchase, kind)
+            sure = kind != "unclear" or purchase.purchase_id not in self.never_left
+            promise(sure, "what never left is not unclear", purchase)
             self._took(before[0], kind, purchase)
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
                 self._leaves(purchase)
-        canceling = self.canceling and self.jobs[purchase.job_id].state == "canceling"
+        canceling = self.jobs[purchase.job_id].state == "canceling"
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
 
     def _leaves(self, purchase: Purchase) -> None:
         self.unsent.discard(purchase.purchase_id)
+        self.never_left.discard(purchase.purchase_id)
         if purchase.refusal:
             self.unsent.add(purchase.purchase_id)
 
@@ -298,10 +308,7 @@ class Ledger:
             self.spent += spent
             self.reserved += reserved
         for row in batch.planned:
-            promises.check_new(self, row)
-            self.purchases[row.purchase_id] = row
-            self.made_at[row.purchase_id] = self.now
-            self.seen.add(("[*]", "adopt" if row.ticket else "plan", row.state))
+            self._add(row)
         for _job, event in batch.events:
             if isinstance(event, Kept):
                 key = event.purchase.purchase_id, event.output.index
@@ -322,14 +329,23 @@ class Ledger:
             self.alarms[alarm] += 1
         if batch.planned or batch.let_go:
             self._announce(batch)
+        changed = ended or batch.events or batch.planned or batch.spent
+        self._check(batch.now, changed=self.moved or bool(changed))
+
+    def _check(self, now: datetime, *, changed: bool) -> None:
         limits = self.permits[PROVIDER]
-        after = limits.in_use, limits.sending, limits.breaker, limits.allowance
-        permits_moved = after != self.were
-        if self.moved or permits_moved or ended or batch.events or batch.planned or batch.spent:
+        permits = limits.in_use, limits.sending, limits.breaker, limits.allowance
+        if changed or permits != self.were:
             self.working, going_on = promises.check_ledger(self)
             self.has_work = bool(self.working) or going_on
-        if permits_moved:
-            self._offer(batch.now)
+        if permits != self.were:
+            self._offer(now)
+
+    def _add(self, row: Purchase) -> None:
+        promises.check_new(self, row)
+        self.purchases[row.purchase_id] = row
+        self.made_at[row.purchase_id] = self.now
+        self.seen.add(("[*]", "adopt" if row.ticket else "plan", row.state))
 
     def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
         for job_id, number, event in numbered:
@@ -381,7 +397,3 @@ def _orphan(row: Purchase, together: int) -> ledger.Change:
 def _refuse(_batch: Batch) -> None:
     """As a constraint does, or a value that no column takes."""
     raise Precondition("STATE_CONFLICT", "A value in it forbids this edge.")
-
-
-def _nothing(_batch: Batch) -> None:
-    return

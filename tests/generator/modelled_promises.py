@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from services.catalog.breaker import Breaker
+from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.rows import (
     ENDED_JOB,
     FAILED,
@@ -127,15 +127,12 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
         is_open, twins, publishing = counted[job_id]
         right = is_open == job.open_purchases and publishing == job.publishing
         promise(right, "a job's counters are its rows'", None, job, counted)
-        cost += job.cost
-        if job.state in ENDED_JOB:
-            promise(is_open == twins, "a job ends when nothing is open", None, job)
-        else:
-            going_on = True
+        ended, cost = job.state in ENDED_JOB, cost + job.cost
+        promise(not ended or is_open == twins, "a job ends when nothing is open", None, job)
+        going_on = going_on or not ended
     sums = ledger.reserved, ledger.spent, cost
     promise(sums == (reserved, spent, spent), "the sums are the rows'", None, sums)
-    if len(tickets) > 1:
-        promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
+    promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
     return working, going_on
 
 
@@ -170,6 +167,8 @@ def check_end(world: Any) -> None:
     limits = ledger.permits["replicate"]
     back = limits.in_use == limits.sending == 0
     promise(back, "each permit comes back", None, limits)
+    well = limits.breaker.state == "closed" and limits.breaker.recent.count("-") <= MOST_FAILED
+    promise(vendor.was_ill or well, "a trouble of ours says nothing of a provider", None, limits)
     for job in ledger.jobs.values():
         promise(job.state in ENDED_JOB, "every job ends", None, job)
         promise(ledger.logs[job.job_id][-1] == "completed", "and says so last", None, job)

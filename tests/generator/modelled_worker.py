@@ -149,15 +149,18 @@ class Worker:
         if answer.state in ("sending", "unclear") and world.trouble.strikes("the model is unknown"):
             self._give_back(purchase_id, answer, ELSEWHERE)
             return
+        never = answer.state == "sending" and world.dice.random() < 0.5
         if world.trouble.strikes("work breaks off"):
-            self._break_off(purchase_id, answer)
+            self._break_off(purchase_id, answer, never=never)
+            return
+        if answer.state == "sending" and world.poison == ("raises", "buy"):
+            self._break_off(purchase_id, answer, never=False)
             return
         held = self.held[purchase_id] = Held(self, purchase_id, began, answer)
         held.begin(answer)
 
-    def _break_off(self, purchase_id: str, answer: Answer) -> None:
+    def _break_off(self, purchase_id: str, answer: Answer, *, never: bool) -> None:
         """As Worker._run does after a defect: before anything could be sent, or perhaps after."""
-        never = answer.state == "sending" and self.world.dice.random() < 0.5
         broken = edges.never_begun if never else edges.broken_off
         edge = broken(purchase_id, answer.fence, ValueError("a defect"))
         self.submit(edge, lambda _answer: self.held.pop(purchase_id, None))

@@ -7,13 +7,13 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
-from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Permits, Purchase
 from services.generator import edges, moves
 from services.generator import provider as seam
@@ -22,6 +22,7 @@ from tests.generator import modelled_promises as promises
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_deeds import Flight
 from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
+from tests.generator.modelled_pictures import Pictures
 from tests.generator.modelled_promises import EPOCH, promise
 from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
 from tests.generator.modelled_rows import PROVIDER
@@ -42,7 +43,9 @@ from tests.generator.modelled_worker import Held, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
 ENOUGH = 6000  # acts in which everything must have come to its end
-POISONS = [(how, deed) for how in ("raises", "kills") for deed in ("follow", "store", "look up")]
+POISONS = [  # of all that is done with a purchase, what ends badly, whoever does it
+    (how, deed) for how in ("raises", "kills") for deed in ("buy", "follow", "store", "look up")
+]
 ORDERS = {  # of each job
     LISTED: ((1,), (1,), (2,), (1, 1)),
     ALIKE: ((2,), (2,), (1, 1), (1, 1), (3,), (2, 1)),
@@ -100,6 +103,7 @@ class World:
         self.cdn = Cdn(
             dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
         )
+        self.pictures = Pictures(dice, kind, pair)
         self.flights: list[Flight] = []
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
         self.hired = self.acts = 0
@@ -176,7 +180,7 @@ class World:
         if self.flights:  # an order is under way for seconds, however slow we are
             until = min(until, *(flight.arrives_at for flight in self.flights))
         awake = [worker for worker in self.workers if worker.paused_until <= now]
-        ledger.now = later = (until if until > now else now) + self.dice.random() * 0.3
+        ledger.now = later = max(now, until) + self.dice.random() * 0.3
         if self.flights:
             self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
@@ -217,27 +221,30 @@ class World:
                 moments += [running.at for running in worker.acts]
             if worker.deaf_until <= now:
                 living.append(worker.name)
+        moments += self.when_swept(living)
+        return min([at for at in moments if at > now])
+
+    def when_swept(self, living: list[str]) -> Iterator[float]:
+        """When the sweeper finds something that it did not find before."""
+        ledger = self.ledger
         for row in ledger.working:
             if row.owner is None:
-                moments.append(self.when_due(row))
+                yield self.when_due(row)
             elif row.owner not in living:  # it is taken for dead
-                moments.append(now + PATIENCE)
+                yield ledger.now + PATIENCE
         for job in ledger.jobs.values():
             if job.complete_by and job.state not in ENDED_JOB:
-                moments.append(promises.seconds(job.complete_by))
-        return min([at for at in moments if at > now])
+                yield promises.seconds(job.complete_by)
 
     def when_due(self, row: Purchase) -> float:
         """When somebody may have what is nobody's."""
         ledger = self.ledger
-        due = ledger.swept_at + 1.0
+        due = max(ledger.swept_at + 1.0, self.sweeps_from, ledger.due_again(row))
         if row.not_before:
             due = max(due, promises.seconds(row.not_before))
         if row.state == "planned":
             due = max(due, ledger.waits_until)
-        if due > ledger.now:
-            return due
-        return (ledger.now // AGAIN + 1) * AGAIN  # what was said already is said then
+        return max(due, ledger.now + 0.1)
 
     def land(self, *, now: bool = False) -> None:
         """Orders that are under way arrive."""
