@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 from services.generator import provider as seam
-from services.generator.standing import Terms
+from services.generator.standing import OUT_OF_REACH, Terms
 from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_trouble import (
     ALIKE,
@@ -218,6 +218,8 @@ class Provider:
         strikes, dice, key = self.trouble.strikes, self.dice, charge.ticket
         name, ticket = charge.purchase_id, charge.ticket
         at = min(charge.drawn_at, charge.stops_at) + dice.random() * 2
+        if dice.random() < (0.5 if self.mute else 0.1):  # when all was given up that could be
+            at += 2 * OUT_OF_REACH
         if strikes("a webhook is early"):
             at = charge.at
         if strikes("a webhook is another's"):  # sent again under our URL
