@@ -88,7 +88,7 @@ ORDERING = frozenset(  # what strikes an order alone: to be second, it needs ano
         *("the receipt is not closed", "a claim's answer is lost"),
         *("the account is empty", "it takes few more"),
         *("an input image is gone", "an input image is kept back", "an input image is slow"),
-        "an input image is not uploaded",
+        *("an input image is not uploaded", "a webhook crosses a look-up"),
     )
 )
 
