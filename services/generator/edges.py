@@ -64,8 +64,10 @@ class Known:
 
 def claim(purchase_id: str, worker_id: str, time_limit: float) -> edge_pb2.Edge:
     """The edge that takes a purchase; *time_limit* in seconds is the provider's."""
-    step = edge_pb2.ClaimEdge(worker_id=worker_id, time_limit=_seconds(time_limit))
-    return edge_pb2.Edge(purchase_id=purchase_id, claim=step)
+    made = edge_pb2.Edge(purchase_id=purchase_id)
+    made.claim.worker_id = worker_id
+    made.claim.time_limit.CopyFrom(_seconds(time_limit))
+    return made
 
 
 def given_back(purchase_id: str, fence: int, step: moves.Step) -> edge_pb2.Edge:

@@ -51,7 +51,7 @@ async def _recognized(
     provider: seam.Provider, order: seam.Order, hinted: Iterable[str]
 ) -> list[seam.Ticket]:
     """Those that the provider itself says are *order*'s: a URL may have been tampered with."""
-    if not isinstance(provider, seam.CanRecognize):
-        return []
     tickets = [seam.Ticket(reference) for reference in hinted]
+    if not tickets or not isinstance(provider, seam.CanRecognize):
+        return []
     return [ticket for ticket in tickets if await provider.recognize(order, ticket)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import NamedTuple
 
 from services.generator.moves import (
@@ -21,7 +21,7 @@ NOTHING = Publication()
 OUT_OF_REACH = 3600.0  # seconds after the deadline; what was drawn is gone from the provider, too
 
 
-class Stage(Enum):
+class Stage(IntEnum):  # it is looked up by at every event, and an int's hash costs nothing
     """Where a purchase stands in its worker's hands."""
 
     SENDING = auto()

@@ -1,6 +1,7 @@
 """Many histories of the simulation, on all cores, and what they have come across."""
 
 import argparse
+import gc
 import hashlib
 import logging
 import multiprocessing
@@ -19,6 +20,7 @@ from tests.generator.modelled_trouble import FAULTS, PAIRS
 from tests.generator.simulation import World
 
 CHUNK = 500  # histories that one process plays at a time
+GARBAGE = 20_000  # objects between two sweeps of the garbage collector's
 COMMAND = ".venv/bin/python -m tests.generator.simulation --seed"
 
 
@@ -71,10 +73,23 @@ def silence() -> Iterator[None]:
         structlog.configure(**before)
 
 
+@contextmanager
+def unswept() -> Iterator[None]:
+    """Have the garbage collector pass over what was there before, and come less often."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(GARBAGE, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
 def play(seeds: Iterable[int]) -> Coverage:
     """Play histories one after the other; Broken names the first that breaks a promise."""
     found = Coverage()
-    with silence():
+    with silence(), unswept():
         for seed in seeds:
             try:
                 found.add(World(seed).run())

@@ -14,6 +14,7 @@ from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import RECEIPT
 
 POST_TIMEOUT = 30.0  # seconds
+_NO_SIGN = (seam.Unsent, seam.Unkept, seam.Busy, seam.ContentRefused)  # of a provider's illness
 LOOKS = (0.0, 2.0, 5.0, 20.0)  # seconds between two looks
 
 
@@ -45,22 +46,30 @@ class Flight:
 
 def buy(held: Any, _effect: moves.Buy) -> Iterator[float]:
     world = held.world
+    strikes = world.trouble.strikes
     yield 0.0
     if held.interrupted:
         held.happen(moves.Declined("stopped before it was sent"))
-        return
-    if not held.may_send():
+    elif not held.may_send():
         held.happen(moves.NeverSent("the claim had grown too old to send by it", 0))
+    elif killed(held, "buy"):
         return
-    if world.trouble.strikes("buying raises"):
+    elif strikes("buying raises"):
         held.happen(moves.Raised("a defect"))
-        return
-    if world.trouble.strikes("the connection is refused"):
+    elif strikes("the connection is refused"):
         yield 1.0
         unbought(held, seam.Unavailable("refused"))
-        return
-    if world.vendor.kind == RECEIPT:
+    elif world.vendor.kind == RECEIPT:
         yield from _draw(held)
+    else:
+        yield from _order(held)
+
+
+def _order(held: Any) -> Iterator[float]:
+    """As an adapter does: what the order needs is had before it leaves."""
+    world = held.world
+    if world.pictures.number and (missing := (yield from world.pictures.hand_over(held))):
+        unbought(held, missing)
         return
     flight = Flight(held.purchase_id, world.ledger.now + world.dice.choice((0.0, 0.0, 3.0)))
     world.flights.append(flight)
@@ -76,7 +85,7 @@ def buy(held: Any, _effect: moves.Buy) -> Iterator[float]:
     elif isinstance(ticket, Exception):
         unbought(held, ticket)
     elif not world.vendor.lists and not _close(held):
-        unbought(held, seam.Unclear("storage is away"))
+        unbought(held, seam.Unkept("storage is away"))
     else:
         yield 0.0
         few = world.trouble.strikes("it takes few more")
@@ -92,6 +101,11 @@ def bought(held: Any, ticket: seam.Ticket) -> None:
 
 def unbought(held: Any, error: Exception) -> None:
     """As Deeds.buy does with what an adapter raises."""
+    world = held.world
+    if isinstance(error, seam.Unavailable | seam.Unsent):
+        world.ledger.never_left.add(held.purchase_id)
+    if not isinstance(error, _NO_SIGN):
+        world.vendor.was_ill = True
     held.heard = signs.of_error(error, PROVIDER)
     held.happen(deeds._unbought(error))
 

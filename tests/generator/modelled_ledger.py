@@ -29,6 +29,7 @@ PATIENCE = 3.0  # seconds of silence until a worker is taken for dead
 _WITH_INBOX = frozenset({"sending", "unclear"})
 # Which edges a constraint or a value may forbid; that by which its owner lets go has neither.
 _REFUSED = frozenset({"ticket", "drawn", "keep", "lose", "publish", "unclear", "settle"})
+_UNFENCED = frozenset({"claim", "adopt"})
 _NEEDS_ATTEMPTS = ledger._NEEDS_ATTEMPTS
 _IMAGE_KEPT = job_event_pb2.JobEvent(image_kept=image_pb2.ImageOutput())
 
@@ -42,6 +43,7 @@ class Ledger:
 
     def __init__(self, terms: Terms, orders: Sequence[int], width: int, limits: Permits) -> None:
         self.terms, self.width, self.now = terms, width, 0.0
+        self.told = 0.0, EPOCH  # the moment that was last asked for
         self.jobs: dict[int, Job] = {}
         self.purchases: dict[str, Purchase] = {}
         self.made_at: dict[str, float] = {}
@@ -55,6 +57,7 @@ class Ledger:
         self.inbox: dict[str, list[Webhook]] = {}
         self.heard: set[str] = set()  # webhooks that were stored
         self.unsent: set[str] = set()  # claimed, and not to be sent
+        self.never_left: set[str] = set()  # orders of which nothing came to the provider
         self.strays: set[tuple[str, str]] = set()  # tickets of nobody's, to be judged
         self.buried: set[tuple[str, int]] = set()  # purchases with the fences of dead owners
         self.images: dict[tuple[str, int], image_pb2.ImageOutput] = {}
@@ -62,7 +65,7 @@ class Ledger:
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.workers: dict[str, float] = {}  # their last heartbeats
         self.bus: list[str] = []
-        self.said: set[tuple[object, ...]] = set()  # what is not announced again so soon
+        self.said: dict[tuple[str, int, float], tuple[float, float]] = {}  # see `due_again`
         self.seen: set[tuple[str, str, str]] = set()  # edges that were taken: from, kind, to
         for job_id, count in enumerate(orders, 1):
             self._admit(job_id, count)
@@ -70,7 +73,9 @@ class Ledger:
 
     @property
     def moment(self) -> datetime:
-        return EPOCH + timedelta(seconds=self.now)
+        if self.told[0] != self.now:
+            self.told = self.now, EPOCH + timedelta(seconds=self.now)
+        return self.told[1]
 
     @property
     def waits_until(self) -> float:
@@ -101,8 +106,8 @@ class Ledger:
                 change = ledger.Change(change.purchase_id, change.kind, _refuse)
             changes.append(change)
         answers = self.change(changes, edges)
-        for edge, change, answer in zip(edges, changes, answers, strict=True):
-            if change.kind != "ticket" or not isinstance(answer, Fault):
+        for edge, answer in zip(edges, answers, strict=True):
+            if answer.__class__ is Answer or not edge.HasField("ticket"):
                 continue
             if answer.reason == "FENCE_STALE":  # see webhooks.heed_late
                 key = f"late:{edge.purchase_id}:{edge.fence}"
@@ -135,7 +140,8 @@ class Ledger:
             return
         rows = self.purchases.values()
         waiting = [row for row in rows if (row.job_id, row.state) == (job_id, "planned")]
-        batch = self._read([ledger.Change(row.purchase_id, "", _nothing) for row in waiting])
+        nothing = sweeper._nothing
+        batch = self._read([ledger.Change(row.purchase_id, "", nothing) for row in waiting])
         batch.jobs[job_id] = job
         job.state, self.canceling = "canceling", True
         for row in waiting:
@@ -151,33 +157,44 @@ class Ledger:
 
     def sweep(self) -> None:
         """Bury the silent, take from them what they had, announce what is due, end jobs."""
-        self.swept_at = self.now
-        silent = [each for each, at in self.workers.items() if self.now - at > PATIENCE]
-        for each in silent:
-            del self.workers[each]
+        self.swept_at = now = self.now
+        for each, at in list(self.workers.items()):
+            if now - at > PATIENCE:
+                del self.workers[each]
         if not self.has_work:
             return
         orphaned = [row for row in self.working if row.owner and row.owner not in self.workers]
         if orphaned:
             together = Counter(row.owner for row in orphaned)
             self.change([_orphan(row, together[row.owner]) for row in orphaned])
+        if unowned := [row for row in self.working if row.owner is None]:
+            self._announce_due(unowned)
+        self._look_again()
+
+    def _announce_due(self, unowned: Sequence[Purchase]) -> None:
+        """As News.announce: the same is said once in a while only."""
         now, turn = self.moment, self.waits_until
-        due = [
-            row
-            for row in self.working
-            if row.owner is None
-            and (row.not_before is None or row.not_before <= now)
-            and (row.state != "planned" or turn <= self.now)
-        ]
-        for row in due:  # as News.announce: the same is said once in a while only
-            said = row.purchase_id, row.fence, turn, self.now // AGAIN
-            if said not in self.said:
-                self.said.add(said)
+        for row in unowned:
+            if row.not_before and row.not_before > now:
+                continue
+            if row.state == "planned" and turn > self.now:
+                continue
+            at, pause = self.said.get((row.purchase_id, row.fence, turn), (0.0, AGAIN))
+            if at <= self.now:
+                said = self.now + pause, 2 * pause
+                self.said[row.purchase_id, row.fence, turn] = said
                 self.bus.append(row.purchase_id)
+
+    def due_again(self, row: Purchase) -> float:
+        """When what is due is announced again: each time after twice as long, for speed."""
+        return self.said.get((row.purchase_id, row.fence, self.waits_until), (0.0, AGAIN))[0]
+
+    def _look_again(self) -> None:
+        """Have the jobs completed whose wait for the CDN is over."""
         late = [
             next(key for key, row in self.purchases.items() if row.job_id == job.job_id)
             for job in self.jobs.values()
-            if job.complete_by and job.state not in ENDED_JOB and job.complete_by <= now
+            if job.complete_by and job.state not in ENDED_JOB and job.complete_by <= self.moment
         ]
         if late:
             self.change([ledger.Change(each, "", sweeper._nothing) for each in late])
@@ -196,25 +213,29 @@ class Ledger:
 
     def _read(self, changes: Sequence[ledger.Change]) -> Batch:
         """As `services.catalog.ledger.read` does, but without copies."""
-        rows, purchases, jobs, counts = self.purchases, {}, {}, False
+        rows, purchases, jobs = self.purchases, {}, {}
+        counts = looks_up = False
         for each in changes:
             row = purchases[each.purchase_id] = rows[each.purchase_id]
-            inbox = self.inbox.get(each.purchase_id) if row.state in _WITH_INBOX else None
-            row.webhooks, row.refusal = list(inbox) if inbox else [], None
+            row.webhooks, row.refusal = [], None
+            if self.inbox and row.state in _WITH_INBOX:
+                row.webhooks += self.inbox.get(each.purchase_id, ())
             jobs[row.job_id] = self.jobs[row.job_id]
             counts = counts or row.attempt > 1 or each.kind in _NEEDS_ATTEMPTS
+            looks_up = looks_up or each.tickets
         limits = self.permits[PROVIDER]
         if limits.max_per_minute:
             more = limits.max_per_minute / 60.0 * (self.now - self.refilled_at)
             limits.tokens = min(limits.max_per_minute, limits.tokens + more)
             self.refilled_at, limits.tokens_taken = self.now, 0
         self.were = limits.in_use, limits.sending, limits.breaker, limits.allowance
+        self.moved = False
         batch = Batch(self.moment, jobs, purchases, self.permits, PUBLISH_WAIT, self.images)
         if counts:
             for row in rows.values():
                 place = row.job_id, row.ordinal
                 batch.attempts[place] = max(batch.attempts.get(place, 0), row.attempt)
-        for each in changes:
+        for each in changes if looks_up else ():
             if each.tickets:
                 self._read_orders_alike(batch, each.purchase_id)
         return batch
@@ -234,38 +255,38 @@ class Ledger:
     def _take(
         self, batch: Batch, change: ledger.Change, edge: edge_pb2.Edge | None
     ) -> Answer | Fault:
-        purchase = self.purchases[change.purchase_id]
+        purchase, kind = self.purchases[change.purchase_id], change.kind
         before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
         asked, told = limits.breaker, limits.allowance
-        unfenced = edge is None or change.kind in ("claim", "adopt")
-        old = not unfenced and edge.fence != purchase.fence
+        fenced = edge is not None and kind not in _UNFENCED
+        old = fenced and edge.fence != purchase.fence
         try:
-            if change.kind == "ticket" and not old:
+            if kind == "ticket" and not old:
                 self._unique(purchase, edge.ticket.ticket)
             outcome = change.apply(batch)
         except Fault as fault:
-            promise(
-                promises.snapshot(purchase) == before,
-                "what is refused changes nothing",
-                purchase,
-                change.kind,
-            )
+            same = promises.snapshot(purchase) == before
+            promise(same, "what is refused changes nothing", purchase, kind)
             return fault
-        promise(not old, "an old owner changes nothing", purchase, change.kind)
+        promise(not old, "an old owner changes nothing", purchase, kind)
         if promises.snapshot(purchase) != before:
-            if change.kind == "owner dies":
+            self.moved = True
+            if kind == "owner dies":
                 self.buried.add((change.purchase_id, before[1]))
             buried = edge is not None and (change.purchase_id, edge.fence) in self.buried
-            promise(not buried, "who was taken for dead changes nothing", purchase, change.kind)
-            self._took(before[0], change.kind, purchase)
-            if before[0] == "planned" and change.kind == "claim":
+            promise(not buried, "who was taken for dead changes nothing", purchase, kind)
+            sure = kind != "unclear" or purchase.purchase_id not in self.never_left
+            promise(sure, "what never left is not unclear", purchase)
+            self._took(before[0], kind, purchase)
+            if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
                 self._leaves(purchase)
-        canceling = batch.job_of(purchase).state == "canceling"
+        canceling = self.jobs[purchase.job_id].state == "canceling"
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
 
     def _leaves(self, purchase: Purchase) -> None:
         self.unsent.discard(purchase.purchase_id)
+        self.never_left.discard(purchase.purchase_id)
         if purchase.refusal:
             self.unsent.add(purchase.purchase_id)
 
@@ -284,12 +305,10 @@ class Ledger:
     def _save(self, batch: Batch) -> None:
         """As `services.catalog.saving.save` does: money, rows, the log, and the job's end."""
         for spent, reserved in batch.spent.values():
-            self.spent, self.reserved = self.spent + spent, self.reserved + reserved
+            self.spent += spent
+            self.reserved += reserved
         for row in batch.planned:
-            promises.check_new(self, row)
-            self.purchases[row.purchase_id] = row
-            self.made_at[row.purchase_id] = self.now
-            self.seen.add(("[*]", "adopt" if row.ticket else "plan", row.state))
+            self._add(row)
         for _job, event in batch.events:
             if isinstance(event, Kept):
                 key = event.purchase.purchase_id, event.output.index
@@ -301,7 +320,7 @@ class Ledger:
             events = [(job_id, _event(event)) for job_id, event in batch.events]
             logged, _late = feed.divided(batch, events)
             self._log(saving._numbered(batch, logged))
-        for job in completion.ending(batch):
+        for job in (ended := completion.ending(batch)):
             failed = promises.failed(self, job.job_id)
             made = job.last_version > 0
             job.state = completion._end_of(job.state, made=made, failed=failed)
@@ -310,11 +329,23 @@ class Ledger:
             self.alarms[alarm] += 1
         if batch.planned or batch.let_go:
             self._announce(batch)
-        self.working, going_on = promises.check_ledger(self)
-        self.has_work = bool(self.working) or going_on
-        limits, were = self.permits[PROVIDER], self.were
-        if were != (limits.in_use, limits.sending, limits.breaker, limits.allowance):
-            self._offer(batch.now)
+        changed = ended or batch.events or batch.planned or batch.spent
+        self._check(batch.now, changed=self.moved or bool(changed))
+
+    def _check(self, now: datetime, *, changed: bool) -> None:
+        limits = self.permits[PROVIDER]
+        permits = limits.in_use, limits.sending, limits.breaker, limits.allowance
+        if changed or permits != self.were:
+            self.working, going_on = promises.check_ledger(self)
+            self.has_work = bool(self.working) or going_on
+        if permits != self.were:
+            self._offer(now)
+
+    def _add(self, row: Purchase) -> None:
+        promises.check_new(self, row)
+        self.purchases[row.purchase_id] = row
+        self.made_at[row.purchase_id] = self.now
+        self.seen.add(("[*]", "adopt" if row.ticket else "plan", row.state))
 
     def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
         for job_id, number, event in numbered:
@@ -334,12 +365,13 @@ class Ledger:
 
     def _offer(self, now: datetime) -> None:
         """As News does with what may be claimed since the permits are as this batch leaves them."""
-        limits, names = self.permits[PROVIDER], ("in_use", "sending", "breaker", "allowance")
-        were = replace(limits, **dict(zip(names, self.were, strict=True)))
-        count = permits.offered(were, limits, now)
         waiting = [row for row in self.working if row.owner is None and row.state == "planned"]
         due = [row for row in waiting if row.not_before is None or row.not_before <= now]
-        self.bus += [row.purchase_id for row in due[:count]]
+        if not due:
+            return
+        limits, names = self.permits[PROVIDER], ("in_use", "sending", "breaker", "allowance")
+        were = replace(limits, **dict(zip(names, self.were, strict=True)))
+        self.bus += [row.purchase_id for row in due[: permits.offered(were, limits, now)]]
 
     def _admit(self, job_id: int, count: int) -> None:
         """Plan *count* purchases, as the admission of a job does."""
@@ -365,7 +397,3 @@ def _orphan(row: Purchase, together: int) -> ledger.Change:
 def _refuse(_batch: Batch) -> None:
     """As a constraint does, or a value that no column takes."""
     raise Precondition("STATE_CONFLICT", "A value in it forbids this edge.")
-
-
-def _nothing(_batch: Batch) -> None:
-    return

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from services.catalog.breaker import Breaker
+from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.permits import UNTOLD
 from services.catalog.rows import (
     ENDED_JOB,
@@ -102,8 +102,8 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
     Return those with work, and whether a job goes on.
     """
     reserved = spent = under_way = sending = 0
-    tickets, working = [], []
-    counted = {job_id: [0, 0, 0] for job_id in ledger.jobs}  # open, of them twins, publishing
+    tickets, working, jobs = [], [], ledger.jobs
+    counted = {job_id: [0, 0, 0] for job_id in jobs}  # open, of them twins, publishing
     for row in ledger.purchases.values():
         state = row.state
         reserved += row.reserved
@@ -117,7 +117,7 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
             if state in PERMITTED:
                 under_way += 1
                 sending += state == "sending"
-            if ledger.jobs[row.job_id].state in ENDED_JOB:
+            if jobs[row.job_id].state in ENDED_JOB:
                 counts[1] += row.is_twin
         elif row.publishing:
             working.append(row)
@@ -126,13 +126,13 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
         right = not limits.counted or (limits.in_use, limits.sending) == (under_way, sending)
         promise(right, "a permit for each order under way", None, limits, under_way, sending)
     cost, going_on = 0, False
-    for job_id, job in ledger.jobs.items():
-        counts, ended = counted[job_id], job.state in ENDED_JOB
-        right = counts[0] == job.open_purchases and counts[2] == job.publishing
-        promise(right, "a job's counters are its rows'", None, job, counts)
-        through = not ended or counts[0] == counts[1]
-        promise(through, "a job ends when nothing is open", None, job)
-        going_on, cost = going_on or not ended, cost + job.cost
+    for job_id, job in jobs.items():
+        is_open, twins, publishing = counted[job_id]
+        right = is_open == job.open_purchases and publishing == job.publishing
+        promise(right, "a job's counters are its rows'", None, job, counted)
+        ended, cost = job.state in ENDED_JOB, cost + job.cost
+        promise(not ended or is_open == twins, "a job ends when nothing is open", None, job)
+        going_on = going_on or not ended
     sums = ledger.reserved, ledger.spent, cost
     promise(sums == (reserved, spent, spent), "the sums are the rows'", None, sums)
     promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
@@ -170,6 +170,8 @@ def check_end(world: Any) -> None:
     limits = ledger.permits["replicate"]
     back = limits.in_use == limits.sending == 0
     promise(back, "each permit comes back", None, limits)
+    well = limits.breaker.state == "closed" and limits.breaker.recent.count("-") <= MOST_FAILED
+    promise(vendor.was_ill or well, "a trouble of ours says nothing of a provider", None, limits)
     for job in ledger.jobs.values():
         promise(job.state in ENDED_JOB, "every job ends", None, job)
         promise(ledger.logs[job.job_id][-1] == "completed", "and says so last", None, job)

@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 from services.generator import provider as seam
-from services.generator.standing import Terms
+from services.generator.standing import OUT_OF_REACH, Terms
 from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_trouble import (
     ALIKE,
@@ -69,6 +69,7 @@ class Provider:
         self.kind, self.dice, self.trouble, self.ledger = kind, dice, trouble, ledger
         self.terms, self.lists = TERMS[kind], kind in ASKED
         self.mute = self.lists and dice.random() < 0.05  # its list tells nothing, ever
+        self.was_ill = False  # something came of an order that tells so
         self.charges: dict[str, Charge] = {}
         self.receipts: dict[str, bool] = {}  # purchase -> a picture (True) or a seal (False)
         self.hooks: list[tuple[float, str, str, str]] = []  # when, key, purchase, ticket
@@ -140,11 +141,17 @@ class Provider:
 
     def unfree(self) -> list[Charge]:
         """What is, or may be, to be paid; but for what is the provider's own mistake."""
+        charges = self.charges.values()
+        # Of one that it made twice we may have seen the second alone, and that it came to nothing.
+        mistaken = {each.purchase_id for each in charges if each.doubled and self._came_free(each)}
         return [
             each
-            for each in self.charges.values()
-            if not each.doubled and not (self.ended(each) and each.is_free)
+            for each in charges
+            if not each.doubled and not self._came_free(each) and each.purchase_id not in mistaken
         ]
+
+    def _came_free(self, charge: Charge) -> bool:
+        return self.ended(charge) is not None and charge.is_free
 
     def ended(self, charge: Charge) -> tuple[bool | None, bool, bool] | None:
         """How it ended without a picture, if it has."""
@@ -211,6 +218,8 @@ class Provider:
         strikes, dice, key = self.trouble.strikes, self.dice, charge.ticket
         name, ticket = charge.purchase_id, charge.ticket
         at = min(charge.drawn_at, charge.stops_at) + dice.random() * 2
+        if dice.random() < (0.5 if self.mute else 0.1):  # when all was given up that could be
+            at += 2 * OUT_OF_REACH
         if strikes("a webhook is early"):
             at = charge.at
         if strikes("a webhook is another's"):  # sent again under our URL

@@ -52,7 +52,14 @@ CALLS = {
     "the list is blank": (ALIKE,),
     "it is doubled there": (LISTED,),
     "the receipt is not closed": (RECEIPT, ANSWERED, BLIND),
-    **dict.fromkeys(("the account is empty", "it takes few more"), ELSEWHERE),
+    **dict.fromkeys(
+        (
+            *("the account is empty", "it takes few more"),
+            *("an input image is gone", "an input image is kept back", "an input image is slow"),
+        ),
+        ELSEWHERE,
+    ),
+    "an input image is not uploaded": ASKED,
 }
 _NOT_AT = {  # what no such provider has
     "a look-up raises": (BLIND,),
@@ -80,6 +87,8 @@ ORDERING = frozenset(  # what strikes an order alone: to be second, it needs ano
         *("it fails there", "it is doubled there", "the list is late", "the model is unknown"),
         *("the receipt is not closed", "a claim's answer is lost"),
         *("the account is empty", "it takes few more"),
+        *("an input image is gone", "an input image is kept back", "an input image is slow"),
+        *("an input image is not uploaded", "a webhook crosses a look-up"),
     )
 )
 

@@ -82,20 +82,22 @@ class Worker:
         self.introduced, self.owned_until = True, ledger.now + PATIENCE
         if ledger.working or self.strange:
             self.look_for_forgotten()
-        for key, held in list(self.held.items()) if ledger.canceling else ():
-            if held and ledger.jobs[ledger.purchases[key].job_id].state == "canceling":
-                held.tell(moves.CancelAsked())
+        if ledger.canceling:
+            for key, held in list(self.held.items()):
+                if held and ledger.jobs[ledger.purchases[key].job_id].state == "canceling":
+                    held.tell(moves.CancelAsked())
         if self.stopping and not self.held and not self.acts:
             ledger.workers.pop(self.name, None)
             self.world.replace(self)
 
     def look_for_forgotten(self) -> None:
         """As Worker._look_for_forgotten: what is ours, told twice, and in no hand is given back."""
-        strange = {
-            (row.purchase_id, row.fence)
-            for row in self.ledger.working
-            if row.owner == self.name and row.purchase_id not in self.held
-        }
+        name, held, strange = self.name, self.held, set()
+        for row in self.ledger.working:
+            if row.owner == name and row.purchase_id not in held:
+                strange.add((row.purchase_id, row.fence))
+        if not strange and not self.strange:
+            return
         for purchase_id, fence in sorted(strange & self.strange):
             self.submit(edges.broken_off(purchase_id, fence, RuntimeError("forgot")), _nothing)
         self.strange = strange
@@ -147,15 +149,18 @@ class Worker:
         if answer.state in ("sending", "unclear") and world.trouble.strikes("the model is unknown"):
             self._give_back(purchase_id, answer, ELSEWHERE)
             return
+        never = answer.state == "sending" and world.dice.random() < 0.5
         if world.trouble.strikes("work breaks off"):
-            self._break_off(purchase_id, answer)
+            self._break_off(purchase_id, answer, never=never)
+            return
+        if answer.state == "sending" and world.poison == ("raises", "buy"):
+            self._break_off(purchase_id, answer, never=False)
             return
         held = self.held[purchase_id] = Held(self, purchase_id, began, answer)
         held.begin(answer)
 
-    def _break_off(self, purchase_id: str, answer: Answer) -> None:
+    def _break_off(self, purchase_id: str, answer: Answer, *, never: bool) -> None:
         """As Worker._run does after a defect: before anything could be sent, or perhaps after."""
-        never = answer.state == "sending" and self.world.dice.random() < 0.5
         broken = edges.never_begun if never else edges.broken_off
         edge = broken(purchase_id, answer.fence, ValueError("a defect"))
         self.submit(edge, lambda _answer: self.held.pop(purchase_id, None))
@@ -182,6 +187,7 @@ class Worker:
             yield 0.0  # edges that follow each other without any wait go together
             taken, self.waiting = self.waiting, []
             asked = [edge for edge, _heard in taken]
+            kinds = [edge.WhichOneof("step") for edge in asked]
             if strikes("the ledger is away"):
                 answers = None
             elif strikes("an edge comes late"):
@@ -191,13 +197,13 @@ class Worker:
                 answers = world.ledger.apply(asked, strikes)
             if not world.trouble.over:  # or nothing can happen to who waits for it
                 yield 0.0
-            claims = any(edge.HasField("claim") for edge in asked)
+            claims = "claim" in kinds
             lost = "a claim's answer is lost" if claims else "the ledger's answer is lost"
             if answers is None or strikes(lost):
                 self._say_again(taken)
                 continue
-            for (edge, heard), answer in zip(taken, answers, strict=True):
-                world.note(edge.purchase_id, edge.WhichOneof("step"), answer)
+            for (edge, heard), kind, answer in zip(taken, kinds, answers, strict=True):
+                world.note(edge.purchase_id, kind, answer)
                 heard(answer)
         self.pumping = False
 

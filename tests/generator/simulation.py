@@ -14,8 +14,7 @@ from typing import Any
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
-from services.catalog.news import AGAIN
-from services.catalog.rows import ENDED_JOB, Permits
+from services.catalog.rows import ENDED_JOB, Permits, Purchase
 from services.generator import edges, moves
 from services.generator import provider as seam
 from services.generator.models import Model
@@ -23,6 +22,7 @@ from tests.generator import modelled_promises as promises
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_deeds import Flight
 from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
+from tests.generator.modelled_pictures import Pictures
 from tests.generator.modelled_promises import EPOCH, promise
 from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
 from tests.generator.modelled_rows import PROVIDER
@@ -43,7 +43,9 @@ from tests.generator.modelled_worker import Held, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
 ENOUGH = 6000  # acts in which everything must have come to its end
-POISONS = [(how, deed) for how in ("raises", "kills") for deed in ("follow", "store", "look up")]
+POISONS = [  # of all that is done with a purchase, what ends badly, whoever does it
+    (how, deed) for how in ("raises", "kills") for deed in ("buy", "follow", "store", "look up")
+]
 ORDERS = {  # of each job
     LISTED: ((1,), (1,), (2,), (1, 1)),
     ALIKE: ((2,), (2,), (1, 1), (1, 1), (3,), (2, 1)),
@@ -101,6 +103,7 @@ class World:
         self.cdn = Cdn(
             dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
         )
+        self.pictures = Pictures(dice, kind, pair)
         self.flights: list[Flight] = []
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
         self.hired = self.acts = 0
@@ -140,10 +143,14 @@ class World:
         if not self.trouble.over and (name := self.trouble.due(self.acts)):
             self.befall(name)
         ledger = self.ledger
-        now, ready = ledger.now, []
-        for worker in self.workers:
-            if worker.acts and worker.paused_until <= now:
-                ready += [running for running in worker.acts if running.at <= now]
+        now = ledger.now
+        ready = [
+            running
+            for worker in self.workers
+            if worker.paused_until <= now
+            for running in worker.acts
+            if running.at <= now
+        ]
         able = len(ready) + bool(ledger.bus)
         index = int(self.dice.random() * able / BUSY)
         if index < len(ready):
@@ -167,23 +174,25 @@ class World:
     def pass_time(self, *, is_idle: bool) -> None:
         """Time goes by: what is under way arrives, the living beat, the sweeper sweeps."""
         ledger = self.ledger
-        until = self.next_moment() if is_idle else ledger.now
+        now = until = ledger.now
+        if is_idle:
+            until = self.next_moment()
         if self.flights:  # an order is under way for seconds, however slow we are
             until = min(until, *(flight.arrives_at for flight in self.flights))
-        now = ledger.now
         awake = [worker for worker in self.workers if worker.paused_until <= now]
-        ledger.now = max(ledger.now, until) + self.dice.random() * 0.3
+        ledger.now = later = max(now, until) + self.dice.random() * 0.3
         if self.flights:
             self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
-            if worker.beats_at <= ledger.now:
+            if worker.beats_at <= later:
                 worker.beat()
         if self.late:
             self.come_late()
-        self.vendor.send_webhooks()
+        if self.vendor.hooks:
+            self.vendor.send_webhooks()
         if ledger.strays:
             self.judge_strays()
-        if ledger.now >= max(self.sweeps_from, ledger.swept_at + 1.0):
+        if later >= self.sweeps_from and later >= ledger.swept_at + 1.0:
             ledger.sweep()
 
     def come_late(self) -> None:
@@ -198,10 +207,12 @@ class World:
     def next_moment(self) -> float:
         """When something can happen again."""
         ledger = self.ledger
-        now, living = ledger.now, set()
+        now, living = ledger.now, []
         moments = [now + 400.0, self.sweeps_from]
-        moments += [at for at, _edges in self.late]
-        moments += [hook[0] for hook in self.vendor.hooks]
+        if self.late:
+            moments += [at for at, _edges in self.late]
+        if self.vendor.hooks:
+            moments += [hook[0] for hook in self.vendor.hooks]
         for worker in self.workers:
             if worker.paused_until > now:
                 moments.append(worker.paused_until)
@@ -209,24 +220,31 @@ class World:
             if worker.acts:
                 moments += [running.at for running in worker.acts]
             if worker.deaf_until <= now:
-                living.add(worker.name)
-        moments += self.when_due(living)
+                living.append(worker.name)
+        moments += self.when_swept(living)
         return min([at for at in moments if at > now])
 
-    def when_due(self, living: set[str]) -> Iterator[float]:
-        """When somebody may have what is nobody's, or who has it is taken for dead."""
+    def when_swept(self, living: list[str]) -> Iterator[float]:
+        """When the sweeper finds something that it did not find before."""
         ledger = self.ledger
-        again = (ledger.now // AGAIN + 1) * AGAIN  # what was said already is said then
         for row in ledger.working:
             if row.owner is None:
-                waits = ledger.waits_until if row.state == "planned" else 0.0
-                due = max(promises.seconds(row.not_before), ledger.swept_at + 1.0, waits)
-                yield due if due > ledger.now else again
-            elif row.owner not in living:
+                yield self.when_due(row)
+            elif row.owner not in living:  # it is taken for dead
                 yield ledger.now + PATIENCE
         for job in ledger.jobs.values():
             if job.complete_by and job.state not in ENDED_JOB:
                 yield promises.seconds(job.complete_by)
+
+    def when_due(self, row: Purchase) -> float:
+        """When somebody may have what is nobody's."""
+        ledger = self.ledger
+        due = max(ledger.swept_at + 1.0, self.sweeps_from, ledger.due_again(row))
+        if row.not_before:
+            due = max(due, promises.seconds(row.not_before))
+        if row.state == "planned":
+            due = max(due, ledger.waits_until)
+        return max(due, ledger.now + 0.1)
 
     def land(self, *, now: bool = False) -> None:
         """Orders that are under way arrive."""

@@ -281,7 +281,8 @@ def test_a_seed_is_told_of_what_was_sent_with_it_alone():
     for planned in (True, False):
         known = edges.Known(
             purchase_id=ID, fence=1, model=registry.known("sketch"), terms=Terms(askable=True),
-            order=replace(order, as_planned=planned), price=lambda _images: 0, most=lambda _images: 0, images=1,
+            order=replace(order, as_planned=planned), price=lambda _images: 0,
+            most=lambda _images: 0, images=1,
             next=lambda _other: None,
         )  # fmt: skip
         image = edges.edge(moves.Kept(0, False), known, asset).keep.image
