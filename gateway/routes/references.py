@@ -81,7 +81,7 @@ async def _hash(behind: Services, variant: str, field: str) -> str:
     asked = GetVariantRequest(name=f"jobs/-/variants/{int(variant)}")
     try:
         found = await behind.catalog.ask("GetVariant", asked)
-    except Missing:
+    except (Invalid, Missing):  # it has the form of a number, and may be too large for one
         why = "is no variant of yours"
         raise Invalid("REQUEST_INVALID", f"{field} {why}.", fields={field: why}) from None
     return str(found.variant.image_hash)
