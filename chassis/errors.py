@@ -11,7 +11,8 @@ Fault                 INTERNAL
 └── Unimplemented     UNIMPLEMENTED
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import ClassVar
 
 import grpc
@@ -21,6 +22,11 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 DOMAIN = "imagestudio"
+# A caller takes 8 KiB of trailers. The message is in them twice, and the details in base64.
+_MOST_SAID = 1500  # bytes of a message; half, where letters are escaped
+_MOST_FIELDS = 20
+_MOST_TOLD = 1800  # bytes of all fields together
+_MOST_NAMED = 200  # bytes of a field's name, of what is wrong with it, of a value of metadata
 
 
 class Fault(Exception):
@@ -139,18 +145,20 @@ _BY_CODE: dict[int, type[Fault]] = {
 
 def to_status(fault: Fault) -> status_pb2.Status:
     """Render *fault* as google.rpc.Status with ErrorInfo, BadRequest and RetryInfo."""
-    info = error_details_pb2.ErrorInfo(reason=fault.reason, domain=DOMAIN, metadata=fault.metadata)
+    metadata = {name: _cut(value, _MOST_NAMED) for name, value in fault.metadata.items()}
+    info = error_details_pb2.ErrorInfo(reason=fault.reason, domain=DOMAIN, metadata=metadata)
     details = [_packed(info)]
     if fault.fields:
         bad = error_details_pb2.BadRequest()
-        for field, description in fault.fields.items():
+        for field, description in _told(fault.fields):
             bad.field_violations.add(field=field, description=description)
         details.append(_packed(bad))
     if fault.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(round(fault.retry_after * 1000))
         details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
-    return status_pb2.Status(code=fault.code.value[0], message=fault.message, details=details)
+    message = _cut(fault.message, _MOST_SAID if fault.message.isascii() else _MOST_SAID // 2)
+    return status_pb2.Status(code=fault.code.value[0], message=message, details=details)
 
 
 def from_status(status: status_pb2.Status) -> Fault:
@@ -175,7 +183,10 @@ def from_status(status: status_pb2.Status) -> Fault:
 
 def from_rpc(error: grpc.aio.AioRpcError, peer: str) -> Fault:
     """Turn a failed call to *peer* into a `Fault`; a peer that is not there is Unavailable."""
-    status = rpc_status.from_call(error)
+    try:
+        status = rpc_status.from_call(error)
+    except ValueError:  # the details contradict the status: somebody on the way made another
+        status = None
     if status is not None and status.details:
         return from_status(status)
     code, said = error.code(), error.details() or ""
@@ -203,6 +214,24 @@ def was_cut(fault: Fault) -> bool:
         return fault.reason == "SERVICE_UNAVAILABLE"
     # A broken HTTP/2 stream may come as INTERNAL or UNKNOWN; then the peer said nothing itself.
     return type(fault) is Fault and "service" in fault.metadata
+
+
+def _told(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    left = _MOST_TOLD
+    for name, why in islice(fields.items(), _MOST_FIELDS):
+        told = _cut(name, _MOST_NAMED), _cut(why, _MOST_NAMED)
+        left -= sum(len(text.encode()) for text in told) + 8
+        if left < 0:
+            return
+        yield told
+
+
+def _cut(text: str, most: int) -> str:
+    """Return the beginning of *text*, *most* bytes of UTF-8 at most; … says that there was more."""
+    found = text[: most + 1].encode("utf-8", "replace")
+    if len(found) <= most:
+        return found.decode()
+    return found[: most - 3].decode("utf-8", "ignore") + "…"
 
 
 def _packed(message: Message) -> any_pb2.Any:

@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 
 from chassis import errors, identity, logs, telemetry
 from chassis.channel import MAX_ANSWER, MAX_MESSAGE
+from chassis.foreign import STRICTEST, Guard
 
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second copy on the port must fail, not share it
@@ -41,8 +42,8 @@ class Server:
     """
     Serves *services*, each a function that adds one, under their full *names*.
 
-    *resolve* turns a person's credential into a caller; *secret* verifies services'. Who takes
-    nothing of his stream for *stuck* seconds is let go.
+    *resolve* turns a person's credential into a caller; *secret* verifies services'. *guard*
+    keeps foreign pages out. Who takes nothing of his stream for *stuck* seconds is let go.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Server:
         *,
         secret: bytes,
         resolve: identity.Resolve,
+        guard: Guard = STRICTEST,
         stuck: float = STUCK,
     ) -> None:
-        around = _Around(secret, resolve, stuck)
+        around = _Around(secret, resolve, guard, stuck)
         self._server = grpc.aio.server(interceptors=(around,), options=_OPTIONS)
         self._health = health.aio.HealthServicer()
         for _name, add in services:
@@ -93,8 +95,10 @@ class Server:
 class _Around(grpc.aio.ServerInterceptor):
     """Wraps each handler once; health and reflection stay as they are, open to all."""
 
-    def __init__(self, secret: bytes, resolve: identity.Resolve, stuck: float) -> None:
-        self._secret, self._resolve, self._stuck = secret, resolve, stuck
+    def __init__(
+        self, secret: bytes, resolve: identity.Resolve, guard: Guard, stuck: float
+    ) -> None:
+        self._secret, self._resolve, self._guard, self._stuck = secret, resolve, guard, stuck
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         handler = await continuation(details)
@@ -116,6 +120,7 @@ class _Around(grpc.aio.ServerInterceptor):
         began, code = time.perf_counter(), "OK"
         try:
             with telemetry.span(method, parent=metadata):
+                self._guard.grpc(metadata)
                 caller = await identity.authenticate(metadata, self._secret, self._resolve)
                 identity.current.set(caller)
                 yield
@@ -163,6 +168,8 @@ def _wrapped(handler: Any, around: Callable[[Context], Any], stuck: float) -> An
                         await context.write(answer)
                 except TimeoutError:
                     raise _unread() from None
+                except grpc.aio.InternalError:  # nothing can be sent: the caller has left
+                    raise asyncio.CancelledError from None
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from chassis.errors import Fault
+from chassis.foreign import Guard
 from chassis.identity import Remembered
 from gateway import problem
 from gateway.access import identified, resolver
@@ -43,6 +44,7 @@ def routes() -> FastAPI:
         description=_ABOUT,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would lead from https to http, behind a proxy
         telemetry=None,
     )
     whose = (jobs, references, variants, presets, models, language)
@@ -50,6 +52,7 @@ def routes() -> FastAPI:
         app.include_router(router, dependencies=[Depends(identified)])
     for router in (files.router, health.router, pages.router, webhooks.router):
         app.include_router(router)
+    app.add_exception_handler(Exception, problem.on_defect)
     app.add_exception_handler(Fault, problem.on_fault)
     app.add_exception_handler(HTTPException, problem.on_http)
     app.add_exception_handler(RequestValidationError, problem.on_invalid)
@@ -65,4 +68,4 @@ def build(settings: Settings, services: Services, streams: Streams) -> ASGIApp:
     app.state.streams, app.state.crowds = streams, Crowds()
     app.state.render = Renderer(settings.public_url)
     app.state.resolve = Remembered(resolver(services.ledger, settings.auth))
-    return Edge(app, settings.public_url, streams)
+    return Edge(app, Guard(settings.public_url, settings.auth), streams)

@@ -11,12 +11,22 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from chassis.errors import Invalid
 
 LARGEST = 2**63 - 1
 _DEEPEST = 32  # levels of lists and objects in a body
+_MOST = 10_000  # keys and plain values in a body
+_TOLD = 20  # unknown fields that an answer names
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
 _ASPECT = r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$"
@@ -38,12 +48,28 @@ FORMS = {  # what is said of each, since nobody should have to read an expressio
     _VARIANT: "takes a variant's number",
 }
 
-Text = Annotated[str, StringConstraints(max_length=500)]
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def _moment(found: Any) -> Any:
+    """Refuse what pydantic would take for seconds since 1970, or for midnight somewhere."""
+    if isinstance(found, str) and not _RFC_3339.fullmatch(found):
+        raise ValueError("takes a time of RFC 3339 such as 2026-11-28T09:30:00Z")
+    return found
+
+
+Text = Annotated[str, StringConstraints(max_length=200)]
+Label = Annotated[str, StringConstraints(max_length=100)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=32_000)]
 Aspect = Annotated[str, StringConstraints(pattern=_ASPECT)]
 PixelSize = Annotated[str, StringConstraints(pattern=_SIZE)]
 Tag = Annotated[str, StringConstraints(pattern=_TAG)]
+Models = Annotated[list[Key], Field(max_length=32)]
+SomeModels = Annotated[list[Key], Field(max_length=64)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 PageSize = Annotated[int, Field(ge=0, le=2**31 - 1, description="Most to return; 0 is 50.")]
 
 
@@ -62,9 +88,13 @@ class Body(BaseModel):
     def _clean(cls, data: Any) -> Any:
         if isinstance(data, dict):
             _refuse_unknown(cls, data)
-            for path, value in _walk("", data, 0):
+            for number, (path, value) in enumerate(_walk("", data, 0)):
+                if number == _MOST:
+                    why = f"has more than {_MOST} names and values; send less at once"
+                    raise Invalid("REQUEST_INVALID", f"The body {why}.", fields={"body": why})
                 if why := _unfit(value):
-                    raise Invalid("REQUEST_INVALID", f"{path}: {why}", fields={path: why})
+                    named = path[:200]
+                    raise Invalid("REQUEST_INVALID", f"{named}: {why}", fields={named: why})
         return data
 
 
@@ -95,7 +125,7 @@ class Spec(Body):
     """What to make. Left out, or null, is the preset's, then the default."""
 
     prompt: Prompt
-    models: list[Key] | None = None
+    models: Models | None = None
     count: Annotated[int, Field(ge=1, le=32)] | None = None
     aspect: Aspect | None = None
     size: PixelSize | None = None
@@ -104,11 +134,11 @@ class Spec(Body):
     preset: Key | None = None
     smart_prompt: bool | None = None
     references: Annotated[list[Reference], Field(max_length=32)] | None = None
-    parameters: dict[str, dict[str, Any]] | None = None
-    fallback_models: list[Key] | None = None
+    parameters: Annotated[dict[str, dict[str, Any]], Field(max_length=64)] | None = None
+    fallback_models: Models | None = None
     title: Text | None = None
-    project: Text | None = None
-    use_case: Text | None = None
+    project: Label | None = None
+    use_case: Label | None = None
     max_cost_usd: Annotated[float, Field(ge=0, le=1_000_000_000)] | None = None
     allow_successor: bool | None = None
 
@@ -165,7 +195,7 @@ class Enhancement(Body):
     """A prompt to rewrite, and what for."""
 
     prompt: Prompt
-    models: Annotated[list[Key], Field(max_length=32)] = []
+    models: Models = []
     use_case: Text = ""
     language_code: Tag = ""
 
@@ -176,7 +206,7 @@ class Retry(Body):
     Idempotency-Key header are the same thing. Without either, twice is once.
     """
 
-    purchase_ids: list[Annotated[UUID, Field(strict=False)]] = []
+    purchase_ids: Annotated[list[Annotated[UUID, Field(strict=False)]], Field(max_length=1000)] = []
     request_id: Annotated[UUID, Field(strict=False)] | None = None
 
 
@@ -227,19 +257,19 @@ class Page(Filter):
 class Narrowed(Page):
     """What jobs and variants are both narrowed by."""
 
-    models: list[Key] = []
+    models: SomeModels = []
     project: Text = ""
     use_case: Text = ""
     preset: Text = ""
-    created_from: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
     q: Annotated[str, Field(max_length=1000, description="Words to find.")] = ""
 
 
 class JobFilter(Narrowed):
     """Which jobs."""
 
-    states: list[State] = []
+    states: Annotated[list[State], Field(max_length=64)] = []
 
 
 class VariantFilter(Narrowed):
@@ -256,7 +286,7 @@ class PresetFilter(Page):
     """Which presets."""
 
     use_case: Text = ""
-    models: list[Key] = []
+    models: SomeModels = []
 
 
 class ModelFilter(Filter):
@@ -268,8 +298,8 @@ class ModelFilter(Filter):
 class UsageFilter(Filter):
     """Which time, and what the lines stand for."""
 
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Moment | None = None
+    end: Moment | None = None
     group_by: Literal["model", "project", "use_case", "day"] = "model"
 
     @model_validator(mode="after")
@@ -284,7 +314,7 @@ def _refuse_unknown(kind: type[BaseModel], data: dict[str, Any]) -> None:
     allowed = sorted(kind.model_fields)
     if unknown := sorted(set(data) - set(allowed)):
         why = f"is not known here; there are {', '.join(allowed)}"
-        shown = {name.encode("utf-8", "replace").decode()[:100]: why for name in unknown}
+        shown = {name[:100].encode("utf-8", "replace").decode(): why for name in unknown[:_TOLD]}
         raise Invalid("REQUEST_INVALID", f"{', '.join(shown)} {why}", fields=shown)
 
 

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import errors, logs, telemetry
+from chassis.foreign import Guard
 from gateway import problem
-from gateway.access import guard_browser
 from gateway.sse import LATER, Streams
 
 LARGEST_BODY = 1024 * 1024  # bytes
@@ -31,21 +31,21 @@ log = logs.get()
 
 
 class Edge:
-    """Wraps *app*, which is reached at *public_url*; *streams* knows when we leave."""
+    """Wraps *app*, which *guard* keeps foreign pages from; *streams* knows when we leave."""
 
-    def __init__(self, app: ASGIApp, public_url: str, streams: Streams) -> None:
-        self._app, self._public_url, self._streams = app, public_url, streams
+    def __init__(self, app: ASGIApp, guard: Guard, streams: Streams) -> None:
+        self._app, self._guard, self._streams = app, guard, streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, headers = time.perf_counter(), Headers(scope=scope)
-        path = _shown(scope)
+        began, headers, method = time.perf_counter(), Headers(scope=scope), scope["method"]
+        path, scope = _shown(scope), _readable(scope)
         answer = _Answer(send, self._streams)
-        with telemetry.span(f"{scope['method']} {path}", parent=headers):
+        with telemetry.span(f"{method} {path}", parent=headers):
             try:
-                guard_browser(scope["method"], headers, self._public_url)
+                self._guard.http(method, headers)
                 await self._app(
                     scope, _limited(receive, headers, _LARGER.get(path, LARGEST_BODY)), answer.send
                 )
@@ -55,12 +55,23 @@ class Edge:
             except errors.Fault as fault:
                 await answer.fail(fault, scope, receive)
             except Exception:
-                log.exception("a request failed", method=scope["method"], path=path)
+                log.exception("a request failed", method=method, path=path)
                 await answer.fail(_defect(), scope, receive)
             finally:
                 route = getattr(scope.get("route"), "path", "none")
-                labels = (scope["method"], route, str(answer.status))
+                labels = (method, route, str(answer.status))
                 HTTP_SECONDS.labels(*labels).observe(time.perf_counter() - began)
+
+
+def _readable(scope: Scope) -> Scope:
+    """Make GET of HEAD, whose answer the server sends without its body; streams have none.
+
+    Pictures answer it themselves, since they would be read for nothing.
+    """
+    path = scope["path"]
+    if scope["method"] == "HEAD" and not path.startswith("/i/") and not path.endswith("/events"):
+        return {**scope, "method": "GET"}
+    return scope
 
 
 def _shown(scope: Scope) -> str:

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from chassis import errors
 from gateway.bodies import FORMS
@@ -117,6 +118,17 @@ async def on_http(request: Request, error: Exception) -> Response:
     return answer
 
 
+class _Left(Response):
+    """No answer: `Edge` gives it, and logs why."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None: ...
+
+
+async def on_defect(_request: Request, _error: Exception) -> Response:
+    """Keep the framework from answering in plain text what it then raises to `Edge`."""
+    return _Left()
+
+
 async def on_invalid(request: Request, error: Exception) -> Response:
     """Answer arguments that do not fit their declaration."""
     assert isinstance(error, RequestValidationError)
@@ -126,22 +138,25 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 
 def invalid(found: Any) -> errors.Fault:
     """Turn pydantic's findings into one Invalid that names each field."""
-    fields = {_name(one["loc"]): _why(one) for one in found}
-    kinds = {one["type"] for one in found}
+    told = found[:_TOLD]
+    fields = {_name(one["loc"]): _why(one) for one in told}
+    kinds = {one["type"] for one in told}
     if kinds == {"json_invalid"}:
         return errors.Invalid("REQUEST_INVALID", "The body is not JSON: check it, and send again.")
     if "" in fields:
         return HttpFault(
             400, "Send one JSON object as the body, with 'Content-Type: application/json'."
         )
-    told = "; ".join(f"{name}: {why}" for name, why in fields.items())
-    return errors.Invalid("REQUEST_INVALID", told, fields=fields)
+    message = "; ".join(f"{name}: {why}" for name, why in fields.items())
+    return errors.Invalid("REQUEST_INVALID", message, fields=fields)
 
 
+_TOLD = 20  # of the arguments that are wrong, an answer names so many
 _SAID = {
     "missing": "is missing",
     "string_too_short": "is empty",
     "string_too_long": "takes at most {max_length} characters",
+    "too_long": "takes {max_length} at most",
     "greater_than_equal": "takes {ge} or more",
     "less_than_equal": "takes {le} or less",
     "int_type": "takes a whole number",
@@ -155,9 +170,12 @@ _SAID = {
 def _why(found: Any) -> str:
     if found["type"] == "string_pattern_mismatch":
         return FORMS[found["ctx"]["pattern"]]
+    if found["type"] == "value_error":
+        return str(found["ctx"]["error"])
     said = _SAID.get(found["type"])
     return said.format(**found.get("ctx", {})) if said else str(found["msg"])
 
 
 def _name(location: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in location[1:])  # the first says body, query or header
+    named = ".".join(str(part)[:100] for part in location[1:])  # the first: body, query or header
+    return named[:200]

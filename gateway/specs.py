@@ -155,10 +155,13 @@ def moment(found: datetime | None) -> Timestamp | None:
 
 
 def etag(header: str | None) -> str:
-    """Take the etag out of If-Match; empty where any will do."""
+    """Take the etag out of If-Match; empty where any will do. Raises Invalid where it is none."""
     if header is None or header.strip() == "*":
         return ""
-    return header.strip().removeprefix("W/").strip('"')
+    found = header.strip().removeprefix("W/").strip('"')
+    if not found or "," in found:
+        raise _refused("If-Match", "takes one etag as it was read, or *")
+    return found
 
 
 def _narrowed(query: bodies.Narrowed) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from chassis.errors import DataLoss, Fault, Missing, was_cut
-from gateway import ranges
+from gateway import problem, ranges
 from gateway.access import Behind
 from gateway.describe import problems
 from gateway.services import Services
@@ -56,23 +56,29 @@ async def _send(request: Request, behind: Services, link: str, *, thumbnail: boo
     found, answers = await _open(behind, asked)
     etag = f'"{found.sha256}"'
     headers = _headers(link, found, etag, thumbnail=thumbnail)
-    try:
-        part = ranges.wanted(request.headers, etag, found.size_bytes)
-    except ranges.UnsatisfiableError:
-        await answers.aclose()
-        limit = {"Content-Range": f"bytes */{found.size_bytes}"}
-        return Response(status_code=416, headers=limit)
     known = ranges.is_known(request.headers, etag)
     if known or request.method == "HEAD":
         await answers.aclose()
         length = {} if known else {"Content-Length": str(found.size_bytes)}
         return Response(status_code=304 if known else 200, headers=headers | length)
+    try:
+        part = ranges.wanted(request.headers, etag, found.size_bytes)
+    except ranges.UnsatisfiableError:
+        await answers.aclose()
+        return _behind_the_end(found.size_bytes)
     if part is None:
         headers["Content-Length"] = str(found.size_bytes)
         content = _chunks(behind, asked, found, answers, found.size_bytes)
         return StreamingResponse(content, headers=headers)
     await answers.aclose()
     return await _partial(behind, asked, part, found, headers)
+
+
+def _behind_the_end(size: int) -> Response:
+    why = f"The range begins behind the end: there are {size} bytes."
+    answer = problem.respond(problem.HttpFault(416, why))
+    answer.headers["Content-Range"] = f"bytes */{size}"
+    return answer
 
 
 async def _partial(

@@ -123,6 +123,8 @@ def aspect(value: str, field: str) -> float | None:
 
 def paths(mask: field_mask_pb2.FieldMask, allowed: Collection[str]) -> frozenset[str] | None:
     """Take a mask of *allowed* paths; None where it is unset."""
+    if len(mask.paths) > 64:
+        raise invalid("update_mask", "must have 64 paths at most")
     for path in mask.paths:
         if path not in allowed:
             wish = "must have only " + ", ".join(sorted(allowed))

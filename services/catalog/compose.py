@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from chassis import identity
 from chassis.bus import Bus
+from chassis.foreign import Guard
 from chassis.server import Server
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
@@ -79,7 +80,8 @@ def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Ser
             lambda to: ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, to),
         ),
     )
-    return Server(services, secret=secret, resolve=person)
+    guard = Guard(settings.public_url, settings.auth)
+    return Server(services, secret=secret, resolve=person, guard=guard)
 
 
 def _person(resolve: Resolve, auth: str) -> identity.Resolve:

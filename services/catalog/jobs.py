@@ -104,6 +104,8 @@ async def _with_words(
 
 def _narrowed(wanted: pb.JobFilter) -> tuple[object, ...]:
     """Read a filter but for its words, in the order of list_jobs' parameters from $4."""
+    if len(wanted.states) > 64:
+        raise arguments.invalid("filter.states", "must have 64 values at most")
     states = [word(JOB_STATES, state) for state in wanted.states]
     if not all(states):
         raise arguments.invalid("filter.states", "must be states that a job can have")

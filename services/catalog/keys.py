@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -110,8 +110,10 @@ class Keys:
         return int(found)
 
 
-def _scopes(caller: Caller, wanted: Iterable[str]) -> list[str]:
+def _scopes(caller: Caller, wanted: Sequence[str]) -> list[str]:
     """Check the scopes of a new key: known ones, and none that its maker lacks."""
+    if len(wanted) > 64:
+        raise arguments.invalid("scopes", "must have 64 values at most")
     scopes = sorted(set(wanted)) or list(_USUAL)
     for scope in scopes:
         if scope not in ALL_SCOPES:

@@ -9,6 +9,7 @@ from chassis import identity
 from chassis.bus import Bus
 from chassis.channel import Peer
 from chassis.errors import Fault
+from chassis.foreign import Guard
 from chassis.server import Server
 from chassis.settings import SettingsError
 from imagestudio.catalog.v1 import (
@@ -125,7 +126,8 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     handler = _handler(tools, catalog, worker, hub, hints, rewriter)
     add = partial(generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server, handler)
     resolve = _resolver(catalog, tools.ledger.stub, settings.auth)
-    server = Server([(NAME, add)], secret=secret, resolve=resolve)
+    guard = Guard(settings.public_url, settings.auth)
+    server = Server([(NAME, add)], secret=secret, resolve=resolve, guard=guard)
     return Generator(
         *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, numbering),
         *(hints, worker, hub, rounds, strays, Calendar(known, vendors), rewriter, server),

@@ -1,12 +1,15 @@
 """Whether what is asked for fits the models that are asked: shapes, references, parameters."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from chassis.errors import Invalid
 from imagestudio.type.v1 import job_pb2
 from services.generator import orders, references, schema, words
 from services.generator.models import Model
 from services.generator.references import lacks
+
+_TOLD = 20  # of the parameters that do not fit, a refusal names so many
 
 
 def check(spec: job_pb2.JobSpec, models: list[Model], spares: list[Model]) -> None:
@@ -86,7 +89,7 @@ def _seeds(spec: job_pb2.JobSpec, model: Model) -> None:
 
 
 def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
-    wrong = dict(_misfits(spec, model))
+    wrong = dict(islice(_misfits(spec, model), _TOLD))
     if wrong:
         field, what = next(iter(wrong.items()))
         raise Invalid(

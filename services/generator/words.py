@@ -1,12 +1,14 @@
 """The rules for the texts and numbers of a request that hold whatever model is asked."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from chassis.errors import Invalid
 from imagestudio.type.v1 import job_pb2
 
 PROMPT_MOST = 32_000  # characters
 COUNT_MOST = 32
+MODELS_MOST = 32
 _TITLE = 80
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,99}")
 _LABEL_MOST = {"title": 200, "project": 100, "use_case": 100, "preset": 100}
@@ -29,7 +31,9 @@ def check(asked: job_pb2.JobSpec) -> None:
         raise invalid("count", f"must be from 1 to {COUNT_MOST} and is {asked.count}")
     if asked.HasField("max_cost_usd_micros") and asked.max_cost_usd_micros < 0:
         raise invalid("max_cost", "must not be below 0")
-    _distinct("models", [*asked.models])
+    check_models("models", asked.models)
+    check_models("fallback_models", asked.fallback_models)
+    _distinct("models", asked.models)
     _distinct("fallback_models", [*asked.models, *asked.fallback_models])
 
 
@@ -75,7 +79,15 @@ def check_text(field: str, text: str, most: int) -> None:
         raise invalid(field, "must not contain the character NUL")
 
 
-def _distinct(field: str, keys: list[str]) -> None:
-    for place, key in enumerate(keys):
-        if key in keys[:place]:
+def check_models(field: str, keys: Sequence[str]) -> None:
+    """Refuse more models than anybody asks, before each is looked at."""
+    if len(keys) > MODELS_MOST:
+        raise invalid(field, f"must be {MODELS_MOST} at most and are {len(keys)}")
+
+
+def _distinct(field: str, keys: Iterable[str]) -> None:
+    seen = set[str]()
+    for key in keys:
+        if key in seen:
             raise invalid(field, f"names {key[:80]!r} twice")
+        seen.add(key)

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from chassis.channel import Peer
+from chassis.foreign import Guard
 from chassis.server import Server
 from chassis.settings import SettingsError
 from imagestudio.storage.v1 import storage_service_pb2_grpc
@@ -108,5 +109,6 @@ def storage(settings: Settings) -> Storage:
     )
     add = partial(storage_service_pb2_grpc.add_StorageServiceServicer_to_server, handler)
     resolve = resolver(catalog, settings.auth)
-    server = Server([(NAME, add)], secret=secret, resolve=resolve)
+    guard = Guard(settings.public_url, settings.auth)
+    server = Server([(NAME, add)], secret=secret, resolve=resolve, guard=guard)
     return Storage(vault, room, peer, child, cdn, server)

@@ -36,6 +36,9 @@ class Echo(ledger_service_pb2_grpc.LedgerServiceServicer):
                     await asyncio.Event().wait()
                 finally:
                     self.left.set()
+            case "chatter":
+                fields = {f"parameters.sketch.k{number}": "is unknown" for number in range(500)}
+                raise errors.Invalid("ECHO", "; ".join(fields), fields=fields)
             case "break":
                 raise ZeroDivisionError("the secret is hunter2")
         return pb.RequestCancelResponse()
@@ -197,3 +200,18 @@ async def test_a_port_that_is_taken_is_named_with_its_setting(studio):
     other = Server([], secret=SECRET, resolve=None)
     with pytest.raises(SystemExit, match=f"port {studio[1]} .* set CATALOG_PORT"):
         await other.start("127.0.0.1", studio[1], "CATALOG_PORT")
+
+
+async def test_a_fault_with_far_too_much_to_say_arrives_as_what_it_is(peer):
+    with pytest.raises(errors.Invalid) as failure:
+        await asking(peer, "chatter", timeout=5)
+    assert failure.value.reason == "ECHO"
+    assert len(failure.value.fields) == 20
+
+
+async def test_details_that_contradict_the_status_are_left_out_of_account(studio):
+    status = errors.to_status(errors.Invalid("ECHO", "one thing")).SerializeToString()
+    trailing = grpc.aio.Metadata(("grpc-status-details-bin", status))
+    code = grpc.StatusCode.NOT_FOUND
+    error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details="another")
+    assert isinstance(errors.from_rpc(error, "echo"), errors.Missing)

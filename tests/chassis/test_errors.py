@@ -1,5 +1,7 @@
 """Faults survive the wire with all that they say."""
 
+from urllib.parse import quote
+
 import pytest
 from google.rpc import status_pb2
 
@@ -30,3 +32,14 @@ def test_a_status_without_details_is_still_a_fault():
     heard = errors.from_status(status_pb2.Status(code=5, message="gone"))
     assert type(heard) is errors.Missing
     assert heard.reason == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "😀"])
+def test_a_fault_with_far_too_much_to_say_fits_into_the_trailers(letter):
+    many = {f"parameters.{letter * 3000}{number}": letter * 3000 for number in range(500)}
+    said = errors.Invalid("R", letter * 90_000, metadata={"field": letter * 9000}, fields=many)
+    status = errors.to_status(said)
+    assert len(quote(status.message)) + len(status.SerializeToString()) * 4 / 3 < 7500
+    heard = errors.from_status(status)
+    assert heard.message.endswith("…")
+    assert 0 < len(heard.fields) <= 20

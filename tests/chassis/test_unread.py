@@ -4,6 +4,7 @@ import asyncio
 import functools
 
 import pytest
+from structlog.testing import capture_logs
 
 from chassis import errors
 from chassis.channel import Peer
@@ -48,3 +49,22 @@ async def test_a_stream_that_is_not_read_holds_little_and_ends_in_words_that_hel
             pass
     await peer.close()
     await server.stop(lame=0, grace=0)
+
+
+async def test_who_leaves_a_stream_is_no_defect_and_no_line_in_the_log():
+    shelf, port = Shelf(), free_port()
+    add = functools.partial(stubs.add_StorageServiceServicer_to_server, shelf)
+    server = Server([(NAME, add)], secret=SECRET, resolve=None)
+    await server.start("127.0.0.1", port, "PORT")
+    peer = Peer(f"127.0.0.1:{port}", "shelf", service="tests", secret=SECRET)
+    download = stubs.StorageServiceStub(peer.channel).DownloadAsset
+    with capture_logs() as lines:
+        for _ in range(20):
+            shelf.left.clear()
+            answers = peer.stream(download, pb.DownloadAssetRequest(), timeout=None, user_id=1)
+            await anext(answers)
+            await answers.aclose()
+            await asyncio.wait_for(shelf.left.wait(), 15)
+        await peer.close()
+        await server.stop(lame=0, grace=0)
+    assert lines == []

@@ -67,7 +67,7 @@ def matches(match: dict[str, Any], path: str) -> bool:
     "path",
     ["/images/generate/stream", "/images/analyze-references/stream",
      "/images/prompt-suggestions/stream", "/images/jobs/17/events", "/images/events",
-     "/v1/images/generations", "/v1/images/edits", "/i/abc", "/i/abc/thumbnail",
+     "/i/abc", "/i/abc/thumbnail",
      "/imagestudio.generator.v1.GeneratorService/GenerateImages",
      "/imagestudio.generator.v1.GeneratorService/WatchGeneration",
      "/imagestudio.generator.v1.GeneratorService/GetGeneration",

@@ -3,10 +3,10 @@
 import pytest
 from structlog.testing import capture_logs
 
+from chassis.foreign import Guard
 from gateway.edge import Edge
 from gateway.sse import Streams
 
-URL = "http://127.0.0.1:8080"
 START = {"type": "http.response.start", "status": 200, "headers": []}
 
 
@@ -45,7 +45,7 @@ async def test_a_picture_s_link_is_in_no_log_since_it_opens_the_picture(path, sh
     scope = {"type": "http", "method": "GET", "path": bare, "query_string": query.encode()}
     sent = []
     with capture_logs() as lines:
-        await Edge(breaks, URL, Streams())(scope | {"headers": []}, receive, collector(sent))
+        await Edge(breaks, Guard(), Streams())(scope | {"headers": []}, receive, collector(sent))
     assert sent[0]["status"] == (200 if query else 500)
     assert lines
     assert {line["path"] for line in lines} == {shown}

@@ -82,6 +82,26 @@ def test_a_part_behind_the_end_is_416(http, image, whole):
     answer = http.get(image["url"], headers={"Range": f"bytes={len(whole.content)}-"})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(whole.content)}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert str(len(whole.content)) in answer.json()["detail"]
+
+
+def test_what_is_known_is_304_and_a_head_200_whatever_part_is_asked(http, image, whole):
+    behind = {"Range": f"bytes={len(whole.content)}-"}
+    known = behind | {"If-None-Match": whole.headers["etag"]}
+    assert http.get(image["url"], headers=known).status_code == 304
+    assert http.head(image["url"], headers=behind).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/images/models", "/images/jobs", "/"])
+def test_head_tells_of_all_that_can_be_read(http, path):
+    head, got = http.head(path), http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_a_stream_has_no_head(http):
+    assert http.head("/images/events").status_code == 405
 
 
 def test_a_part_of_what_it_was_before_is_the_whole(http, image, whole):

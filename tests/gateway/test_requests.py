@@ -222,3 +222,31 @@ def test_of_more_input_images_than_any_model_takes_none_is_looked_up():
     found["references"].append({"variant": "1"})
     with pytest.raises(ValidationError, match="at most 32"):
         bodies.Generation.model_validate(found)
+
+
+@pytest.mark.parametrize("header", ["", " ", '""', "W/", '"a", "b"', "a,b"])
+def test_an_if_match_that_is_empty_or_a_list_is_refused(header):
+    with pytest.raises(Invalid, match="If-Match") as refusal:
+        specs.etag(header)
+    assert "one etag" in refusal.value.fields["If-Match"]
+
+
+@pytest.mark.parametrize(("field", "most"), [("title", 200), ("project", 100), ("use_case", 100)])
+def test_a_label_is_as_long_as_the_generator_takes_it(field, most):
+    bodies.Generation.model_validate({"prompt": "a", field: "x" * most})
+    with pytest.raises(ValidationError, match=f"at most {most}"):
+        bodies.Generation.model_validate({"prompt": "a", field: "x" * (most + 1)})
+
+
+@pytest.mark.parametrize("found", ["2020", "-1", "1e3", "2026-11-28", "2026-11-28T00:00:00", ""])
+def test_a_time_that_is_not_rfc_3339_is_refused(found):
+    for kind, field in ((bodies.JobFilter, "created_from"), (bodies.UsageFilter, "start")):
+        with pytest.raises(ValidationError) as failure:
+            kind.model_validate({field: found})
+        told = [one | {"loc": ("query", *one["loc"])} for one in failure.value.errors()]
+        assert "RFC 3339" in problem.invalid(told).fields[field]
+
+
+@pytest.mark.parametrize("found", ["2026-11-28T00:00:00Z", "2026-11-28t01:02:03.5+01:00"])
+def test_a_time_of_rfc_3339_is_taken(found):
+    assert bodies.UsageFilter.model_validate({"end": found}).end

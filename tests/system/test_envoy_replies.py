@@ -220,7 +220,7 @@ class Gateway(socketserver.ThreadingTCPServer):
 
 
 READS = ("/images/models", "/i/picture", "/images/events", "/images/jobs/1/events", "/")
-ORDERS = ("/images/generate", "/images/generate/stream", "/v1/images/generations")
+ORDERS = ("/images/generate", "/images/generate/stream", "/images/enhance-prompt")
 
 
 KEYED = ("/images/generate", "/images/generate/stream")

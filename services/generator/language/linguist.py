@@ -71,6 +71,7 @@ class Linguist:
         """Rewrite a prompt."""
         words.check_prompt(request.prompt)
         _check_tag(request.language_code)
+        words.check_models("models", request.models)
         for key in request.models:
             self.registry.known(key)
         voice = self._voice()

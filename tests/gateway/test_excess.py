@@ -1,0 +1,69 @@
+"""A request that is too much, and one that meets a defect: a short answer, and soon."""
+
+import json
+import time
+import uuid
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.app import build
+from gateway.sse import Streams
+from tests.gateway.scripted import Scripted
+
+TOO_MUCH = {
+    "models": ("/images/generate", {"prompt": "a", "models": [1] * 400_000}),
+    "fallback_models": ("/images/estimate", {"prompt": "a", "fallback_models": [""] * 250_000}),
+    "purchase_ids": ("/images/jobs/1/retry-unclear", {"purchase_ids": ["x"] * 200_000}),
+    "unknown": ("/images/generate", {f"{number:x}": 1 for number in range(90_000)}),
+    "parameters": ("/images/generate", {"prompt": "a", "parameters": {"a": {"b": [1] * 400_000}}}),
+    "parameters of many": (
+        "/images/generate",
+        {"prompt": "a", "parameters": {str(number): 1 for number in range(9_000)}},
+    ),
+    "models in range": ("/images/generate", {"prompt": "a", "models": ["a"] * 33}),
+    "purchases in range": (
+        "/images/jobs/1/retry-unclear",
+        {"purchase_ids": [str(uuid.UUID(int=number)) for number in range(1001)]},
+    ),
+}
+
+
+@pytest.fixture
+async def asking(stage):
+    services = await stage.play(Scripted([]))
+    app = build(services.settings, services, Streams())
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        http.app = app
+        yield http
+
+
+@pytest.mark.parametrize("much", TOO_MUCH)
+async def test_a_body_of_far_too_much_is_refused_soon_and_shortly(asking, much):
+    path, body = TOO_MUCH[much]
+    began = time.process_time()
+    answer = await asking.post(path, json=body)
+    assert time.process_time() - began < 2
+    assert answer.status_code == 400
+    assert len(answer.content) < 20_000
+    assert len(answer.json()["fields"]) <= 20
+
+
+async def test_a_defect_is_a_problem_as_any_other(asking):
+    asking.app._app.state.resolve = None  # whoever asks who it is meets a defect
+    with capture_logs() as lines:
+        answer = await asking.get("/images/models")
+    assert [line["event"] for line in lines] == ["a request failed"]
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "INTERNAL"
+    assert "NoneType" not in answer.text
+
+
+async def test_a_slash_too_many_leads_nowhere(asking):
+    answer = await asking.get("/images/models/")
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert json.loads(answer.content)["code"] == "REQUEST_INVALID"
