@@ -98,6 +98,7 @@ def test_a_better_prompt_that_costs_more_than_the_order_allows_is_not_drawn_with
     order = SMART | {
         "models": ["gpt-image-2"], "size": "1024x1024", "count": 20,
         "parameters": {"gpt-image-2": {"quality": "low"}},
+        "fallback_models": ["sketch"],  # which draws one a call: the prompt is read twenty times
     }  # fmt: skip
     told = httpx.post(f"{lit.url}/images/estimate", json=order, timeout=30).json()
     most = told["reserved_usd"] + told["smart_prompt_usd"]
