@@ -19,21 +19,27 @@ from tests.catalog.purchases import (
     admitted,
     asking,
     claim,
-    drawn,
     end,
     make_ledger,
     taken,
     ticket,
     unclear,
 )
+from tests.catalog.signs import (
+    FAILS,
+    PATIENCE,
+    REFUSES,
+    beat,
+    broken,
+    known,
+    offered,
+    outcomes,
+    over,
+    stands,
+    told,
+)
 
 CLAIMED, NO_PERMIT = 1, 3
-PATIENCE = 3.0
-WELL, FAILS, REFUSES = (
-    edge_pb2.PROVIDER_SIGN_WELL,
-    edge_pb2.PROVIDER_SIGN_FAILS,
-    edge_pb2.PROVIDER_SIGN_REFUSES_US,
-)
 EMPTY = errors.to_status(
     errors.Precondition("PROVIDER_BALANCE_EMPTY", "Add credit there.", metadata={"provider": "far"})
 )
@@ -58,62 +64,6 @@ async def sql(database_url):
     connection = await connect(database_url, "studio_ledger")
     yield connection
     await connection.close()
-
-
-def beat(worker, **more):
-    limit = ledger_pb2.ProviderLimit(provider="far", watched=True, lookup_possible=True, **more)
-    return ledger_service_pb2.HeartbeatRequest(worker_id=worker, limits=[limit])
-
-
-def told(edge, sign=WELL, left=None, seconds=60.0, refusal=None):
-    edge.heard.sign = sign
-    if left is not None:
-        edge.heard.allowance.orders_left = left
-        edge.heard.allowance.renewal.FromMilliseconds(round(seconds * 1000))
-    if refusal:
-        edge.heard.refusal.CopyFrom(refusal)
-    return edge
-
-
-async def outcomes(ledger, *ids):
-    return [result.outcome for result in await ledger.apply([claim(each) for each in ids])]
-
-
-async def known(ledger, pool, user):
-    """Have it answer once, and say nothing of how many orders it takes."""
-    [first] = await admitted(pool, user, provider="far")
-    await taken(ledger, claim(first), told(ticket(first, 1)), drawn(first, 1))
-
-
-async def broken(ledger, pool, user):
-    """Have five orders end in doubt."""
-    await known(ledger, pool, user)
-    ids = await admitted(pool, user, 5, provider="far")
-    await taken(ledger, *map(claim, ids))
-    await taken(ledger, *(told(unclear(each, 1), FAILS) for each in ids))
-
-
-async def over(sql, seconds=60):
-    """Let the pause pass."""
-    await sql.execute(
-        "UPDATE permits SET retry_at = retry_at - $1::interval", timedelta(seconds=seconds)
-    )
-
-
-async def offered(ledger):
-    """How many purchases have been announced since this was asked last."""
-    await ledger._news.close()
-    count = len(ledger._news.bus.announced)
-    ledger._news.bus.announced.clear()
-    return count
-
-
-async def stands(pools):
-    answer = await workers.beat(
-        pools.ledger, ledger_service_pb2.HeartbeatRequest(worker_id="w1"), PATIENCE
-    )
-    [found] = answer.providers
-    return found
 
 
 async def test_orders_that_fail_open_it_and_those_after_them_wait(pools, user, ledger):

@@ -10,6 +10,7 @@ from imagestudio.type.v1 import cost_pb2
 from services.catalog import admit, cancel, edges, reading, saving
 from services.catalog.database import as_ledger
 from services.catalog.ledger import Change, read
+from tests.catalog.books import bought, job_of, kinds_of, log_of, spending
 from tests.catalog.conftest import run_as_owner
 from tests.catalog.purchases import (
     absent,
@@ -29,34 +30,6 @@ from tests.catalog.purchases import (
     ticket,
     unclear,
 )
-
-
-async def job_of(pools, purchase_id):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchrow(
-            "SELECT j.* FROM image_jobs j JOIN purchases USING (job_id) WHERE purchase_id = $1",
-            purchase_id,
-        )
-
-
-async def log_of(pools, purchase_id):
-    job = await job_of(pools, purchase_id)
-    found = await reading.events(
-        pools.ledger, job["job_id"], job["user_id"], 0, 1000, "https://studio.test"
-    )
-    assert [event.sequence for event in found.events] == list(range(1, found.last_sequence + 1))
-    return found.events
-
-
-async def kinds_of(pools, purchase_id):
-    return [event.WhichOneof("event") for event in await log_of(pools, purchase_id)]
-
-
-async def bought(ledger, purchase_id, worker="w1", **paid):
-    [purchase] = await taken(ledger, claim(purchase_id, worker))
-    fence = purchase.fence
-    await taken(ledger, ticket(purchase_id, fence), drawn(purchase_id, fence, **paid))
-    return fence
 
 
 async def test_a_purchase_goes_its_whole_way_and_ends_its_job(pools, user, ledger):
@@ -231,14 +204,6 @@ async def test_a_cost_off_by_more_than_a_tenth_is_told(pools, user, ledger, cost
     warnings = [e.warning for e in await log_of(pools, purchase_id) if e.HasField("warning")]
     assert [warning.message for warning in warnings] == told
     assert {(w.reason, w.purchase_id) for w in warnings} <= {("COST_DIFFERS", purchase_id)}
-
-
-async def spending(pools, user):
-    async with as_ledger(pools.ledger) as connection:
-        row = await connection.fetchrow(
-            "SELECT spent, reserved FROM spending WHERE user_id = $1", user
-        )
-        return tuple(row)
 
 
 async def test_a_cap_admits_exactly_what_fits(pools, user):

@@ -10,10 +10,11 @@ from chassis import errors
 from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.generator import models, moves
 from services.generator import provider as seam
-from services.generator.buy import FRESH, Errand
+from services.generator.buy import FRESH
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
+from tests.generator.errands import errand, listing, under_way
 from tests.generator.hired import soon
 from tests.generator.scripted_ledger import (
     ID,
@@ -195,14 +196,6 @@ async def test_without_nats_the_heartbeat_brings_the_work(world):
     assert list(world.catalog.beats[-1].providers) == ["sketch", "any"]
 
 
-def errand(world, claimed_at: float, owned_until: float, now=lambda: NOW) -> Errand:
-    """The work on a claim that the ledger gave us, begun whenever the test says."""
-    world.catalog.owner, world.catalog.fence = world.worker.worker_id, 1
-    claim, tools = world.catalog.purchase(), world.worker.tools
-    until = {"owned_until": lambda: owned_until, "now": now}
-    return Errand(tools, claim, claimed_at=claimed_at, **until)
-
-
 async def test_an_order_does_not_leave_once_the_ledger_may_take_us_for_dead(world):
     now = asyncio.get_running_loop().time()
     for claimed_at, owned_until in ((now, now - 1), (now - FRESH - 1, now + 60)):
@@ -221,14 +214,6 @@ async def test_who_is_stopped_before_he_began_says_so(world, event, edge):
     await soon(work.run())
     assert world.catalog.written.get_nowait() == edge
     assert world.shop.asked == 0
-
-
-def under_way(world, state, late: float, clock=lambda: NOW) -> Errand:
-    """The work on what was sent by another, *late* seconds after its deadline."""
-    world.catalog.state, world.catalog.ticket = state, "t1"
-    world.catalog.sent = world.catalog.limit + late
-    now = asyncio.get_running_loop().time()
-    return errand(world, now, now + 60, clock)
 
 
 async def test_an_order_that_is_overdue_is_given_up_with_its_charge_unknown(world):
@@ -322,15 +307,6 @@ async def test_who_looks_is_told_whether_it_is_the_order_that_was_sent(world, ch
 
 
 ALIKE = [seam.Ticket("t1", alike=True), seam.Ticket("t2", alike=True)]
-
-
-def listing(world, shows) -> Listing:
-    """Sold by one that tells of equal orders what it *shows*, without a lag."""
-    made = Listing(set(), shows)
-    terms = Terms(askable=True)
-    vendor = Vendor(name="sketch", provider=made, terms=terms, time_limit=60)
-    world.worker.tools.vendors["sketch"] = vendor
-    return made
 
 
 async def test_of_what_equal_orders_bought_it_follows_what_the_ledger_gave_it(world):

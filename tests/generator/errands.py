@@ -1,0 +1,33 @@
+"""The work on one purchase of a scripted ledger, begun whenever the test says."""
+
+import asyncio
+
+from services.generator.buy import Errand
+from services.generator.standing import Terms
+from services.generator.vendor import Vendor
+from tests.generator.scripted_ledger import NOW, Listing
+
+
+def errand(world, claimed_at: float, owned_until: float, now=lambda: NOW) -> Errand:
+    """The work on a claim that the ledger gave us, begun whenever the test says."""
+    world.catalog.owner, world.catalog.fence = world.worker.worker_id, 1
+    claim, tools = world.catalog.purchase(), world.worker.tools
+    until = {"owned_until": lambda: owned_until, "now": now}
+    return Errand(tools, claim, claimed_at=claimed_at, **until)
+
+
+def under_way(world, state, late: float, clock=lambda: NOW) -> Errand:
+    """The work on what was sent by another, *late* seconds after its deadline."""
+    world.catalog.state, world.catalog.ticket = state, "t1"
+    world.catalog.sent = world.catalog.limit + late
+    now = asyncio.get_running_loop().time()
+    return errand(world, now, now + 60, clock)
+
+
+def listing(world, shows) -> Listing:
+    """Sold by one that tells of equal orders what it *shows*, without a lag."""
+    made = Listing(set(), shows)
+    terms = Terms(askable=True)
+    vendor = Vendor(name="sketch", provider=made, terms=terms, time_limit=60)
+    world.worker.tools.vendors["sketch"] = vendor
+    return made
