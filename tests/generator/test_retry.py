@@ -203,4 +203,4 @@ def test_asked_twice_without_an_id_it_is_the_same_request():
     with pytest.raises(Invalid):
         retry.checked(["x"])
     with pytest.raises(Invalid):
-        retry.checked(f"{n:08d}-0000-7000-8000-000000000000" for n in range(1001))
+        retry.checked([f"{n:08d}-0000-7000-8000-000000000000" for n in range(1001)])

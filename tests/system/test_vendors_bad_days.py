@@ -169,7 +169,7 @@ def shown(url: str, job: Job) -> dict[str, Any]:
         (
             "r8_wrong-and-secret",
             "PROVIDER_CREDENTIAL_REFUSED",
-            "to a valid one, then start anew (401 You did not pass a valid authentication token",
+            "to a valid one, then start anew (401)",
         ),
         (
             "r8_poor-and-secret",
