@@ -293,8 +293,8 @@ class CanRecognize(Protocol):
 class CanList(CanRecognize, Protocol):
     """A provider that lists all that was bought there, also what nobody looks for."""
 
-    def sold(self, since: datetime, /) -> AsyncIterator[Sold]:
-        """Tell of what was created after *since* and may be ours; Unclear short of the end."""
+    def sold(self, since: datetime, until: datetime, /) -> AsyncIterator[Sold]:
+        """Tell of what was created between the two and may be ours; Unclear short of the end."""
 
 
 @runtime_checkable

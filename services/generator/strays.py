@@ -8,9 +8,9 @@ of which no webhook told.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from chassis import errors, faults, logs, telemetry
 from chassis.channel import Peer
@@ -23,6 +23,7 @@ from services.generator.vendor import Vendor
 
 _MOST = 500  # tickets of a list in one call
 _TIMEOUT = 30.0  # seconds
+_SPAN = timedelta(minutes=30)  # of 600 orders a minute, Replicate's most, 180 pages
 log = logs.get()
 
 
@@ -88,13 +89,22 @@ class Strays:
         turn = await self.catalog.ask(stub.BeginListing, request, timeout=_TIMEOUT)
         if not turn.HasField("since_time"):
             return
+        since, begin = turn.since_time.ToDatetime(UTC), turn.begin_time.ToDatetime(UTC)
+        for start, end in _spans(since, begin):
+            await self._read_span(vendor, provider, start, end)
+
+    async def _read_span(
+        self, vendor: Vendor, provider: seam.CanList, since: datetime, until: datetime
+    ) -> None:
+        """Read a part of the list, and note that it was read: the next turn goes on from there."""
         faults.point("listing.before")
-        listed = [_listed(one) async for one in provider.sold(turn.since_time.ToDatetime(UTC))]
+        listed = [_listed(one) async for one in provider.sold(since, until)]
         faults.point("listing.after")
         for start in range(0, len(listed), _MOST):
             part = listed[start : start + _MOST]
             await self._told(pb.FindStraysRequest(provider=vendor.name, listed=part))
-        end = pb.FindStraysRequest(provider=vendor.name, read_time=turn.begin_time)
+        end = pb.FindStraysRequest(provider=vendor.name)
+        end.read_time.FromDatetime(until)
         await self._judge(vendor, await self._told(end))
 
     async def _told(self, request: pb.FindStraysRequest) -> Sequence[pb.Stray]:
@@ -143,6 +153,14 @@ class Strays:
             await self.ledger.apply(edges.adopted(stray, model, orders.price(model, spec, images)))
         except errors.Precondition as fault:  # it is looked up by its owner meanwhile
             log.info("a stray is not adopted now", ticket=stray.ticket, error=str(fault))
+
+
+def _spans(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From *since* to *until*, oldest first, in parts that a provider can list to their end."""
+    while until - since > _SPAN:
+        yield since, since + _SPAN
+        since += _SPAN
+    yield since, until
 
 
 def _listed(sold: seam.Sold) -> pb.ListedTicket:

@@ -163,9 +163,22 @@ async def test_a_picture_that_does_not_come_is_not_waited_for_until_it_is_late(p
             raise AssertionError(asset)
 
     provider, script = selling(Stuck(), patience=15.0)  # all of it is the order's own
-    with pytest.raises(Unavailable, match="in time"):
+    with pytest.raises(seam.NotReady, match="in time"):  # which is no sign of Replicate's
         await provider.buy(order("flux-1.1-pro", pictures.add(SMALL)), None, None)
     assert script.asked == []
+
+
+async def test_an_upload_that_is_not_answered_in_time_is_a_sign_of_replicates(pictures):
+    class Silent(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await asyncio.Event().wait()
+            raise AssertionError(request)
+
+    files = files_of(pictures, replicate(Silent()).http)
+    provider = replicate(Script(), files=files, patience=15.0 + 0.3)
+    with pytest.raises(Unavailable, match="not uploaded") as failed:
+        await provider.buy(order("flux-1.1-pro", pictures.add(LARGE)), None, None)
+    assert type(failed.value) is Unavailable
 
 
 async def test_a_model_without_a_place_for_it_is_not_sent_the_order(pictures):

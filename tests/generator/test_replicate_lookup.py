@@ -244,8 +244,8 @@ HOOK = httpx.URL("https://s.test/webhooks/replicate")
 
 async def sold(*answers):
     script = Script(*answers)
-    since = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
-    return [one async for one in replicate(script, hook=HOOK).sold(since)], script
+    since, until = (datetime(2026, 11, 22, hour, 0, tzinfo=UTC) for hour in (6, 7))
+    return [one async for one in replicate(script, hook=HOOK).sold(since, until)], script
 
 
 async def test_of_all_that_was_sold_those_are_told_that_asked_for_a_webhook():
@@ -270,7 +270,9 @@ async def test_of_all_that_was_sold_those_are_told_that_asked_for_a_webhook():
         Sold(reference="p4", purchase_id="", ours=True),
         Sold(reference="p8", purchase_id=ID, ours=True),
     ]
-    assert script.requests[0].url.params["created_after"] == "2026-11-22T06:00:00Z"
+    asked = script.requests[0].url.params
+    assert asked["created_after"] == "2026-11-22T06:00:00Z"
+    assert asked["created_before"] == "2026-11-22T07:00:01Z"
 
 
 @pytest.mark.parametrize("answer", [says(500), says(429, retry_after=3), says(results=[])])

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -23,6 +23,7 @@ from tests.generator.own_worker import hired
 from tests.generator.scripted_ledger import ID, NAME
 from tests.generator.wire import serving
 
+HALF_AN_HOUR = timedelta(minutes=30)
 SINCE = datetime(2026, 11, 22, 7, tzinfo=UTC)
 
 
@@ -34,6 +35,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.turns, self.listed, self.read = 0, list[str](), list[datetime]()
         self.adopted, self.disowned = list[tuple[str, str, int]](), list[tuple[str, str]]()
         self.conflict, self.asked = set[str](), asyncio.Event()
+        self.begin = SINCE
 
     def knows(self, ticket, *, model="flux-schnell", first_hand=False):
         stray = pb.Stray(ticket=ticket, first_hand=first_hand)
@@ -58,7 +60,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         answer = pb.BeginListingResponse()
         if self.turns >= 0:
             answer.since_time.FromDatetime(SINCE)
-            answer.begin_time.FromDatetime(SINCE)
+            answer.begin_time.FromDatetime(self.begin)
         return answer
 
     async def Apply(self, request, context):
@@ -83,7 +85,7 @@ class Seller:
         self.asked: list[tuple[str, seam.Order]] = []
         self.sells: list[seam.Sold] = []
         self.since: list[datetime] = []
-        self.breaks = False
+        self.breaks, self.good_until = False, SINCE - HALF_AN_HOUR
 
     async def recognize(self, order, ticket, /):
         self.asked.append((ticket.reference, order))
@@ -91,11 +93,11 @@ class Seller:
             raise self.says[ticket.reference]
         return ticket.reference in self.owns
 
-    async def sold(self, since, /):
+    async def sold(self, since, until, /):
         self.since.append(since)
         for each in self.sells:
             yield each
-        if self.breaks:
+        if self.breaks and until > self.good_until:
             raise seam.Unclear("cut")
 
 
@@ -202,6 +204,22 @@ async def test_the_list_is_read_in_its_turn_and_told_in_parts(world):
     assert world.seller.since == [SINCE]
     assert world.catalog.listed == [f"t{number}" for number in range(1200)]
     assert world.catalog.read == [SINCE]
+
+
+async def test_a_long_time_is_read_in_parts_and_what_was_read_is_not_read_again(world):
+    world.catalog.turns, world.catalog.begin = 1, SINCE + 2 * HALF_AN_HOUR + timedelta(minutes=5)
+    await world.look(listing=True)
+    parts = [SINCE, SINCE + HALF_AN_HOUR, SINCE + 2 * HALF_AN_HOUR]
+    assert world.seller.since == parts
+    assert world.catalog.read == [*parts[1:], world.catalog.begin]
+
+
+async def test_a_list_that_breaks_off_was_read_as_far_as_it_went(world):
+    world.catalog.turns, world.catalog.begin = 1, SINCE + 3 * HALF_AN_HOUR
+    world.seller.breaks, world.seller.good_until = True, SINCE + HALF_AN_HOUR
+    with pytest.raises(seam.Unclear):
+        await world.look(listing=True)
+    assert world.catalog.read == [SINCE + HALF_AN_HOUR]
 
 
 async def test_a_list_that_breaks_off_was_not_read(world):

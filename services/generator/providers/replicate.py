@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from time import monotonic
 from typing import Any, TypeAlias
@@ -134,10 +134,10 @@ class Replicate:
             raise seam.Unclear(f"{unsure} listed predictions show no more whose they are")
         return [seam.Ticket(each, alike=True, unsure=unsure > 0) for each in alike[::-1]]
 
-    async def sold(self, since: datetime, /) -> AsyncIterator[seam.Sold]:
+    async def sold(self, since: datetime, until: datetime, /) -> AsyncIterator[seam.Sold]:
         """Those of which a webhook was asked for: nothing else tells whose they are."""
         hook = str(self.hook or "")
-        async for each in self._listed(since):
+        async for each in self._listed(since, until):
             named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
             if named or ours:
                 yield seam.Sold(reference=_reference(each), purchase_id=named, ours=ours)
@@ -212,20 +212,26 @@ class Replicate:
     async def _get(self, path: str) -> dict[str, Any]:
         return _legible(await transport.answer(self.http.get(path), _ASK))
 
-    async def _listed(self, since: datetime) -> AsyncIterator[Prediction]:
+    async def _listed(
+        self, since: datetime, until: datetime | None = None
+    ) -> AsyncIterator[Prediction]:
         """All that was created after *since*, to the very end; Unclear short of that."""
-        async for page in self._pages(since):
+        async for page in self._pages(since, until):
             for each in page:
                 yield each
             ages = [predictions.time(each, "created_at") for each in page]
             if page and all(age and age < since for age in ages):
                 return
 
-    async def _pages(self, since: datetime | None = None) -> AsyncIterator[list[Prediction]]:
+    async def _pages(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncIterator[list[Prediction]]:
         """The list, newest first."""
         path = "/v1/predictions"
         if since:
-            path += f"?created_after={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            path += f"?created_after={_second(since)}"
+        if until:
+            path += f"&created_before={_second(until + timedelta(seconds=1))}"
         for _ in range(_MOST_PAGES):
             told = await self._get(path)
             page, following = told.get("results"), _next(told, self.http.base_url)
@@ -291,6 +297,10 @@ def _reference(found: Prediction) -> str:
     if not reference or not isinstance(reference, str):
         raise seam.Unclear("a prediction without an id")
     return reference
+
+
+def _second(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _path(reference: str) -> str:

@@ -25,6 +25,7 @@ from services.generator.providers import transport
 INSIDE = 256_000  # characters of a data URL that an order may hold
 _PATH = "/v1/files"
 _UPLOAD = 20.0  # seconds for one
+_EARLIER = 0.1  # seconds
 _LIVES = 30 * 60.0  # seconds: what a prediction was given goes an hour after its end
 _REMEMBERED = 1000  # uploads
 _NO_CREDIT = "Replicate says that the account is empty: add credit at replicate.com/account/billing"
@@ -51,19 +52,20 @@ class Files:
         """
         Return the inputs that *order*'s references are, by the loop's time *until*.
 
-        Raises Unavailable or Refused: nothing is bought.
+        Raises Unavailable or Refused: nothing is bought. NotReady where the time went by
+        otherwise than in waiting for Replicate.
         """
         try:
             async with asyncio.timeout_at(until):
-                return await self._given(order)
+                return await self._given(order, until)
         except TimeoutError as error:
             why = "its input images could not be handed over in time"
-            raise seam.Unavailable(why) from error
+            raise seam.NotReady(why) from error
 
-    async def _given(self, order: seam.Order) -> Given:
+    async def _given(self, order: seam.Order, until: float) -> Given:
         found: Given = {}
         for slot, chosen in self._chosen(order):
-            urls = [await self._url(each, slot) for each in chosen]
+            urls = [await self._url(each, slot, until) for each in chosen]
             found[slot.input] = urls if slot.many else urls[0]
         return found
 
@@ -78,7 +80,7 @@ class Files:
             taken.setdefault(slot.input, []).append(each)
         return [(slot, taken[slot.input]) for slot in slots if slot.input in taken]
 
-    async def _url(self, reference: seam.Reference, slot: Slot) -> str:
+    async def _url(self, reference: seam.Reference, slot: Slot, until: float) -> str:
         key = reference.asset, slot.inverted
         async with self._turns:
             url, since = self._urls.get(key, ("", 0.0))
@@ -91,16 +93,19 @@ class Files:
             if len(inside) <= INSIDE:
                 return inside
             began = self.clock()
-            url = await self._uploaded(content, reference.media_type)
+            url = await self._uploaded(content, reference.media_type, until)
             self._remember(key, url, began)
             return url
 
-    async def _uploaded(self, content: bytes, media_type: str) -> str:
+    async def _uploaded(self, content: bytes, media_type: str, until: float) -> str:
         name = _NAMES.get(media_type, "reference")
         faults.point("upload.before_call")
         asking = self.http.post(_PATH, files={"content": (name, content, media_type)})
         try:
-            answer = await transport.answer(asking, _UPLOAD, never_sent=seam.Unavailable)
+            # Before all of it is over, so that it is Replicate's slowness that is told.
+            left = until - asyncio.get_running_loop().time() - _EARLIER
+            wait = min(_UPLOAD, left)
+            answer = await transport.answer(asking, wait, never_sent=seam.Unavailable)
         except seam.Unclear as error:  # an upload that may be there is none that was bought
             raise seam.Unavailable(f"an input image was not uploaded: {error}") from error
         faults.point("upload.after_call")
