@@ -1,13 +1,16 @@
 """Whether Replicate took an order whose answer was lost: never "no" on a guess."""
 
+import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from services.generator.provider import Sold, Ticket, Unclear
 from services.generator.providers import replicate as adapter
+from services.generator.providers.lookups import Lookups
 from tests.generator.scripted_wire import ID, INPUTS, ORDER, SLUG, Script, replicate, says
 
 OTHER = ID.replace("1", "2")
@@ -235,6 +238,70 @@ async def test_a_ticket_is_recognized_by_what_replicate_says_of_it(answer, expec
 async def test_a_ticket_that_tells_nothing_is_unclear(answer):
     with pytest.raises(Unclear):
         await replicate(Script(answer)).recognize(ORDER, Ticket("p1"))
+
+
+async def test_all_who_look_together_share_one_listing():
+    others = [replace(ORDER, purchase_id=ID[:-1] + digit) for digit in "234"]
+    script = Script(
+        page(listed("p1", **hooked(ID)), listed("p2", **hooked(others[0].purchase_id)),
+             next="https://r.test/v1/next"),
+        page(listed("p3", **hooked(others[1].purchase_id))),
+    )  # fmt: skip
+    provider = replicate(script)
+    found = await asyncio.gather(*(provider.look_up(each) for each in (ORDER, *others)))
+    assert found == [[Ticket("p1")], [Ticket("p2")], [Ticket("p3")], []]
+    assert len(script.asked) == 2
+
+
+async def test_a_listing_that_breaks_off_is_unclear_to_all_who_share_it():
+    script = Script(says(500))
+    provider = replicate(script)
+    looks = [provider.look_up(ORDER) for _ in range(3)]
+    found = await asyncio.gather(*looks, return_exceptions=True)
+    assert [type(each) for each in found] == [Unclear] * 3
+
+
+async def test_what_is_illegible_to_one_is_nothing_to_the_others():
+    other = replace(ORDER, purchase_id=OTHER)
+    bad = listed(None, **hooked(OTHER))
+    provider = replicate(Script(page(bad, listed("p1", **hooked(ID)))))
+    looks = [provider.look_up(each) for each in (other, ORDER)]
+    broken, whole = await asyncio.gather(*looks, return_exceptions=True)
+    assert isinstance(broken, Unclear)
+    assert whole == [Ticket("p1")]
+
+
+async def test_who_leaves_a_listing_takes_it_from_nobody():
+    provider = replicate(Script(page(listed("p1", **hooked(ID)))))
+    looks = [asyncio.create_task(provider.look_up(ORDER)) for _ in range(3)]
+    await asyncio.sleep(0)
+    looks[1].cancel()
+    assert await looks[2] == [Ticket("p1")]
+
+
+async def test_who_comes_while_a_listing_is_read_waits_for_one_that_begins_later():
+    """What was bought since it began stands on none of its pages."""
+    lookups, begun, goes_on = Lookups(), asyncio.Event(), asyncio.Event()
+    since, began, seen = datetime(2026, 11, 22, tzinfo=UTC), list[datetime](), list[Any]()
+
+    async def pages(first):
+        began.append(first)
+        begun.set()
+        await goes_on.wait()
+        yield [{"id": f"p{len(began)}"}]
+
+    async def take(found):
+        seen.append(found)
+
+    one = asyncio.create_task(lookups.read(since, take, pages))
+    await begun.wait()
+    earlier = since - timedelta(hours=1)
+    more = [asyncio.create_task(lookups.read(each, take, pages)) for each in (since, earlier)]
+    await asyncio.sleep(0)
+    goes_on.set()
+    await asyncio.gather(one, *more)
+    assert began == [since, earlier]
+    assert seen == [[{"id": "p1"}], [{"id": "p2"}], [{"id": "p2"}]]
 
 
 # -- All that was sold

@@ -24,6 +24,7 @@ from chassis import logs
 from services.generator import provider as seam
 from services.generator.providers import predictions, transport
 from services.generator.providers.crowd import Crowd
+from services.generator.providers.lookups import Lookups
 from services.generator.providers.predictions import Prediction
 from services.generator.providers.replicate_files import Files, Given, refused
 
@@ -63,6 +64,7 @@ class Replicate:
     pause: Pause = _sleep
     patience: float = BUY
     _crowd: Crowd = field(default_factory=Crowd, repr=False)
+    _lookups: Lookups = field(default_factory=Lookups, repr=False)
     clock: Callable[[], float] = monotonic
     _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -119,15 +121,20 @@ class Replicate:
         yield event
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
-        named, alike, unsure = [], [], 0
-        async for each in self._listed(predictions.since(order)):
-            match await self._belongs(each, order):
-                case True if predictions.is_named(each):
-                    named.append(seam.Ticket(_reference(each)))
-                case True:
-                    alike.append(_reference(each))
-                case None:
-                    unsure += 1
+        named, alike, unsure = list[seam.Ticket](), list[str](), 0
+
+        async def take(page: list[Prediction]) -> None:
+            nonlocal unsure
+            for each in page:
+                match await self._belongs(each, order):
+                    case True if predictions.is_named(each):
+                        named.append(seam.Ticket(_reference(each)))
+                    case True:
+                        alike.append(_reference(each))
+                    case None:
+                        unsure += 1
+
+        await self._lookups.read(predictions.since(order), take, self._listed)
         if named:  # so was whatever else this order may have bought
             return named[::-1]
         if unsure and not alike:
@@ -137,10 +144,11 @@ class Replicate:
     async def sold(self, since: datetime, until: datetime, /) -> AsyncIterator[seam.Sold]:
         """Those of which a webhook was asked for: nothing else tells whose they are."""
         hook = str(self.hook or "")
-        async for each in self._listed(since, until):
-            named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
-            if named or ours:
-                yield seam.Sold(reference=_reference(each), purchase_id=named, ours=ours)
+        async for page in self._listed(since, until):
+            for each in page:
+                named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
+                if named or ours:
+                    yield seam.Sold(reference=_reference(each), purchase_id=named, ours=ours)
 
     async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""
@@ -214,11 +222,10 @@ class Replicate:
 
     async def _listed(
         self, since: datetime, until: datetime | None = None
-    ) -> AsyncIterator[Prediction]:
+    ) -> AsyncIterator[list[Prediction]]:
         """All that was created after *since*, to the very end; Unclear short of that."""
         async for page in self._pages(since, until):
-            for each in page:
-                yield each
+            yield page
             ages = [predictions.time(each, "created_at") for each in page]
             if page and all(age and age < since for age in ages):
                 return
