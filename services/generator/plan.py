@@ -259,8 +259,8 @@ def within_limit(spec: job_pb2.JobSpec, estimate: job_pb2.JobEstimate) -> None:
     if spec.HasField("max_cost_usd_micros") and needed > most:
         raise Precondition(
             "COST_LIMIT_EXCEEDED",
-            f"It may cost {needed / 1e6:.6f} USD and the request allows {most / 1e6:.6f}; raise "
-            "max_cost, ask for fewer images, or choose cheaper models.",
+            f"It may cost {needed / 1e6:.6f} USD and the request allows {most / 1e6:.6f}; allow "
+            "more, ask for fewer images, or choose cheaper models.",
             metadata={"estimate_usd_micros": str(needed)},
         )
 

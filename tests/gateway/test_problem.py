@@ -110,11 +110,33 @@ def test_text_that_is_no_unicode_does_not_break_a_problem():
         ({"prompt": "x", "smart_prompt": "yes"}, "smart_prompt", "takes true or false"),
         ({"prompt": "x", "request_id": "7"}, "request_id", "takes a UUID"),
         ({"prompt": 7}, "prompt", "takes text"),
+        ({"prompt": "x", "max_cost_usd": -1}, "max_cost_usd", "takes 0 or more"),
+        ({"prompt": "x", "max_cost_usd": "much"}, "max_cost_usd", "takes a number"),
+        ({"prompt": "x", "models": "sketch"}, "models", "takes a list"),
+        ({"prompt": "x", "parameters": []}, "parameters", "takes an object"),
+        ({"prompt": "x", "references": [7]}, "references.0", "takes an object"),
     ],
 )
 def test_what_is_wrong_is_said_by_field(body, field, why):
+    told_of(bodies.Generation, body, field, why)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "why"),
+    [
+        ({"page_size": "many"}, "page_size", "takes a whole number"),
+        ({"page_size": "9" * 5000}, "page_size", "takes a whole number of fewer digits"),
+        ({"min_rating": "1.5"}, "min_rating", "takes a whole number"),
+        ({"favorites_only": "perhaps"}, "favorites_only", "takes true or false"),
+    ],
+)
+def test_what_is_wrong_in_a_query_is_said_in_the_same_words(query, field, why):
+    told_of(bodies.VariantFilter, query, field, why)
+
+
+def told_of(kind, found, field, why):
     with pytest.raises(ValidationError) as failure:
-        bodies.Generation.model_validate(body)
+        kind.model_validate(found)
     found = [one | {"loc": ("body", *one["loc"])} for one in failure.value.errors()]
 
     fault = problem.invalid(RequestValidationError(found).errors())
