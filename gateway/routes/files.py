@@ -26,6 +26,7 @@ _ENDINGS = {
     "image/avif": "avif",
     "image/svg+xml": "svg",
 }
+_CONDITIONS = frozenset({"range", "if-none-match"})  # which bytes are wanted, the header tells
 _PATIENCE = 300.0  # seconds that a download may take
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The bytes", "content": {"image/*": {"schema": {"type": "string"}}}},
@@ -53,25 +54,27 @@ async def _send(request: Request, behind: Services, link: str, *, thumbnail: boo
     if not _LINK.fullmatch(link):
         raise Missing("RESOURCE_UNKNOWN", "There is no picture behind this link.")
     asked = DownloadAssetRequest(name=f"links/{link}", thumbnail=thumbnail)
+    asked.header_only = request.method == "HEAD" or not _CONDITIONS.isdisjoint(request.headers)
     found, answers = await _open(behind, asked)
     etag = f'"{found.sha256}"'
     headers = _headers(link, found, etag, thumbnail=thumbnail)
     known = ranges.is_known(request.headers, etag)
     if known or request.method == "HEAD":
-        await answers.aclose()
         length = {} if known else {"Content-Length": str(found.size_bytes)}
         return Response(status_code=304 if known else 200, headers=headers | length)
     try:
         part = ranges.wanted(request.headers, etag, found.size_bytes)
     except ranges.UnsatisfiableError:
-        await answers.aclose()
         return _behind_the_end(found.size_bytes)
-    if part is None:
-        headers["Content-Length"] = str(found.size_bytes)
-        content = _chunks(behind, asked, found, answers, found.size_bytes)
-        return StreamingResponse(content, headers=headers)
-    await answers.aclose()
-    return await _partial(behind, asked, part, found, headers)
+    start, stop = part or (0, found.size_bytes)
+    if asked.header_only:
+        asked.offset = start
+        answers = await _open_again(behind, asked, found)
+    if part:
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size_bytes}"
+    headers["Content-Length"] = str(stop - start)
+    content = _chunks(behind, asked, found, answers, stop - start)
+    return StreamingResponse(content, 206 if part else 200, headers=headers)
 
 
 def _behind_the_end(size: int) -> Response:
@@ -81,22 +84,6 @@ def _behind_the_end(size: int) -> Response:
     return answer
 
 
-async def _partial(
-    behind: Services,
-    asked: DownloadAssetRequest,
-    part: tuple[int, int],
-    found: DownloadHeader,
-    headers: dict[str, str],
-) -> Response:
-    start, stop = part
-    asked.offset = start
-    answers = await _open_again(behind, asked, found)
-    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{found.size_bytes}"
-    headers["Content-Length"] = str(stop - start)
-    content = _chunks(behind, asked, found, answers, stop - start)
-    return StreamingResponse(content, 206, headers=headers)
-
-
 async def _open(
     behind: Services, asked: DownloadAssetRequest
 ) -> tuple[DownloadHeader, AsyncGenerator[Any]]:
@@ -104,12 +91,16 @@ async def _open(
     first, answers = await behind.storage.begin(
         "DownloadAsset", asked, timeout=_PATIENCE, user_id=0
     )
+    if asked.header_only:
+        async for _none in answers:  # to its end
+            pass
     return first.header, answers
 
 
 async def _open_again(
     behind: Services, asked: DownloadAssetRequest, found: DownloadHeader
 ) -> AsyncGenerator[Any]:
+    asked.header_only = False
     again, answers = await _open(behind, asked)
     if again.sha256 != found.sha256:
         await answers.aclose()
@@ -133,8 +124,8 @@ async def _chunks(
                     chunk = answer.chunk[:count]
                     count, asked.offset = count - len(chunk), asked.offset + len(chunk)
                     yield chunk
-                    if count <= 0:
-                        return
+                    if count <= 0 and asked.offset < found.size_bytes:
+                        return  # in the middle; to its end a stream is read
         except Fault as fault:
             if not was_cut(fault) or asked.offset == begun:
                 raise

@@ -74,6 +74,8 @@ class Handler(pb_grpc.StorageServiceServicer):
             _with("read"), request.name, request.offset, thumbnail=request.thumbnail
         )
         yield present.opened(content)
+        if request.header_only:
+            return
         async for chunk in content.chunks:
             yield pb.DownloadAssetResponse(chunk=chunk)
 

@@ -3,6 +3,7 @@
 import hashlib
 from io import BytesIO
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -98,6 +99,30 @@ def test_head_tells_of_all_that_can_be_read(http, path):
     head, got = http.head(path), http.get(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_who_wants_no_bytes_leaves_no_stream_in_the_middle(http, stack, image):
+    """What a client breaks off cannot be told from a defect by those who count."""
+    url = f"http://127.0.0.1:{stack.port('STORAGE_PORT') + 100}/metrics"
+
+    def counted() -> dict[str, float]:
+        """Downloads by how they ended."""
+        called = 'method="/imagestudio.storage.v1.StorageService/DownloadAsset"'
+        lines = httpx.get(url).text.splitlines()
+        counts = [one for one in lines if one.startswith("studio_rpc_seconds_count")]
+        ours = [one for one in counts if called in one]
+        return {one.split('code="')[1].split('"')[0]: float(one.split()[-1]) for one in ours}
+
+    before = counted()
+    for _ in range(5):
+        etag = http.head(image["url"]).headers["etag"]
+        assert http.get(image["url"], headers={"if-none-match": etag}).status_code == 304
+        assert http.get(image["url"], headers={"range": "bytes=99999999-"}).status_code == 416
+        last = http.get(image["url"], headers={"range": "bytes=-10"})
+        assert (last.status_code, len(last.content)) == (206, 10)
+        assert http.get(image["url"], headers={"if-none-match": '"x"'}).status_code == 200
+    after = counted()
+    assert {code for code in after if after[code] > before.get(code, 0)} == {"OK"}
 
 
 def test_a_stream_has_no_head(http):

@@ -519,22 +519,26 @@ class DownloadAssetRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    HEADER_ONLY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"assets/{asset}", "links/{link}" or "receipts/{purchase_id}"."""
     offset: _builtins.int
     """First byte wanted."""
     thumbnail: _builtins.bool
     """The thumbnail in place of the file. Not for receipts."""
+    header_only: _builtins.bool
+    """The header, and no chunk."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         offset: _builtins.int = ...,
         thumbnail: _builtins.bool = ...,
+        header_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "offset", b"offset", "thumbnail", b"thumbnail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header_only", b"header_only", "name", b"name", "offset", b"offset", "thumbnail", b"thumbnail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
