@@ -201,10 +201,11 @@ async def test_a_stream_without_a_header_or_with_two_is_refused(client, folder):
 
 
 async def test_an_endless_upload_is_cut_where_it_passes_what_was_announced(client, folder):
-    def requests():
+    async def requests():
         yield pb.UploadAssetRequest(header=pb.UploadHeader(size_bytes=100_000))
-        while True:
+        for _ in range(2):
             yield pb.UploadAssetRequest(chunk=b"x" * 65_536)
+        await asyncio.Event().wait()  # it never says that this was all
 
     async with asyncio.timeout(20):
         with pytest.raises(Invalid) as refusal:
