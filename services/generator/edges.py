@@ -23,6 +23,7 @@ _ENDINGS = {
     "CANCELED": purchase_pb2.PURCHASE_ENDING_CANCELED,
     "EXPIRED": purchase_pb2.PURCHASE_ENDING_EXPIRED,
 }
+_LONGEST = 2**31 / 1000  # seconds that the catalog can hold, which has milliseconds
 _CHARGED = {
     True: cost_pb2.CHARGED_YES,
     False: cost_pb2.CHARGED_NO,
@@ -156,24 +157,33 @@ def outputs(drawn: Drawn, purchase_id: str) -> Sequence[ledger_pb2.PurchaseOutpu
 
 
 def kept_image(known: Known) -> ledger_pb2.KeptImage:
-    """What is known of every image of a purchase, but for its hash."""
+    """
+    What is known of every image of a purchase, but for its hash.
+
+    What the provider says beside a picture and the catalog could not hold is left out: it must
+    not keep out the picture.
+    """
     inputs = dict(known.order.inputs)
     inputs.pop("prompt", None)
     seed, drawn = inputs.pop("seed", None), known.drawn
     image = ledger_pb2.KeptImage(
-        model_version=drawn.version if drawn else "",
+        model_version=_legible(drawn.version) if drawn else "",
         negative_prompt=str(inputs.pop("negative_prompt", "")),
         parameters=json_format.ParseDict(inputs, struct_pb2.Struct()),
     )
     if known.model.provider == "replicate":
         image.replicate_prediction_id = known.ticket
-    if drawn and drawn.seed is not None:
+    if drawn and drawn.seed is not None and -(2**63) <= drawn.seed < 2**63:
         image.seed = drawn.seed
     elif isinstance(seed, int) and known.order.as_planned:
         image.seed = seed
-    if drawn and drawn.seconds is not None:
+    if drawn and drawn.seconds is not None and 0 <= drawn.seconds < _LONGEST:
         image.generation_time.FromMilliseconds(round(drawn.seconds * 1000))
     return image
+
+
+def _legible(text: str) -> str:
+    return text.encode("utf-8", "ignore").decode().replace("\0", "")[:200]
 
 
 def cost(known: Known) -> cost_pb2.Cost:

@@ -168,6 +168,13 @@ async def test_a_picture_that_does_not_come_is_not_waited_for_until_it_is_late(p
     assert script.asked == []
 
 
+async def test_an_upload_for_which_no_time_is_left_is_not_begun(pictures):
+    provider, script = selling(pictures, uploaded(), patience=15.0 + 0.09)
+    with pytest.raises(seam.NotReady, match="in time"):
+        await provider.buy(order("flux-1.1-pro", pictures.add(LARGE)), None, None)
+    assert script.asked == []
+
+
 async def test_an_upload_that_is_not_answered_in_time_is_a_sign_of_replicates(pictures):
     class Silent(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

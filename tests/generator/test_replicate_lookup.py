@@ -304,6 +304,23 @@ async def test_who_comes_while_a_listing_is_read_waits_for_one_that_begins_later
     assert seen == [[{"id": "p1"}], [{"id": "p2"}], [{"id": "p2"}]]
 
 
+async def test_who_is_slow_about_a_page_holds_up_nobody_who_shares_it():
+    """To know a picture again may take a download."""
+    lookups, seen = Lookups(), asyncio.Event()
+
+    async def pages(_since):
+        yield [{"id": "p1"}]
+
+    async def slow(_page):
+        await asyncio.wait_for(seen.wait(), 15)
+
+    async def quick(_page):
+        seen.set()
+
+    since = datetime(2026, 11, 22, tzinfo=UTC)
+    await asyncio.gather(*(lookups.read(since, take, pages) for take in (slow, quick)))
+
+
 # -- All that was sold
 
 HOOK = httpx.URL("https://s.test/webhooks/replicate")

@@ -51,8 +51,7 @@ class Lookups:
             looks, self._waiting = self._waiting, []
             try:
                 async for page in pages(min(look.since for look in looks)):
-                    for look in looks:
-                        await _show(look, page)
+                    await asyncio.gather(*(_show(look, page) for look in looks))
                     looks = [look for look in looks if not look.done.done()]
                     if not looks:
                         break

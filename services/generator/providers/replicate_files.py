@@ -99,12 +99,13 @@ class Files:
 
     async def _uploaded(self, content: bytes, media_type: str, until: float) -> str:
         name = _NAMES.get(media_type, "reference")
+        # It ends before all of the time does, so that it is Replicate's slowness that is told.
+        wait = min(_UPLOAD, until - asyncio.get_running_loop().time() - _EARLIER)
+        if wait <= 0:
+            raise TimeoutError
         faults.point("upload.before_call")
         asking = self.http.post(_PATH, files={"content": (name, content, media_type)})
         try:
-            # Before all of it is over, so that it is Replicate's slowness that is told.
-            left = until - asyncio.get_running_loop().time() - _EARLIER
-            wait = min(_UPLOAD, left)
             answer = await transport.answer(asking, wait, never_sent=seam.Unavailable)
         except seam.Unclear as error:  # an upload that may be there is none that was bought
             raise seam.Unavailable(f"an input image was not uploaded: {error}") from error
