@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,8 +51,11 @@ async def ours(url: str, target: str) -> AsyncIterator[One]:
 
 
 @asynccontextmanager
-async def naive(url: str, base: str) -> AsyncIterator[One]:
-    """Download it, encode it and hand it to the vendor's client."""
+async def naive(url: str, base: str, *, threads: bool = True) -> AsyncIterator[One]:
+    """Download it, encode it and hand it to the vendor's client, which blocks its *threads*.
+
+    Without them it blocks the event loop, as a call that nobody awaits does in a coroutine.
+    """
     import cloudinary.uploader
     import httpx
     from httpx_aiohttp import AiohttpTransport
@@ -64,7 +68,8 @@ async def naive(url: str, base: str) -> AsyncIterator[One]:
         content = (await http.get(f"{url}/{number}")).content
         uri = "data:image/png;base64," + base64.b64encode(content).decode()
         said = {"public_id": f"naive-{number}", "eager": [{"raw_transformation": _PREVIEW}]}
-        await asyncio.to_thread(cloudinary.uploader.upload, uri, **said)
+        upload = partial(cloudinary.uploader.upload, uri, timeout=_PATIENCE, **said)
+        await asyncio.to_thread(upload) if threads else upload()
 
     yield one
     await http.aclose()
@@ -118,7 +123,9 @@ async def _many(one: One, first: int, count: int) -> float:
 
 async def main(name: str, url: str, where: str) -> None:
     """Serve the parent until it says no more."""
-    async with {"ours": ours, "naive": naive, "floor": floor}[name](url, where) as one:
+    blocking = partial(naive, threads=False)
+    flows = {"ours": ours, "naive": naive, "blocking": blocking, "floor": floor}
+    async with flows[name](url, where) as one:
         while order := await asyncio.to_thread(sys.stdin.readline):
             first, count = map(int, order.split())
             print(await _many(one, first, count), flush=True)

@@ -4,16 +4,16 @@ import random
 import socket
 from collections.abc import Iterable
 
-_FROM, _BELOW = 10_000, 32_000  # above it Linux hands ports to outgoing connections
+FROM, _BELOW = 26_000, 32_000  # above it Linux hands ports to outgoing connections
 
 
 def free(count: int, *, apart: int = 1) -> list[int]:
     """Return *count* free ports on loopback, *apart* from each other; those 100 above are free."""
     dice, found = random.SystemRandom(), list[int]()
     while len(found) < count:
-        port = dice.randrange(_FROM, _BELOW, apart)
+        port = dice.randrange(FROM, _BELOW, apart)
         taken = {taken + step for taken in found for step in (0, 100, -100)}
-        if port not in taken and _is_free(port) and _is_free(port + 100):
+        if port not in taken and is_free(port) and is_free(port + 100):
             found.append(port)
     return found
 
@@ -29,11 +29,12 @@ def taken(wanted: Iterable[tuple[int, str, str]]) -> list[tuple[str, str]]:
             f"end that, or set {setting} to another",
         )
         for port, process, setting in wanted
-        if not _is_free(port)
+        if not is_free(port)
     ]
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on *port* of loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

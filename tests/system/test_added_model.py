@@ -4,13 +4,12 @@ import httpx
 
 from tests.generator.test_added_models import put
 from tests.lab.process import Lab
-from tests.ports import free_port
 from tests.system.client import generate, prove_whole
 from tests.system.stack import running_stack
 
 
 def test_the_page_is_followed(tmp_path):
-    settings = {"LAB_PORT": str(free_port()), "LAB_PACE": "0", "MODELS_DIR": str(put(tmp_path))}
+    settings = {"LAB_PACE": "0", "MODELS_DIR": str(put(tmp_path))}
     with running_stack("--lab", **settings) as stack:
         listed = httpx.get(f"{stack.url}/images/models", timeout=10).json()["models"]
         [model] = [each for each in listed if each["key"] == "flux-dev"]

@@ -10,7 +10,6 @@ import re
 import httpx
 import pytest
 
-from tests.ports import free_port
 from tests.system.client import Job, prove_whole
 from tests.system.crash_scenarios import SCENARIOS, SOLD, plain, shown
 from tests.system.stack import CHECKOUT, running_stack
@@ -25,7 +24,7 @@ def faulty(tmp_path_factory):
     """A stack whose processes die where a file in its folder says so."""
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
-    lab = {"LAB_PORT": str(free_port()), "LAB_PACE": "0.1"}
+    lab = {"LAB_PACE": "0.1"}
     settings = {
         "LANGUAGE_SECONDS": "2",
         "WORKER_PATIENCE": "1",

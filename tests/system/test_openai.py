@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from tests.lab.process import Lab
-from tests.ports import free_port
 from tests.system.client import generate, prove_whole
 from tests.system.stack import running_stack
 
@@ -21,7 +20,7 @@ STREAM = ORDER | {"parameters": {FLARE: {"partial_images": 2, "quality": "low"}}
 def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
-    settings = {"LAB_PORT": str(free_port()), "LAB_PACE": "0", "WORKER_PATIENCE": "1"}
+    settings = {"LAB_PACE": "0", "WORKER_PATIENCE": "1"}
     with running_stack("--lab", FAULT_FOLDER=str(folder), **settings) as found:
         yield found, folder
 

@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from tests.lab.process import Control
-from tests.ports import free_port
 from tests.system.books import ask
 from tests.system.client import Job, generate, prove_whole
 from tests.system.stack import running_stack
@@ -21,7 +20,7 @@ FATAL = "lookup.before"  # where nothing comes by that was not in doubt
 def poisoned(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
-    lab = {"LAB_PORT": str(free_port()), "LAB_PACE": "0.1"}
+    lab = {"LAB_PACE": "0.1"}
     quick = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "0", "PUBLISH_WAIT": "0", **lab}
     with running_stack("--lab", FAULT_FOLDER=str(folder), **quick) as stack:
         yield stack, folder, Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")

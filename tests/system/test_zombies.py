@@ -13,7 +13,6 @@ import grpc
 import pytest
 
 from tests.lab.process import Control
-from tests.ports import free_port
 from tests.system.books import ask, books
 from tests.system.client import Job, generate, prove_whole
 from tests.system.replica import kinds, nap, replicas, sleeps
@@ -36,7 +35,7 @@ def pair(tmp_path_factory):
     """A stack with two generators that go to sleep where a file in its folder says so."""
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
-    lab = {"LAB_PORT": str(free_port()), "LAB_PACE": "0.05"}
+    lab = {"LAB_PACE": "0.05"}
     quick = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "1", "FAULT_FOLDER": str(folder), **lab}
     with running_stack("--lab", "--generators", "2", **quick) as stack:
         yield stack, folder
