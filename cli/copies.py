@@ -93,8 +93,12 @@ def read(path: Path) -> Copy:
         manifest = json.loads((path / _MANIFEST).read_text())
         version, files = manifest["format"], manifest["files"]
         told = {name: files[name]["sha256"] for name in (_DUMP, _KEY)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CannotUse(f"{path} is no copy, or a damaged one: {error!r}") from error
+    except OSError as error:
+        raise CannotUse(
+            f"{path} is no copy ({_MANIFEST}: {error.strerror}): name a folder that backup made"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CannotUse(f"{path / _MANIFEST} is damaged ({error!r}): take another copy") from error
     if version != FORMAT:
         raise CannotUse(f"{path} is of format {version}, this release reads {FORMAT}")
     for name, sha256 in told.items():

@@ -3,6 +3,7 @@ API keys, made and revoked by whoever holds the data folder: over gRPC, as a ser
 stack's own secret. So the first key needs no key.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -57,7 +58,10 @@ def list_all(settings: StackSettings, *, as_json: bool) -> None:
 
 
 def revoke(settings: StackSettings, key: str) -> None:
-    request = messages.RevokeApiKeyRequest(name=f"apiKeys/{key.removeprefix('apiKeys/')}")
+    number = key.removeprefix("apiKeys/")
+    if not re.fullmatch("[0-9]{1,18}", number):
+        raise Trouble(f"{key!r} is no key's number: `studio keys list` shows them", 400)
+    request = messages.RevokeApiKeyRequest(name=f"apiKeys/{number}")
     answer = _ask(settings, lambda stub: stub.RevokeApiKey, request)
     say(f"key {_id(answer.api_key)} ({answer.api_key.label}) is revoked")
 

@@ -112,7 +112,10 @@ async def on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = _ADVICE.get(error.status_code, str(error.detail))
     if error.status_code == 400:
-        message = "The body cannot be read: send JSON in UTF-8, not nested too deeply."
+        message = (
+            "The body cannot be read: send JSON in UTF-8, not nested too deeply and without "
+            "numbers of thousands of digits."
+        )
     answer = respond(HttpFault(error.status_code, message), instance=request.url.path)
     answer.headers.update(error.headers or {})
     return answer

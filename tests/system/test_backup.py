@@ -201,7 +201,7 @@ def test_a_copy_is_private_and_says_what_it_is(back):
     [
         ("database.dump", "not as it was written"),
         ("link_key", "not as it was written"),
-        ("manifest.json", "no copy, or a damaged one"),
+        ("manifest.json", "is damaged"),
     ],
 )
 def test_a_damaged_copy_is_refused_before_anything_is_made(back, copy, tmp_path, name, words):
@@ -211,6 +211,12 @@ def test_a_damaged_copy_is_refused_before_anything_is_made(back, copy, tmp_path,
     assert done.returncode == 1
     assert words in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_what_is_no_copy_is_told_from_one_that_is_damaged(back, tmp_path):
+    done = back.stack.studio("restore", str(tmp_path), STUDIO_DATA=str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert "is no copy (manifest.json: No such file or directory)" in done.stderr
 
 
 def test_a_copy_of_a_newer_release_is_refused(back, copy, tmp_path):

@@ -173,6 +173,9 @@ def test_keys_are_made_listed_and_revoked(stack: Stack) -> None:
     assert stack.studio("keys", "revoke", made["id"]).returncode == 0
     after = json.loads(stack.studio("keys", "list", "--json").stdout)
     assert [one["id"] for one in after if one["revoked_at"]] == [made["id"]]
+    none = stack.studio("keys", "revoke", "abc")
+    assert none.returncode == 2
+    assert "`studio keys list`" in none.stderr
 
 
 def findings(stack: Stack, status: int) -> list[Finding]:

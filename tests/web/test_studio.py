@@ -180,6 +180,8 @@ async def test_it_fits_a_telephone_in_the_dark_whatever_the_prompt(open_page, st
     await page.locator("#gallery .frame").first.click()
     await page.wait_for_selector("#viewer[open] img")
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#go")).to_be_in_viewport()  # however many models there are
     background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == "rgb(13, 16, 25)"
     assert job
@@ -235,5 +237,6 @@ async def test_the_interface_is_explained_without_another_host(open_page, stack)
     await page.wait_for_selector('summary:has-text("/images/generate/stream")')
     await page.click('summary:has-text("/images/generate/stream")')
     assert "negative_prompt" in await page.inner_text("details[open]")
+    assert "`" not in await page.inner_text("body")
     assert asked
     assert all(url.startswith(stack.url) for url in asked)
