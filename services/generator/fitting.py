@@ -101,5 +101,10 @@ def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:
 
 
 def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
-    given = orders.parameters(spec, model.key)
-    return schema.problems(model.parameters, given, f"parameters.{model.key}")
+    given, path = orders.parameters(spec, model.key), f"parameters.{model.key}"
+    # A vendor gets pixels that were checked and nothing besides: no URL goes by another way.
+    pictures = given.keys() & {slot.input for slot in model.references}
+    for name in sorted(pictures):
+        yield f"{path}.{name}", "is an input image: give it in references"
+    rest = {name: value for name, value in given.items() if name not in pictures}
+    yield from schema.problems(model.parameters, rest, path)

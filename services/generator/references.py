@@ -94,9 +94,6 @@ def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
         if slot.own_shape and spec.WhichOneof("shape"):
             shape = spec.WhichOneof("shape") or ""
             yield shape, f"in another shape than the {each}'s; leave {shape} out"
-        if slot.input in spec.parameters[model.key].fields if model.key in spec.parameters else ():
-            named = f"parameters.{model.key}.{slot.input}"
-            yield named, f"with {slot.input} and a reference in its place; leave one out"
 
 
 def lacks(model: Model, named: str, what: str) -> Invalid:

@@ -1,14 +1,11 @@
 """
 Checks a value against the part of JSON Schema that the registry uses: type, enum,
-minimum, maximum, properties, required, additionalProperties, items, maxItems, and format
-"uri", which must be https, for a provider fetches it, and no longer than any browser's.
+minimum, maximum, properties, required, additionalProperties, items and maxItems.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-_LONGEST_URI = 2048  # characters: parameters stay small enough for every message
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -43,10 +40,6 @@ def _mistyped(kind: str | None, value: object) -> str:
 def _out_of_bounds(schema: Mapping[str, Any], value: object) -> str:
     if "enum" in schema and value not in schema["enum"]:
         return f"must be one of {', '.join(map(str, schema['enum']))}"
-    if isinstance(value, str) and schema.get("format") == "uri" and not _is_https(value):
-        return "must be an https URL"
-    if isinstance(value, str) and schema.get("format") == "uri" and len(value) > _LONGEST_URI:
-        return f"must have at most {_LONGEST_URI:,} characters and has {len(value):,}"
     if isinstance(value, list) and len(value) > (most := schema.get("maxItems", len(value))):
         return f"must have at most {most} entries and has {len(value)}"
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -54,14 +47,6 @@ def _out_of_bounds(schema: Mapping[str, Any], value: object) -> str:
         if not least <= value <= most:
             return f"must be from {least} to {most}"
     return ""
-
-
-def _is_https(text: str) -> bool:
-    try:
-        found = urlsplit(text)
-        return found.scheme == "https" and bool(found.hostname) and text.isprintable()
-    except ValueError:
-        return False
 
 
 def _in_object(

@@ -188,12 +188,7 @@ WRONG_PARAMETERS = [
     ("flux-1.1-pro", "prompt_upsampling", 1),
     ("flux-1.1-pro", "output_format", "gif"),
     ("flux-1.1-pro", "output_quality", 101),
-    ("flux-1.1-pro", "image_prompt", "http://x.test/a.png"),
-    ("flux-1.1-pro", "image_prompt", "https://"),
-    ("flux-1.1-pro", "image_prompt", "https://x.test/\n"),
-    ("flux-1.1-pro", "image_prompt", "https://[x"),
-    ("flux-1.1-pro", "image_prompt", f"https://x.test/{'a' * 2034}"),  # 2,049 characters
-    ("flux-1.1-pro", "image_prompt", "data:image/png;base64,AAAA"),
+    ("flux-1.1-pro", "image_prompt", "https://x.test/a.png"),  # only checked pixels go there
     ("flux-1.1-pro", "aspect_ratio", "1:1"),  # the request's own field says it
     ("flux-1.1-pro", "seed", 7),
     ("flux-schnell", "num_outputs", 4),
@@ -203,11 +198,10 @@ WRONG_PARAMETERS = [
     ("ideogram-v2", "resolution", "1024x1024"),
     ("ideogram-v2", "magic_prompt_option", "auto"),
     ("ideogram-v2", "style_type", "Baroque"),
-    ("ideogram-v2", "mask", "ftp://x.test/a"),
+    ("ideogram-v2", "mask", "https://x.test/a"),
     ("recraft-v3", "style", "digital_illustration/baroque"),
     ("recraft-v3", "size", "1024x1024"),
-    ("seedream-4.5", "image_input", "https://x.test/a"),
-    ("seedream-4.5", "image_input", ["https://x.test/a"] * 15),
+    ("seedream-4.5", "image_input", ["https://x.test/a"]),
     ("seedream-4.5", "sequential_image_generation", "auto"),
     ("seedream-4.5", "max_images", 15),
 ]
@@ -218,12 +212,6 @@ def test_a_wrong_parameter_is_refused_by_its_name(key, name, value):
     fault = refused(key, parameters={key: {name: value}})
     assert fault.reason == "PARAMETER_INVALID"
     assert list(fault.fields) == [f"parameters.{key}.{name}"]
-
-
-def test_a_wrong_entry_of_a_list_is_refused_by_its_place():
-    given = {"image_input": ["https://x.test/a", "http://x.test/b"]}
-    fault = refused("seedream-4.5", parameters={"seedream-4.5": given})
-    assert list(fault.fields) == ["parameters.seedream-4.5.image_input[1]"]
 
 
 # -- several images a call
