@@ -41,7 +41,9 @@ Key = Annotated[
 ]
 
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
-After = Annotated[str | None, Query(description="The same as Last-Event-ID.")]
+After = Annotated[
+    str | None, Query(description="The same as Last-Event-ID, which counts where both are given.")
+]
 
 
 @router.post(

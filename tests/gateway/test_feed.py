@@ -77,11 +77,6 @@ def test_junk_and_what_is_beyond_the_feed_are_refused(http, junk):
         assert list(answer.json()["fields"]) in (["after"], ["Last-Event-ID"])
 
 
-def test_a_query_and_a_header_that_differ_are_refused(http, jobs):
-    answer = http.get("/images/events?after=1", headers={"Last-Event-ID": "2"})
-    assert answer.status_code == 400
-
-
 def test_there_is_nothing_to_retry_or_settle_where_all_is_clear(http, jobs):
     for body in (None, {}, {"purchase_ids": []}):
         answer = http.post(f"/images/jobs/{jobs[0]}/retry-unclear", json=body)

@@ -173,7 +173,7 @@ def test_a_key_that_disagrees_with_the_body_is_refused():
         (None, None, 0),
         ("0", None, 0),
         (None, "7", 7),
-        ("7", "07", 7),
+        ("7", "3", 7),  # a browser comes back with the URL that it began with
         (str(2**63 - 1), None, 2**63 - 1),
     ],
 )
@@ -185,7 +185,7 @@ def test_a_stream_goes_on_after_the_named_event(header, query, after):
     ("header", "query"),
     [
         ("x", None), ("-1", None), ("+1", None), ("1.0", None), ("", None), (None, ""),
-        ("1" * 20, None), (str(2**63), None), ("\u0661", None), ("1", "2"), (" 1", None),
+        ("1" * 20, None), (str(2**63), None), ("\u0661", None), ("x", "2"), (" 1", None),
     ],
 )  # fmt: skip
 def test_junk_in_place_of_an_event_is_refused(header, query):

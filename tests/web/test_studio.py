@@ -83,6 +83,32 @@ async def test_a_page_goes_on_by_itself_when_the_gateway_dies(open_page, stack):
     assert await page.locator(f'.job[data-job="{job}"] img').count() == 2
 
 
+FOLLOW = """(path) => {
+    const source = new EventSource(path + "?after=0"), heard = [];
+    const hear = (event) => {
+        if (event.lastEventId) heard.push([Number(event.lastEventId), event.type]);
+        if (event.type === "completed") source.close();
+    };
+    const kinds = ["accepted", "queued", "purchased", "image_kept", "image_published"];
+    for (const kind of [...kinds, "completed"]) source.addEventListener(kind, hear);
+    Object.assign(window, { source, heard });
+}"""
+
+
+async def test_a_browsers_own_event_source_goes_on_when_the_gateway_dies(open_page, stack):
+    page = await open_page()
+    job = start(stack, 8)
+    await page.evaluate(FOLLOW, f"/images/jobs/{job}/events")
+    await page.wait_for_function("() => heard.length > 0")
+
+    stack.kill_and_await("gateway")
+
+    await page.wait_for_function("() => source.readyState === EventSource.CLOSED")
+    numbers, kinds = zip(*await page.evaluate("() => heard"), strict=True)
+    assert numbers == tuple(range(1, len(numbers) + 1))
+    assert kinds[-1] == "completed"
+
+
 async def test_an_unfinished_picture_is_shown_while_it_is_drawn(open_page, stack):
     page = await open_page()
     job = start(stack, 8)
