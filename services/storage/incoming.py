@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.errors import DataLoss, Invalid
-from services.storage.inspect import SVG, Inspector, Picture
+from services.storage.inspect import Inspector, Picture
 from services.storage.names import invalid
 
+TAKEN = ("image/png", "image/jpeg", "image/webp")  # by vendors
 MAX_BYTES = 25 * 1024 * 1024
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384  # pixels
@@ -83,12 +84,10 @@ class Incoming:
 
     def _check_picture(self) -> None:
         found = self._inspector.picture
-        if (
-            not found.readable or found.media_type == SVG
-        ):  # no vendor takes one, and it may hold code
+        if not found.readable or found.media_type not in TAKEN:
             raise Invalid(
                 "IMAGE_UNREADABLE",
-                "These bytes are no whole picture: send a PNG, JPEG, WebP or GIF.",
+                "These bytes are no whole PNG, JPEG or WebP: send the file itself, and no form.",
                 metadata={"media_type": self._inspector.media_type},
             )
         if self.claim.media_type not in ("", found.media_type):

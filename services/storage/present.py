@@ -5,17 +5,19 @@ from datetime import datetime
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.type.v1 import image_pb2
 from services.storage.assets import Content
+from services.storage.inspect import SVG
 from services.storage.keep import Kept
 from services.storage.notes import FileNote, PublishedNote, ReceiptNote
 
 
 def asset(note: FileNote) -> pb.Asset:
-    """Show a file."""
+    """Show a file; a drawing is its own preview, which a browser scales."""
+    path = f"/i/{note.link}"
     shown = pb.Asset(
         name=f"assets/{note.image_hash}",
         state=pb.ASSET_STATE_KEPT,
-        path=f"/i/{note.link}",
-        thumbnail_path=f"/i/{note.link}/thumbnail",
+        path=path,
+        thumbnail_path=path if note.media_type == SVG else f"{path}/thumbnail",
         media_type=note.media_type,
         size_bytes=note.size_bytes,
         size=image_pb2.PixelSize(width=note.width, height=note.height),

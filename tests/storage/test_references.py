@@ -242,11 +242,11 @@ async def test_nobody_waits_for_pictures_that_come_slowly_but_whoever_named_them
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"no picture at all", "no whole picture"),
+        (b"no picture at all", "no whole PNG"),
         (b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
-        (picture("GIF"), "image/gif"),
-        (svg(), "no whole picture"),
-        (picture()[:900], "no whole picture"),
+        (picture("GIF"), "no whole PNG"),
+        (svg(), "no whole PNG"),
+        (picture()[:900], "no whole PNG"),
     ],
     ids=["text", "heic", "gif", "svg", "half"],
 )
