@@ -48,6 +48,17 @@ def usage(
     calls.troubled(lambda: show(edge, by.value, between(month), as_json=as_json))
 
 
+def cap(
+    most: Annotated[str, typer.Argument(metavar="USD", help="Such as 25.50, or none.")],
+    as_json: AsJson = False,
+) -> None:
+    """Set what a month may cost at most; needs a key with the scope caps where keys are asked."""
+    from cli.lists import cap as put
+
+    edge = calls.edge(load())
+    calls.troubled(lambda: put(edge, most, as_json=as_json))
+
+
 def show(job_id: JobId, as_json: AsJson = False) -> None:
     """Show a job: its state, its pictures, what failed and what it cost."""
     from cli import job

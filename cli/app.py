@@ -307,6 +307,7 @@ def presets(as_json: AsJson = False) -> None:
 
 
 app.command()(accounts.usage)
+app.command()(accounts.cap)
 app.command()(language.suggest)
 app.command()(language.analyze)
 jobs_app.command("show")(accounts.show)

@@ -23,6 +23,7 @@ class Child:
 
     def __init__(self, process: Process, folder: Folder) -> None:
         self.process, self.log = process, folder.logs / f"{process.name}.log"
+        self._began = 0  # where in its log the last start's words begin
         self.ready, self.exited = asyncio.Event(), asyncio.Event()
         self.was_ready = False
         self._popen: subprocess.Popen[bytes] | None = None
@@ -41,6 +42,7 @@ class Child:
         _shorten(self.log, _LOG_AT_START)
         tie = leash.tied(self.process.asked)
         with _appending(self.log) as log:
+            self._began = os.fstat(log).st_size
             self._popen = subprocess.Popen(
                 self.process.command,
                 env=self.process.environment,
@@ -105,9 +107,10 @@ class Child:
             self._popen.send_signal(number)
 
     def last_words(self, lines: int = 12) -> str:
-        """The end of its log."""
+        """The end of its log, as far as its last start wrote it."""
         with suppress(OSError), self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 8192))
+            size = self.log.stat().st_size
+            file.seek(max(self._began if self._began <= size else 0, size - 8192))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
         return ""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cli import processes
-from cli.folder import CannotUse, Folder
+from cli.folder import Busy, CannotUse, Folder
 from cli.settings import CHECKOUT, StackSettings
 
 _START = 120.0  # seconds; making the database takes the longest
@@ -21,7 +21,11 @@ _POLL = 0.05
 @contextmanager
 def alone(settings: StackSettings, folder: Folder) -> Iterator[str]:
     """Hold the folder, run its PostgreSQL by itself where it is the embedded one; yield its URL."""
-    descriptor = folder.lock()
+    try:
+        descriptor = folder.lock()
+    except Busy as busy:
+        why = f"a stack runs in {folder.path}, which this works on: `./studio down` ends it"
+        raise CannotUse(why if busy.pid else str(busy)) from busy
     try:
         url = processes.database_url(settings, folder)
         if settings.database_url:

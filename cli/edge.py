@@ -64,6 +64,10 @@ class Edge:
         """Return what a POST answers; made once."""
         return self._ask("POST", path, {}, body)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a PUT answers."""
+        return self._ask("PUT", path, {}, body)
+
     def upload(self, content: bytes) -> dict[str, Any]:
         """Keep a picture to work from, and return what is said of it."""
         return self._ask("POST", "/images/references", {}, content=content)

@@ -1,11 +1,12 @@
 """What the stack has, as tables or JSON: jobs, models, presets, usage."""
 
+import re
 from typing import Any
 
 from rich.text import Text
 
 from cli import vendors
-from cli.edge import Edge
+from cli.edge import Edge, Trouble
 from cli.screen import dollars, print_json, print_table, say
 
 
@@ -87,8 +88,22 @@ def usage(edge: Edge, group_by: str, between: tuple[str, str], *, as_json: bool)
     if found["at_risk_count"]:
         say(
             f"at risk: {_risk(found)}, of which nobody knows whether it was charged; "
-            "./studio jobs watch ID names the purchases, ./studio jobs settle tells what it was"
+            "`./studio jobs` shows whose, `./studio jobs show ID` names the purchases, "
+            "`./studio jobs settle` tells what it was"
         )
+    return None
+
+
+def cap(edge: Edge, most: str, *, as_json: bool) -> None:
+    """Set the cap of a month, and show it."""
+    if not re.fullmatch(r"none|[$]?[0-9]{1,7}([.][0-9]{1,6})?", most):
+        raise Trouble(f"{most!r} is no sum: name dollars, such as 25.50, or none", 400)
+    usd = None if most == "none" else float(most.removeprefix("$"))
+    found = edge.put("/images/usage/cap", {"cap_usd": usd})
+    if as_json:
+        return print_json(found)
+    limit = "no cap" if found["cap_usd"] is None else f"a cap of {dollars(found['cap_usd'])}"
+    say(f"{found['period']}: {_sums(found)}, {limit}")
     return None
 
 

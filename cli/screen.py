@@ -45,8 +45,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
             sys.stdout.write("\t".join(str(cell).translate(_CONTROLS) for cell in row) + "\n")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):  # the first one is what is copied: it stays whole
+        table.add_column(column, overflow="fold", no_wrap=not place)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else _text(cell) for cell in row))
     output.print(table)

@@ -28,6 +28,8 @@ def settle(
 ) -> None:
     """Tell the stack, and show what it has noted."""
     body: dict[str, Any] = {"purchase_id": purchase, "charged": charged}
+    if cost is not None and not charged:
+        raise Trouble("--cost goes with --charged yes alone", 400)
     if cost is not None:
         body["cost_usd"] = cost
     found = edge.post(f"/images/jobs/{job_id}/settle", body)

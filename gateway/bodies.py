@@ -214,8 +214,14 @@ class Settlement(Body):
     """Whether a purchase was charged, and what it cost: unset is what counts as spent."""
 
     purchase_id: Annotated[UUID, Field(strict=False)]
-    charged: bool | Literal["yes", "no"]
+    charged: Literal["yes", "no", True, False]
     cost_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+
+
+class Cap(Body):
+    """The most that a month may cost from now on; null: no cap."""
+
+    cap_usd: Annotated[float, Field(ge=0, le=1_000_000)] | None
 
 
 class VariantChange(Body):

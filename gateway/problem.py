@@ -188,5 +188,7 @@ def _why(found: Any) -> str:
 
 
 def _name(location: tuple[Any, ...]) -> str:
-    named = ".".join(str(part)[:100] for part in location[1:])  # the first: body, query or header
-    return named[:200]
+    """Name an argument as our own checks do: "references[0].role"."""
+    parts = location[1:]  # the first one is body, query or header
+    named = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:100]}" for part in parts)
+    return named.removeprefix(".")[:200]

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from gateway.plain import cost, dollars, plain, time, word
 from imagestudio.catalog.v1.catalog_service_pb2 import ChargeSettlement, GetUsageResponse
 from imagestudio.catalog.v1.preset_pb2 import Preset
+from imagestudio.catalog.v1.usage_pb2 import SpendCap
 from imagestudio.generator.v1.model_pb2 import Model
 from imagestudio.type.v1.cost_pb2 import CHARGED_NO, CHARGED_YES
 from imagestudio.type.v1.image_pb2 import ImageOutput, Variant
@@ -212,14 +213,15 @@ def model(found: Model) -> dict[str, Any]:
 
 
 def usage(found: GetUsageResponse) -> dict[str, Any]:
-    """Render a usage report; cap_usd is null where there is no cap."""
-    cap = plain(found.cap)
-    if found.cap.HasField("cap_usd_micros"):
-        left = found.cap.cap_usd_micros - found.cap.spent_usd_micros
-        cap["remaining_usd"] = dollars(max(0, left - found.cap.reserved_usd_micros))
-    else:
-        cap["remaining_usd"] = None
-    return plain(found) | {"cap": cap}
+    """Render a usage report."""
+    return plain(found) | {"cap": cap(found.cap)}
+
+
+def cap(found: SpendCap) -> dict[str, Any]:
+    """Render a cap; cap_usd is null where there is none."""
+    left = found.cap_usd_micros - found.spent_usd_micros - found.reserved_usd_micros
+    known = found.HasField("cap_usd_micros")
+    return plain(found) | {"remaining_usd": dollars(max(0, left)) if known else None}
 
 
 def job_state(job: Job) -> str:

@@ -63,19 +63,20 @@ def given_id(header: str | None, given: uuid.UUID | None) -> str:
 
 
 def after_sequence(header: str | None, query: str | None) -> int:
-    """Return the event to go on after, by Last-Event-ID or ?after=; raises Invalid."""
-    found = {name: value for name, value in (("Last-Event-ID", header), ("after", query)) if value}
-    if header == "" or query == "":
-        raise _refused("after", "is empty; leave it out to begin at the first event")
-    for name, value in found.items():
-        if not (value.isascii() and value.isdecimal() and len(value) <= 19):
+    """
+    Return the event to go on after, by Last-Event-ID or ?after=; raises Invalid.
+
+    Of both the header counts: a browser that was cut off asks the same URL, ?after= and all, and
+    adds the header, which tells how far it came since.
+    """
+    for name, value in (("Last-Event-ID", header), ("after", query)):
+        if value == "":
+            raise _refused(name, "is empty; leave it out to begin at the first event")
+        if value and not (value.isascii() and value.isdecimal() and len(value) <= 19):
             raise _refused(name, "takes the id of an event: a number from 0 on")
-        if int(value) > bodies.LARGEST:
+        if value and int(value) > bodies.LARGEST:
             raise _refused(name, "is beyond any log")
-    numbers = {int(value) for value in found.values()}
-    if len(numbers) > 1:
-        raise _refused("after", "differs from the header Last-Event-ID; send one of them")
-    return numbers.pop() if numbers else 0
+    return int(header or query or 0)
 
 
 def resource(kind: str, found: str) -> str:
@@ -92,17 +93,19 @@ def resource(kind: str, found: str) -> str:
 def settlement(job_id: str, body: bodies.Settlement) -> catalog.SettleChargeRequest:
     """Make the request that settles a purchase of a job."""
     charged = body.charged in (True, "yes")
+    if body.cost_usd is not None and not charged:
+        raise _refused("cost_usd", "goes with charged: yes alone")
     made = catalog.SettleChargeRequest(
         name=resource("jobs", job_id),
         purchase_id=str(body.purchase_id),
         charged=CHARGED_YES if charged else CHARGED_NO,
     )
     if body.cost_usd is not None:
-        made.cost_usd_micros = _micros(body.cost_usd)
+        made.cost_usd_micros = micros(body.cost_usd)
     return made
 
 
-def _micros(usd: float) -> int:
+def micros(usd: float) -> int:
     """Count millionths of a dollar; what has more than six decimals is Invalid."""
     found = Decimal(str(usd)) * 1_000_000  # Decimal, since 2.01 * 1_000_000 is 2009999.99…
     if found != int(found):

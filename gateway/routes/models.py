@@ -9,7 +9,10 @@ from starlette.responses import Response
 from gateway import answers, bodies, render, specs
 from gateway.access import Behind
 from gateway.describe import problems
-from imagestudio.catalog.v1.catalog_service_pb2 import GetUsageRequest
+from imagestudio.catalog.v1.catalog_service_pb2 import (
+    GetUsageRequest,
+    UpdateSpendCapRequest,
+)
 from imagestudio.catalog.v1.usage_pb2 import UsageGrouping
 from imagestudio.generator.v1.generator_service_pb2 import ListModelsRequest
 from imagestudio.generator.v1.model_pb2 import ModelState
@@ -34,3 +37,15 @@ async def usage(behind: Behind, query: Annotated[bodies.UsageFilter, Query()]) -
         group_by=UsageGrouping.Value(f"USAGE_GROUPING_{query.group_by.upper()}"),
     )
     return JSONResponse(render.usage(await behind.catalog.ask("GetUsage", asked)))
+
+
+@router.put("/usage/cap", response_model=answers.SpendCap, responses=problems(413))
+async def put_cap(behind: Behind, body: bodies.Cap) -> Response:
+    """
+    Set what a month may cost at most; null lifts it. Takes the scope caps.
+
+    A cap below what is spent and reserved stops new work and nothing else.
+    """
+    cap = None if body.cap_usd is None else specs.micros(body.cap_usd)
+    found = await behind.catalog.ask("UpdateSpendCap", UpdateSpendCapRequest(cap_usd_micros=cap))
+    return JSONResponse(render.cap(found.cap))

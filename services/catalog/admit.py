@@ -203,10 +203,11 @@ async def refuse_over_cap(
     cap, used = min(caps, default=None), row["spent"] + row["reserved"]
     if cap is None or used + needed <= cap:
         return
+    which = "SPEND_CAP_USD" if cap == server_cap else "the cap (`studio cap`)"
     raise Exhausted(
         "SPEND_CAP_EXCEEDED",
         f"This needs ${needed / 1e6:.4f}, and ${max(0, cap - used) / 1e6:.4f} of the month's "
-        f"${cap / 1e6:.2f} is left. Ask for less, raise the cap, or wait for the next month.",
+        f"${cap / 1e6:.2f} is left. Ask for less, raise {which}, or wait for the next month.",
         metadata={
             "cap_usd_micros": str(cap),
             "spent_usd_micros": str(row["spent"]),

@@ -114,7 +114,7 @@ def test_text_that_is_no_unicode_does_not_break_a_problem():
         ({"prompt": "x", "max_cost_usd": "much"}, "max_cost_usd", "takes a number"),
         ({"prompt": "x", "models": "sketch"}, "models", "takes a list"),
         ({"prompt": "x", "parameters": []}, "parameters", "takes an object"),
-        ({"prompt": "x", "references": [7]}, "references.0", "takes an object"),
+        ({"prompt": "x", "references": [7]}, "references[0]", "takes an object"),
     ],
 )
 def test_what_is_wrong_is_said_by_field(body, field, why):
@@ -142,3 +142,9 @@ def told_of(kind, found, field, why):
     fault = problem.invalid(RequestValidationError(found).errors())
 
     assert fault.fields == {field: why}
+
+
+def test_whether_it_was_charged_is_one_field():
+    purchase = "01890000-0000-7000-8000-000000000001"
+    wrong = {"purchase_id": purchase, "charged": "perhaps"}
+    told_of(bodies.Settlement, wrong, "charged", "takes 'yes', 'no', True or False")

@@ -120,6 +120,7 @@ ROUTES = {
     ("POST", "/images/enhance-prompt"): ("/images/enhance-prompt", DRAW_WORDS, 409, 409, 401),
     ("GET", "/images/models"): ("/images/models", None, 200, 200, 401),
     ("GET", "/images/usage"): ("/images/usage", None, 200, 200, 401),
+    ("PUT", "/images/usage/cap"): ("/images/usage/cap", {"cap_usd": None}, 200, 200, 401),
     ("GET", "/i/{link}"): ("/i/{link}", None, 200, 200, 200),
     ("GET", "/i/{link}/thumbnail"): ("/i/{link}/thumbnail", None, 200, 200, 200),
     ("POST", "/webhooks/{provider}"): ("/webhooks/replicate", {}, 404, 404, 404),

@@ -178,6 +178,40 @@ def test_keys_are_made_listed_and_revoked(stack: Stack) -> None:
     assert "`studio keys list`" in none.stderr
 
 
+def test_a_cap_is_set_and_lifted(stack: Stack) -> None:
+    set_ = stack.studio("cap", "25.5", "--json")
+    assert json.loads(set_.stdout)["cap_usd"] == 25.5
+    assert json.loads(stack.studio("usage", "--json").stdout)["cap"]["cap_usd"] == 25.5
+    assert "no cap" in stack.studio("cap", "none").stderr
+    assert json.loads(stack.studio("usage", "--json").stdout)["cap"]["cap_usd"] is None
+    for none in ("much", "nan"):
+        refused = stack.studio("cap", none)
+        assert refused.returncode == 2, refused.stderr
+
+
+def test_a_sum_for_what_was_not_charged_is_refused(stack: Stack) -> None:
+    purchase = ("--purchase", "01890000-0000-7000-8000-000000000001")
+    done = stack.studio("jobs", "settle", "1", *purchase, "--charged", "no", "--cost", "1")
+    assert done.returncode == 2
+    assert "--cost goes with --charged yes" in done.stderr
+
+
+def test_a_start_that_fails_tells_its_own_words_alone() -> None:
+    with temporary_data() as data:
+        first = Stack(data, {"DEFAULT_MODEL": "nothing"})
+        second = Stack(data, {"LANGUAGE_MODEL": "nobody"})
+        for stack, word in ((first, "DEFAULT_MODEL"), (second, "LANGUAGE_MODEL")):
+            with pytest.raises(AssertionError, match=word) as failed:
+                stack.start()
+        assert "DEFAULT_MODEL" not in str(failed.value)
+
+
+def test_what_needs_the_stack_ended_says_so(stack: Stack) -> None:
+    done = stack.studio("rebuild", "--yes")
+    assert done.returncode == 1
+    assert "`./studio down` ends it" in done.stderr
+
+
 def findings(stack: Stack, status: int) -> list[Finding]:
     done = stack.studio("doctor", "--json")
     assert done.returncode == status, done.stdout + done.stderr
