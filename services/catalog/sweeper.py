@@ -63,19 +63,25 @@ class Sweeper:
             await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
         now = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(self.patience)  # after an outage the living beat first
-            overslept = False
+            trusted, overslept = now() + self.patience, False  # by then all who live have beaten
             while not overslept:
-                pause = await self.sweep(connection)
+                pause = await self.sweep(connection, unheard=trusted - now())
                 wakes = now() + pause
                 await asyncio.sleep(pause)
                 # Stopped meanwhile, we have heard nobody: that is no silence of theirs.
                 overslept = now() - wakes > self.patience / 3
 
-    async def sweep(self, connection: asyncpg.Connection) -> float:
-        """Sweep once; return in how many seconds there may be something to sweep again."""
-        silent = timedelta(seconds=self.patience)
-        next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
+    async def sweep(self, connection: asyncpg.Connection, *, unheard: float = 0.0) -> float:
+        """
+        Sweep once; return in how many seconds there may be something to sweep again.
+
+        For *unheard* seconds more a silence is no death: there was nobody to hear, here or there.
+        """
+        if unheard > 0:
+            next_death = unheard
+        else:
+            silent = timedelta(seconds=self.patience)
+            next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
         orphans = await connection.fetch(SQL.orphaned_purchases)
         faults.point("sweep.before_orphans")
         await self._take_over(orphans)
