@@ -40,6 +40,7 @@ from services.generator.pictures import Pictures
 from services.generator.preparation import Preparation
 from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
+from services.generator.seat import Seat
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.strays import Strays
@@ -118,7 +119,8 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         numbering=numbering,
         notice=strays.notice,
     )
-    worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
+    worker = Worker(tools, catalog, bus, settings.most_open, Seat(settings.seat))
+    hub = Hub(bus)
     rounds = Rounds(hub, catalog, tools.ledger.stub)
     voice = voice_here(settings, outgoing)
     patience = min(LONGEST, settings.language_seconds)
