@@ -46,6 +46,7 @@ async def compose(settings: Settings) -> Catalog:
     bus = Bus(settings.nats_url.reveal(), "catalog")
     news = News(bus, pools.ledger, settings.public_url)
     news.wakes.hear(bus)
+    bus.on_connect.append(news.tell_of_loss)
     ledger = Ledger(pools.ledger, news, settings.publish_wait)
     sweeper = Sweeper(
         connect=lambda: connect(url, "studio_ledger"),
