@@ -7,7 +7,9 @@ way, so that what differs is its health; the figure is how long a sketch takes.
 
 Both come at drawn moments, the same ones in either half of a pair. At even intervals all that a
 well vendor answers, after the same time each, would fall into the same gap between two sketches,
-and what a sick one answers would not: that would measure the intervals.
+and what a sick one answers would not: that would measure the intervals. Sketches are placed from
+a turn's first moment on, and count once it has settled: after a sick turn, until all of it is
+drawn, nothing is sketched for so long that the process that draws has ended.
 """
 
 import argparse
@@ -46,7 +48,7 @@ class Found:
     sketches: list[float] = field(default_factory=list)
     orders: int = 0
     sent: int = 0  # of them, as the lab counts
-    busy: float = 0.0  # CPU seconds of our processes while sketches were measured
+    busy: float = 0.0  # CPU seconds of all processes while both were placed
 
 
 def _faults(*, sick: bool) -> list[dict[str, Any]]:
@@ -74,37 +76,34 @@ async def measure(stack: Stack, options: argparse.Namespace) -> dict[bool, Found
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The moments of a turn's orders and, once it has settled, of its sketches, in seconds."""
+    """The moments of a turn's orders and of its sketches, in seconds."""
 
     number: int
     options: argparse.Namespace
 
-    @property
-    def orders(self) -> Sequence[float]:
-        return self._drawn("orders", self.options.settle + self.options.seconds)
-
-    @property
-    def sketches(self) -> Sequence[float]:
-        return self._drawn("sketches", self.options.seconds)
-
-    def _drawn(self, what: str, seconds: float) -> Sequence[float]:
+    def moments(self, what: str) -> Sequence[float]:
         dice, rate = random.Random(f"{what} {self.number}"), self.options.rate
-        return [(each + dice.random()) / rate for each in range(int(rate * seconds))]
+        whole = self.options.settle + self.options.seconds
+        return [(each + dice.random()) / rate for each in range(int(rate * whole))]
+
+    @property
+    def unsettled(self) -> int:
+        """How many of the first sketches do not count."""
+        return int(self.options.rate * self.options.settle)
 
 
 async def _turn(
     stack: Stack, rest: Rest, vendor: "_Orders", found: Found, plan: _Plan, *, sick: bool
 ) -> None:
     lab, gauge = lab_of(stack), Gauge(stack)
-    before = _sent(lab)
+    before, spent = _sent(lab), gauge.cpu()
     lab.faults(_faults(sick=sick))
-    ordering = asyncio.create_task(vendor.place(plan.orders))
-    await asyncio.sleep(plan.options.settle)  # the first orders of a turn have been answered
-    spent = gauge.cpu()
-    runs = await at_moments(rest.run, plan.sketches)
+    runs, placed = await asyncio.gather(
+        at_moments(rest.run, plan.moments("sketches")), vendor.place(plan.moments("orders"))
+    )
     found.busy += sum(minus(gauge.cpu(), spent).values())
-    placed = await ordering
-    found.sketches += [run.latency for run in refuse_failures(runs, "sketches")]
+    settled = refuse_failures(runs, "sketches")[plan.unsettled :]
+    found.sketches += [run.latency for run in settled]
     found.orders += len(placed)
     lab.faults([])
     await vendor.until_drawn(placed)
@@ -176,7 +175,7 @@ def report(found: dict[bool, Found], options: argparse.Namespace) -> Report:
         made.add(f"the same, {name}, as a ratio", other / one, "", **demand)
     made.table(
         "Placed with Replicate",
-        ("", "sketches", "jobs", "orders sent", "CPU s of ours"),
+        ("", "sketches", "jobs", "orders sent", "CPU s meanwhile"),
         [
             (name, len(each.sketches), each.orders, each.sent, each.busy)
             for name, each in (("well", well), ("sick", sick))
