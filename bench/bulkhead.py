@@ -4,19 +4,28 @@ What a sick vendor costs a healthy one: the built-in sketch beside Replicate, wh
 In turns, in the same run: Replicate as it usually is, and Replicate of which three orders in ten
 are answered 503 and the others twenty times as late. The same orders are placed with it either
 way, so that what differs is its health; the figure is how long a sketch takes.
+
+Both come at drawn moments, the same ones in either half of a pair. At even intervals all that a
+well vendor answers, after the same time each, would fall into the same gap between two sketches,
+and what a sick one answers would not: that would measure the intervals. Sketches are placed from
+a turn's first moment on, and count once it has settled: after a sick turn, until all of it is
+drawn, nothing is sketched for so long that the process that draws has ended.
 """
 
 import argparse
 import asyncio
 import gc
 import json
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
 
 from bench.labstack import lab_of, lab_stack, prepare
-from bench.load import PROMPT, Rest, at_rate, in_flight, refuse_failures
+from bench.load import PROMPT, Rest, at_moments, in_flight, refuse_failures
+from bench.processes import Gauge, minus
 from bench.report import Report, parser, percentile
 from bench.sse import Wire
 from tests.lab.process import Lab
@@ -39,6 +48,7 @@ class Found:
     sketches: list[float] = field(default_factory=list)
     orders: int = 0
     sent: int = 0  # of them, as the lab counts
+    busy: float = 0.0  # CPU seconds of all processes while both were placed
 
 
 def _faults(*, sick: bool) -> list[dict[str, Any]]:
@@ -58,27 +68,42 @@ async def measure(stack: Stack, options: argparse.Namespace) -> dict[bool, Found
     refuse_failures(await in_flight(rest.run, at_once=4, count=40), "warm-up")
     for turn in range(2 * options.turns):
         sick = turn % 4 in (1, 2)  # the order within a pair changes
-        await _turn(lab, rest, vendor, found[sick], options, sick=sick)
+        plan = _Plan(turn // 2, options)
+        await _turn(stack, rest, vendor, found[sick], plan, sick=sick)
     await rest.close()
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The moments of a turn's orders and of its sketches, in seconds."""
+
+    number: int
+    options: argparse.Namespace
+
+    def moments(self, what: str) -> Sequence[float]:
+        dice, rate = random.Random(f"{what} {self.number}"), self.options.rate
+        whole = self.options.settle + self.options.seconds
+        return [(each + dice.random()) / rate for each in range(int(rate * whole))]
+
+    @property
+    def unsettled(self) -> int:
+        """How many of the first sketches do not count."""
+        return int(self.options.rate * self.options.settle)
+
+
 async def _turn(
-    lab: Lab,
-    rest: Rest,
-    vendor: "_Orders",
-    found: Found,
-    options: argparse.Namespace,
-    *,
-    sick: bool,
+    stack: Stack, rest: Rest, vendor: "_Orders", found: Found, plan: _Plan, *, sick: bool
 ) -> None:
-    before = _sent(lab)
+    lab, gauge = lab_of(stack), Gauge(stack)
+    before, spent = _sent(lab), gauge.cpu()
     lab.faults(_faults(sick=sick))
-    ordering = asyncio.create_task(vendor.place(options.rate, options.settle + options.seconds))
-    await asyncio.sleep(options.settle)  # the first orders of a turn have been answered
-    runs = await at_rate(rest.run, rate=options.rate, seconds=options.seconds)
-    placed = await ordering
-    found.sketches += [run.latency for run in refuse_failures(runs, "sketches")]
+    runs, placed = await asyncio.gather(
+        at_moments(rest.run, plan.moments("sketches")), vendor.place(plan.moments("orders"))
+    )
+    found.busy += sum(minus(gauge.cpu(), spent).values())
+    settled = refuse_failures(runs, "sketches")[plan.unsettled :]
+    found.sketches += [run.latency for run in settled]
     found.orders += len(placed)
     lab.faults([])
     await vendor.until_drawn(placed)
@@ -95,10 +120,9 @@ class _Orders:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    async def place(self, rate: float, seconds: float) -> list[str]:
-        """Place *rate* orders a second; return the jobs' paths."""
-        loop, wires = asyncio.get_running_loop(), list[Wire]()
-        began = loop.time()
+    async def place(self, moments: Sequence[float]) -> list[str]:
+        """Place an order at each of *moments*; return the jobs' paths."""
+        wires = list[Wire]()
 
         async def one() -> str:
             wire = wires.pop() if wires else Wire(self._port)
@@ -109,11 +133,7 @@ class _Orders:
             wires.append(wire)
             return f"/images/jobs/{_job(answer)}"
 
-        tasks = []
-        for number in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
-            tasks.append(asyncio.create_task(one()))
-        placed = list(await asyncio.gather(*tasks))
+        placed = await at_moments(one, moments)
         for wire in wires:
             wire.close()
         return placed
@@ -155,10 +175,10 @@ def report(found: dict[bool, Found], options: argparse.Namespace) -> Report:
         made.add(f"the same, {name}, as a ratio", other / one, "", **demand)
     made.table(
         "Placed with Replicate",
-        ("", "sketches", "jobs", "orders sent"),
+        ("", "sketches", "jobs", "orders sent", "CPU s meanwhile"),
         [
-            ("well", len(well.sketches), well.orders, well.sent),
-            ("sick", len(sick.sketches), sick.orders, sick.sent),
+            (name, len(each.sketches), each.orders, each.sent, each.busy)
+            for name, each in (("well", well), ("sick", sick))
         ],
     )
     made.notes.append(

@@ -4,10 +4,10 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -50,6 +50,7 @@ class Run:
 
 
 Job = Callable[[], Coroutine[Any, Any, Run]]
+Result = TypeVar("Result")
 
 
 class Rest:
@@ -155,11 +156,18 @@ async def in_flight(job: Job, *, at_once: int, count: int = 0, seconds: float = 
 
 async def at_rate(job: Job, *, rate: float, seconds: float) -> list[Run]:
     """Begin *rate* jobs a second, evenly, whether or not earlier ones have ended."""
+    return await at_moments(job, (number / rate for number in range(int(rate * seconds))))
+
+
+async def at_moments(
+    work: Callable[[], Coroutine[Any, Any, Result]], moments: Iterable[float]
+) -> list[Result]:
+    """Begin at each of *moments*, in seconds from now, whether or not earlier ones have ended."""
     loop = asyncio.get_running_loop()
-    began, tasks = loop.time(), list[asyncio.Task[Run]]()
-    for number in range(int(rate * seconds)):
-        await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
-        tasks.append(asyncio.create_task(job()))
+    began, tasks = loop.time(), list[asyncio.Task[Result]]()
+    for moment in moments:
+        await asyncio.sleep(max(0.0, began + moment - loop.time()))
+        tasks.append(asyncio.create_task(work()))
     return list(await asyncio.gather(*tasks))
 
 

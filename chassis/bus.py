@@ -7,8 +7,9 @@ whoever waits for news must look for himself now and then.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import nats
 import nats.errors
@@ -35,6 +36,7 @@ class Bus:
     _client: Client = field(default_factory=Client)
     _jetstream: JetStreamContext | None = None
     _connecting: asyncio.Task[None] | None = None
+    _asked: set[asyncio.Task[list[Msg]]] = field(default_factory=set)  # of the server that is there
 
     async def start(self) -> None:
         """Begin to connect; returns at once, whether NATS is there or not."""
@@ -98,7 +100,7 @@ class Bus:
         try:
             queue = await self._jetstream.pull_subscribe_bind(durable, STREAM)
             try:
-                return await queue.fetch(most, timeout=wait)
+                return await self._unless_cut(queue.fetch(most, timeout=wait))
             finally:
                 await queue.unsubscribe()
         except nats.errors.TimeoutError:
@@ -108,6 +110,17 @@ class Bus:
             await self._consumer(subject)
             await asyncio.sleep(min(wait, 0.5))
             return []
+
+    async def _unless_cut(self, asked: Coroutine[Any, Any, list[Msg]]) -> list[Msg]:
+        """What is answered; nothing where the server died meanwhile: nobody was asked."""
+        asking = asyncio.create_task(asked)
+        self._asked.add(asking)
+        try:
+            await asyncio.wait([asking])
+            return [] if asking.cancelled() else asking.result()
+        finally:
+            self._asked.discard(asking)
+            asking.cancel()
 
     async def pull_rest(self, subject: str, most: int) -> list[Msg]:
         """Take up to *most* pieces of work that wait now; waits for no other."""
@@ -166,6 +179,8 @@ class Bus:
 
     async def _connected(self) -> None:
         self._jetstream = self._client.jetstream(timeout=2)
+        for asking in self._asked:
+            asking.cancel()
         try:
             await self._jetstream.add_stream(
                 StreamConfig(

@@ -3,6 +3,7 @@ The data folder of a stack: its layout, its format's version, its lock and its s
 
     postgres/ nats/ vault/     what the stack keeps        logs/       a file for each process
     secrets/ (0700)            made once, 0600 each        stack.json  what runs now
+    seats/                     a file for each generator, held by the one that runs
     VENDORS                    who its jobs were made with: lab, or vendors; none before either
 """
 
@@ -50,12 +51,16 @@ class Folder:
     def secrets(self) -> Path:
         return self.path / "secrets"
 
+    @property
+    def seats(self) -> Path:
+        return self.path / "seats"
+
     def prepare(self) -> None:
         """Make the folder, or see that it can be used."""
         try:
             self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-            for folder, mode in ((self.logs, 0o700), (self.secrets, 0o700)):
-                folder.mkdir(mode=mode, exist_ok=True)
+            for folder in (self.logs, self.secrets, self.seats):
+                folder.mkdir(mode=0o700, exist_ok=True)
             probe = self.path / f".writable.{os.getpid()}"
             probe.write_bytes(b"?")
             probe.unlink()
@@ -68,7 +73,7 @@ class Folder:
         self._check_format()
 
     def _check_owner(self) -> None:
-        for folder in (self.secrets, self.logs):
+        for folder in (self.secrets, self.logs, self.seats):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 raise CannotUse(
                     f"{folder} belongs to another user (uid {folder.stat().st_uid}): run as that "

@@ -162,7 +162,7 @@ class _Plan:
             self._service("catalog", self.settings.catalog, self._catalog(), ("migrate", *waits)),
             self._service("storage", self.settings.storage, self._storage(), ()),
             *(
-                self._service("generator", port, self._generator(), needs, number)
+                self._service("generator", port, self._generator(number), needs, number)
                 for number, port in enumerate(self.generator_ports, 1)
             ),
         ]
@@ -183,8 +183,9 @@ class _Plan:
         }
         return kept | vendors.for_storage(self.settings) | self.vendors
 
-    def _generator(self) -> dict[str, str]:
+    def _generator(self, number: int) -> dict[str, str]:
         drawing = {"NATS_URL": self._nats_url(), "DEFAULT_MODEL": self.settings.default_model}
+        drawing["SEAT"] = str(self.folder.seats / f"generator-{number}")
         return drawing | vendors.for_generator(self.settings) | self.vendors
 
     def _service(

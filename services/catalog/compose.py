@@ -17,6 +17,7 @@ from services.catalog.library import open_library
 from services.catalog.news import News
 from services.catalog.settings import Settings
 from services.catalog.sweeper import Sweeper
+from services.catalog.wakes import Wake
 
 Resolve = Callable[[pb.ResolveCredentialRequest], Awaitable[pb.ResolveCredentialResponse]]
 
@@ -45,6 +46,7 @@ async def compose(settings: Settings) -> Catalog:
     bus = Bus(settings.nats_url.reveal(), "catalog")
     news = News(bus, pools.ledger, settings.public_url)
     news.wakes.hear(bus)
+    bus.on_connect.append(news.tell_of_loss)
     ledger = Ledger(pools.ledger, news, settings.publish_wait)
     sweeper = Sweeper(
         connect=lambda: connect(url, "studio_ledger"),
@@ -52,10 +54,11 @@ async def compose(settings: Settings) -> Catalog:
         news=news,
         patience=settings.patience,
     )
-    return Catalog(pools, bus, news, sweeper, _server(settings, pools, ledger, news))
+    server = _server(settings, pools, ledger, news, sweeper.wake)
+    return Catalog(pools, bus, news, sweeper, server)
 
 
-def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Server:
+def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News, gone: Wake) -> Server:
     secret = settings.service_secret.reveal().encode()
 
     library = open_library(pools, ledger, news, server_cap=settings.spend_cap)
@@ -69,6 +72,7 @@ def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News) -> Ser
         patience=settings.patience,
         server_cap=settings.spend_cap,
         public_url=settings.public_url,
+        gone=gone,
     )
     services = (
         (

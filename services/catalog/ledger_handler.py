@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis import identity
 from chassis.errors import Invalid
@@ -13,13 +13,14 @@ from services.catalog import admit, cancel, files, reading, spending, strays, we
 from services.catalog.database import Pool
 from services.catalog.ledger import Ledger
 from services.catalog.news import News
+from services.catalog.wakes import Wake
 
 _JOB = re.compile(r"jobs/([1-9][0-9]{0,17})")
 
 
 @dataclass(slots=True, kw_only=True)
 class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
-    """*patience* in seconds, *server_cap* in micro-USD (None: no cap)."""
+    """*patience* in seconds, *server_cap* in micro-USD (None: no cap); *gone* hears goodbyes."""
 
     pool: Pool
     ledger: Ledger
@@ -28,6 +29,7 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     patience: float
     server_cap: int | None
     public_url: str
+    gone: Wake = field(default_factory=Wake)
 
     async def Admit(self, request: pb.AdmitRequest, context: Context) -> pb.AdmitResponse:
         user_id = _service("Admit").require_user()
@@ -81,7 +83,10 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
         self, request: pb.HeartbeatRequest, context: Context
     ) -> pb.HeartbeatResponse:
         _service("Heartbeat")
-        return await workers.beat(self.pool, request, self.patience)
+        answer = await workers.beat(self.pool, request, self.patience)
+        if request.leaving:
+            self.gone.up()
+        return answer
 
     async def StoreWebhook(
         self, request: pb.StoreWebhookRequest, context: Context

@@ -22,6 +22,7 @@ from services.catalog.queries import SQL
 from services.catalog.saving import Told
 from services.catalog.wakes import SUBJECT, Wakes
 
+LOST = "news.lost"  # and nothing in it to read
 AGAIN = 5  # seconds after which the same work may be announced again
 ALARMS = prometheus_client.Counter(
     "studio_purchase_alarms",
@@ -67,6 +68,10 @@ class News:
         for purchase_id, provider, turn in work:
             once = f"{purchase_id}:{turn}:{window}"
             self._spawn(self._announce(f"work.{provider}", purchase_id, once, headers))
+
+    async def tell_of_loss(self) -> None:
+        """Have all who watch look by themselves: what was to be told until now may be lost."""
+        await self.bus.publish(LOST, b"")
 
     async def close(self) -> None:
         """Wait for what is still being told."""

@@ -8,7 +8,7 @@ its own, so that its end frees the lock.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import asyncpg
@@ -21,6 +21,7 @@ from services.catalog.news import News
 from services.catalog.permits import UNTOLD
 from services.catalog.queries import SQL
 from services.catalog.rows import Batch
+from services.catalog.wakes import Wake
 
 LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
 INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be unclear
@@ -34,13 +35,14 @@ log = logs.get()
 
 @dataclass(slots=True, kw_only=True)
 class Sweeper:
-    """Sweeps every *pause* seconds; a worker silent for *patience* is dead."""
+    """Sweeps every *pause* seconds and at each *wake*; a worker silent for *patience* is dead."""
 
     connect: Callable[[], Awaitable[asyncpg.Connection]]
     ledger: Ledger
     news: News
     patience: float = 3.0
     pause: float = 1.0
+    wake: Wake = field(default_factory=Wake)
 
     async def run(self) -> None:
         """Sweep for ever; a lost database only makes it wait."""
@@ -63,19 +65,26 @@ class Sweeper:
             await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
         now = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(self.patience)  # after an outage the living beat first
-            overslept = False
+            trusted, overslept = now() + self.patience, False  # by then all who live have beaten
             while not overslept:
-                pause = await self.sweep(connection)
+                self.wake.forget()
+                pause = await self.sweep(connection, unheard=trusted - now())
                 wakes = now() + pause
-                await asyncio.sleep(pause)
+                await self.wake.wait(pause)
                 # Stopped meanwhile, we have heard nobody: that is no silence of theirs.
                 overslept = now() - wakes > self.patience / 3
 
-    async def sweep(self, connection: asyncpg.Connection) -> float:
-        """Sweep once; return in how many seconds there may be something to sweep again."""
-        silent = timedelta(seconds=self.patience)
-        next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
+    async def sweep(self, connection: asyncpg.Connection, *, unheard: float = 0.0) -> float:
+        """
+        Sweep once; return in how many seconds there may be something to sweep again.
+
+        For *unheard* seconds more a silence is no death: there was nobody to hear, here or there.
+        """
+        if unheard > 0:
+            next_death = unheard
+        else:
+            silent = timedelta(seconds=self.patience)
+            next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
         orphans = await connection.fetch(SQL.orphaned_purchases)
         faults.point("sweep.before_orphans")
         await self._take_over(orphans)

@@ -40,6 +40,7 @@ from services.generator.pictures import Pictures
 from services.generator.preparation import Preparation
 from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
+from services.generator.seat import Seat
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.strays import Strays
@@ -100,9 +101,8 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     bus, easel = Bus(settings.nats_url.reveal(), "generator"), easel or Easel()
     vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
     receipts, hints = Receipts(storage, vault), Hints(bus)
-    numbering = Numbering(storage, vault)
+    numbering, pictures = Numbering(storage, vault), Pictures(storage, vault)
     outgoing: list[httpx.AsyncClient] = []
-    pictures = Pictures(storage, vault)
     vendors = sold_here(settings, easel, receipts, pictures, hints, outgoing)
     ledger = Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel))
     known, pause = registry(settings), settings.reconcile
@@ -118,7 +118,8 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         numbering=numbering,
         notice=strays.notice,
     )
-    worker, hub = Worker(tools, catalog, bus, settings.most_open), Hub(bus)
+    worker = Worker(tools, catalog, bus, settings.most_open, Seat(settings.seat))
+    hub = Hub(bus)
     rounds = Rounds(hub, catalog, tools.ledger.stub)
     voice = voice_here(settings, outgoing)
     patience = min(LONGEST, settings.language_seconds)

@@ -76,7 +76,8 @@ class Settings(Serving):
     *lame*, *drain* and *settle* are seconds of its end, *lookup_lag* those until a provider's
     list must show what was bought, *reconcile* those between two readings of it for what is
     nobody's, *language_seconds* those that a whole answer of a language model may take. Without
-    its token a provider is not there. *models* come before ours.
+    its token a provider is not there. *models* come before ours. *seat* is the file of this
+    replica's place on this machine, held by one process after the other.
     """
 
     port: int = setting("GENERATOR_PORT", port, default="7003")
@@ -118,6 +119,7 @@ class Settings(Serving):
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
     reconcile: float = setting("RECONCILE_SECONDS", positive, default="300")
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
+    seat: Path | None = setting("SEAT", lambda text: Path(text) if text else None, default="")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
     settle: float = setting("SETTLE_SECONDS", positive, default="4")

@@ -27,6 +27,7 @@ from services.generator.claims import Claim, Claims, acknowledge
 from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
 from services.generator.room import Room
+from services.generator.seat import Seat
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _PULL_WAIT = 5.0  # seconds
@@ -50,6 +51,7 @@ class Worker:
     catalog: Peer
     bus: Bus
     most: int
+    seat: Seat = field(default_factory=Seat)
     worker_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     _open: dict[str, Errand | None] = field(default_factory=dict)  # None: being claimed
     _claims: Claims = field(default_factory=Claims)
@@ -285,6 +287,9 @@ class Worker:
     # -- living
 
     async def _live(self) -> None:
+        if dead := self.seat.take():
+            await self._say_goodbye_for(dead)
+        self.seat.write(self.worker_id)
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -295,6 +300,15 @@ class Worker:
             except Exception:
                 log.exception("no heartbeat")
             await asyncio.sleep(max(0.0, began + self._patience / 3 - loop.time()))
+
+    async def _say_goodbye_for(self, dead: str) -> None:
+        """Tell the ledger that who sat here before is gone: what it had is at once others'."""
+        stub = self.tools.ledger.stub
+        request = ledger_service_pb2.HeartbeatRequest(worker_id=dead, leaving=True)
+        try:
+            await self.catalog.insist(stub.Heartbeat, request, timeout=self._patience)
+        except errors.Fault as fault:  # its silence will tell
+            log.warning("no goodbye for the dead", worker_id=dead, error=str(fault))
 
     async def _beat(self, *, leaving: bool) -> None:
         self._beats += 1
@@ -362,6 +376,7 @@ class Worker:
         self._owned_until, self._introduced = 0.0, False
         await self._abandon()
         self.worker_id = str(uuid.uuid4())
+        self.seat.write(self.worker_id)
 
 
 def _is_unheard(errand: Errand | None) -> bool:

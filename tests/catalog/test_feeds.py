@@ -8,8 +8,11 @@ import pytest
 
 from chassis.bus import Bus
 from chassis.errors import Denied, Invalid, Unauthenticated, Unavailable
+from chassis.settings import read
 from imagestudio.type.v1.job_event_pb2 import JobEvent
+from services.catalog.compose import compose
 from services.catalog.feeds import Feeds
+from services.catalog.settings import Settings
 from services.catalog.wakes import SUBJECT, Wakes
 from tests.catalog.purchases import admitted, kept
 from tests.catalog.shelf import PUBLIC, Person, Shelf
@@ -230,3 +233,26 @@ async def test_the_end_of_the_process_ends_a_watch_so_that_it_is_taken_up(shelf:
     late = Feeds(shelf.pools.user, shelf.news.wakes, PUBLIC)
     with pytest.raises(Unavailable):
         await take(late.watch(ann.user_id, 0), 2)
+
+
+async def test_a_catalog_that_comes_to_nats_says_that_what_it_said_before_may_be_lost(
+    database_url, nats_url
+):
+    heard, theirs, ready = asyncio.Event(), Bus(nats_url, "theirs"), asyncio.Event()
+
+    async def hear(_message) -> None:
+        heard.set()
+
+    async def subscribe() -> None:
+        await theirs.subscribe("news.lost", hear)
+        ready.set()
+
+    theirs.on_connect.append(subscribe)
+    await theirs.start()
+    await ready.wait()
+    told = {"DATABASE_URL": database_url, "NATS_URL": nats_url, "SERVICE_SECRET": "s" * 32}
+    catalog = await compose(read(Settings, told))
+    await catalog.bus.start()
+    await asyncio.wait_for(heard.wait(), 15)
+    await catalog.close()
+    await theirs.close()

@@ -2,14 +2,17 @@
 
 import asyncio
 
-from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from services.catalog import workers
-from services.catalog.database import as_ledger
+from services.catalog.database import as_ledger, connect
 from services.catalog.ledger_handler import LedgerHandler
+from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket, unclear
 from tests.generator.own_worker import hired
 from tests.generator.scripted_ledger import NAME, Shop
 from tests.generator.wire import serving
+
+PATIENCE = 10_000.0  # seconds: not over within a test
 
 
 async def row_of(pools, purchase_id):
@@ -50,6 +53,39 @@ async def test_a_claim_whose_caller_is_gone_is_given_back_and_what_is_in_hand_is
         assert (found["tries"], found["fence"]) == (1, 1)
         assert tuple(await row_of(pools, held)) == ("running", me, 0, 2)
         assert worker.worker_id == me
+
+
+async def test_a_goodbye_has_what_the_worker_had_given_to_others_before_the_next_sweep_is_due(
+    pools, user, ledger, database_url
+):
+    earlier, mine = await admitted(pools.ledger, user, 2)
+    await workers.beat(pools.ledger, limited("w1"), PATIENCE)
+    await taken(ledger, claim(earlier, "gone"), claim(mine, "w1"), ticket(mine, 1))
+    sweeper = Sweeper(
+        connect=lambda: connect(database_url, "studio_ledger"), ledger=ledger,
+        news=make_ledger(pools.ledger)[1], patience=PATIENCE, pause=PATIENCE,
+    )  # fmt: skip
+    handler = LedgerHandler(
+        pool=pools.ledger, ledger=ledger, news=sweeper.news, resolve=None,
+        patience=PATIENCE, server_cap=None, public_url="", gone=sweeper.wake,
+    )  # fmt: skip
+
+    def add(server):
+        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
+
+    async with serving(NAME, add) as peer:
+        sweeping = asyncio.create_task(sweeper.run())
+        await until(pools, earlier, "unclear")  # the first sweep has begun
+        assert (await row_of(pools, mine))["owner"] == "w1"
+        stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+        await peer.ask(stub.Heartbeat, asking(leaving=True), timeout=10)
+        await until(pools, mine, "running")
+        sweeping.cancel()
+
+
+def limited(worker):
+    limit = ledger_pb2.ProviderLimit(provider="sketch", lookup_possible=True)
+    return ledger_service_pb2.HeartbeatRequest(worker_id=worker, limits=[limit])
 
 
 async def test_a_worker_is_told_what_is_its_and_what_is_through_is_nobodys(pools, user, ledger):

@@ -123,6 +123,37 @@ async def test_the_next_sweep_comes_when_the_next_worker_may_be_dead(pools, stud
     assert 0.05 <= await sweep.next() <= most
 
 
+async def test_after_an_outage_all_is_swept_at_once_but_the_silent(pools, database_url, user):
+    """They had nobody to tell that they live; who said goodbye is known to be gone."""
+    ledger, news = make_ledger(pools.ledger)
+    silent, gone = await admitted(pools.ledger, user, 2)
+    await workers.beat(pools.ledger, beat("silent"), PATIENCE)
+    await taken(ledger, claim(silent, "silent"), claim(gone, "gone"))
+    sweeper = Sweeper(
+        connect=lambda: connect(database_url, "studio_ledger"),
+        ledger=ledger,
+        news=news,
+        patience=10_000.0,  # so that it is not over within this test
+        pause=0.01,
+    )
+    async with as_ledger(pools.ledger) as connection:
+        await connection.execute("UPDATE workers SET heartbeat_at = now() - interval '1 day'")
+
+    sweeping = asyncio.create_task(sweeper.run())
+    try:
+        while (await owners(pools))[gone] is not None:
+            assert not sweeping.done()
+        assert (await owners(pools))[silent] == "silent"
+    finally:
+        sweeping.cancel()
+
+
+async def owners(pools):
+    async with as_ledger(pools.ledger) as connection:
+        rows = await connection.fetch("SELECT purchase_id::text, owner FROM purchases")
+    return {row["purchase_id"]: row["owner"] for row in rows}
+
+
 async def test_an_unclear_purchase_waits_for_the_listings_lag(pools, user, studio):
     ledger, sweep, connection = studio
     [purchase_id] = await admitted(pools.ledger, user)

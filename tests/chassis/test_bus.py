@@ -1,7 +1,9 @@
 """The bus on a real NATS: news, work, and both after NATS was killed and wiped."""
 
 import asyncio
+import os
 import shutil
+import signal
 
 import pytest
 
@@ -96,4 +98,18 @@ async def test_a_nats_that_was_killed_and_wiped_is_used_again(tmp_path):
         [work] = await bus.pull("work.sketch", 10, wait=2)
         assert work.data == b"p2"
         await work.ack()
+        await bus.close()
+
+
+async def test_who_pulls_from_a_nats_that_is_killed_is_told_when_there_is_another(tmp_path):
+    port = free_port()
+    with running_nats(tmp_path, port) as first:
+        bus = await connected(first.url)
+        await bus.consume("work.sketch")
+        pulling = asyncio.create_task(bus.pull("work.sketch", 1, wait=10_000))
+        while not bus._asked:
+            await asyncio.sleep(0)
+        os.kill(first.pid, signal.SIGKILL)
+    with running_nats(tmp_path, port):
+        assert await asyncio.wait_for(pulling, 15) == []
         await bus.close()

@@ -76,6 +76,20 @@ def test_a_secret_of_the_folder_goes_to_who_needs_it(folder: Folder) -> None:
     assert told == {"catalog", "storage", "generator-1", "gateway"}
 
 
+def test_each_generator_has_a_seat_of_its_own_which_the_next_start_finds_again(
+    folder: Folder,
+) -> None:
+    def seats() -> list[str]:
+        processes = plan(folder, Shape(2))
+        return [processes[f"generator-{number}"].environment["SEAT"] for number in (1, 2)]
+
+    first, second = seats()
+    assert first != second
+    assert Path(first).parent == Path(second).parent == folder.seats
+    assert folder.seats.is_dir()
+    assert seats() == [first, second]
+
+
 def test_what_is_not_set_is_not_told(folder: Folder) -> None:
     for process in plan(folder).values():
         assert not {"LAB_URL", *GIVEN} - {"DISK_RESERVE_MB"} & set(process.environment)

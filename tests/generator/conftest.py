@@ -1,5 +1,5 @@
-"""The fixture that tests of the worker share."""
+"""The fixtures that tests of the worker share."""
 
-from tests.generator.hired import world
+from tests.generator.hired import hire, world
 
-__all__ = ["world"]
+__all__ = ["hire", "world"]

@@ -1,6 +1,8 @@
 """A worker that is hired by the scripted ledger and buys in the scripted shop."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -13,6 +15,7 @@ from services.generator.ledger import Ledger
 from services.generator.live import Live
 from services.generator.models import Registry
 from services.generator.receipts import Receipts
+from services.generator.seat import Seat
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
@@ -32,6 +35,24 @@ class World:
 
 @pytest.fixture
 async def world():
+    async with hired() as found:
+        yield found
+
+
+@pytest.fixture
+async def hire():
+    """Hire a worker that sits on a given seat."""
+    async with AsyncExitStack() as ends:
+
+        async def one(seat: Seat) -> World:
+            return await ends.enter_async_context(hired(seat))
+
+        yield one
+
+
+@asynccontextmanager
+async def hired(seat: Seat | None = None) -> AsyncIterator[World]:
+    """Have a worker that the ledger knows, until it is let go."""
     catalog, shop = Catalog(), Shop()
 
     def add(server):
@@ -52,7 +73,7 @@ async def world():
             registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
             vendors={"sketch": Vendor(name="sketch", provider=shop, terms=terms, time_limit=60)},
         )  # fmt: skip
-        worker = Worker(tools, peer, bus, 10)
+        worker = Worker(tools, peer, bus, 10, seat or Seat())
         ledger.start()
         await worker.start()
         while not worker.room:  # until the ledger knows it

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 
 import pytest
 
@@ -16,9 +18,11 @@ from services.generator.rounds import Rounds
 from services.generator.sequence import Sequence
 from services.generator.watch import Watch
 from tests.generator.wire import serving
-from tests.nats import nats, nats_url
+from tests.nats import nats, nats_url, running_nats
+from tests.ports import free_port
 
 __all__ = ["nats", "nats_url"]
+NEVER = 10_000.0  # seconds: not within a test
 NAME = "imagestudio.catalog.v1.LedgerService"
 
 
@@ -84,6 +88,8 @@ async def watching(url: str, *, reachable: bool):
         rounds = Rounds(watch.hub, peer, stub)
         beside = Beside()
         beside.start(rounds.run())
+        while reachable and not rounds._hears:
+            await asyncio.sleep(0)
         yield log, watch, bus, rounds
         await beside.close()
     await bus.close()
@@ -172,6 +178,47 @@ async def test_news_that_was_lost_is_found_by_one_look_for_all_and_read_by_who_l
     await rounds.look()
     assert await asyncio.gather(*told) == [[2, 3]] * 5
     assert (log.reads, log.looks) == (10, 4)
+
+
+async def test_a_catalog_that_is_back_at_nats_has_everybody_look_at_once(connected):
+    log, watch, bus, rounds = connected
+    rounds.seldom = NEVER
+    told = await missing_the_last(log, watch)
+    await bus.publish("news.lost", b"")
+    assert await asyncio.wait_for(told, 15) == [2]
+
+
+async def test_who_is_back_at_nats_looks_at_once(tmp_path):
+    port = free_port()
+    with running_nats(tmp_path, port) as first:
+        async with watching(first.url, reachable=True) as (log, watch, bus, rounds):
+            rounds.seldom = NEVER
+            told = await missing_the_last(log, watch)
+            os.kill(first.pid, signal.SIGKILL)
+            while bus.connected:
+                await asyncio.sleep(0)
+            with running_nats(tmp_path, port):
+                assert await asyncio.wait_for(told, 15) == [2]
+
+
+async def test_a_look_that_failed_is_made_again_soon(connected):
+    log, watch, bus, rounds = connected
+    rounds.seldom = NEVER
+    told = await missing_the_last(log, watch)
+    log.away = True
+    await bus.publish("news.lost", b"")
+    assert await asyncio.wait_for(told, 15) == [2]
+
+
+async def missing_the_last(log, watch):
+    """Watch a log whose last event is not in the news."""
+    log.add()
+    events = watch.events("jobs/7", 0)
+    await anext(events)
+    told = asyncio.ensure_future(numbers(events))
+    await asyncio.sleep(0)
+    log.add(last=True)
+    return told
 
 
 async def test_nobody_is_asked_where_nobody_watches(alone):

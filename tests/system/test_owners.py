@@ -26,6 +26,17 @@ def test_all_that_a_dead_worker_had_is_owned_again_and_comes_home(count):
         assert len(charged) == len(set(charged)) == count
 
 
+def test_what_a_generator_had_that_died_comes_home_by_its_successor_without_a_silence():
+    """The ledger's patience is longer than the test: the successor alone can tell of the death."""
+    with running_stack("--lab", WORKER_PATIENCE="3600", **UNHURRIED) as stack:
+        lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
+        dead = put_in_hand(stack, 20)
+        stack.kill("generator-1", signal.SIGKILL)
+        stack.await_(lambda: ask(stack, OWNED, dead)[0]["owned"] == 20, HOME)
+        lab.advance(DRAWING + 1)
+        stack.await_(lambda: through(stack) == 20, HOME)
+
+
 def through(stack) -> int:
     succeeded = "SELECT count(*) FROM image_jobs WHERE state = 'succeeded'"
     return ask(stack, succeeded)[0]["count"]
