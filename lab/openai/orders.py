@@ -22,8 +22,11 @@ _FIELDS = frozenset(
     )
 )
 _INTEGERS = {
-    **{"n": (1, _MOST), "output_compression": (0, 100), "partial_images": (0, 3)},
-    **{"frame_count": (2, 16), "frame_duration_ms": (0, 2**31)},
+    "n": (1, _MOST),
+    "output_compression": (0, 100),
+    "partial_images": (0, 3),
+    "frame_count": (2, 16),
+    "frame_duration_ms": (0, 2**31),
 }
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _FRAMES, _DURATION, _LASTS = 9, 200, 655_350  # of a gif; its frames last milliseconds

@@ -23,7 +23,9 @@ from lab.world import World
 
 _LIVES = timedelta(hours=1)  # what a link of DALL-E 3's does
 _REFUSED, _LATE, _BROKEN = "refuse-me", "refuse-late", "fail-me"  # words that end it badly
-_FORMATS = {kind: kind for kind in ("png", "webp", "gif", "svg")} | {"jpeg": "jpg"}  # theirs, and those of the pictures
+_FORMATS = {  # theirs, and those of the pictures
+    "png": "png", "webp": "webp", "jpeg": "jpg", "gif": "gif", "svg": "svg",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ def _seeds(spec: job_pb2.JobSpec, model: Model) -> None:
     (least, most), last = model.seeds, orders.wrapped(spec.seed + spec.count - 1)
     if not all(least <= seed <= most for seed in (spec.seed, last)):
         each = f" and one more for each of {spec.count} images" if spec.count > 1 else ""
-        raise lacks(model, "seed", f"with the seed {spec.seed}{each}; it takes from {least} to {most}")
+        seed = f"with the seed {spec.seed}{each}"
+        raise lacks(model, "seed", f"{seed}; it takes from {least} to {most}")
 
 
 def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:

@@ -143,15 +143,8 @@ class Inspector:
                 del self._held[:gone]
                 self._wish = _Skip(count - gone)
                 return b"" if gone == count else None
-            case _Until(mark):
-                found = self._held.find(mark)
-                keep = len(mark) - 1  # the mark may come in two pieces
-                del self._held[
-                    : found + len(mark) if found >= 0 else max(0, len(self._held) - keep)
-                ]
-                return b"" if found >= 0 else None
-            case _Blocks():
-                return b"" if self._passed_blocks() else None
+            case (_Until() | _Blocks()) as wish if self._has_passed(wish):
+                return b""
             case _Any() if self._held:
                 taken = bytes(self._held)
                 self._held.clear()
@@ -162,6 +155,15 @@ class Inspector:
                 return b""
         return None
 
+    def _has_passed(self, wish: _Until | _Blocks) -> bool:
+        return self._passed(wish.mark) if isinstance(wish, _Until) else self._passed_blocks()
+
+    def _passed(self, mark: bytes) -> bool:
+        """Let all go by up to and with *mark*; True where it has come."""
+        found = self._held.find(mark)
+        keep = len(mark) - 1  # the mark may come in two pieces
+        del self._held[: found + len(mark) if found >= 0 else max(0, len(self._held) - keep)]
+        return found >= 0
 
     def _passed_blocks(self) -> bool:
         """Let sub-blocks go by that have come whole; True where the empty one was among them."""

@@ -29,9 +29,9 @@ def planned(key: str = FLARE, *, more: dict | None = None, **parameters: object)
 @pytest.mark.parametrize("key", ["gpt-image-2.6-flare", "gpt-image-2.6-sunburst"])
 def test_all_that_openai_s_own_client_takes_can_be_asked_for(key):
     taken = openai.types.image_generate_params.ImageGenerateParamsBase.__annotations__
-    said = {*REGISTRY.known(key).parameters["properties"], *NOT_ASKED}
-    assert taken.keys() - said == set()
-    assert {"gif", "svg"} <= {*REGISTRY.known(key).parameters["properties"]["output_format"]["enum"]}
+    offered = REGISTRY.known(key).parameters["properties"]
+    assert taken.keys() - offered.keys() - NOT_ASKED == set()
+    assert {"gif", "svg"} <= {*offered["output_format"]["enum"]}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_does_not_go_together_is_refused_by_name(wrong, field, says):
 @pytest.mark.parametrize("key", ["gpt-image-2", "gpt-image-2.5-sunburst"])
 @pytest.mark.parametrize("wrong", [{"output_format": "gif"}, {"complexity": "low"}])
 def test_only_those_that_draw_them_are_asked(key, wrong):
-    with pytest.raises(Fault, match="must be one of|is unknown"):
+    with pytest.raises(Fault, match=r"must be one of|is unknown"):
         planned(key, **wrong)
 
 

@@ -171,6 +171,29 @@ async def test_the_vault_shows_what_the_cdn_no_longer_has(open_page, stack):
     assert len(vault) == len(set(vault)) > 0
 
 
+async def test_a_drawing_is_shown_itself_and_an_animation_moves_in_the_viewer(open_page, stack):
+    """Of a drawing there is no thumbnail, and that of an animation stands still."""
+    start(stack, 0, "a paper crane")
+    page = await open_page()
+    await page.wait_for_selector('#gallery figcaption:has-text("paper crane")')
+
+    for kind, card in (("svg+xml", "whole"), ("gif", "small")):
+        links = {"url": f"{stack.url}/whole", "thumbnail_url": f"{stack.url}/small"}
+
+        async def with_other_links(route, more=links | {"media_type": f"image/{kind}"}):
+            answer = await route.fetch()
+            page_of = await answer.json()
+            page_of["variants"] = [one | more for one in page_of["variants"]]
+            await route.fulfill(response=answer, json=page_of)
+
+        await page.route("**/images/variants?*", with_other_links)
+        await page.reload()
+        shown = page.locator("#gallery img").first
+        await expect(shown).to_have_attribute("src", f"/{card}")
+        await page.locator("#gallery .frame").first.click()
+        await expect(page.locator("#viewer img")).to_have_attribute("src", "/whole")
+
+
 async def test_it_fits_a_telephone_in_the_dark_whatever_the_prompt(open_page, stack):
     job = start(stack, 0, "w" * 500)
     page = await open_page(

@@ -44,8 +44,8 @@ class Slot:
 
     *many*: it takes a list of them. *needs*: it goes with one of that role alone. *inverted*: the
     provider's masks are black where ours are white. *shape* goes in place of a shape that nobody
-    asks for, and with *own_shape* nobody may ask for one; without it, it makes no difference. *unless*: where parameters ask for
-    all of that, it takes none.
+    asks for, and with *own_shape* nobody may ask for one; without it, it makes no difference.
+    *unless*: where parameters ask for all of that, it takes none.
     """
 
     input: str
