@@ -91,10 +91,6 @@ def read(body: Mapping[str, Any], **brought: Any) -> Order:
     kinds = ("png", "webp", "jpeg", *(("gif", "svg") if MODELS[name].moves else ()))
     kind = one_of(body, "output_format", "png", kinds)
     background = one_of(body, "background", "auto", ("auto", "opaque", "transparent"))
-    if background == "transparent" and kind not in ("png", "webp"):
-        raise bad("background", "Transparent backgrounds need png or webp.")
-    if numbers["output_compression"] is not None and kind not in ("webp", "jpeg"):
-        raise bad("output_compression", "output_compression is of webp and jpeg.")
     one_of(body, "moderation", "auto", ("auto", "low"))
     one_of(body, "complexity", "low", ("low", "medium", "high"))
     _check_kind(body, kind, masked=brought.get("mask") is not None)
@@ -124,7 +120,11 @@ def read(body: Mapping[str, Any], **brought: Any) -> Order:
 
 
 def _check_kind(body: Mapping[str, Any], kind: str, *, masked: bool) -> None:
-    """Refuse what does not go with a gif or an svg, and what goes with them alone."""
+    """Refuse what does not go with the format *kind*."""
+    if body.get("background") == "transparent" and kind not in ("png", "webp"):
+        raise bad("background", "Transparent backgrounds need png or webp.")
+    if body.get("output_compression") is not None and kind not in ("webp", "jpeg"):
+        raise bad("output_compression", "output_compression is of webp and jpeg.")
     for param in ("frame_count", "frame_duration_ms", "svg"):
         if body.get(param) is not None and not (kind == "svg" if param == "svg" else kind == "gif"):
             raise bad(param, f"{param} does not go with output_format {kind}.")

@@ -31,7 +31,9 @@ def test_every_model_does_all_that_it_says(lit, vendors):
     """
     listed = httpx.get(f"{lit.url}/images/models", timeout=30).json()["models"]
     done, cells = checked(lit)
-    assert done.returncode == 0, (done.stderr, cells)
+    assert not {(key, name): cell for key, of in cells.items() for name, cell in of.items()
+                if cell["mark"] == "WRONG"}  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert cells.keys() == {model["key"] for model in listed}
     for model in listed:
         of, can = cells[model["key"]], model["capabilities"]
