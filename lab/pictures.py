@@ -21,6 +21,7 @@ MEDIA_TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
     "webp": "image/webp",
+    "gif": "image/gif",
     "svg": "image/svg+xml",
 }
 _SCENES = 6
@@ -30,8 +31,20 @@ _QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
+class Frames:
+    """How many pictures an animation has, each for *duration* milliseconds."""
+
+    count: int = 1
+    duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """A picture: *format* is png, jpg, webp or svg; *size* is about its bytes, None for any."""
+    """
+    A picture: *format* is png, jpg, webp, gif or svg; *size* is about its bytes, None for any.
+
+    *frames* are a gif's.
+    """
 
     width: int
     height: int
@@ -39,6 +52,7 @@ class Wanted:
     prompt: str
     mark: str
     size: int | None = None
+    frames: Frames = Frames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +67,7 @@ class Pictures:
         """The file; the same *wanted* is the same file."""
         # A big file is a plain one with much filling, so that small ones can be made as well.
         number = zlib.crc32(wanted.prompt.encode()) % _SCENES if wanted.size is None else -1
-        key = wanted.width, wanted.height, wanted.format, number
+        key = wanted.width, wanted.height, wanted.format, number, wanted.frames
         drawing = self._drawn.get(key)
         if drawing is None:
             drawing = asyncio.ensure_future(asyncio.to_thread(_encode, *key))
@@ -69,12 +83,13 @@ def marked(file: bytes, wanted: Wanted) -> bytes:
     return _MARK[wanted.format](file, mark, (wanted.size or 0) - len(file) - len(mark))
 
 
-def _encode(width: int, height: int, kind: str, number: int) -> bytes:
+def _encode(width: int, height: int, kind: str, number: int, frames: Frames) -> bytes:
     """Scene *number* as a file; -1 is one that takes few bytes."""
     found = scene(number)
     if kind == "svg":
         return found.as_svg(width, height).encode()
-    return encoded(_paint(found, width, height), kind)
+    painted = _paint(found, width, height)
+    return _animated(painted, found, frames) if kind == "gif" else encoded(painted, kind)
 
 
 def encoded(image: Image.Image, kind: str) -> bytes:
@@ -87,6 +102,21 @@ def encoded(image: Image.Image, kind: str) -> bytes:
             image.save(file, "JPEG", quality=_QUALITY)
         case "webp":
             image.save(file, "WEBP", quality=_QUALITY, method=2, xmp=b"-")
+    return file.getvalue()
+
+
+def _animated(image: Image.Image, found: Scene, frames: Frames) -> bytes:
+    """*image* as a GIF in which a ball rolls along its foot."""
+    width, height = image.size
+    radius, drawn = max(1, height // 20), []
+    for number in range(frames.count):
+        frame, x = image.copy(), width * (number + 1) / (frames.count + 1)
+        place = (x - radius, height - 2 * radius, x + radius, height)
+        ImageDraw.Draw(frame).ellipse(place, fill=found.sun)
+        drawn.append(frame.quantize(64, Image.Quantize.FASTOCTREE))
+    file = io.BytesIO()
+    options = {"duration": frames.duration, "loop": 0, "optimize": False}
+    drawn[0].save(file, "GIF", save_all=True, append_images=drawn[1:], **options)
     return file.getvalue()
 
 
@@ -141,6 +171,14 @@ def _mark_webp(file: bytes, mark: bytes, filling: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
+def _mark_gif(file: bytes, mark: bytes, filling: int) -> bytes:
+    """A comment before the end, in blocks of 255 bytes at most."""
+    text = mark + bytes(max(0, filling))
+    blocks = (text[at : at + 255] for at in range(0, len(text), 255))
+    comment = b"".join(bytes([len(block)]) + block for block in blocks)
+    return b"".join([file[:-1], b"\x21\xfe", comment, b"\0", file[-1:]])
+
+
 def _mark_svg(file: bytes, mark: bytes, filling: int) -> bytes:
     """A comment before the end."""
     end = file.rindex(b"</svg>")
@@ -151,5 +189,6 @@ _MARK: dict[str, Callable[[bytes, bytes, int], bytes]] = {
     "png": _mark_png,
     "jpg": _mark_jpeg,
     "webp": _mark_webp,
+    "gif": _mark_gif,
     "svg": _mark_svg,
 }

@@ -13,7 +13,8 @@ from lab.pictures import encoded
 _MOST = 16  # images
 _BIGGEST = 50_000_000  # bytes of one
 _BIGGEST_MASK = 4_000_000
-_INTEGERS = ("n", "output_compression", "partial_images")
+_INTEGERS = ("n", "output_compression", "partial_images", "frame_count", "frame_duration_ms")
+_AUTHOR = {"svg[model]": ("model",), "svg[reasoning][effort]": ("reasoning", "effort")}
 
 
 def order_of(content_type: str, body: bytes) -> Order:
@@ -29,6 +30,8 @@ def order_of(content_type: str, body: bytes) -> Order:
             images.append(part.content)
         elif part.name == "mask":
             masks.append(part.content)
+        elif part.name in _AUTHOR:
+            _put(fields.setdefault("svg", {}), _AUTHOR[part.name], part.content.decode())
         else:
             fields[part.name] = _value(part.name, part.content.decode())
     if not 1 <= len(images) <= _MOST:
@@ -50,6 +53,12 @@ def composed(order: Order, scene: bytes, kind: str) -> bytes:
     kept = Image.open(io.BytesIO(order.mask)).getchannel("A").resize(size)
     drawn = Image.open(io.BytesIO(scene)).convert("RGB")
     return encoded(Image.composite(base, drawn, kept), kind)
+
+
+def _put(fields: dict[str, Any], path: tuple[str, ...], text: str) -> None:
+    for name in path[:-1]:
+        fields = fields.setdefault(name, {})
+    fields[path[-1]] = text
 
 
 def _value(name: str, text: str) -> object:

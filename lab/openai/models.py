@@ -13,7 +13,8 @@ class Model:
     """
     *tokens* are a square picture's by quality; prices are in dollars for a million tokens.
 
-    *created* is when it came, in seconds since 1970; *seconds* its usual time.
+    *created* is when it came, in seconds since 1970; *seconds* its usual time. One that *moves*
+    draws animations, too, and drawings.
     """
 
     tokens: Mapping[str, int]
@@ -22,6 +23,7 @@ class Model:
     image: float = 8.0
     drawn: float = 30.0
     seconds: float = 20.0
+    moves: bool = False
 
 
 # The tokens of gpt-image-2 follow from its prices; 2.6 is assumed to be like 2.5.
@@ -29,6 +31,6 @@ MODELS = {
     "gpt-image-2": Model(tokens=_TWO, created=1776729600),
     "gpt-image-2.5-sunburst": Model(tokens=_LATER, created=1788825600),
     "gpt-image-2.5-flare": Model(tokens=_LATER, created=1788825600, seconds=8.0),
-    "gpt-image-2.6-sunburst": Model(tokens=_LATER, created=1793750400),
-    "gpt-image-2.6-flare": Model(tokens=_LATER, created=1793750400, seconds=8.0),
+    "gpt-image-2.6-sunburst": Model(tokens=_LATER, created=1793750400, moves=True),
+    "gpt-image-2.6-flare": Model(tokens=_LATER, created=1793750400, seconds=8.0, moves=True),
 }

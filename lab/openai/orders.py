@@ -21,7 +21,16 @@ _FIELDS = frozenset(
         "user",
     )
 )
-_INTEGERS = {"n": (1, _MOST), "output_compression": (0, 100), "partial_images": (0, 3)}
+_INTEGERS = {
+    "n": (1, _MOST),
+    "output_compression": (0, 100),
+    "partial_images": (0, 3),
+    "frame_count": (2, 16),
+    "frame_duration_ms": (0, 2**31),
+}
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_FRAMES, _DURATION, _LASTS = 9, 200, 655_350  # of a gif; its frames last milliseconds
+_OF_MOVING = frozenset(("complexity", "frame_count", "frame_duration_ms", "svg"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +50,8 @@ class Order:
     images: tuple[bytes, ...] = ()
     mask: bytes | None = None
     pixels: int = 0  # of the images
+    frames: int = 1
+    duration: int = 0  # milliseconds that a frame stands
 
     @property
     def model(self) -> Model:
@@ -51,7 +62,7 @@ class Order:
         """What it takes, in tokens; how a prompt and an image come to theirs is assumed."""
         text, image = math.ceil(len(self.prompt.encode()) / 4), math.ceil(self.pixels / 1024)
         one = math.ceil(self.model.tokens[self.quality] * self.width * self.height / SQUARE)
-        drawn = self.count * one + _PARTIAL * self.partials
+        drawn = self.count * self.frames * one + _PARTIAL * self.partials
         return {
             "input_tokens": text + image,
             "input_tokens_details": {"text_tokens": text, "image_tokens": image},
@@ -73,16 +84,16 @@ def read(body: Mapping[str, Any], **brought: Any) -> Order:
     name = body.get("model")
     if not isinstance(name, str) or name not in MODELS:
         raise Problem(404, f"The model '{name}' does not exist.", param="model")
-    if unknown := sorted(body.keys() - _FIELDS):
+    fields = _FIELDS | _OF_MOVING if MODELS[name].moves else _FIELDS
+    if unknown := sorted(body.keys() - fields):
         raise bad(unknown[0], f"Unknown parameter: '{unknown[0]}'.", code="unknown_parameter")
     numbers = {each: _whole(body, each, *limits) for each, limits in _INTEGERS.items()}
-    kind = one_of(body, "output_format", "png", ("png", "webp", "jpeg"))
+    kinds = ("png", "webp", "jpeg", *(("gif", "svg") if MODELS[name].moves else ()))
+    kind = one_of(body, "output_format", "png", kinds)
     background = one_of(body, "background", "auto", ("auto", "opaque", "transparent"))
-    if background == "transparent" and kind == "jpeg":
-        raise bad("background", "Transparent backgrounds need png or webp.")
-    if numbers["output_compression"] is not None and kind == "png":
-        raise bad("output_compression", "output_compression is of webp and jpeg.")
     one_of(body, "moderation", "auto", ("auto", "low"))
+    one_of(body, "complexity", "low", ("low", "medium", "high"))
+    _check_kind(body, kind, masked=brought.get("mask") is not None)
     tokens = MODELS[name].tokens
     quality = one_of(body, "quality", "auto", ("auto", *tokens))
     width, height = _size(body.get("size", "auto"))
@@ -97,6 +108,8 @@ def read(body: Mapping[str, Any], **brought: Any) -> Order:
         format=kind,
         partials=numbers["partial_images"] or 0,
         stream=_flag(body, "stream"),
+        frames=(numbers["frame_count"] or _FRAMES) if kind == "gif" else 1,
+        duration=_duration(numbers["frame_duration_ms"]),
         **brought,
     )
     if order.partials and not order.stream:
@@ -104,6 +117,33 @@ def read(body: Mapping[str, Any], **brought: Any) -> Order:
     if order.stream and order.count > 1:
         raise bad("n", "A stream brings one image.")
     return order
+
+
+def _check_kind(body: Mapping[str, Any], kind: str, *, masked: bool) -> None:
+    """Refuse what does not go with the format *kind*."""
+    if body.get("background") == "transparent" and kind not in ("png", "webp"):
+        raise bad("background", "Transparent backgrounds need png or webp.")
+    if body.get("output_compression") is not None and kind not in ("webp", "jpeg"):
+        raise bad("output_compression", "output_compression is of webp and jpeg.")
+    for param in ("frame_count", "frame_duration_ms", "svg"):
+        if body.get(param) is not None and not (kind == "svg" if param == "svg" else kind == "gif"):
+            raise bad(param, f"{param} does not go with output_format {kind}.")
+    if kind not in ("gif", "svg"):
+        return
+    if body.get("stream") or body.get("partial_images"):
+        raise bad("stream", f"{kind} output does not support streaming.")
+    if kind == "svg" and body.get("n", 1) != 1:
+        raise bad("n", "SVG output requires n=1.")
+    if kind == "gif" and masked:
+        raise bad("mask", "GIF output does not support masks.")
+    author = body.get("svg") or {"model": "-"}
+    if not isinstance(author, dict) or not isinstance(author.get("model"), str):
+        raise bad("svg.model", "svg.model is required.")
+    one_of(author.get("reasoning") or {}, "effort", "low", _EFFORTS)
+
+
+def _duration(asked: int | None) -> int:
+    return min(_LASTS, round((_DURATION if asked is None else asked) / 10) * 10)
 
 
 def prompt(body: Mapping[str, Any], longest: int) -> str:

@@ -18,12 +18,14 @@ from lab.openai.desk import NAME, Desk, Rules, body_of
 from lab.openai.models import MODELS
 from lab.openai.orders import Order
 from lab.openai.problems import Problem, blocked
-from lab.pictures import MEDIA_TYPES, Pictures, Wanted, marked
+from lab.pictures import MEDIA_TYPES, Frames, Pictures, Wanted, marked
 from lab.world import World
 
 _LIVES = timedelta(hours=1)  # what a link of DALL-E 3's does
 _REFUSED, _LATE, _BROKEN = "refuse-me", "refuse-late", "fail-me"  # words that end it badly
-_FORMATS = {"png": "png", "webp": "webp", "jpeg": "jpg"}  # theirs, and those of the pictures
+_FORMATS = {  # theirs, and those of the pictures
+    "png": "png", "webp": "webp", "jpeg": "jpg", "gif": "gif", "svg": "svg",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,9 @@ class OpenAI:
 
     async def _drawn(self, order: Order, mark: str) -> bytes:
         kind, size = _FORMATS[order.format], self._world.pace.bytes
-        wanted = Wanted(order.width, order.height, kind, order.prompt, mark, size)
-        if order.mask is None:
+        frames = Frames(order.frames, order.duration)
+        wanted = Wanted(order.width, order.height, kind, order.prompt, mark, size, frames)
+        if order.mask is None or kind == "svg":
             return await self._pictures.draw(wanted)
         scene = Wanted(order.width, order.height, "png", order.prompt, mark)
         return marked(edits.composed(order, await self._pictures.draw(scene), kind), wanted)

@@ -38,20 +38,20 @@ def has_shape(spec: job_pb2.JobSpec, model: Model) -> bool:
 def _prompt(spec: job_pb2.JobSpec, model: Model) -> None:
     has, most = len(spec.prompt), model.longest_prompt
     if has > most:
-        raise lacks(model, "prompt", f"a prompt of {has} characters; it takes {most}")
+        raise lacks(model, "prompt", f"from a prompt of {has} characters; it takes {most}")
 
 
 def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
     if spec.HasField("aspect") and spec.aspect not in model.shapes:
         shapes = ", ".join(model.shapes)
-        raise lacks(model, "aspect", f"the aspect {spec.aspect[:20]!r}; it has {shapes}")
+        raise lacks(model, "aspect", f"in the aspect {spec.aspect[:20]!r}; it has {shapes}")
     if not spec.HasField("size"):
         return
     width, height = spec.size.width, spec.size.height
     if (width, height) in (*model.shapes.values(), *model.sizes):
         return
     if not _is_drawn(width, height, model):
-        raise lacks(model, "size", f"the size {width}x{height}; it has {_sizes(model)}")
+        raise lacks(model, "size", f"in the size {width}x{height}; it has {_sizes(model)}")
 
 
 def _is_drawn(width: int, height: int, model: Model) -> bool:
@@ -85,7 +85,8 @@ def _seeds(spec: job_pb2.JobSpec, model: Model) -> None:
     (least, most), last = model.seeds, orders.wrapped(spec.seed + spec.count - 1)
     if not all(least <= seed <= most for seed in (spec.seed, last)):
         each = f" and one more for each of {spec.count} images" if spec.count > 1 else ""
-        raise lacks(model, "seed", f"the seed {spec.seed}{each}; it takes from {least} to {most}")
+        seed = f"with the seed {spec.seed}{each}"
+        raise lacks(model, "seed", f"{seed}; it takes from {least} to {most}")
 
 
 def _parameters(spec: job_pb2.JobSpec, model: Model) -> None:

@@ -161,15 +161,15 @@ def place_of(ordinal: int, spec: job_pb2.JobSpec) -> int:
     return ordinal % spec.count
 
 
-def most_of(models: Iterable[Model]) -> int:
+def most_of(models: Iterable[Model], spec: job_pb2.JobSpec) -> int:
     """How many images a call brings that each of *models* may be asked for: the least's most."""
-    return min((model.most_per_call for model in models), default=1)
+    return min((model.at_once(parameters(spec, model.key)) for model in models), default=1)
 
 
 def images_of(ordinal: int, spec: job_pb2.JobSpec, registry: Registry) -> int:
     """How many images the job's call *ordinal* brings, whichever of its models draws them."""
-    most = most_of(registry.known(key) for key in keys_of(ordinal, spec) if key in registry)
-    return min(most, spec.count - place_of(ordinal, spec))
+    models = (registry.known(key) for key in keys_of(ordinal, spec) if key in registry)
+    return min(most_of(models, spec), spec.count - place_of(ordinal, spec))
 
 
 def keys_of(ordinal: int, spec: job_pb2.JobSpec) -> tuple[str, ...]:

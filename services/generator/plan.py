@@ -207,7 +207,7 @@ def _purchases(
     spec: job_pb2.JobSpec, models: list[Model], spares: list[Model], registry: Registry
 ) -> Iterator[ledger_pb2.PlannedPurchase]:
     for number, model in enumerate(models):
-        for place in range(0, spec.count, orders.most_of((model, *spares))):
+        for place in range(0, spec.count, orders.most_of((model, *spares), spec)):
             ordinal = number * spec.count + place
             images = orders.images_of(ordinal, spec, registry)
             yield planned(model, spec, ordinal, images, dearest(spec, model, spares, images))
@@ -223,7 +223,7 @@ def _estimate(
 ) -> job_pb2.JobEstimate:
     lines, reserved = [], 0
     for model in models:
-        most = orders.most_of((model, *spares))
+        most = orders.most_of((model, *spares), spec)
         calls = [min(most, spec.count - place) for place in range(0, spec.count, most)]
         reserved += sum(dearest(spec, model, spares, images) for images in calls)
         line = job_pb2.ModelEstimate(

@@ -7,6 +7,7 @@ from chassis.errors import Invalid
 from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import words
 from services.generator.models import Model
+from services.generator.models.entry import is_asked
 from services.generator.provider import Role
 
 INLINE_MOST = 3 << 20  # bytes over all of a request
@@ -69,8 +70,8 @@ def check_fit(spec: job_pb2.JobSpec, model: Model) -> None:
     """Refuse what *model* does not take."""
     number = len(spec.references)
     if number > model.max_references:
-        most = model.max_references or "no"
-        raise lacks(model, "references", f"{number} references; it takes {most} input images")
+        shown, most = f"{number} images" if number > 1 else "an image", model.max_references or "no"
+        raise lacks(model, "references", f"from {shown}; it takes {most} input images")
     if not model.references:
         return
     for named, what in _misfits(spec, model):
@@ -91,9 +92,17 @@ def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
             yield field(place), f"with more than {slot.most} references for {each or 'anything'}"
         if slot.needs is not None and slot.needs not in roles:
             yield field(place), f"with a reference for {each} and none for {slot.needs}"
+        if slot.unless and is_asked(slot.unless, _parameters(spec, model)):
+            so = " and ".join(f"{name} {value}" for name, value in slot.unless.items())
+            yield field(place, "role"), f"with a reference for {each} and {so}"
         if slot.own_shape and spec.WhichOneof("shape"):
             shape = spec.WhichOneof("shape") or ""
             yield shape, f"in another shape than the {each}'s; leave {shape} out"
+
+
+def _parameters(spec: job_pb2.JobSpec, model: Model) -> dict[str, object]:
+    given = spec.parameters.get(model.key)
+    return dict(given.items()) if given else {}
 
 
 def lacks(model: Model, named: str, what: str) -> Invalid:

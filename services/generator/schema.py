@@ -1,6 +1,7 @@
 """
 Checks a value against the part of JSON Schema that the registry uses: type, enum,
-minimum, maximum, properties, required, additionalProperties, items and maxItems.
+minimum, maximum, properties, required, additionalProperties, items, maxItems, and allOf whose
+entries are an "if" with what it is about in "required", and a "then".
 """
 
 from collections.abc import Iterator, Mapping
@@ -61,3 +62,8 @@ def _in_object(
             yield from problems(known[name], item, f"{path}.{name}")
         elif schema.get("additionalProperties") is False:
             yield f"{path}.{name[:80]}", f"is unknown; there are {', '.join(known) or 'none'}"
+    for rule in schema.get("allOf", ()):
+        if not any(problems(rule["if"], value, path)):
+            because = f"where {' and '.join(rule['if']['required'])} asks for it"
+            for where, what in problems(rule["then"], value, path):
+                yield where, f"{what} {because}"

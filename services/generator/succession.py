@@ -34,7 +34,8 @@ def _parameters(spec: job_pb2.JobSpec, old: Model, new: Model) -> Iterator[Warn]
         return
     given, own = spec.parameters[old.key], spec.parameters[new.key]
     for name, value in given.items():
-        if any(schema.problems(new.parameters, {name: value}, "")):
+        wrong = dict(schema.problems(new.parameters, {name: value}, ""))
+        if any(path.startswith(f".{name}") for path in wrong):  # not what others would have to be
             yield Warn(
                 reason="MODEL_FEATURE_UNSUPPORTED",
                 message=f"{new.display_name} does not take the {name} that {old.display_name} was "

@@ -14,6 +14,8 @@ from services.storage.svg import Outline
 SVG = "image/svg+xml"
 UNKNOWN = "application/octet-stream"
 _STEPS = 250_000  # more segments than any picture has; a hostile file must not keep us busy
+_BLOCKS = 16  # a GIF's sub-blocks that are a step: it has one for each 255 bytes
+_FRAMES_OF_A_GIF = 1_000  # more than any that is sold; whoever shows it would decode them all
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class _Until:
 
 
 @dataclass(slots=True)
+class _Blocks:
+    """A walker wants sub-blocks to go by, each behind its length, up to and with the empty one."""
+
+
+@dataclass(slots=True)
 class _Size:
     """A walker has found how large the picture is; *media_type* where that comes as late."""
 
@@ -64,7 +71,7 @@ class _Any:
     """A walker wants whatever has come."""
 
 
-_Wish = _Take | _Skip | _Until | _Any | _Size
+_Wish = _Take | _Skip | _Until | _Blocks | _Any | _Size
 _Walk = Generator[_Wish, bytes, bool]  # returns whether the picture is whole
 
 
@@ -81,7 +88,7 @@ class Inspector:
 
     def feed(self, chunk: bytes) -> None:
         """Go on with the next bytes."""
-        if self._steps < 0:
+        if not 0 <= self._steps < _STEPS:
             return
         if not self._held and isinstance(self._wish, _Skip) and self._wish.count > len(chunk):
             self._wish = _Skip(self._wish.count - len(chunk))  # most of a picture: not copied
@@ -136,13 +143,8 @@ class Inspector:
                 del self._held[:gone]
                 self._wish = _Skip(count - gone)
                 return b"" if gone == count else None
-            case _Until(mark):
-                found = self._held.find(mark)
-                keep = len(mark) - 1  # the mark may come in two pieces
-                del self._held[
-                    : found + len(mark) if found >= 0 else max(0, len(self._held) - keep)
-                ]
-                return b"" if found >= 0 else None
+            case (_Until() | _Blocks()) as wish if self._has_passed(wish):
+                return b""
             case _Any() if self._held:
                 taken = bytes(self._held)
                 self._held.clear()
@@ -152,6 +154,27 @@ class Inspector:
                 self.media_type = media_type or self.media_type
                 return b""
         return None
+
+    def _has_passed(self, wish: _Until | _Blocks) -> bool:
+        return self._passed(wish.mark) if isinstance(wish, _Until) else self._passed_blocks()
+
+    def _passed(self, mark: bytes) -> bool:
+        """Let all go by up to and with *mark*; True where it has come."""
+        found = self._held.find(mark)
+        keep = len(mark) - 1  # the mark may come in two pieces
+        del self._held[: found + len(mark) if found >= 0 else max(0, len(self._held) - keep)]
+        return found >= 0
+
+    def _passed_blocks(self) -> bool:
+        """Let sub-blocks go by that have come whole; True where the empty one was among them."""
+        at = number = length = 0
+        while at < len(self._held) and at + (length := self._held[at]) < len(self._held):
+            at, number = at + 1 + length, number + 1
+            if not length:
+                break
+        del self._held[:at]
+        self._steps += number // _BLOCKS
+        return number > 0 and not length
 
 
 def _recognised(head: bytes) -> tuple[str, Callable[[], _Walk]]:
@@ -238,17 +261,19 @@ def _gif() -> _Walk:
     head = yield _Take(13)
     yield _Size(_little(head[6:8]), _little(head[8:10]))
     yield _Skip(_palette(head[10]))
-    while True:
+    frames = 0
+    while frames <= _FRAMES_OF_A_GIF:
         (kind,) = yield _Take(1)
         match kind:
             case 0x2C:  # a frame: descriptor, palette, code size
                 yield _Skip(_palette((yield _Take(9))[8]) + 1)
+                frames += 1
             case 0x21:  # an extension: label
                 yield _Skip(1)
             case _:
                 return kind == 0x3B
-        while length := (yield _Take(1))[0]:
-            yield _Skip(length)
+        yield _Blocks()
+    return False
 
 
 def _svg() -> _Walk:

@@ -26,6 +26,18 @@ def key() -> str:
             "parameters.sketch.seconds",
         ),
         ({"model_key": "sketch", "parameters": {"x": 1}}, "PARAMETER_INVALID", "is unknown"),
+        (
+            {"model_key": "sketch", "parameters": {"aspect": "5:4"}},
+            "MODEL_FEATURE_UNSUPPORTED",
+            "parameters.aspect",
+        ),
+        (
+            {"model_key": "sketch", "parameters": {"size": "63x64"}},
+            "MODEL_FEATURE_UNSUPPORTED",
+            "parameters.size",
+        ),
+        ({"model_key": "sketch", "parameters": {"size": "big"}}, "REQUEST_INVALID", "1024x768"),
+        ({"model_key": "sketch", "parameters": {"aspect": 5}}, "REQUEST_INVALID", "aspect"),
     ],
 )
 def test_what_no_model_draws_is_not_saved(http, wrong, code, says):
@@ -54,7 +66,8 @@ def test_a_change_is_judged_with_what_it_leaves_as_it_is(http):
     asked = NEW | {"preset_key": key(), "model_key": "sketch", "parameters": {"seconds": 2}}
     url = http.post("/images/presets", json=asked).headers["location"]
     whatever = {"If-Match": "*"}
-    for change in ({"parameters": {"seconds": 61}}, {"model_key": "no-such"}):
+    wrong = ({"parameters": {"seconds": 61}}, {"parameters": {"aspect": "5:4"}})
+    for change in (*wrong, {"model_key": "no-such"}):
         assert http.patch(url, json=change, headers=whatever).status_code == 400
     assert http.get(url).json()["parameters"] == {"seconds": 2}
     for change in ({"parameters": {"seconds": 3}}, {"model_key": ""}, {"name": "Yours"}):

@@ -10,6 +10,7 @@ from PIL import Image
 from tests.lab.sdk import openai
 
 MODEL = "gpt-image-2.5-flare"
+MOVES = "gpt-image-2.6-flare"
 
 
 @pytest.fixture
@@ -98,6 +99,78 @@ def test_an_edit_streams_in_its_own_words(client):
         model=MODEL, prompt="a ship", image=("a.png", png(1, 2, 3)), stream=True, partial_images=1
     )
     assert [each.type for each in stream] == ["image_edit.partial_image", "image_edit.completed"]
+
+
+@pytest.mark.parametrize(
+    ("more", "frames", "each"),
+    [({}, 9, 200), ({"frame_count": 2, "frame_duration_ms": 84}, 2, 80),
+     ({"frame_count": 16, "frame_duration_ms": 10**6}, 16, 655_350)],
+)  # fmt: skip
+def test_an_animation_has_the_frames_that_are_asked_for_and_each_is_paid(
+    lab, client, more, frames, each
+):
+    asked = {"model": MOVES, "prompt": "a ball", "size": "512x512", "output_format": "gif"}
+    found = client.images.generate(**asked, quality="medium", n=2, **more)
+    assert found.output_format == "gif"
+    for one in found.data:
+        with opened(one.b64_json) as picture:
+            assert (picture.format, picture.n_frames, picture.size) == ("GIF", frames, (512, 512))
+            shown = [picture.seek(number) or picture.info["duration"] for number in range(frames)]
+            assert set(shown) == {each}
+    assert found.usage.output_tokens == 2 * frames * 110
+    assert lab.ledger()[0]["usd"] == pytest.approx((2 * 5 + 2 * frames * 110 * 30) / 1e6)
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_a_drawing_is_an_svg_by_the_author_that_is_asked_for(lab, client, edit):
+    author = {"model": "gpt-5.6", "reasoning": {"effort": "high"}}
+    asked = {"model": MOVES, "prompt": "a ship", "output_format": "svg", "svg": author}
+    asked["complexity"] = "high"
+    if edit:
+        found = client.images.edit(**asked, image=("a.png", png(1, 2, 3)))
+    else:
+        found = client.images.generate(**asked)
+    drawn = base64.b64decode(found.data[0].b64_json).decode()
+    assert drawn.startswith("<svg ")
+    assert 'width="1024" height="1024"' in drawn
+    assert found.output_format == "svg"
+    assert len(lab.ledger()) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"frame_count": 4}, "frame_count"),
+        ({"frame_count": 17, "output_format": "gif"}, "frame_count"),
+        ({"frame_duration_ms": 90, "output_format": "svg"}, "frame_duration_ms"),
+        ({"svg": {"model": "gpt-5.6"}, "output_format": "gif"}, "svg"),
+        ({"svg": {"reasoning": {}}, "output_format": "svg"}, "svg.model"),
+        ({"svg": {"model": "a", "reasoning": {"effort": "all"}}, "output_format": "svg"}, "effort"),
+        ({"n": 2, "output_format": "svg"}, "n"),
+        ({"stream": True, "output_format": "gif"}, "stream"),
+        ({"output_compression": 50, "output_format": "gif"}, "output_compression"),
+        ({"background": "transparent", "output_format": "gif"}, "background"),
+        ({"complexity": "extreme"}, "complexity"),
+        ({"complexity": "low", "model": MODEL}, "complexity"),
+        ({"output_format": "gif", "model": MODEL}, "output_format"),
+    ],
+)
+def test_what_does_not_go_with_an_animation_or_a_drawing_is_refused(lab, client, more, param):
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.images.generate(**{"model": MOVES, "prompt": "a ship"} | more)
+    assert refused.value.param == param
+    assert not lab.ledger()
+
+
+def test_an_animation_takes_no_mask(lab, client):
+    clear = png(0, 0, 0, 0)
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.images.edit(
+            model=MOVES, prompt="a ship", output_format="gif",
+            image=("a.png", png(1, 2, 3)), mask=("m.png", clear),
+        )  # fmt: skip
+    assert refused.value.param == "mask"
+    assert not lab.ledger()
 
 
 @pytest.mark.parametrize(

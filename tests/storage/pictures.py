@@ -41,3 +41,10 @@ def chunk(kind: bytes, data: bytes = b"") -> bytes:
 def svg(attributes: str = 'viewBox="0 0 64 48"', inside: str = '<path d="M0 0h9"/>') -> bytes:
     """A whole SVG."""
     return f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}>{inside}</svg>'.encode()
+
+
+def gif(size: tuple[int, int] = (64, 48), frames: int = 3, *, block: bytes = b"\2D\1\0") -> bytes:
+    """A GIF that says it is so large, with so many frames of one pixel, each with *block*."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", *size, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2" + block
+    return screen + frame * frames + b";"

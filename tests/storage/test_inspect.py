@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.storage.inspect import UNREADABLE, Inspector, Picture
-from tests.storage.pictures import PNG, chunk, picture, png_claiming, svg
+from tests.storage.pictures import PNG, chunk, gif, picture, png_claiming, svg
 
 PROLOGUE = (
     b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\n<!-- a drawing program -->\n'
@@ -21,6 +21,7 @@ KINDS = {
     "lossless webp": ("image/webp", picture("WEBP", lossless=True)),
     "extended webp": ("image/webp", picture("WEBP", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0")),
     "gif": ("image/gif", picture("GIF")),
+    "animated gif": ("image/gif", gif()),
     "svg": ("image/svg+xml", svg()),
     "svg with a prologue": ("image/svg+xml", PROLOGUE + svg()),
 }
@@ -103,6 +104,22 @@ def test_endless_tiny_segments_are_given_up():
     segments = chunk(b"IDAT") * 200_000
     inspector = inspected(png_claiming(1, 1)[:33] + segments + chunk(b"IEND"))
     assert inspector.picture == UNREADABLE
+
+
+def test_a_big_animation_is_no_hostile_one():
+    """Sixteen frames of 8 million pixels are some 64 MB, in sub-blocks of 255 bytes."""
+    frame = (b"\xff" + bytes(255)) * (4 << 12) + b"\0"
+    content = gif((3840, 2160), 16, block=frame)
+    assert inspected(content).picture == Picture("image/gif", 3840, 2160, readable=True)
+
+
+@pytest.mark.parametrize(
+    ("frames", "block"),
+    [(10_000, b"\2D\1\0"), (1, b"\1\0" * 5_000_000 + b"\0")],
+    ids=["frames", "sub-blocks"],
+)
+def test_an_animation_without_end_is_given_up(frames, block):
+    assert inspected(gif(frames=frames, block=block)).picture == UNREADABLE
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from services.storage.child import Child, Unreadable
 from services.storage.decoder import thumbnail
 from tests.storage.client import PURCHASE, link_of
-from tests.storage.pictures import chunk, decoded, encoded, picture, png_claiming
+from tests.storage.pictures import chunk, decoded, encoded, gif, picture, png_claiming
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,6 +109,7 @@ def test_no_metadata_goes_out():
 BOMBS = {
     "a lie about its size": png_claiming(16_000, 3_000),
     "more pixels than allowed": png_claiming(10_000, 6_000),
+    "a huge logical screen": gif((65_535, 65_535)),
     "a side that is too long": picture(size=(16_385, 2)),
     "cut short": picture(size=(300, 300))[:-5000] + chunk(b"IEND"),
     "wrong checksum": picture().replace(b"IDAT", b"IDAT\1", 1),

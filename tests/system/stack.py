@@ -87,15 +87,17 @@ class Stack:
         self.process = None
         return status
 
-    def studio(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the CLI against this stack."""
+    def studio(
+        self, *arguments: str, patience: float = 180, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the CLI against this stack, for so many seconds at most."""
         return subprocess.run(
             [*_STUDIO, *arguments],
             env=self.environment | more,
             check=False,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=patience,
         )
 
     def ps(self) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The studio page in a real browser: from a prompt to pictures, over reloads and restarts."""
 
+import base64
 import json
 
 import httpx
@@ -195,6 +196,34 @@ async def test_the_vault_shows_what_the_cdn_no_longer_has(open_page, stack):
         await page.evaluate("fetch('/gone').then((answer) => answer.text())")
     vault = [url for url in asked if "/i/" in url]
     assert len(vault) == len(set(vault)) > 0
+
+
+async def test_a_drawing_is_shown_itself_and_an_animation_moves_in_the_viewer(open_page, stack):
+    """Of a drawing there is no thumbnail, and that of an animation stands still."""
+    start(stack, 0, "a paper crane")
+    page = await open_page()
+    await page.wait_for_selector('#gallery figcaption:has-text("paper crane")')
+
+    links = {"url": f"{stack.url}/whole", "thumbnail_url": f"{stack.url}/small"}
+
+    async def with_other_links(route):
+        answer = await route.fetch()
+        page_of = await answer.json()
+        page_of["variants"] = [one | links for one in page_of["variants"]]
+        await route.fulfill(response=answer, json=page_of)
+
+    async def one_pixel(route):
+        await route.fulfill(body=base64.b64decode(DOT), content_type="image/gif")
+
+    await page.route("**/images/variants?*", with_other_links)
+    await page.route("**/whole", one_pixel)
+    await page.route("**/small", one_pixel)
+    for media_type, card in (("image/svg+xml", "/whole"), ("image/gif", "/small")):
+        links["media_type"] = media_type
+        await page.reload()
+        await expect(page.locator(f'#gallery img[src$="{card}"]').first).to_be_attached()
+        await page.locator("#gallery .frame").first.click()
+        await expect(page.locator('#viewer img[src$="/whole"]')).to_be_attached()
 
 
 async def test_it_fits_a_telephone_in_the_dark_whatever_the_prompt(open_page, stack):

@@ -11,6 +11,11 @@ Size = tuple[int, int]  # width and height in pixels
 _ALONE = {"extra": "forbid"}  # where a file is checked: no field of another name
 
 
+def is_asked(wanted: Mapping[str, object], asked: Mapping[str, object]) -> bool:
+    """Whether *asked* has all that is *wanted*."""
+    return all(asked.get(name) == value for name, value in wanted.items())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
     """
@@ -40,6 +45,7 @@ class Slot:
     *many*: it takes a list of them. *needs*: it goes with one of that role alone. *inverted*: the
     provider's masks are black where ours are white. *shape* goes in place of a shape that nobody
     asks for, and with *own_shape* nobody may ask for one; without it, it makes no difference.
+    *unless*: where parameters ask for all of that, it takes none.
     """
 
     input: str
@@ -50,6 +56,7 @@ class Slot:
     inverted: bool = False
     shape: Mapping[str, object] | None = None
     own_shape: bool = False
+    unless: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,7 @@ class Price:
         """Whether this is the price of an image of so many *pixels*, *asked* for so."""
         if self.pixels and pixels > self.pixels:
             return False
-        return all(asked.get(name) == value for name, value in self.asked.items())
+        return is_asked(self.asked, asked)
 
     def of(self, pixels: int) -> int:
         """What an image of so many *pixels* costs, in micro-USD."""
@@ -92,7 +99,9 @@ class Model:
     them, those may be for whatever the provider makes of them. *seeds* are the least and the
     most of a seed. *price* is one image's in micro-USD, the dearest where they differ; the first
     of *prices* that fits what is asked for is its own, and a parameter of *surcharges* adds so
-    much for each that it asks for to an image that is ordered alone. *typical* and *time_limit*
+    much for each that it asks for to an image that is ordered alone; one of *multiples* says of how
+    many pictures an image is made that is asked for so. An image that is asked for as *alone* says
+    is the only one of its call. *typical* and *time_limit*
     are seconds. From the date *retired* on, "YYYY-MM-DD", it is not sold any more, and the model
     *successor* is.
     """
@@ -123,6 +132,8 @@ class Model:
     price: int = 0
     prices: tuple[Price, ...] = ()
     surcharges: Mapping[str, int] = field(default_factory=dict)
+    multiples: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    alone: Mapping[str, object] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)  # what an order costs beside its picture
     price_source: str = ""
     price_date: str = ""
@@ -146,6 +157,10 @@ class Model:
         """What takes an input image for *role*."""
         return next((slot for slot in self.references if role in slot.roles), None)
 
+    def at_once(self, parameters: Mapping[str, object]) -> int:
+        """How many images with *parameters* a call brings at most."""
+        return 1 if self.alone and is_asked(self.alone, parameters) else self.most_per_call
+
     def price_of(self, size: Size, parameters: Mapping[str, object], *, alone: bool = True) -> int:
         """What an image of *size* with *parameters* costs, in micro-USD; *alone* in its call."""
         width, height = size
@@ -154,6 +169,9 @@ class Model:
         asked = {**usual, **self.wire.usual, **parameters, "size": f"{width}x{height}"}
         fitting = (each for each in self.prices if each.fits(asked, width * height))
         own = next((each.of(width * height) for each in fitting), self.price)
+        for name, so in self.multiples.items():
+            made_of = asked.get(name)
+            own *= made_of if is_asked(so, asked) and isinstance(made_of, int) else 1
         more = {name: asked.get(name) for name in self.surcharges if alone}
         counts = {name: each for name, each in more.items() if isinstance(each, int)}
         return own + sum(self.surcharges[name] * each for name, each in counts.items())

@@ -6,7 +6,7 @@ One picture may come as a stream: what comes before it is shown, and forgotten.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -108,7 +108,7 @@ class OpenAI:
             drawn = await self.pictures.read(mask[0].asset)
             file = await asyncio.to_thread(masks.alpha, drawn, contents[0])
             files.append(("mask", ("mask.png", file, "image/png")))
-        data = {name: _text(value) for name, value in inputs.items()}
+        data = dict(_fields(inputs))
         return {"data": data, "files": files}
 
     def _event(self, told: list[Any], tokens: Tokens | None) -> seam.Drawn | seam.Ended:
@@ -134,6 +134,16 @@ def _inputs(order: seam.Order) -> dict[str, Any]:
     if (partial := inputs.pop("partial_images", 0)) and inputs.get("n", 1) == 1:
         inputs |= {"stream": True, "partial_images": partial}
     return inputs
+
+
+def _fields(inputs: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """The fields of a form; what is *within* another one has its name in brackets."""
+    for name, value in inputs.items():
+        field = f"{within}[{name}]" if within else name
+        if isinstance(value, dict):
+            yield from _fields(value, field)
+        else:
+            yield field, _text(value)
 
 
 def _text(value: Any) -> str:

@@ -21,6 +21,7 @@ from tests.generator.scripted_wire import Script
 from tests.lab.process import Lab, running_lab
 
 FLARE = "gpt-image-2.5-flare"
+MOVES = "gpt-image-2.6-flare"
 PICTURE = base64.b64encode(b"picture" * 30).decode()
 USAGE = {
     "input_tokens": 30, "output_tokens": 200, "total_tokens": 230,
@@ -110,6 +111,27 @@ class TestOpenAI(ProviderSuite):
         expected = model.price_of(model.size(aspect), {"quality": quality})
         assert expected * 2 <= drawn.cost <= expected * 2 * 1.02 + 100
         assert shop.charges() == [(ID, key, 2)]
+
+    @pytest.mark.parametrize("frames", [None, 2, 16])
+    async def test_an_animation_comes_as_ordered_at_what_was_estimated(self, shop, frames):
+        asked = {"output_format": "gif", "quality": "low", "frame_duration_ms": 90}
+        asked |= {"frame_count": frames} if frames else {}
+        drawn = await shop.bought(shop.asked(shop.order(key=MOVES), **asked))
+        with shop.opened(drawn.images[0]) as picture:
+            assert (picture.format, picture.n_frames) == ("GIF", frames or 9)
+        expected = shop.sold[MOVES].price_of((1024, 1024), asked)
+        assert expected <= drawn.cost <= expected * 1.02 + 100
+
+    async def test_a_drawing_comes_from_an_edit_by_its_author(self, shop):
+        shown = shop.pictures.add(painted(1, 2, 3))
+        author = {"model": "gpt-5.6", "reasoning": {"effort": "low"}}
+        order = shop.asked(shop.order(key=MOVES), output_format="svg", svg=author)
+        order = replace(order, references=(shown,))
+        form = await (await sent(shop, order)).aread()
+        assert b'name="svg[model]"\r\n\r\ngpt-5.6\r\n' in form
+        assert b'name="svg[reasoning][effort]"\r\n\r\nlow\r\n' in form
+        [image] = (await shop.bought(replace(order, purchase_id=f"{ID[:-1]}8"))).images
+        assert shop.bytes_of(f"{ID[:-1]}8", image).startswith(b"<svg ")
 
     async def test_an_edit_for_several_pictures_costs_what_was_reserved_and_hardly_less(self, shop):
         """Its input images are read once, however many are drawn."""
