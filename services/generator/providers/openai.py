@@ -13,9 +13,10 @@ from typing import Any
 
 import httpx
 
+from services.generator import masks
 from services.generator import provider as seam
 from services.generator.models.tokens import Tokens
-from services.generator.providers import answered, masks, transport
+from services.generator.providers import answered, transport
 from services.generator.providers.previews import Previews
 
 BUY = 300.0  # seconds in all for an order
@@ -106,7 +107,7 @@ class OpenAI:
         ]
         if mask:
             drawn = await self.pictures.read(mask[0].asset)
-            file = await asyncio.to_thread(masks.alpha, drawn, contents[0])
+            file = await asyncio.to_thread(masks.alpha, drawn)
             files.append(("mask", ("mask.png", file, "image/png")))
         data = {name: _text(value) for name, value in inputs.items()}
         return {"data": data, "files": files}
