@@ -155,8 +155,8 @@ class TestOpenAI(ProviderSuite):
         assert drawn.cost == pytest.approx(shop.lab.ledger()[0]["usd"] * 1e6, abs=1)
 
     async def test_a_mask_of_ours_is_white_where_theirs_is_transparent(self, shop):
-        half = Image.new("L", (32, 32), 0)
-        half.paste(255, (0, 0, 16, 32))
+        half = Image.new("L", (64, 64), 0)
+        half.paste(255, (0, 0, 32, 64))
         file = io.BytesIO()
         half.save(file, "PNG")
         references = (
