@@ -206,6 +206,21 @@ class TestOpenAI(ProviderSuite):
         assert type(refused.value) is error
         assert shop.charges() == []
 
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            (429, {"type": "insufficient_quota", "code": None}),
+            (400, {"code": "billing_not_active"}),
+        ],
+    )
+    async def test_an_empty_account_is_told_by_code_or_type(self, shop, status, error):
+        script = Script(httpx.Response(status, json={"error": error}))
+        http = httpx.AsyncClient(transport=script, base_url="https://o.test")
+        with pytest.raises(seam.NoCredit, match="add credit"):
+            await replace(shop.provider, http=http).buy(
+                shop.order(), shop.receipts.sink(ID), lambda _s: None
+            )
+
     async def test_what_it_will_not_draw_is_refused_for_its_content(self, shop):
         with pytest.raises(seam.ContentRefused, match=r"400 Your .* system\. \(moderation_block"):
             await shop.buy(shop.order(prompt="refuse-me"))
