@@ -118,8 +118,6 @@ class Deeds:
         except Exception as error:
             self.known.heard = signs.of_error(error, self.vendor.name)
             return _unbought(error)
-        finally:
-            sink.abandon()
         self.known.heard = signs.of_ticket(ticket)
         faults.point("buy.after_send")
         return moves.Bought(ticket.reference)

@@ -37,7 +37,7 @@ def alpha(mask: bytes) -> bytes:
     return _packed(_HEAD[:8] + _chunk(b"IHDR", struct.pack(">II", width, height) + _RGBA), made)
 
 
-def _packed(head: bytes, rows: bytes) -> bytes:
+def _packed(head: bytes, rows: bytearray) -> bytes:
     return head + _chunk(b"IDAT", zlib.compress(rows, 6)) + _chunk(b"IEND", b"")
 
 

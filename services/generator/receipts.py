@@ -92,9 +92,10 @@ class Sink:
     """
     One receipt on its way; nothing is kept unless it is closed.
 
-    All of it stays in memory until then: where storage goes away meanwhile, or its disk is full,
-    it is sent again, since a vendor's answer is paid for and comes once. Only another answer
-    that is kept in its place ends that before *patience*, in seconds, does.
+    All of it stays in memory until then, and is sent when it is whole: who still draws would hold
+    a call to storage open. Where storage goes away, or its disk is full, it is sent again, since
+    a vendor's answer is paid for and comes once. Only another answer that is kept in its place
+    ends that before *patience*, in seconds, does.
     """
 
     receipts: Receipts
@@ -103,87 +104,54 @@ class Sink:
     patience: float
     _pieces: list[bytes] = field(default_factory=list)  # each but the last is full
     _held: bytes = b""  # what does not fill one yet
-    _whole: bool = False
-    _more: asyncio.Event = field(default_factory=asyncio.Event)
-    _sending: asyncio.Task[pb.PutReceiptResponse] | None = None
 
     async def write(self, chunk: bytes, /) -> None:
-        self._check()
         held = self._held + chunk
-        full = (len(held) - 1) // _CHUNK * _CHUNK  # the last piece is never empty
-        self._add(*(held[start : start + _CHUNK] for start in range(0, full, _CHUNK)))
+        full = len(held) // _CHUNK * _CHUNK
+        self._pieces += (held[start : start + _CHUNK] for start in range(0, full, _CHUNK))
         self._held = held[full:]
 
     async def close(self) -> None:
-        if not self._held:
+        if self._held:
+            self._pieces.append(self._held)
+        if not self._pieces:
             raise ValueError("an empty receipt proves nothing")
-        self._whole = True
-        self._add(self._held)
         faults.point("receipt.before_close")
         await self._sent()
         faults.point("receipt.after_close")
-        self.receipts.remember(self.header.purchase_id, b"".join(self._pieces[:1])[:_HEAD])
-
-    def abandon(self) -> None:
-        """Stop; what was not closed is not kept."""
-        if self._sending and not self._sending.done():
-            self._sending.cancel()
-
-    def _add(self, *pieces: bytes) -> None:
-        self._pieces += pieces
-        self._more.set()
-        if self._pieces and self._sending is None:
-            self._sending = asyncio.create_task(self._send())
-
-    def _check(self) -> None:
-        """Raise what ended the sending and will end it again."""
-        if self._sending and self._sending.done():
-            fault = self._sending.exception()
-            if fault and not _may_pass(fault):
-                raise fault
+        self.receipts.remember(self.header.purchase_id, self._pieces[0][:_HEAD])
 
     async def _sent(self) -> None:
-        """Wait until all of it is durable; see `Sink` for how often it is sent."""
+        """Send it until it is durable; see `Sink` for how often."""
         clock = asyncio.get_running_loop().time
         until, waits = clock() + self.patience, chain(_AGAIN, repeat(_AGAIN[-1]))
-        while self._sending:
+        while True:
             try:
-                await self._sending
+                await self._send()
             except errors.Fault as fault:
                 wait = max(next(waits), fault.retry_after or 0.0)
                 if not _may_pass(fault) or clock() + wait > until:
                     raise
                 log.warning("a receipt is sent again", error=str(fault))
                 await asyncio.sleep(wait)
-                self._sending = asyncio.create_task(self._send())
             else:
                 return
 
-    async def _send(self) -> pb.PutReceiptResponse:
+    async def _send(self) -> None:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
-        response: pb.PutReceiptResponse = await peer.ask(
-            method, self._messages(), timeout=_TIMEOUT, user_id=self.user_id
-        )
-        return response
+        await peer.ask(method, self._messages(), timeout=_TIMEOUT, user_id=self.user_id)
 
     async def _messages(self) -> AsyncIterator[pb.PutReceiptRequest]:
-        """All pieces as they come; the first brings the header, the last the end."""
-        place = 0
-        while True:
-            while place < len(self._pieces):
-                message = pb.PutReceiptRequest(chunk=self._pieces[place])
-                if place == 0:
-                    message.header.CopyFrom(self.header)
-                place += 1
-                if self._whole and place == len(self._pieces):
-                    message.end.size_bytes = sum(map(len, self._pieces))
-                    yield message
-                    return
-                yield message
-            self._more.clear()
-            await self._more.wait()
+        """All pieces; the first brings the header, the last the end."""
+        for place, piece in enumerate(self._pieces):
+            message = pb.PutReceiptRequest(chunk=piece)
+            if place == 0:
+                message.header.CopyFrom(self.header)
+            if place == len(self._pieces) - 1:
+                message.end.size_bytes = sum(map(len, self._pieces))
+            yield message
 
 
-def _may_pass(fault: BaseException) -> bool:
+def _may_pass(fault: errors.Fault) -> bool:
     """Whether the same receipt may be taken later: all but another one in its place passes."""
-    return isinstance(fault, errors.Fault) and not isinstance(fault, errors.Precondition)
+    return not isinstance(fault, errors.Precondition)
