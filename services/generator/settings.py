@@ -120,7 +120,7 @@ class Settings(Serving):
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
-    settle: float = setting("SETTLE_SECONDS", positive, default="4")
+    settle: float = setting("SETTLE_SECONDS", positive, default="3")
     drain: float = setting("DRAIN_SECONDS", positive, default="5")
 
     def __post_init__(self) -> None:
