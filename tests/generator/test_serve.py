@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from chassis.server import Server
 from chassis.settings import read
@@ -9,7 +10,9 @@ from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from services.generator import compose, serve
 from services.generator.settings import Settings
-from tests.generator.scripted_ledger import NAME, Catalog
+from services.generator.standing import Terms
+from tests.generator.hired import soon
+from tests.generator.scripted_ledger import ID, NAME, Catalog, Slow
 from tests.generator.wire import SECRET, nobody
 from tests.ports import free_port
 
@@ -78,3 +81,32 @@ async def test_what_nobody_hears_at_the_end_is_said_for_less_than_the_end_may_ta
     assert storage.waited > 0
     waited = catalog.waited + storage.waited
     assert settings.settle + settings.drain + waited < DRAIN
+
+
+class Finishing(Slow):
+    """One that is stopped while its answer becomes durable, and finishes that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = asyncio.Event()
+
+    async def buy(self, order, receipt, report, /):
+        try:
+            return await super().buy(order, receipt, report)
+        except asyncio.CancelledError:
+            self.stopped.set()
+            await self.go.wait()
+            raise
+
+
+async def test_who_drops_all_work_does_not_wait_for_a_receipt_that_is_being_finished(world):
+    shop = Finishing()
+    vendors = world.worker.tools.vendors
+    terms = Terms(askable=True, conclusive=False)
+    vendors["sketch"] = replace(vendors["sketch"], provider=shop, terms=terms)
+    world.worker.take(ID, "sketch")
+    await soon(shop.came.wait())
+    await soon(world.worker._abandon())
+    await soon(shop.stopped.wait())
+    assert world.worker.room == 10
+    shop.go.set()

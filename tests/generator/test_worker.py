@@ -55,33 +55,6 @@ async def test_work_that_was_dropped_before_its_first_step_can_be_had_again(worl
     assert world.shop.asked == 1
 
 
-class Finishing(Slow):
-    """One that is stopped while its answer becomes durable, and finishes that."""
-
-    async def buy(self, order, receipt, report, /):
-        try:
-            return await super().buy(order, receipt, report)
-        except asyncio.CancelledError:
-            self.stopped.set()
-            await self.go.wait()
-            raise
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stopped = asyncio.Event()
-
-
-async def test_who_drops_all_work_does_not_wait_for_a_receipt_that_is_being_finished(world):
-    shop = Finishing()
-    shop_elsewhere(world, shop, conclusive=False)
-    world.worker.take(ID, "sketch")
-    await soon(shop.came.wait())
-    await soon(world.worker._abandon())
-    await soon(shop.stopped.wait())
-    assert world.worker.room == 10
-    shop.go.set()
-
-
 async def test_the_same_work_twice_is_done_once(world):
     for _ in range(3):
         world.worker.take(ID, "sketch")
