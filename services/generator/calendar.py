@@ -32,17 +32,13 @@ class Calendar:
                 continue
             try:
                 self.registry.learn(name, await vendor.provider.ends())
-            except seam.Unclear as error:
-                log.warning("when models end is not told", provider=name, error=str(error))
+            except Exception as error:  # whatever it is: the others' lists are read
+                log.warning("when models end is not told", provider=name, error=repr(error))
                 whole = False
         return whole
 
     async def run(self) -> None:
         """Read for ever, once a day."""
         while True:
-            try:
-                pause = DAY if await self.read() else AGAIN
-            except Exception:
-                log.exception("a reading of when models end broke off")
-                pause = AGAIN
+            pause = DAY if await self.read() else AGAIN
             await asyncio.sleep(pause)

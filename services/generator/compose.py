@@ -44,6 +44,7 @@ from services.generator.seat import Seat
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.strays import Strays
+from services.generator.vendor import Vendor
 from services.generator.vendors import sold_here
 from services.generator.watch import Watch
 from services.generator.webhooks import Webhooks
@@ -52,7 +53,7 @@ from services.generator.worker import Worker
 _PATIENCE = 5.0  # seconds for a look at a credential
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generator:
     """What is started in this order, and ended in the opposite one."""
 
@@ -104,13 +105,48 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     numbering, pictures = Numbering(storage, vault), Pictures(storage, vault)
     outgoing: list[httpx.AsyncClient] = []
     vendors = sold_here(settings, easel, receipts, pictures, hints, outgoing)
+    tools, strays = _tools(settings, catalog, bus, receipts, vendors, numbering)
+    ledger = tools.ledger
+    worker, hub = Worker(tools, catalog, bus, settings.most_open, Seat(settings.seat)), Hub(bus)
+    patience = min(LONGEST, settings.language_seconds)
+    rewriter = Rewriter(Meter(catalog, ledger.stub), voice_here(settings, outgoing), patience)
+    handler = _handler(tools, catalog, worker, hub, hints, rewriter)
+    return Generator(
+        catalog=catalog,
+        storage=storage,
+        easel=easel,
+        outgoing=outgoing,
+        bus=bus,
+        ledger=ledger,
+        live=tools.live,
+        numbering=numbering,
+        hints=hints,
+        worker=worker,
+        hub=hub,
+        rounds=Rounds(hub, catalog, ledger.stub),
+        strays=strays,
+        calendar=Calendar(tools.registry, vendors),
+        rewriter=rewriter,
+        server=_server(settings, handler, catalog, ledger),
+    )
+
+
+def _tools(
+    settings: Settings,
+    catalog: Peer,
+    bus: Bus,
+    receipts: Receipts,
+    vendors: dict[str, Vendor],
+    numbering: Numbering,
+) -> tuple[Tools, Strays]:
+    """What a worker works with, and what looks for orders that nobody has any more."""
     ledger = Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel))
     known, pause = registry(settings), settings.reconcile
     strays = Strays(catalog=catalog, ledger=ledger, registry=known, vendors=vendors, pause=pause)
     tools = Tools(
         ledger=ledger,
-        storage=storage,
-        vault=vault,
+        storage=receipts.peer,
+        vault=receipts.stub,
         receipts=receipts,
         registry=known,
         vendors=vendors,
@@ -118,20 +154,16 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
         numbering=numbering,
         notice=strays.notice,
     )
-    worker = Worker(tools, catalog, bus, settings.most_open, Seat(settings.seat))
-    hub = Hub(bus)
-    rounds = Rounds(hub, catalog, tools.ledger.stub)
-    voice = voice_here(settings, outgoing)
-    patience = min(LONGEST, settings.language_seconds)
-    rewriter = Rewriter(Meter(catalog, ledger.stub), voice, patience)
-    handler = _handler(tools, catalog, worker, hub, hints, rewriter)
+    return tools, strays
+
+
+def _server(settings: Settings, handler: Handler, catalog: Peer, ledger: Ledger) -> Server:
     add = partial(generator_service_pb2_grpc.add_GeneratorServiceServicer_to_server, handler)
-    resolve = _resolver(catalog, tools.ledger.stub, settings.auth)
-    guard = Guard(settings.public_url, settings.auth)
-    server = Server([(NAME, add)], secret=secret, resolve=resolve, guard=guard)
-    return Generator(
-        *(catalog, storage, easel, outgoing, bus, tools.ledger, tools.live, numbering),
-        *(hints, worker, hub, rounds, strays, Calendar(known, vendors), rewriter, server),
+    return Server(
+        [(NAME, add)],
+        secret=settings.service_secret.reveal().encode(),
+        resolve=_resolver(catalog, ledger.stub, settings.auth),
+        guard=Guard(settings.public_url, settings.auth),
     )
 
 

@@ -22,7 +22,15 @@ from services.generator import identifiers, retry, words
 from services.generator.disk import Disk
 from services.generator.language.smart import Order, Rewriter
 from services.generator.models import Registry
-from services.generator.plan import Plan, Smart, Wish, plan, request_fingerprint, wants_better
+from services.generator.plan import (
+    Plan,
+    Smart,
+    Wish,
+    check,
+    plan,
+    request_fingerprint,
+    wants_better,
+)
 from services.generator.preparation import Preparation
 from services.generator.watch import Watch
 from services.generator.worker import Worker
@@ -63,6 +71,7 @@ class Generations:
         was admitted is told also where it would be refused by now, lest it be ordered anew.
         """
         request_id = _request_id(request_id)
+        check(spec)  # what this refuses never was admitted: nobody needs to be asked
         try:
             return await self._start(spec, request_id)
         except Fault as fault:

@@ -7,13 +7,14 @@ from PIL import Image
 MEDIA_TYPE = "image/webp"
 _MOST = 256 * 1024  # bytes: what the contract takes
 _SIDE = 512  # pixels
+_FORMATS = ("PNG", "JPEG", "WEBP")  # Pillow knows others that start programs
 _PIXELS = 40_000_000  # of one that is decoded at all
 
 
 def small(image: bytes) -> bytes | None:
     """*image* as a small WebP; None where there is none, or none so small."""
     try:
-        with Image.open(io.BytesIO(image)) as opened:
+        with Image.open(io.BytesIO(image), formats=_FORMATS) as opened:
             if opened.width * opened.height > _PIXELS:
                 return None
             opened.thumbnail((_SIDE, _SIDE))

@@ -51,13 +51,13 @@ class Numbering:
             if await self.tell():
                 self._wake.clear()
 
-    async def tell(self) -> bool:
-        """Tell all that waits; False where some of it waits on."""
+    async def tell(self, patience: float = _TIMEOUT) -> bool:
+        """Tell all that waits, *patience* seconds a call; False where some of it waits on."""
         while told := self._waiting[:_MOST]:
             request = storage_service_pb2.RecordVariantsRequest(variants=told)
             faults.point("numbering.before_call")
             try:
-                await self.peer.ask(self.stub.RecordVariants, request, timeout=_TIMEOUT)
+                await self.peer.ask(self.stub.RecordVariants, request, timeout=patience)
             except errors.Fault as fault:
                 log.info("numbers wait to be written down", error=str(fault))
                 return False

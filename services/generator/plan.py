@@ -64,7 +64,9 @@ def plan(
     *smart* says what a better prompt may cost, or what became of it; None where none is wanted,
     or nobody is there to write it.
     """
-    _check(asked, smart)
+    check(asked)
+    if asked.smart_prompt and smart is None:
+        raise words.invalid("smart_prompt", _NO_LANGUAGE)
     written = smart if isinstance(smart, Smart) else None
     spec, replaced = _complete(asked, preset, registry, written)
     models = [registry.usable(key) for key in spec.models]
@@ -92,11 +94,10 @@ def plan(
     )
 
 
-def _check(asked: job_pb2.JobSpec, smart: Smart | Wish | None) -> None:
+def check(asked: job_pb2.JobSpec) -> None:
+    """Refuse what is wrong in itself, whatever models and presets there are."""
     words.check(asked)
     references.check(asked)
-    if asked.smart_prompt and smart is None:
-        raise words.invalid("smart_prompt", _NO_LANGUAGE)
 
 
 def request_fingerprint(asked: job_pb2.JobSpec) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis import errors, faults
+from chassis.beside import Beside
 from chassis.channel import Peer
 from imagestudio.catalog.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2 as pb
@@ -37,8 +38,12 @@ class Preparation:
         """Return *asked* with assets in place of whatever it names; Invalid says which and why."""
         spec = job_pb2.JobSpec()
         spec.CopyFrom(asked)
-        working = [self._prepared(place, each) for place, each in enumerate(asked.references)]
-        assets = await asyncio.gather(*working)
+        working = Beside()
+        wanted = (self._prepared(place, each) for place, each in enumerate(asked.references))
+        try:
+            assets = await asyncio.gather(*map(working.start, wanted))
+        finally:  # one that is refused ends the others: they have the user's places at storage
+            await working.close()
         _check_masks(asked, assets)
         for reference, asset in zip(spec.references, assets, strict=True):
             reference.asset, reference.media_type = asset.name, asset.media_type

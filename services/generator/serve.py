@@ -9,7 +9,10 @@ from services.generator import compose
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 
-_SETTLE = 0.5  # seconds for what the last language calls cost to be told
+# Seconds for the last words: what language calls cost, and the numbers of what was kept. With
+# the settling, the drain and the goodbye before them it is less than the 10 seconds that a
+# process gets to end, also where catalog and storage are away.
+_LAST = 0.7
 
 
 async def serve(settings: Settings, stop: asyncio.Event, easel: Easel | None = None) -> None:
@@ -18,6 +21,14 @@ async def serve(settings: Settings, stop: asyncio.Event, easel: Easel | None = N
         generator = compose.generator(settings, easel)
     except SettingsError as error:
         give_up(error)
+    beside = await begin(generator, settings)
+    serve_metrics(settings.host, settings.port + 100)
+    await stop.wait()
+    await end(generator, beside, settings)
+
+
+async def begin(generator: compose.Generator, settings: Settings) -> Beside:
+    """Start all of *generator*; returns what goes on beside its server and its worker."""
     generator.hints.start()
     await generator.bus.start()
     generator.ledger.start()
@@ -27,8 +38,11 @@ async def serve(settings: Settings, stop: asyncio.Event, easel: Easel | None = N
         beside.start(each.run())
     await generator.worker.start()
     await generator.server.start(settings.host, settings.port, "GENERATOR_PORT")
-    serve_metrics(settings.host, settings.port + 100)
-    await stop.wait()
+    return beside
+
+
+async def end(generator: compose.Generator, beside: Beside, settings: Settings) -> None:
+    """Let go of what is open, hear what nobody else could, and close all."""
     await generator.server.leave()
     await generator.worker.let_go(settings.settle)
     generator.hub.close()
@@ -37,9 +51,11 @@ async def serve(settings: Settings, stop: asyncio.Event, easel: Easel | None = N
         generator.server.stop(lame=settings.lame, grace=settings.drain),
         generator.rewriter.close(settings.drain),
     )
-    await generator.rewriter.meter.close(_SETTLE)
     await beside.close()
-    await generator.numbering.tell()  # what is left, if it can be told
+    await asyncio.gather(
+        generator.rewriter.meter.close(_LAST),
+        generator.numbering.tell(_LAST),  # what is left, if it can be told
+    )
     await generator.live.close()
     await generator.ledger.close()
     await generator.bus.close()

@@ -15,8 +15,8 @@ from chassis.settings import (
 )
 from services.generator.models import Model, files
 
-# Orders under way where each has a connection, and its input images in memory, until it is
-# drawn: well below the connections that a generator has for a vendor.
+# Orders under way where each has a connection until it is drawn, and its input images or the
+# whole answer in memory: well below the connections that a generator has for a vendor.
 _HELD = "50"
 
 
@@ -98,7 +98,7 @@ class Settings(Serving):
     recraft_base_url: str = setting(
         "RECRAFT_BASE_URL", _base, default="https://external.api.recraft.ai"
     )
-    recraft_in_flight: int = setting("RECRAFT_MAX_IN_FLIGHT", _limit, default="0")
+    recraft_in_flight: int = setting("RECRAFT_MAX_IN_FLIGHT", _limit, default=_HELD)
     recraft_per_minute: int = setting("RECRAFT_MAX_PER_MINUTE", _limit, default="100")
     gemini_api_key: Secret = setting("GEMINI_API_KEY", _token, default="")
     gemini_base_url: str = setting(
@@ -122,7 +122,7 @@ class Settings(Serving):
     seat: Path | None = setting("SEAT", lambda text: Path(text) if text else None, default="")
     most_open: int = setting("MAX_PURCHASES", _whole, default="4096")
     lame: float = setting("LAME_SECONDS", positive, default="0.2")
-    settle: float = setting("SETTLE_SECONDS", positive, default="4")
+    settle: float = setting("SETTLE_SECONDS", positive, default="3")
     drain: float = setting("DRAIN_SECONDS", positive, default="5")
 
     def __post_init__(self) -> None:

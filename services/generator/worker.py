@@ -30,6 +30,7 @@ from services.generator.room import Room
 from services.generator.seat import Seat
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
+_GOODBYE = 1.0  # seconds for the last: without it our silence tells the same, later
 _PULL_WAIT = 5.0  # seconds
 _MORE = 50  # purchases taken at once where much waits, and the others are left theirs
 _SELDOM = 10  # beats between two looks at what is ours by the ledger's word
@@ -317,7 +318,8 @@ class Worker:
         request.tell_owned = tell_owned
         began, stub = loop.time(), self.tools.ledger.stub
         faults.point("heartbeat.before")
-        answer = await self.catalog.ask(stub.Heartbeat, request, timeout=self._patience)
+        patience = _GOODBYE if leaving else self._patience
+        answer = await self.catalog.ask(stub.Heartbeat, request, timeout=patience)
         faults.point("heartbeat.after")
         if leaving:
             return

@@ -37,7 +37,7 @@ from services.storage.vaults.folder import FolderVault
 _PATIENCE = 15.0  # seconds for a picture that a user names: somebody waits for it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """What is started in this order, and ended in the opposite one."""
 
@@ -111,4 +111,4 @@ def storage(settings: Settings) -> Storage:
     resolve = resolver(catalog, settings.auth)
     guard = Guard(settings.public_url, settings.auth)
     server = Server([(NAME, add)], secret=secret, resolve=resolve, guard=guard)
-    return Storage(vault, room, peer, child, cdn, server)
+    return Storage(vault=vault, room=room, peer=peer, child=child, cdn=cdn, server=server)

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import aiohttp
 import httpx
 import pytest
 
@@ -71,16 +72,44 @@ async def test_a_date_that_is_taken_back_is_forgotten():
     [
         httpx.Response(500),
         httpx.Response(200, text="<html>"),
-        httpx.Response(200, json={"data": [{"id": KEY, "shutdown_date": "soon"}]}),
+        httpx.Response(200, json={"data": {"id": KEY}}),
         httpx.Response(200, json={"data": [{"name": KEY}]}),
         httpx.Response(200, json=[]),
         httpx.ConnectError("nobody there"),
+        aiohttp.ServerDisconnectedError(),
+        TimeoutError(),
     ],
 )
 async def test_a_list_that_cannot_be_read_changes_nothing_and_is_read_again(answer):
     known = registry("2027-01-01")
     read = calendar(known, listing(gpt_image_2="2027-01-31"), answer)
     assert await read.read()
+    assert not await read.read()
+    assert retires(known) == "2027-01-31T00:00:00Z"
+
+
+@pytest.mark.parametrize("odd", ["soon", "2027-13-01", 7, ["2027-01-01"], {}])
+async def test_one_odd_entry_spoils_no_other(odd):
+    known = registry("2027-01-01")
+    data = [
+        {"id": "gpt-image-1", "shutdown_date": odd},
+        "a word",
+        {"shutdown_date": "2026-01-01"},
+        {"id": KEY, "shutdown_date": "2027-01-31"},
+    ]
+    assert await calendar(known, httpx.Response(200, json={"data": data})).read()
+    assert retires(known) == "2027-01-31T00:00:00Z"
+
+
+async def test_a_vendor_whose_list_breaks_everything_keeps_nobody_elses_from_being_read():
+    class Broken:
+        async def ends(self):
+            raise RuntimeError("a defect")
+
+    known = registry("2027-01-01")
+    read = calendar(known, listing(gpt_image_2="2027-01-31"))
+    broken = Vendor(name="a", provider=Broken(), terms=Terms(askable=True), time_limit=1)
+    read.vendors = {"a": broken, **read.vendors}
     assert not await read.read()
     assert retires(known) == "2027-01-31T00:00:00Z"
 

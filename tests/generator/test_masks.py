@@ -32,6 +32,15 @@ def test_twice_is_the_mask_itself():
     assert masks.inverted(masks.inverted(content)) == content
 
 
+@pytest.mark.parametrize("size", [(70, 50), (1, 1), (4096, 3)])
+def test_what_is_white_is_transparent_to_those_who_want_it_so(size):
+    drawn, content = prepared(size)
+    with Image.open(io.BytesIO(masks.alpha(content))) as other:
+        other.load()
+        assert (other.format, other.mode, other.size) == ("PNG", "RGBA", size)
+        assert other.getchannel("A").tobytes() == bytes(255 - value for value in drawn.tobytes())
+
+
 def by_pillow(mode: str) -> bytes:
     out = io.BytesIO()
     Image.linear_gradient("L").convert(mode).save(out, "PNG")
@@ -43,6 +52,7 @@ def by_pillow(mode: str) -> bytes:
     [b"", b"no picture", prepared()[1][:-30], prepared()[1][:60], by_pillow("L"), by_pillow("1")],
     ids=["nothing", "text", "cut", "head", "filtered", "bits"],
 )
-def test_what_was_not_prepared_is_refused_and_not_decoded(content):
-    with pytest.raises(seam.Refused):
-        masks.inverted(content)
+@pytest.mark.parametrize("turned", [masks.inverted, masks.alpha])
+def test_what_was_not_prepared_is_refused_and_not_decoded(content, turned):
+    with pytest.raises(seam.Unfit):
+        turned(content)

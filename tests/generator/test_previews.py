@@ -3,7 +3,11 @@
 import base64
 import io
 import json
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,8 +16,8 @@ from PIL import Image
 
 from imagestudio.type.v1 import job_event_pb2
 from services.generator import glimpses
-from services.generator.provider import Preview, Refused
-from services.generator.providers import masks, previews
+from services.generator.provider import Preview
+from services.generator.providers import previews
 from services.generator.providers.previews import Previews
 from services.generator.sequence import Mailbox
 
@@ -104,6 +108,38 @@ def test_a_preview_of_too_many_pixels_is_not_decoded() -> None:
     assert glimpses.small(file.getvalue()) is None
 
 
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 32 32
+%%EndComments
+showpage
+"""
+SHOW = """import sys
+from services.generator import glimpses
+print(glimpses.small(sys.stdin.buffer.read()))
+"""
+
+
+def test_a_preview_starts_no_program(tmp_path: Path) -> None:
+    """Pillow has Ghostscript draw an EPS: in a process that holds the vendors' keys."""
+    started = tmp_path / "started"
+    gs = tmp_path / "gs"
+    gs.write_text(f"#!/bin/sh\n: > {started}\nexit 1\n")
+    gs.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    said = subprocess.run(
+        [sys.executable, "-c", SHOW], input=EPS, env=environment, capture_output=True, check=True
+    )
+    assert said.stdout.strip() == b"None"
+    assert not started.exists()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "TGA"])
+def test_of_all_kinds_of_pictures_those_that_vendors_send_are_shown(kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(file, kind)
+    assert (glimpses.small(file.getvalue()) is not None) == (kind in ("PNG", "JPEG", "WEBP"))
+
+
 def preview(purchase: str, number: int) -> job_event_pb2.JobEvent:
     found = job_event_pb2.JobEvent.Preview(purchase_id=purchase, preview_index=number)
     return job_event_pb2.JobEvent(preview=found)
@@ -122,13 +158,3 @@ def test_of_previews_the_newest_of_a_few_purchases_wait_beside_the_progress() ->
         (purchase, 1) for purchase in "cdef"
     ]
     assert box.empty()
-
-
-def test_a_mask_takes_the_size_of_its_image() -> None:
-    white = io.BytesIO()
-    Image.new("RGB", (8, 8), "white").save(white, "JPEG")
-    with Image.open(io.BytesIO(masks.alpha(white.getvalue(), noise(40, 20)))) as made:
-        assert (made.format, made.size) == ("PNG", (40, 20))
-        assert made.getchannel("A").getextrema() == (0, 0)
-    with pytest.raises(Refused):
-        masks.alpha(white.getvalue(), b"words")

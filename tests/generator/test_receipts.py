@@ -89,8 +89,6 @@ async def test_another_process_reads_it_too(at_storage):
 async def test_what_was_not_closed_is_not_there(receipts):
     taking = sink(receipts)
     await taking.write(ANSWER)
-    if not isinstance(receipts, MemoryReceipts):
-        taking.abandon()
     assert await receipts.read(ID, 0, 10) is None
     assert await receipts.seal(ID)
 
@@ -139,8 +137,10 @@ class Trouble(storage_service_pb2_grpc.StorageServiceServicer):
 
     def __init__(self, *faults):
         self.faults, self.taken, self.tries = list(faults), [], 0
+        self.began = 0
 
     async def PutReceipt(self, messages, context):
+        self.began += 1
         answer = b"".join([message.chunk async for message in messages])
         self.tries += 1
         if self.faults:
@@ -186,3 +186,17 @@ async def test_another_answer_in_its_place_is_not_tried_against():
         with pytest.raises(Precondition):
             await keep(found)
         assert storage.tries == 1
+
+
+async def test_no_call_to_storage_is_open_while_the_vendor_still_draws():
+    """It would end before the answer does, where pictures come one after another."""
+    async with troubled() as (storage, receipts):
+        taking = sink(receipts)
+        await taking.write(bytes(300_000))
+        for _ in range(3):  # by then storage would have heard of it
+            with pytest.raises(Fault):
+                await receipts.read(ID, 0, 1)
+        assert storage.began == 0
+        await taking.write(b"the end")
+        await taking.close()
+        assert (storage.taken, storage.began) == ([bytes(300_000) + b"the end"], 1)

@@ -12,7 +12,7 @@ from chassis.errors import Exhausted, Fault, Invalid, Missing, Unavailable
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
-from imagestudio.type.v1 import job_pb2
+from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import models
 from services.generator.disk import Disk
 from services.generator.generations import Generations
@@ -41,6 +41,7 @@ class Books(Catalog):
         super().__init__()
         self.known: set[str] = set()
         self.looks = 0
+        self.away = False  # of what it knows
         self.refusal_of_orders: Fault | None = None
         self.room = 1 << 40  # micro-USD
         self.orders: list[pb.AdmitRequest] = []
@@ -55,6 +56,8 @@ class Books(Catalog):
 
     async def ReadAdmitted(self, request, context):
         self.looks += 1
+        if self.away:
+            raise Unavailable("SERVICE_UNAVAILABLE", "the catalog starts")
         if request.fingerprint not in self.known:
             return pb.ReadAdmittedResponse()
         return pb.ReadAdmittedResponse(admitted={"job": {"name": "jobs/7"}, "replayed": True})
@@ -67,7 +70,10 @@ class Books(Catalog):
 
 
 class Library(catalog_service_pb2_grpc.CatalogServiceServicer):
-    """Has no variant."""
+    """Has no variant, and no preset."""
+
+    async def GetPreset(self, request, context):
+        raise Missing("RESOURCE_UNKNOWN", "no such preset")
 
     async def GetVariant(self, request, context):
         raise Missing("RESOURCE_UNKNOWN", "no such variant")
@@ -135,6 +141,42 @@ async def test_a_catalog_that_is_away_is_not_asked_what_it_knows():
         with pytest.raises(Invalid):
             await start(SKETCH)
     assert books.looks == 1  # after the refusal alone
+
+
+def masks_alone() -> job_pb2.JobSpec:
+    spec = job_pb2.JobSpec(prompt="a lighthouse", preset="gone")
+    mask = image_pb2.REFERENCE_ROLE_MASK
+    spec.references.add(asset=f"assets/{'ab' * 32}", role=mask)
+    return spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        (job_pb2.JobSpec(prompt=" ", preset="gone"), "prompt"),
+        (job_pb2.JobSpec(prompt="a lighthouse", models=["sketch", "sketch"]), "models"),
+        (masks_alone(), "references[0]"),
+    ],
+    ids=["words", "models", "references"],
+)
+async def test_what_nobody_could_ever_ask_is_told_so_though_the_catalog_is_away(spec, named):
+    books = Books()
+    books.away = True
+    async with starting(books) as start:
+        with pytest.raises(Invalid) as refused:
+            await start(spec)
+    assert list(refused.value.fields) == [named]
+    assert books.looks == 0
+
+
+async def test_a_preset_that_is_gone_refuses_new_requests_alone():
+    spec = job_pb2.JobSpec(prompt="a lighthouse", preset="gone")
+    books = Books()
+    async with starting(books) as start:
+        with pytest.raises(Missing):
+            await start(spec)
+        books.known.add(request_fingerprint(spec))
+        assert (await start(spec)).job.name == "jobs/7"
 
 
 async def test_a_better_prompt_for_which_no_money_is_left_is_not_drawn_with():

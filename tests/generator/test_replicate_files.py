@@ -169,7 +169,7 @@ async def test_a_picture_that_does_not_come_is_not_waited_for_until_it_is_late(p
 
 
 async def test_an_upload_for_which_no_time_is_left_is_not_begun(pictures):
-    provider, script = selling(pictures, uploaded(), patience=15.0 + 0.09)
+    provider, script = selling(pictures, uploaded(), patience=15.0 + 0.9)
     with pytest.raises(seam.NotReady, match="in time"):
         await provider.buy(order("flux-1.1-pro", pictures.add(LARGE)), None, None)
     assert script.asked == []
@@ -182,7 +182,7 @@ async def test_an_upload_that_is_not_answered_in_time_is_a_sign_of_replicates(pi
             raise AssertionError(request)
 
     files = files_of(pictures, replicate(Silent()).http)
-    provider = replicate(Script(), files=files, patience=15.0 + 0.3)
+    provider = replicate(Script(), files=files, patience=15.0 + 3.0)  # a second in reserve
     with pytest.raises(Unavailable, match="not uploaded") as failed:
         await provider.buy(order("flux-1.1-pro", pictures.add(LARGE)), None, None)
     assert type(failed.value) is Unavailable

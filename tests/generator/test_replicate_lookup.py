@@ -2,15 +2,13 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from services.generator.provider import Sold, Ticket, Unclear
 from services.generator.providers import replicate as adapter
-from services.generator.providers.lookups import Lookups
 from tests.generator.scripted_wire import ID, INPUTS, ORDER, SLUG, Script, replicate, says
 
 OTHER = ID.replace("1", "2")
@@ -277,48 +275,6 @@ async def test_who_leaves_a_listing_takes_it_from_nobody():
     await asyncio.sleep(0)
     looks[1].cancel()
     assert await looks[2] == [Ticket("p1")]
-
-
-async def test_who_comes_while_a_listing_is_read_waits_for_one_that_begins_later():
-    """What was bought since it began stands on none of its pages."""
-    lookups, begun, goes_on = Lookups(), asyncio.Event(), asyncio.Event()
-    since, began, seen = datetime(2026, 11, 22, tzinfo=UTC), list[datetime](), list[Any]()
-
-    async def pages(first):
-        began.append(first)
-        begun.set()
-        await goes_on.wait()
-        yield [{"id": f"p{len(began)}"}]
-
-    async def take(found):
-        seen.append(found)
-
-    one = asyncio.create_task(lookups.read(since, take, pages))
-    await begun.wait()
-    earlier = since - timedelta(hours=1)
-    more = [asyncio.create_task(lookups.read(each, take, pages)) for each in (since, earlier)]
-    await asyncio.sleep(0)
-    goes_on.set()
-    await asyncio.gather(one, *more)
-    assert began == [since, earlier]
-    assert seen == [[{"id": "p1"}], [{"id": "p2"}], [{"id": "p2"}]]
-
-
-async def test_who_is_slow_about_a_page_holds_up_nobody_who_shares_it():
-    """To know a picture again may take a download."""
-    lookups, seen = Lookups(), asyncio.Event()
-
-    async def pages(_since):
-        yield [{"id": "p1"}]
-
-    async def slow(_page):
-        await asyncio.wait_for(seen.wait(), 15)
-
-    async def quick(_page):
-        seen.set()
-
-    since = datetime(2026, 11, 22, tzinfo=UTC)
-    await asyncio.gather(*(lookups.read(since, take, pages) for take in (slow, quick)))
 
 
 # -- All that was sold

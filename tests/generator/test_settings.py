@@ -132,7 +132,7 @@ async def test_google_s_key_is_sent_in_its_header_and_never_shown():
     assert TOKEN not in f"{made!r} {made.provider.http.base_url} {settings(GEMINI_API_KEY=TOKEN)!r}"
 
 
-@pytest.mark.parametrize("name", ["google", "openai"])
+@pytest.mark.parametrize("name", ["recraft", "google", "openai"])
 async def test_whose_orders_hold_a_connection_until_they_are_drawn_has_a_bound(name):
     made = await vendor(name)
     assert 0 < made.most_in_flight < transport.CONNECTIONS

@@ -15,14 +15,14 @@ SECRET = b"a secret of the tests"
 Add = Callable[[grpc.aio.Server], None]
 
 
-async def _nobody(_credential: str | None) -> identity.Caller:
+async def nobody(_credential: str | None) -> identity.Caller:
     raise Unauthenticated("CREDENTIAL_MISSING", "services only")
 
 
 @asynccontextmanager
 async def serving(name: str, add: Add) -> AsyncIterator[Peer]:
     """Serve what *add* adds; yields a peer that speaks for the generator."""
-    server, port = Server([(name, add)], secret=SECRET, resolve=_nobody), free_port()
+    server, port = Server([(name, add)], secret=SECRET, resolve=nobody), free_port()
     await server.start("127.0.0.1", port, "PORT")
     peer = Peer(f"127.0.0.1:{port}", name, service="generator", secret=SECRET)
     try:

@@ -9,14 +9,11 @@ from typing import Any
 import httpx
 
 from services.generator import provider as seam
-from services.generator.providers import google_errors, transport
+from services.generator.providers import answered, google_errors, openai_errors, transport
 
 _MOST = 4 << 20  # bytes of an answer: many times the longest that is asked for
 _REFUSALS = frozenset({400, 404, 413, 422})
 _NOT_STARTED = frozenset({503, 529})  # with an error of its own words in the body
-_EMPTY = frozenset(  # codes and types; OpenAI's, and Anthropic's
-    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +38,9 @@ class Door:
         try:
             if not answer.is_success:
                 raise await self._refusal(answer, until)
-            lines = answer.aiter_lines()
-            size = 0
+            lines = _lines(answer)
             while (line := await _next(lines, until)) is not None:
-                size += len(line)
-                if size > _MOST:
-                    raise seam.Unclear(f"an answer of more than {_MOST} bytes")
-                if line.startswith("data:") and line[5:].strip() != "[DONE]":
+                if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
                     yield _object(line[5:])
         finally:
             await answer.aclose()
@@ -55,10 +48,9 @@ class Door:
     async def _refusal(self, answer: httpx.Response, until: float) -> seam.ProviderError:
         try:
             async with asyncio.timeout_at(until):
-                await answer.aread()
-        except Exception:
-            return seam.Unclear(f"{answer.status_code}, and its words were cut off")
-        return self._refused(answer)
+                return self._refused(await answered.said(answer))
+        except TimeoutError:
+            return seam.Unclear(f"{answer.status_code}, and its words did not end in time")
 
     def _refused(self, answer: httpx.Response) -> seam.ProviderError:
         status, error = answer.status_code, transport.own_error(answer)
@@ -80,24 +72,41 @@ class Door:
 
 def _is_empty(status: int, error: dict[str, Any]) -> bool:
     """By its codes; words tell no more than that somebody speaks of billing, as of a rate."""
-    if not _EMPTY.isdisjoint((str(error.get("code")), str(error.get("type")))):
+    if openai_errors.is_of_account(error) or error.get("type") == "billing_error":
         return True
     if status == 400 and "credit balance" in str(error.get("message")):  # Anthropic, without one
         return True
     return google_errors.is_of_account(error)
 
 
-async def _next(lines: AsyncIterator[str], until: float) -> str | None:
+async def _lines(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """The lines of an answer, however long one is; Unclear once all have too many bytes."""
+    held, size = bytearray(), 0
+    async for chunk in answer.aiter_bytes():
+        size += len(chunk)
+        if size > _MOST:
+            raise seam.Unclear(f"an answer of more than {_MOST} bytes")
+        held += chunk
+        if b"\n" in chunk:
+            *lines, held = held.split(b"\n")
+            for line in lines:
+                yield bytes(line)
+    yield bytes(held)
+
+
+async def _next(lines: AsyncIterator[bytes], until: float) -> bytes | None:
     try:
         async with asyncio.timeout_at(until):
             return await anext(lines)
     except StopAsyncIteration:
         return None
+    except seam.ProviderError:
+        raise
     except Exception as error:  # cut, or too slow: it is written for all we know
         raise seam.Unclear(f"its answer broke off: {error!r}") from error
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

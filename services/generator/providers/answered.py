@@ -28,10 +28,31 @@ _MOST_TOKENS = 10_000_000  # ten times what any model takes in
 _MOST_MICROS = 1_000_000_000  # micro-USD: no order costs a thousand dollars
 SENSELESS = (ValueError, LookupError, TypeError, AttributeError)  # what a senseless answer raises
 log = logs.get()
+# Statuses with which a vendor has understood the order and said no.
+REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 T = TypeVar("T")
 Watch = Callable[[bytes], None]
 Refusal = Callable[[httpx.Response], seam.ProviderError | None]
 Holds = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipted:
+    """A vendor of whose orders nothing tells but the receipts."""
+
+    receipts: seam.Receipts
+
+    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+        """
+        Find the receipt of an answer that came whole, or seal its place: no late one is taken then.
+
+        None is no proof that nothing was bought.
+        """
+        try:
+            absent = await self.receipts.seal(order.purchase_id)
+        except Fault as fault:
+            raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+        return [] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)]
 
 
 async def buy(
@@ -95,13 +116,13 @@ async def ready(preparing: Awaitable[T], seconds: float = _PREPARING) -> T:
 
 async def _taken(answer: httpx.Response, pour: "_Pour", refusal: Refusal) -> None:
     if not answer.is_success:
-        said = await _said(answer)
-        raise refusal(said) or transport.error(seam.Unclear, said)
+        told = await said(answer)
+        raise refusal(told) or transport.error(seam.Unclear, told)
     faults.point("answer.begun")
     await pour.all_of(answer)
 
 
-async def _said(answer: httpx.Response) -> httpx.Response:
+async def said(answer: httpx.Response) -> httpx.Response:
     """An answer with the beginning of its words, however many it has."""
     words = b""
     try:
@@ -163,19 +184,6 @@ async def _kept(writing: Awaitable[None]) -> None:
         await writing
     except Fault as fault:
         raise seam.Unkept(f"its answer is not kept: {fault}") from fault
-
-
-async def look_up(receipts: seam.Receipts, purchase_id: str) -> list[seam.Ticket]:
-    """
-    Find the receipt, or seal its place: no late answer is taken for it then.
-
-    None is no proof that nothing was bought.
-    """
-    try:
-        absent = await receipts.seal(purchase_id)
-    except Fault as fault:
-        raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
-    return [] if absent else [seam.Ticket(_RECEIPT + purchase_id)]
 
 
 async def outline(receipts: seam.Receipts, ticket: seam.Ticket) -> Any:

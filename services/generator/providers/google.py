@@ -19,7 +19,6 @@ from services.generator.providers import answered, google_errors, transport
 
 BUY = 300.0  # seconds in all for an order
 _MOST_SHOWN = 20 << 20  # bytes of all input images; each is in memory about three times
-_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "Google wants billing to be set up for the key's project: see aistudio.google.com"
 _NOT_KNOWN = "Google does not take the key: set GEMINI_API_KEY to a valid one, then start anew"
 _WORDS = {  # ours and theirs
@@ -44,7 +43,7 @@ _OF_CONTENT = frozenset(  # reasons of an end that blame what was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Google:
+class Google(answered.Receipted):
     """
     Draws through the Gemini API; *http* must stand on `transport.client`.
 
@@ -52,7 +51,6 @@ class Google:
     """
 
     http: httpx.AsyncClient
-    receipts: seam.Receipts
     pictures: seam.Pictures
     tokens: Mapping[str, Tokens]
     patience: float = BUY
@@ -87,10 +85,6 @@ class Google:
             yield self._event(await answered.outline(self.receipts, ticket))
         except answered.SENSELESS as error:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
-
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
-        """Find the receipt of an answer that came whole; none proves nothing."""
-        return await answered.look_up(self.receipts, order.purchase_id)
 
     async def _content(self, order: seam.Order) -> dict[str, Any]:
         """An order that is not stored there; its input images follow its words."""
@@ -202,7 +196,7 @@ def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
         return transport.busy(answer, wait)
     if status == 503 and google_errors.is_overloaded(error):
         return transport.error(seam.Unavailable, answer, wait)
-    if status not in _REFUSALS:
+    if status not in answered.REFUSALS:
         return None
     why = transport.error(seam.Refused, answer)
     if google_errors.is_of_account(error):

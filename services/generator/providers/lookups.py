@@ -5,6 +5,7 @@ After a bad minute they come due together, and a listing each would be over the 
 """
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,20 +15,42 @@ from services.generator.providers.predictions import Prediction
 
 Page: TypeAlias = list[Prediction]
 Pages: TypeAlias = Callable[[datetime], AsyncIterator[Page]]
+_AHEAD = 4  # pages that are read before who is slow has taken the first of them
 
 
 @dataclass(slots=True)
 class _Look:
-    """One who looks, from when on, and what takes a page for him."""
+    """One who looks, from when on, and what he is still to be shown: pages, then how it ended."""
 
     since: datetime
-    take: Callable[[Page], Awaitable[None]]
-    done: asyncio.Future[None]
+    left: bool = False
+    _shown: asyncio.Queue[Page | Exception | None] = field(default_factory=asyncio.Queue)
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AHEAD))
+
+    async def show(self, page: Page) -> None:
+        await self._room.acquire()
+        self._shown.put_nowait(page)
+
+    def end(self, error: Exception | None) -> None:
+        """Tell how the listing ended; the reader of it waits for nobody then."""
+        self._shown.put_nowait(error)
+
+    async def each(self, take: Callable[[Page], Awaitable[None]]) -> None:
+        """Have *take* see what is shown, in the looker's own task: he looks as his user."""
+        try:
+            while isinstance(page := await self._shown.get(), list):
+                await take(page)
+                self._room.release()
+        finally:
+            self.left = True
+            self._room.release()  # the listing may be waiting for us
+        if page is not None:
+            raise page
 
 
 @dataclass(slots=True)
 class Lookups:
-    """Who waits for the next listing; each page is in memory once, however many look."""
+    """Who waits for the next listing; a few of its pages are in memory, however many look."""
 
     _waiting: list[_Look] = field(default_factory=list)
     _reading: asyncio.Task[None] | None = None
@@ -40,40 +63,31 @@ class Lookups:
 
         Raises what *pages* raises, to all; what *take* raises, to its own alone.
         """
-        look = _Look(since, take, asyncio.get_running_loop().create_future())
+        look = _Look(since)
         self._waiting.append(look)
         if self._reading is None:
-            self._reading = asyncio.create_task(self._run(pages))
-        await look.done
+            nobody = contextvars.Context()  # it reads for all, whoever came first
+            self._reading = asyncio.create_task(self._run(pages), context=nobody)
+        await look.each(take)
 
     async def _run(self, pages: Pages) -> None:
         while self._waiting:
             looks, self._waiting = self._waiting, []
-            try:
-                async for page in pages(min(look.since for look in looks)):
-                    await asyncio.gather(*(_show(look, page) for look in looks))
-                    looks = [look for look in looks if not look.done.done()]
-                    if not looks:
-                        break
-            except Exception as error:
-                _tell(looks, error)
-            else:
-                _tell(looks, None)
+            error = await _read(looks, pages)
+            for look in looks:
+                look.end(error)
         self._reading = None
 
 
-async def _show(look: _Look, page: Page) -> None:
+async def _read(looks: list[_Look], pages: Pages) -> Exception | None:
+    """Show *looks* a listing for as long as one of them looks; return what broke it off."""
     try:
-        await look.take(page)
+        async for page in pages(min(look.since for look in looks)):
+            for look in looks:
+                if not look.left:
+                    await look.show(page)
+            if all(look.left for look in looks):
+                break
     except Exception as error:
-        _tell([look], error)
-
-
-def _tell(looks: list[_Look], error: Exception | None) -> None:
-    for look in looks:
-        if look.done.done():  # who looked has left
-            continue
-        if error:
-            look.done.set_exception(error)
-        else:
-            look.done.set_result(None)
+        return error
+    return None

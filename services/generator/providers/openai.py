@@ -13,24 +13,25 @@ from typing import Any
 
 import httpx
 
+from chassis import logs
+from services.generator import masks
 from services.generator import provider as seam
 from services.generator.models.tokens import Tokens
-from services.generator.providers import answered, masks, transport
+from services.generator.providers import answered, openai_errors, transport
 from services.generator.providers.previews import Previews
 
 BUY = 300.0  # seconds in all for an order
 _MOST_SHOWN = 48 << 20  # bytes of an order's input images
 _LOOK = 15.0  # seconds for its list of models
-_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "OpenAI says that the account is empty: add credit at platform.openai.com"
 _NOT_KNOWN = "OpenAI does not take the key: set OPENAI_API_KEY to a valid one, then start anew"
-_EMPTY = ("insufficient_quota", "billing_hard_limit_reached")
 _BLOCKED = "moderation_blocked"
 _LINKS_LIVE = timedelta(hours=1)  # those of DALL-E 3
+log = logs.get()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAI:
+class OpenAI(answered.Receipted):
     """
     Draws through OpenAI's Images API; *http* must stand on `transport.client`.
 
@@ -38,7 +39,6 @@ class OpenAI:
     """
 
     http: httpx.AsyncClient
-    receipts: seam.Receipts
     pictures: seam.Pictures
     tokens: Mapping[str, Tokens]
     patience: float = BUY
@@ -72,20 +72,17 @@ class OpenAI:
         except answered.SENSELESS as error:
             yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
 
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
-        """Find the receipt of an answer that came whole; none proves nothing."""
-        return await answered.look_up(self.receipts, order.purchase_id)
-
     async def ends(self, /) -> Mapping[str, date]:
         """Read the list of models, each of which says when it is switched off."""
-        try:
-            async with asyncio.timeout(_LOOK):
-                answer = await self.http.get("/models")
-            answer.raise_for_status()
-            told = {each["id"]: each.get("shutdown_date") for each in answer.json()["data"]}
-            return {slug: date.fromisoformat(day) for slug, day in told.items() if day}
-        except (TimeoutError, httpx.HTTPError, *answered.SENSELESS) as error:
-            raise seam.Unclear(f"OpenAI's list of models: {error!r}") from error
+        answer = await transport.answer(self.http.get("/models"), _LOOK)
+        listed = transport.plainly(answer).get("data")
+        if not answer.is_success or not isinstance(listed, list):
+            raise transport.error(seam.Unclear, answer)
+        told = {each.get("id"): each.get("shutdown_date") for each in answered.objects(listed)}
+        if listed and not any(isinstance(slug, str) for slug in told):
+            raise seam.Unclear("OpenAI's list of models names none")
+        days = {slug: _day(slug, said) for slug, said in told.items() if isinstance(slug, str)}
+        return {slug: day for slug, day in days.items() if day}
 
     async def _form(self, order: seam.Order, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The form of an edit: what is changed comes first, the rest beside it."""
@@ -106,7 +103,7 @@ class OpenAI:
         ]
         if mask:
             drawn = await self.pictures.read(mask[0].asset)
-            file = await asyncio.to_thread(masks.alpha, drawn, contents[0])
+            file = await asyncio.to_thread(masks.alpha, drawn)
             files.append(("mask", ("mask.png", file, "image/png")))
         data = dict(_fields(inputs))
         return {"data": data, "files": files}
@@ -126,6 +123,15 @@ class OpenAI:
             content=error.get("code") == _BLOCKED,
             cost=cost,
         )
+
+
+def _day(slug: str, said: Any) -> date | None:
+    """When it ends; one date that nobody understands spoils no other."""
+    try:
+        return date.fromisoformat(said) if said else None
+    except (ValueError, TypeError):
+        log.warning("when a model ends makes no sense", provider="openai", slug=slug, said=said)
+        return None
 
 
 def _inputs(order: seam.Order) -> dict[str, Any]:
@@ -189,13 +195,13 @@ def _cost(usage: Any, tokens: Tokens | None) -> int | None:
 
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
-    code, why = transport.own_error(answer).get("code"), transport.error(seam.Refused, answer)
-    if code in _EMPTY:
+    error, why = transport.own_error(answer), transport.error(seam.Refused, answer)
+    if openai_errors.is_of_account(error):
         return seam.NoCredit(f"{_NO_CREDIT} ({why})")
     if answer.status_code == 429:
         return transport.busy(answer)
-    if answer.status_code not in _REFUSALS:
+    if answer.status_code not in answered.REFUSALS:
         return None
-    if code == _BLOCKED:
+    if error.get("code") == _BLOCKED:
         return seam.ContentRefused(str(why))
     return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)

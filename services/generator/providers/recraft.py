@@ -13,7 +13,6 @@ from services.generator import provider as seam
 from services.generator.providers import answered, transport
 
 BUY = 180.0  # seconds in all for an order
-_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422})
 _NO_CREDIT = "Recraft says that the account is empty: buy API units in its profile at recraft.ai"
 _NOT_KNOWN = (
     "Recraft does not take the token: set RECRAFT_API_TOKEN to a valid one, then start anew"
@@ -23,11 +22,10 @@ _WORDS = {"seed": "random_seed"}  # ours and theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recraft:
+class Recraft(answered.Receipted):
     """Draws through Recraft's API; *http* must stand on `transport.client`."""
 
     http: httpx.AsyncClient
-    receipts: seam.Receipts
     patience: float = BUY
 
     async def buy(
@@ -65,14 +63,10 @@ class Recraft:
             return
         yield seam.Drawn(images=drawn, seconds=None, cost=cost)
 
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
-        """Find the receipt of an answer that came whole; none proves nothing."""
-        return await answered.look_up(self.receipts, order.purchase_id)
-
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
     if answer.status_code == 429:
         return transport.busy(answer)
-    if answer.status_code not in _REFUSALS:
+    if answer.status_code not in answered.REFUSALS:
         return None
     return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)

@@ -25,7 +25,7 @@ from services.generator.providers import transport
 INSIDE = 256_000  # characters of a data URL that an order may hold
 _PATH = "/v1/files"
 _UPLOAD = 20.0  # seconds for one
-_EARLIER = 0.1  # seconds
+_EARLIER = 1.0  # seconds
 _LIVES = 30 * 60.0  # seconds: what a prediction was given goes an hour after its end
 _REMEMBERED = 1000  # uploads
 _NO_CREDIT = "Replicate says that the account is empty: add credit at replicate.com/account/billing"

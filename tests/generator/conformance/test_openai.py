@@ -14,6 +14,7 @@ from services.generator import orders
 from services.generator import provider as seam
 from services.generator.providers import transport
 from services.generator.providers.openai import OpenAI
+from services.storage import decoder
 from tests.generator.conformance.answered_shop import ID, AnsweredShop
 from tests.generator.conformance.provider_suite import ProviderSuite
 from tests.generator.memory_pictures import MemoryPictures
@@ -176,13 +177,13 @@ class TestOpenAI(ProviderSuite):
         assert drawn.cost == pytest.approx(shop.lab.ledger()[0]["usd"] * 1e6, abs=1)
 
     async def test_a_mask_of_ours_is_white_where_theirs_is_transparent(self, shop):
-        half = Image.new("L", (32, 32), 0)
-        half.paste(255, (0, 0, 16, 32))
+        half = Image.new("L", (64, 64), 0)
+        half.paste(255, (0, 0, 32, 64))
         file = io.BytesIO()
-        half.save(file, "WEBP", lossless=True)
+        half.save(file, "PNG")
         references = (
             shop.pictures.add(painted(0, 255, 0), role=seam.Role.STYLE),
-            shop.pictures.add(file.getvalue(), "image/webp", role=seam.Role.MASK),
+            shop.pictures.add(decoder.mask(file.getvalue()), role=seam.Role.MASK),
             shop.pictures.add(painted(255, 0, 0), role=seam.Role.EDIT_BASE),
         )
         drawn = await shop.bought(replace(shop.order(), references=references))
@@ -207,7 +208,7 @@ class TestOpenAI(ProviderSuite):
     async def test_a_mask_that_is_no_picture_is_refused_before_it_leaves(self, shop):
         base = shop.pictures.add(painted(1, 2, 3), role=seam.Role.EDIT_BASE)
         mask = shop.pictures.add(b"words", role=seam.Role.MASK)
-        with pytest.raises(seam.Refused, match="cannot be read"):
+        with pytest.raises(seam.Refused, match="not prepared"):
             await shop.buy(replace(shop.order(), references=(base, mask)))
         assert "openai" not in shop.lab.requests()
 
@@ -226,6 +227,21 @@ class TestOpenAI(ProviderSuite):
             await shop.buy(shop.order())
         assert type(refused.value) is error
         assert shop.charges() == []
+
+    @pytest.mark.parametrize(
+        ("status", "error"),
+        [
+            (429, {"type": "insufficient_quota", "code": None}),
+            (400, {"code": "billing_not_active"}),
+        ],
+    )
+    async def test_an_empty_account_is_told_by_code_or_type(self, shop, status, error):
+        script = Script(httpx.Response(status, json={"error": error}))
+        http = httpx.AsyncClient(transport=script, base_url="https://o.test")
+        with pytest.raises(seam.NoCredit, match="add credit"):
+            await replace(shop.provider, http=http).buy(
+                shop.order(), shop.receipts.sink(ID), lambda _s: None
+            )
 
     async def test_what_it_will_not_draw_is_refused_for_its_content(self, shop):
         with pytest.raises(seam.ContentRefused, match=r"400 Your .* system\. \(moderation_block"):

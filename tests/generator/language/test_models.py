@@ -231,6 +231,58 @@ async def test_a_connection_that_fails_proves_nothing(vendor):
         await answered(pieces)
 
 
+class Endless(httpx.AsyncByteStream):
+    """The same piece for ever, and how often it was asked for."""
+
+    def __init__(self, piece):
+        self.piece, self.sent = piece, 0
+
+    async def __aiter__(self):
+        while self.sent < 1000:
+            self.sent += 1
+            yield self.piece
+
+
+async def test_a_line_without_end_is_given_up_when_it_is_too_long(vendor):
+    endless = Endless(b"data: " + b"x" * (1 << 16))
+    _, pieces = ask(vendor, httpx.Response(200, stream=endless))
+    with pytest.raises(provider.Unclear, match="more than 4194304 bytes"):
+        await answered(pieces)
+    assert endless.sent <= 64
+
+
+async def test_of_a_refusal_without_end_the_beginning_is_enough(vendor):
+    endless = Endless(b"no " * 10_000)
+    _, pieces = ask(vendor, httpx.Response(400, stream=endless))
+    with pytest.raises(provider.Refused, match="no no"):
+        await answered(pieces)
+    assert endless.sent <= 3
+
+
+async def test_a_refusal_that_does_not_come_proves_nothing(vendor):
+    silence = Silence(WHOLE[vendor][0])
+    _, pieces = ask(vendor, httpx.Response(400, stream=silence), patience=0.05)
+    with pytest.raises(provider.Unclear, match="in time"):
+        await answered(pieces)
+    assert silence.left.is_set()
+
+
+async def test_what_only_some_take_for_the_end_of_a_line_ends_none(vendor):
+    """JSON may hold these letters as they are."""
+    odd = "\u2028\x85"
+    text = json.dumps(WHOLE[vendor], ensure_ascii=False).replace('"a "', f'"a{odd} "')
+    lines = [f"data: {json.dumps(each, ensure_ascii=False)}\n\n" for each in json.loads(text)]
+    whole = "".join(lines).encode()
+    pieces_of = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+
+    async def stream():
+        for each in pieces_of:
+            yield each
+
+    _, pieces = ask(vendor, httpx.Response(200, content=stream()))
+    assert (await answered(pieces))[0] == f"a{odd} sea"
+
+
 class Silence(httpx.AsyncByteStream):
     """One event, then nothing; *left* is set when nobody listens any more."""
 
