@@ -2,14 +2,13 @@
 
 import asyncio
 
-from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from imagestudio.catalog.v1 import ledger_service_pb2
 from services.catalog import workers
 from services.catalog.database import as_ledger
-from services.catalog.ledger_handler import LedgerHandler
-from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket, unclear
+from tests.catalog.purchases import admitted, claim, park, taken, ticket, unclear
+from tests.catalog.served import served
 from tests.generator.own_worker import hired
-from tests.generator.scripted_ledger import NAME, Shop
-from tests.generator.wire import serving
+from tests.generator.scripted_ledger import Shop
 
 
 async def row_of(pools, purchase_id):
@@ -30,15 +29,10 @@ async def test_a_claim_whose_caller_is_gone_is_given_back_and_what_is_in_hand_is
 ):
     held, sending, running = await admitted(pools.ledger, user, 3)
     await taken(ledger, claim(held), ticket(held, 1), park(held, 1))
-    handler = LedgerHandler(
-        pool=pools.ledger, ledger=ledger, news=make_ledger(pools.ledger)[1], resolve=None,
-        patience=0.6, server_cap=None, public_url="",
-    )  # fmt: skip
-
-    def add(server):
-        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
-
-    async with serving(NAME, add) as peer, hired(peer, Shop(), most=1) as worker:
+    async with (
+        served(pools.ledger, ledger, patience=0.6) as peer,
+        hired(peer, Shop(), most=1) as worker,
+    ):
         me = worker.worker_id
         async with asyncio.timeout(30):  # its heartbeat brings it the one that nobody has
             while (await row_of(pools, held))["owner"] != me:
