@@ -21,19 +21,25 @@ class Guard:
     """
     Refuses what a foreign page makes a browser send; both verbs raise Denied.
 
-    A page of another site, be it on another port of this machine, cannot read our answers,
-    but could send; and one whose name was turned to 127.0.0.1 behind our back (DNS
-    rebinding) could read, too, but keeps its name. With *auth* "keys" a page that sends
-    a key has proven itself: a browser adds none of its own accord.
+    A page of another site cannot read our answers, but could send; one on another port of this
+    machine could read, too, since Envoy's CORS lets it, for pages that send a key; and one whose
+    name was turned to 127.0.0.1 behind our back (DNS rebinding) could as well, but keeps its
+    name. With *auth* "keys" a page that sends a key has proven itself: a browser adds none of
+    its own accord.
     """
 
     public_url: str = "http://127.0.0.1:8080"
     auth: str = "none"
 
-    def http(self, method: str, headers: Mapping[str, str]) -> None:
-        """Check a request; what only reads, any page may link to."""
+    def http(self, method: str, headers: Mapping[str, str], *, linked: bool = False) -> None:
+        """
+        Check a request; what only reads, any page may link to.
+
+        A script tells its origin, a link does not. *linked*: whoever knows the path may read it.
+        """
         host = headers.get("host", "")
-        if method not in _SAFE:
+        scripted = self.auth == "none" and "origin" in headers and not linked
+        if method not in _SAFE or scripted:
             self._refuse_foreign(headers, host)
         self._refuse_others_names(host)
 
@@ -51,7 +57,7 @@ class Guard:
         ):
             raise Denied(
                 "REQUEST_INVALID",
-                "A page of another site may not change anything here: serve it under "
+                "A page of another site may not read or change anything here: serve it under "
                 f"{self.public_url}, or use AUTH=keys and let it send a key.",
             )
 

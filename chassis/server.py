@@ -6,7 +6,7 @@ translation of faults; health, reflection, and an end that drains.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
@@ -162,14 +162,10 @@ def _wrapped(handler: Any, around: Callable[[Context], Any], stuck: float) -> An
     async def stream(request: Any, context: Context) -> None:
         async with around(context):
             message = read(handler.request_deserializer, request)
-            async for answer in (handler.unary_stream or handler.stream_stream)(message, context):
-                try:
-                    async with asyncio.timeout(stuck):
-                        await context.write(answer)
-                except TimeoutError:
-                    raise _unread() from None
-                except grpc.aio.InternalError:  # nothing can be sent: the caller has left
-                    raise asyncio.CancelledError from None
+            answers = (handler.unary_stream or handler.stream_stream)(message, context)
+            async with aclosing(answers):  # its last words are said now, not when it is collected
+                async for answer in answers:
+                    await _write(answer, context, stuck)
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
@@ -181,6 +177,16 @@ def _wrapped(handler: Any, around: Callable[[Context], Any], stuck: float) -> An
         stream if handler.response_streaming else unary,
         response_serializer=handler.response_serializer,
     )
+
+
+async def _write(answer: Any, context: Context, stuck: float) -> None:
+    try:
+        async with asyncio.timeout(stuck):
+            await context.write(answer)
+    except TimeoutError:
+        raise _unread() from None
+    except grpc.aio.InternalError:  # nothing can be sent: the caller has left
+        raise asyncio.CancelledError from None
 
 
 def _read(parse: Callable[[bytes], Any], request: bytes) -> Any:

@@ -13,6 +13,7 @@ _WHEN = {
     402: "Over the spend cap or max_cost_usd",
     403: "The key lacks a scope, or a foreign page sent this",
     404: "Nothing there, or another user's",
+    408: "No bytes came for too long",
     409: "Not in the present state",
     412: "It was changed meanwhile: read it again",
     413: "More than 1 MiB, or a picture of more than 25",

@@ -20,6 +20,7 @@ from gateway.sse import LATER, Streams
 
 LARGEST_BODY = 1024 * 1024  # bytes
 LARGEST_PICTURE = 25 * 1024 * 1024  # bytes that storage takes of one
+_PICTURE = "/i/{link}"  # as it is shown
 _LARGER = {"/images/references": LARGEST_PICTURE}
 HTTP_SECONDS = prometheus_client.Histogram(
     "studio_http_seconds",
@@ -45,7 +46,7 @@ class Edge:
         answer = _Answer(send, self._streams)
         with telemetry.span(f"{method} {path}", parent=headers):
             try:
-                self._guard.http(method, headers)
+                self._guard.http(method, headers, linked=path == _PICTURE)
                 await self._app(
                     scope, _limited(receive, headers, _LARGER.get(path, LARGEST_BODY)), answer.send
                 )
@@ -77,7 +78,7 @@ def _readable(scope: Scope) -> Scope:
 def _shown(scope: Scope) -> str:
     """Return the path for logs and traces: what follows /i/ opens a picture to its readers."""
     path: str = scope["path"]
-    return "/i/{link}" if path.startswith("/i/") else path
+    return _PICTURE if path.startswith("/i/") else path
 
 
 def _forget_the_application(scope: Scope) -> None:

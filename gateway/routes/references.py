@@ -1,7 +1,5 @@
 """Input images: sent here first, or named by what was drawn, and then asked for by a job."""
 
-from collections.abc import AsyncIterator
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -12,12 +10,10 @@ from gateway import answers
 from gateway.access import Behind
 from gateway.describe import problems
 from gateway.edge import LARGEST_PICTURE
-from imagestudio.storage.v1.storage_service_pb2 import UploadAssetRequest, UploadHeader
+from gateway.upload import Upload
 
 router = APIRouter(prefix="/images", tags=["jobs"])
 
-_PATIENCE = 55.0  # seconds for an upload: the edge ends it after 60
-_CHUNK = 64 * 1024  # bytes
 _BODY = {
     "requestBody": {
         "required": True,
@@ -31,7 +27,7 @@ _BODY = {
     "/references",
     status_code=201,
     response_model=answers.Reference,
-    responses=problems(413, 507),
+    responses=problems(408, 413, 507),
     openapi_extra=_BODY,
 )
 async def upload(request: Request, behind: Behind) -> Response:
@@ -42,10 +38,7 @@ async def upload(request: Request, behind: Behind) -> Response:
         raise Invalid("REQUEST_INVALID", f"Content-Length {why}.", fields={"Content-Length": why})
     if int(told) > LARGEST_PICTURE:  # told now: what is raised while it streams says nothing
         raise HTTPException(413)
-    storage = behind.storage
-    answer = await storage.peer.ask(
-        storage.stub.UploadAsset, _messages(request, int(told)), timeout=_PATIENCE
-    )
+    answer = await Upload(request, int(told)).to(behind.storage)
     asset, public = answer.asset, request.app.state.settings.public_url
     shown = {
         "id": asset.name.removeprefix("assets/"),
@@ -56,10 +49,3 @@ async def upload(request: Request, behind: Behind) -> Response:
         "height": asset.size.height,
     }
     return JSONResponse(shown, status_code=201)
-
-
-async def _messages(request: Request, size: int) -> AsyncIterator[UploadAssetRequest]:
-    yield UploadAssetRequest(header=UploadHeader(size_bytes=size))
-    async for piece in request.stream():
-        for at in range(0, len(piece), _CHUNK):
-            yield UploadAssetRequest(chunk=piece[at : at + _CHUNK])

@@ -208,7 +208,7 @@ class Errand:
             raise
         except Exception as error:
             log.exception("work on a purchase raised")
-            event = moves.Raised(f"{type(error).__name__}: {error}")
+            event = moves.Raised(moves.defect(error))
         if event is not None:
             self._events.put_nowait(event)
 

@@ -161,7 +161,7 @@ class Deeds:
             return await self._store(index)
         except Exception as error:
             log.exception("an output could not be stored", index=index)
-            return moves.Unstored(index, f"{type(error).__name__}: {error}", defect=True)
+            return moves.Unstored(index, moves.defect(error), defect=True)
 
     async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:
@@ -305,6 +305,8 @@ def _unbought(error: Exception) -> moves.Event:
             return moves.NeverSent(str(error), wait or _RETRY_PROVIDER)
         case seam.Unclear():
             log.warning("a purchase is unclear", error=str(error))
+            why = str(error)
         case _:
             log.error("an adapter raised what it must not", exc_info=error)
-    return moves.Doubtful(f"{type(error).__name__}: {error}")
+            why = moves.defect(error)
+    return moves.Doubtful(why)

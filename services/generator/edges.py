@@ -85,7 +85,7 @@ def given_back(purchase_id: str, fence: int, step: moves.Step) -> edge_pb2.Edge:
 def broken_off(purchase_id: str, fence: int, error: Exception) -> edge_pb2.Edge:
     """The edge for work that raised: a try, and a while until the next."""
     made = edge_pb2.Edge(purchase_id=purchase_id, fence=fence)
-    made.fail.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", repr(error))))
+    made.fail.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", moves.defect(error))))
     made.fail.delay.CopyFrom(_seconds(RETRY_FAILED))
     return made
 
@@ -103,7 +103,7 @@ def never_begun(purchase_id: str, fence: int, error: Exception) -> edge_pb2.Edge
     """The edge for an order that could not even be made: certainly nothing was bought."""
     made = edge_pb2.Edge(purchase_id=purchase_id, fence=fence)
     made.end.ending, made.end.charged = _ENDINGS["REFUSED"], _CHARGED[False]
-    made.end.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", repr(error))))
+    made.end.error.CopyFrom(errors.to_status(errors.Fault("INTERNAL", moves.defect(error))))
     return made
 
 

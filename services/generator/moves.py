@@ -323,6 +323,11 @@ class Raised:
     why: str
 
 
+def defect(error: Exception) -> str:
+    """What is told of a defect of ours: of what kind; the log has its words, for nobody else."""
+    return f"a defect of ours ({type(error).__name__}), and it is logged"
+
+
 @dataclass(frozen=True, slots=True)
 class Superseded:
     """The ledger says that it is another's."""

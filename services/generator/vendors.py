@@ -6,6 +6,7 @@ from chassis.settings import SettingsError, host_of, is_loopback
 from services.generator import models
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
+from services.generator.models.tokens import Tokens
 from services.generator.pictures import Pictures
 from services.generator.providers import transport
 from services.generator.providers.google import Google
@@ -37,26 +38,24 @@ def sold_here(
     Raises SettingsError.
     """
     found = {"sketch": _sketch(settings, easel, receipts)}
-    if settings.replicate_api_token:
-        token, lag = settings.replicate_api_token.reveal(), _replicates_lag(settings)
-        http = transport.client(settings.replicate_base_url, {"Authorization": f"Bearer {token}"})
-        outgoing.append(http)
+
+    def client(base: str, **headers: str) -> httpx.AsyncClient:
+        outgoing.append(transport.client(base, headers))
+        return outgoing[-1]
+
+    if token := settings.replicate_api_token.reveal():
+        lag = _replicates_lag(settings)
+        http = client(settings.replicate_base_url, Authorization=f"Bearer {token}")
         found["replicate"] = _replicate(settings, http, hints, pictures, lag)
-    if settings.recraft_api_token:
-        token = settings.recraft_api_token.reveal()
-        http = transport.client(settings.recraft_base_url, {"Authorization": f"Bearer {token}"})
-        outgoing.append(http)
+    if token := settings.recraft_api_token.reveal():
+        http = client(settings.recraft_base_url, Authorization=f"Bearer {token}")
         found["recraft"] = _recraft(settings, http, receipts)
-    if settings.gemini_api_key:
-        key = settings.gemini_api_key.reveal()
-        http = transport.client(settings.gemini_base_url, {"x-goog-api-key": key})
-        outgoing.append(http)
-        found["google"] = _by_tokens(Google, settings, http, receipts, pictures)
-    if settings.openai_api_key:
-        key = settings.openai_api_key.reveal()
-        http = transport.client(settings.openai_base_url, {"Authorization": f"Bearer {key}"})
-        outgoing.append(http)
-        found["openai"] = _by_tokens(OpenAI, settings, http, receipts, pictures)
+    if key := settings.gemini_api_key.reveal():
+        http = client(settings.gemini_base_url, **{"x-goog-api-key": key})
+        found["google"] = _google(settings, http, receipts, pictures)
+    if key := settings.openai_api_key.reveal():
+        http = client(settings.openai_base_url, Authorization=f"Bearer {key}")
+        found["openai"] = _openai(settings, http, receipts, pictures)
     return found
 
 
@@ -81,34 +80,32 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
     )
 
 
-def _by_tokens(
-    adapter: type[Google | OpenAI],
-    settings: Settings,
-    http: httpx.AsyncClient,
-    receipts: Receipts,
-    pictures: Pictures,
+def _google(
+    settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
 ) -> Vendor:
-    """A vendor whose answer holds the pictures, and the tokens that they took."""
-    name, in_flight, per_minute = "google", settings.gemini_in_flight, settings.gemini_per_minute
-    if adapter is OpenAI:
-        name, in_flight, per_minute = (
-            "openai",
-            settings.openai_in_flight,
-            settings.openai_per_minute,
-        )
-    sold = _of(name, settings)
+    sold = _of("google", settings)
     return Vendor(
-        name=name,
-        provider=adapter(
-            http=http,
-            receipts=receipts,
-            pictures=pictures,
-            tokens={model.slug: model.tokens for model in reversed(sold)},
-        ),
+        name="google",
+        provider=Google(http=http, receipts=receipts, pictures=pictures, tokens=_tokens(sold)),
         terms=Terms(askable=True, conclusive=False),
         time_limit=max(model.time_limit for model in sold),
-        most_in_flight=in_flight,
-        most_per_minute=per_minute,
+        most_in_flight=settings.gemini_in_flight,
+        most_per_minute=settings.gemini_per_minute,
+        watched=True,
+    )
+
+
+def _openai(
+    settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
+) -> Vendor:
+    sold = _of("openai", settings)
+    return Vendor(
+        name="openai",
+        provider=OpenAI(http=http, receipts=receipts, pictures=pictures, tokens=_tokens(sold)),
+        terms=Terms(askable=True, conclusive=False),
+        time_limit=max(model.time_limit for model in sold),
+        most_in_flight=settings.openai_in_flight,
+        most_per_minute=settings.openai_per_minute,
         watched=True,
     )
 
@@ -137,6 +134,10 @@ def _replicate(
         most_per_minute=settings.replicate_per_minute,
         watched=True,
     )
+
+
+def _tokens(sold: list[models.Model]) -> dict[str, Tokens]:
+    return {model.slug: model.tokens for model in reversed(sold)}
 
 
 def _flat_prices(sold: list[models.Model]) -> dict[str, int]:

@@ -63,11 +63,11 @@ class Answer:
                 self._count(len(piece))
                 raw = raw[len(piece) :]
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise Failed(f"no proper HTTP came: {error}") from error
+            raise Failed("no proper HTTP came") from error
         except TimeoutError:
             raise Failed(TOO_LONG) from None
         except OSError as error:
-            raise Failed(f"the connection broke: {error!r}") from error
+            raise Failed("the connection broke") from error
 
     def _count(self, size: int) -> None:
         self._raw += size

@@ -16,6 +16,12 @@ _ROOT = Path(__file__).parent.parent.parent
 _TIMEOUT = 20.0  # seconds of the clock; its own limit of 10 s of processor comes first
 _MOST = 256 * 1024 * 1024  # bytes of a picture; beyond, nobody tries to decode it
 
+_WHY = {
+    b"large": "it has too many pixels",
+    b"memory": "decoding it takes too much memory",
+    b"damaged": "its bytes are damaged",
+}
+
 # RuntimeError is what uvloop raises where it has seen the end of a pipe before we write to it.
 _DIED = (OSError, asyncio.IncompleteReadError, TimeoutError, RuntimeError)
 
@@ -59,7 +65,7 @@ class Child:
 
     async def _of(self, wanted: bytes, content: bytes) -> bytes:
         if not 0 < len(content) <= _MOST:
-            raise Unreadable(f"{len(content)} bytes")
+            raise Unreadable("it is empty, or larger than anybody decodes")
         return await self._ask(wanted, content)
 
     async def _ask(self, wanted: bytes, content: bytes) -> bytes:
@@ -84,7 +90,7 @@ class Child:
             except asyncio.CancelledError:
                 await self._end(kill=True)  # its answer would be taken for the next one's
                 raise
-        raise Unreadable("two decoding processes died of it")
+        raise Unreadable("decoding it takes too long or too much memory")
 
     async def _running(self) -> Process:
         if self._process is None or self._process.returncode is not None:
@@ -130,5 +136,5 @@ async def _exchange(process: Process, wanted: bytes, content: bytes) -> bytes:
     head = await process.stdout.readexactly(5)
     body = await process.stdout.readexactly(int.from_bytes(head[1:]))
     if head[:1] != b"K":
-        raise Unreadable(body.decode(errors="replace"))
+        raise Unreadable(_WHY[body])
     return body

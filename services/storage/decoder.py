@@ -4,8 +4,8 @@ The child in which pictures are decoded: a process of its own, since they may be
 It has no secret in its environment, opens no file and holds limits on memory, processor
 time and formats. It reads what is wanted (T a thumbnail, P the placeholder, R a reference, M
 a mask), a length of 8 bytes and so many bytes from standard input, and answers K or U, a
-length of 4 bytes, and a picture or the reason why there is none. It ends with its input, and
-dies with its parent.
+length of 4 bytes, and a picture or what kind of reason there is for none: a decoder's own words
+may repeat what is in the bytes. It ends with its input, and dies with its parent.
 """
 
 import ctypes
@@ -52,9 +52,16 @@ def main(parent: int) -> None:
         try:
             kind, body = b"K", answer(head[:1], source.read(int.from_bytes(head[1:])))
         except Exception as error:  # whatever a decoder makes of hostile bytes
-            kind, body = b"U", repr(error).encode()[:500]
+            kind, body = b"U", kind_of(error)
         answers.write(kind + len(body).to_bytes(4) + body)
         answers.flush()
+
+
+def kind_of(error: Exception) -> bytes:
+    """Return why there is no picture, in one of three words."""
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return b"large"
+    return b"memory" if isinstance(error, MemoryError) else b"damaged"
 
 
 def answer(wanted: bytes, content: bytes) -> bytes:
@@ -107,7 +114,7 @@ def _upright(content: bytes, formats: tuple[str, ...], side: int) -> tuple[Image
     with Image.open(io.BytesIO(content), formats=formats) as image:
         width, height = image.size
         if width * height > _PIXELS or max(width, height) > _MOST:
-            raise ValueError(f"{width}x{height} is too large")
+            raise Image.DecompressionBombError
         image.draft("RGB", (side, side))  # a JPEG then decodes at a fraction of its size
         image.load()
         if image.mode == "I;16":

@@ -56,7 +56,7 @@ class Dialer:
         try:
             return await self._wire(await self._reach(addresses, target.port), target)
         except OSError as error:
-            raise Failed(f"{target.host} cannot be reached: {error!r}") from error
+            raise Failed(f"{target.host} cannot be reached") from error
 
     async def _judged(self, target: Target) -> Sequence[Address]:
         """Resolve once: whoever is asked again may answer otherwise. One bad answer spoils all."""
@@ -64,7 +64,7 @@ class Dialer:
         try:
             found = await self.resolve(host.strip("[]"))
         except OSError as error:
-            raise Failed(f"{host} has no address: {error!r}") from error
+            raise Failed(f"{host} has no address") from error
         if not found:
             raise Failed(f"{host} has no address")
         if target.lab and any(map(is_public, found)):

@@ -4,29 +4,36 @@ The guarded download: a vendor's picture, streamed, from where it may come from 
 One deadline over everything, a cap on the bytes, redirects judged anew, no credentials.
 Compression is not asked for; gzip that comes all the same is unpacked under the same cap.
 What is no picture is never yielded: an error page must not be kept as one.
+
+Who may name any host is told the same of all that do not answer: else anybody could ask
+which names there are inside our network, and what listens.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+from chassis import logs
 from chassis.faults import point
 from services.storage.answers import TOO_LONG, Answer
 from services.storage.dial import Dialer
 from services.storage.inspect import UNKNOWN, Inspector
-from services.storage.sources import Failed, Forbidden, Gone, Link, Policy, Target
+from services.storage.sources import Failed, Forbidden, Gone, Link, Policy, Target, Trouble
 from services.storage.unpacking import ENCODINGS, Unpacked
 from services.storage.wire import Wire
 
 MOST = 100 * 1024 * 1024  # bytes of a picture that was paid for
 PATIENCE = 45.0  # seconds for all of it
+NO_ANSWER = "no web server at a public address answered in time"
 _REDIRECTS = 3
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _GONE = 410  # for good; a 404 is also what a file that is not everywhere yet gets
 _LATER = frozenset({408, 425, 429})
 _LOOK = 16 * 1024  # bytes in which a picture shows what it is
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r\x1b"))  # no text has them (WHATWG, binary data)
+
+log = logs.get()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +65,12 @@ class Fetch:
 
     async def _open(self, target: Target, deadline: float) -> Wire:
         """Connect; no read waits beyond *deadline*, since a drip outlives a limit on each."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                wire = await self.dialer.open(target)
-        except TimeoutError:
-            raise Failed(TOO_LONG) from None
+        with self._discreet(target):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    wire = await self.dialer.open(target)
+            except TimeoutError:
+                raise Failed(TOO_LONG) from None
         wire.end_at(deadline)
         return wire
 
@@ -72,8 +80,21 @@ class Fetch:
             "Accept-Encoding: identity\r\nConnection: close\r\n\r\n".encode("ascii")
         )
         answer = Answer(wire, self.most)
-        await answer.read_head()
+        with self._discreet(target):
+            await answer.read_head()
         return answer
+
+    @contextmanager
+    def _discreet(self, target: Target) -> Iterator[None]:
+        """Log why *target* has not answered; whoever may name any host is not told."""
+        try:
+            yield
+        except Trouble as trouble:
+            cause = repr(trouble.__cause__ or "")
+            log.info("a source did not answer", host=target.host, why=str(trouble), cause=cause)
+            if not self.policy.any_host:
+                raise
+            raise Failed(NO_ANSWER) from trouble
 
     def _check(self, answer: Answer) -> None:
         headers = answer.headers

@@ -23,8 +23,9 @@ from services.storage.notes import FileNote
 from services.storage.sources import Link, Trouble
 
 MOST = 20 * 1024 * 1024  # bytes of what goes to a provider
-_WIDTH = 4  # pictures at once: each is in memory while it waits for the one decoder
-_EACH = 2  # of one user's: a URL may take its time, and nobody waits for another's
+FETCHED = 16  # URLs at once: each may have brought 25 MiB by now, though one that is dead nothing
+_DECODED = 4  # pictures at once: each is in memory while it waits for the one decoder
+_EACH = 2  # of one user's, so that a few slow URLs of hers are in nobody's way but her own
 _PHOTOS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypmif1", b"ftypmsf1", b"ftypavif")
 
 
@@ -52,7 +53,8 @@ class References:
     assets: Assets
     fetch: Fetch
     child: Child
-    lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
+    fetching: Lane = field(default_factory=lambda: Lane(FETCHED))
+    decoding: Lane = field(default_factory=lambda: Lane(_DECODED))
     lanes: Lanes = field(default_factory=lambda: Lanes(_EACH))
 
     async def prepare(self, caller: Caller, wanted: Wanted) -> FileNote:
@@ -62,29 +64,37 @@ class References:
             if note.prepared == wanted.kind:
                 return note
         user = caller.require_user()
-        async with self.lanes.of(str(user)).turn(None), self.lane.turn(None):
-            made = await self._made(caller, wanted)
+        async with self.lanes.of(str(user)).turn(None):
+            made = await self._turned(caller, wanted)
         origin = Origin(user_id=user, prepared=wanted.kind)
         return (await self.keep.keep(_whole(made), origin, Claim())).note
 
-    async def _made(self, caller: Caller, wanted: Wanted) -> bytes:
-        content = await self._content(caller, wanted)
+    async def _turned(self, caller: Caller, wanted: Wanted) -> bytes:
+        """Decode in turn; what a URL brought is in memory until then, and so counts until then."""
+        if wanted.uri:
+            async with self.fetching.turn(None):
+                content = await self._fetched(wanted.uri)
+                async with self.decoding.turn(None):
+                    return await self._made(content, wanted)
+        async with self.decoding.turn(None):
+            return await self._made(wanted.content or await self._file(caller, wanted), wanted)
+
+    async def _made(self, content: bytes, wanted: Wanted) -> bytes:
         _check(content, wanted.media_type)
         try:
             made = await self.child.reference(content, mask=wanted.mask)
         except Unreadable as error:
-            raise _unreadable(f"it cannot be decoded: {error}") from error
+            raise _unreadable(str(error)) from error
         if len(made) > MOST:
             raise too_large(MOST, "bytes once its metadata is gone; save it as a JPEG")
         return made
 
-    async def _content(self, caller: Caller, wanted: Wanted) -> bytes:
-        if wanted.content:
-            return wanted.content
-        if not wanted.uri:
-            found = await self.assets.open(caller, wanted.asset, 0, thumbnail=False)
-            return await _gathered(found.chunks)
-        link = Link(wanted.uri, "", None)
+    async def _file(self, caller: Caller, wanted: Wanted) -> bytes:
+        found = await self.assets.open(caller, wanted.asset, 0, thumbnail=False)
+        return await _gathered(found.chunks)
+
+    async def _fetched(self, uri: str) -> bytes:
+        link = Link(uri, "", None)
         try:
             async with aclosing(self.fetch.pictured(link)) as chunks:
                 return await _gathered(chunks)

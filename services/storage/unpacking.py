@@ -38,7 +38,7 @@ class Unpacked:
         try:
             piece = self._gzip.decompress(raw, _BLOCK)
         except zlib.error as error:
-            raise Failed(f"the source is not compressed as it says: {error}") from error
+            raise Failed("the source is not compressed as it says") from error
         self._size += len(piece)
         if self._size > self._most:
             raise Forbidden("size", f"more than {self._most} bytes came out", passing=True)

@@ -5,13 +5,11 @@ import asyncio
 from chassis import errors
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
 from services.catalog.database import as_ledger
-from services.catalog.ledger_handler import LedgerHandler
 from services.generator import edges
 from services.generator.ledger import Ledger
 from tests.catalog.conftest import run_as_owner
 from tests.catalog.purchases import admitted, claim, drawn, make_ledger, taken, ticket
-from tests.generator.scripted_ledger import NAME
-from tests.generator.wire import serving
+from tests.catalog.served import served
 
 
 async def at_once(_seconds):
@@ -21,7 +19,7 @@ async def at_once(_seconds):
 async def test_what_breaks_the_ledger_ends_in_quarantine_and_the_others_go_on(
     pools, user, database_url
 ):
-    catalog, news = make_ledger(pools.ledger)
+    catalog, _ = make_ledger(pools.ledger)
     bad, good = await admitted(pools.ledger, user, 2, reserve=500)
     await taken(catalog, *(claim(each) for each in (bad, good)))
     await taken(catalog, *(ticket(each, 1) for each in (bad, good)))
@@ -34,15 +32,7 @@ async def test_what_breaks_the_ledger_ends_in_quarantine_and_the_others_go_on(
         "CREATE TRIGGER break BEFORE UPDATE ON purchases FOR EACH ROW EXECUTE FUNCTION break()",
         "UPDATE purchases SET deadline = now(), tries = 4",
     )
-    handler = LedgerHandler(
-        pool=pools.ledger, ledger=catalog, news=news, resolve=None,
-        patience=3.0, server_cap=None, public_url="",
-    )  # fmt: skip
-
-    def add(server):
-        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
-
-    async with serving(NAME, add) as peer:
+    async with served(pools.ledger, catalog) as peer:
         stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
         ledger = Ledger(peer, stub, pause=at_once)
         ledger.start()

@@ -5,12 +5,11 @@ import asyncio
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from services.catalog import workers
 from services.catalog.database import as_ledger, connect
-from services.catalog.ledger_handler import LedgerHandler
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket, unclear
+from tests.catalog.served import served
 from tests.generator.own_worker import hired
-from tests.generator.scripted_ledger import NAME, Shop
-from tests.generator.wire import serving
+from tests.generator.scripted_ledger import Shop
 
 PATIENCE = 10_000.0  # seconds: not over within a test
 
@@ -33,15 +32,10 @@ async def test_a_claim_whose_caller_is_gone_is_given_back_and_what_is_in_hand_is
 ):
     held, sending, running = await admitted(pools.ledger, user, 3)
     await taken(ledger, claim(held), ticket(held, 1), park(held, 1))
-    handler = LedgerHandler(
-        pool=pools.ledger, ledger=ledger, news=make_ledger(pools.ledger)[1], resolve=None,
-        patience=0.6, server_cap=None, public_url="",
-    )  # fmt: skip
-
-    def add(server):
-        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
-
-    async with serving(NAME, add) as peer, hired(peer, Shop(), most=1) as worker:
+    async with (
+        served(pools.ledger, ledger, patience=0.6) as peer,
+        hired(peer, Shop(), most=1) as worker,
+    ):
         me = worker.worker_id
         async with asyncio.timeout(30):  # its heartbeat brings it the one that nobody has
             while (await row_of(pools, held))["owner"] != me:
@@ -65,15 +59,8 @@ async def test_a_goodbye_has_what_the_worker_had_given_to_others_before_the_next
         connect=lambda: connect(database_url, "studio_ledger"), ledger=ledger,
         news=make_ledger(pools.ledger)[1], patience=PATIENCE, pause=PATIENCE,
     )  # fmt: skip
-    handler = LedgerHandler(
-        pool=pools.ledger, ledger=ledger, news=sweeper.news, resolve=None,
-        patience=PATIENCE, server_cap=None, public_url="", gone=sweeper.wake,
-    )  # fmt: skip
-
-    def add(server):
-        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
-
-    async with serving(NAME, add) as peer:
+    heard = {"news": sweeper.news, "gone": sweeper.wake}
+    async with served(pools.ledger, ledger, patience=PATIENCE, **heard) as peer:
         sweeping = asyncio.create_task(sweeper.run())
         await until(pools, earlier, "unclear")  # the first sweep has begun
         assert (await row_of(pools, mine))["owner"] == "w1"

@@ -4,17 +4,15 @@ import asyncio
 
 import pytest
 
-from imagestudio.catalog.v1 import ledger_service_pb2_grpc
 from services.catalog.database import as_ledger
 from services.catalog.endings import MAX_TRIES
-from services.catalog.ledger_handler import LedgerHandler
 from services.generator import provider as seam
 from tests.catalog.conftest import run_as_owner
 from tests.catalog.inbox import alarms
-from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket
+from tests.catalog.purchases import admitted, claim, park, taken, ticket
+from tests.catalog.served import served
 from tests.generator.own_worker import hired
-from tests.generator.scripted_ledger import NAME, Shop
-from tests.generator.wire import serving
+from tests.generator.scripted_ledger import Shop
 
 
 class Defective(Shop):
@@ -58,16 +56,8 @@ async def test_what_raises_each_time_is_set_aside_at_the_fifth_and_the_queue_goe
     poison = await running(ledger, pools.ledger, user, "poison")
     others = [await running(ledger, pools.ledger, user) for _ in range(company)]
     await run_as_owner(database_url, "UPDATE purchases SET deadline = now() - interval '1 s'")
-    handler = LedgerHandler(
-        pool=pools.ledger, ledger=ledger, news=make_ledger(pools.ledger)[1], resolve=None,
-        patience=0.6, server_cap=None, public_url="",
-    )  # fmt: skip
-
-    def add(server):
-        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(handler, server)
-
     before, shop = alarms("quarantined"), Defective("poison")
-    async with serving(NAME, add) as peer, hired(peer, shop) as worker:
+    async with served(pools.ledger, ledger, patience=0.6) as peer, hired(peer, shop) as worker:
         await until(pools, poison, "quarantined")
         for each in others:
             await until(pools, each, "ended")

@@ -12,7 +12,6 @@ from chassis.errors import Invalid, from_status
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog import webhooks, workers
 from services.catalog.database import as_ledger, connect
-from services.catalog.ledger_handler import LedgerHandler
 from services.catalog.news import ALARMS
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
@@ -29,6 +28,7 @@ from tests.catalog.purchases import (
     ticket,
     unclear,
 )
+from tests.catalog.served import handling
 
 NOT_DUE = 4
 LAG = Duration(seconds=120)
@@ -60,10 +60,7 @@ class Desk:
     async def told(self, edge):
         """Take an edge as a worker's call does; return why it is refused."""
         identity.current.set(identity.Caller(0, service="generator"))
-        handler = LedgerHandler(
-            pool=self.pool, ledger=self.ledger, news=self.news, resolve=None, patience=3.0,
-            server_cap=None, public_url="",
-        )  # fmt: skip
+        handler = handling(self.pool, self.ledger, self.news)
         answer = await handler.Apply(ledger_service_pb2.ApplyRequest(edges=[edge]), None)
         return from_status(answer.results[0].status).reason
 

@@ -41,8 +41,21 @@ def test_an_older_browser_s_page_of_ours_works(host, origin):
     Guard("https://studio.example").http("POST", {"host": host, "origin": origin})
 
 
-def test_a_page_of_another_site_may_link_to_us():
-    Guard().http("GET", {"host": "127.0.0.1:8080", "origin": "https://evil.example"})
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:3999", "null"])
+def test_a_page_of_another_site_may_link_to_us_and_reads_nothing_where_there_are_no_keys(origin):
+    """A link tells no origin, a script that would read the answer does; a picture has its link."""
+    link = {"host": "127.0.0.1:8080", "sec-fetch-site": "cross-site"}
+    Guard().http("GET", link)
+    Guard().http("GET", link | {"origin": origin}, linked=True)
+    Guard(HERE, "keys").http("GET", link | {"origin": origin})
+    for script in (link | {"origin": origin}, {"host": "127.0.0.1:8080", "origin": origin}):
+        with pytest.raises(Denied, match="another site"):
+            Guard().http("GET", script)
+
+
+def test_our_own_page_reads():
+    Guard().http("GET", {"host": "localhost:8080", "origin": "http://localhost:8080"})
+    Guard("https://s.example").http("GET", {"host": "gateway:80", "origin": "https://s.example"})
 
 
 def test_a_name_that_was_turned_to_this_machine_is_refused():

@@ -19,12 +19,16 @@ MOST = 256 * 1024  # bytes that are on the way to one reader
 
 
 class Shelf(stubs.StorageServiceServicer):
-    """Sends for ever; *left* tells that it does no longer."""
+    """Sends for ever; *left* tells that it does no longer, and was ended by who began it."""
 
     def __init__(self):
-        self.sent, self.left = 0, asyncio.Event()
+        self.sent, self.left, self.held = 0, asyncio.Event(), []
 
-    async def DownloadAsset(self, request, context):
+    def DownloadAsset(self, request, context):
+        self.held.append(self._endless())  # none ends because nobody knows it any more
+        return self.held[-1]
+
+    async def _endless(self):
         try:
             while True:
                 self.sent += 1024

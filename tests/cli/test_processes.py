@@ -1,6 +1,8 @@
 """What each process of a stack is told: what it needs, and no secret else; and the lab."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,27 @@ import yaml  # type: ignore[import-untyped]
 from cli import vendors
 from cli.folder import Folder
 from cli.processes import Process, ports, stack
-from cli.settings import CHECKOUT, load
+from cli.settings import CHECKOUT, NAMES, SECRETS, load
 from cli.shape import Shape
+from services.generator import settings as generator
+from services.storage import settings as storage
 
 GIVEN = {
     "REPLICATE_API_TOKEN": "r8_of-ours",
     "REPLICATE_BASE_URL": "http://127.0.0.1:9/replicate",
     "REPLICATE_MAX_IN_FLIGHT": "7",
     "REPLICATE_MAX_PER_MINUTE": "500",
+    "RECRAFT_API_TOKEN": "rc-of-ours",
+    "RECRAFT_BASE_URL": "http://127.0.0.1:9/recraft",
+    "RECRAFT_MAX_IN_FLIGHT": "9",
+    "RECRAFT_MAX_PER_MINUTE": "503",
+    "ANTHROPIC_API_KEY": "sk-ant-of-ours",
+    "ANTHROPIC_BASE_URL": "http://127.0.0.1:9/anthropic",
+    "LANGUAGE_MODEL": "gpt-6-luna",
+    "LANGUAGE_SECONDS": "44",
     "OPENAI_API_KEY": "sk-of-ours",
     "OPENAI_BASE_URL": "http://127.0.0.1:9/openai/v1",
-    "OPENAI_MAX_IN_FLIGHT": "7",
+    "OPENAI_MAX_IN_FLIGHT": "6",
     "OPENAI_MAX_PER_MINUTE": "502",
     "GEMINI_API_KEY": "AIza-of-ours",
     "GEMINI_BASE_URL": "http://127.0.0.1:9/google",
@@ -40,6 +52,7 @@ WHERE = {
     **dict.fromkeys(("CLOUDINARY_URL", "CLOUDINARY_BASE_URL", "DISK_RESERVE_MB"), "storage"),
     **dict.fromkeys(("PUBLISH_WAIT", "SPEND_CAP_USD"), "catalog"),
 }
+_OF_A_VENDOR = r"_API_KEY$|_API_TOKEN$|_BASE_URL$|_MAX_(IN_FLIGHT|PER_MINUTE)$|^CLOUDINARY_"
 IN_ALL = ("PUBLIC_URL", "AUTH", "SERVICE_SECRET", "LOG_LEVEL", "OTEL_EXPORTER_OTLP_ENDPOINT")
 ALONE = Shape()
 
@@ -54,6 +67,23 @@ def folder(tmp_path: Path) -> Folder:
 def plan(folder: Folder, shape: Shape = ALONE, **given: str) -> dict[str, Process]:
     settings = load(given, Path("no.env"))
     return {one.name: one for one in stack(settings, folder, shape)}
+
+
+def test_what_a_process_reads_of_vendors_is_in_every_list() -> None:
+    """`GIVEN` is then proven to be sent, to be passed by compose and to be documented."""
+    reads = {
+        field.metadata["name"]
+        for settings in (generator.Settings, storage.Settings)
+        for field in fields(settings)
+    }
+    of_vendors = {name for name in reads if re.search(_OF_A_VENDOR, name)}
+    assert of_vendors == {name for name in GIVEN if re.search(_OF_A_VENDOR, name)}
+    assert of_vendors <= set(NAMES)
+    lab = (CHECKOUT / "deploy" / "lab.env").read_text()
+    keys = {name for name in of_vendors if "_MAX_" not in name}
+    assert keys == set(re.findall(r"^(\w+)=", lab, re.MULTILINE)) - {"LAB_URL"}
+    assert keys == set(vendors.overruled(load(GIVEN, Path("no.env"))))
+    assert {name for name in keys if not name.endswith("_BASE_URL")} <= set(SECRETS)
 
 
 @pytest.mark.parametrize("name", GIVEN)
@@ -106,18 +136,16 @@ def test_the_lab_stands_for_every_vendor_even_where_a_real_token_is_set(folder: 
     assert generator["LAB_URL"] == storage["LAB_URL"] == "http://127.0.0.1:7911"
     assert "LAB_URL" not in processes["gateway"].environment
     everything = " ".join(t for p in processes.values() for t in p.environment.values())
-    assert "r8_of-ours" not in everything
-    assert "AIza-of-ours" not in everything
-    assert "sk-of-ours" not in everything
+    assert "-of-ours" not in everything
     assert "key:hidden@cloud" not in everything
 
 
 def test_what_the_lab_overrules_is_named() -> None:
     settings = load(GIVEN, Path("no.env"))
     assert vendors.overruled(settings) == [
-        "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "GEMINI_API_KEY", "GEMINI_BASE_URL",
-        "OPENAI_API_KEY", "OPENAI_BASE_URL",
-        "CLOUDINARY_URL", "CLOUDINARY_BASE_URL",
+        "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL", "RECRAFT_API_TOKEN", "RECRAFT_BASE_URL",
+        "GEMINI_API_KEY", "GEMINI_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+        "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLOUDINARY_URL", "CLOUDINARY_BASE_URL",
     ]  # fmt: skip
     assert vendors.overruled(load({}, Path("no.env"))) == []
 

@@ -91,7 +91,8 @@ class _Ledger(LedgerServiceServicer):
         return ResolveCredentialResponse(user="users/5", scopes=["generate"])
 
 
-def _add_ledger(server: grpc.aio.Server) -> None:
+def add_ledger(server: grpc.aio.Server) -> None:
+    """Resolve every credential."""
     add_LedgerServiceServicer_to_server(_Ledger(), server)
 
 
@@ -117,7 +118,7 @@ class Stage:
 
         port = free_port()
         server = Server(
-            [(NAME, add), (CATALOG, _nothing), (LEDGER, _add_ledger)],
+            [(NAME, add), (CATALOG, _nothing), (LEDGER, add_ledger)],
             secret=SECRET.encode(),
             resolve=nobody,
         )

@@ -10,7 +10,7 @@ from chassis.server import Server
 from gateway.services import Services
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc as stubs
-from tests.gateway.scripted import SECRET, settings
+from tests.gateway.scripted import LEDGER, SECRET, add_ledger, settings
 from tests.gateway.test_serving import serving
 from tests.ports import free_port
 
@@ -44,7 +44,9 @@ class Shelf(stubs.StorageServiceServicer):
 
 
 @asynccontextmanager
-async def at_the_gateway(shelf):
+async def served(shelf):
+    """Serve *shelf* as storage; yield its port."""
+
     async def nobody(_credential):
         raise AssertionError("the gateway calls with a service token")
 
@@ -52,15 +54,23 @@ async def at_the_gateway(shelf):
         stubs.add_StorageServiceServicer_to_server(shelf, server)
 
     port, name = free_port(), "imagestudio.storage.v1.StorageService"
-    server = Server([(name, add)], secret=SECRET.encode(), resolve=nobody)
+    server = Server([(name, add), (LEDGER, add_ledger)], secret=SECRET.encode(), resolve=nobody)
     await server.start("127.0.0.1", port, "PORT")
-    services = Services(settings(port))
     try:
-        async with serving(services) as (http, _):
-            yield http
+        yield port
     finally:
-        await services.close()
         await server.stop(lame=0, grace=0)
+
+
+@asynccontextmanager
+async def at_the_gateway(shelf):
+    async with served(shelf) as port:
+        services = Services(settings(port))
+        try:
+            async with serving(services) as (http, _):
+                yield http
+        finally:
+            await services.close()
 
 
 @pytest.mark.parametrize("cuts", [(0, 0), (1,), (20_000, 20_000), (0, 100_000, 0)])

@@ -44,8 +44,8 @@ TABLE = (
     Mutation(
         "an error that proves nothing is doubtful",
         "services/generator/deeds.py",
-        '    return moves.Doubtful(f"{type(error).__name__}: {error}")\n',
-        '    return moves.NeverSent(f"{type(error).__name__}: {error}", 0.0)\n',
+        "    return moves.Doubtful(why)\n",
+        "    return moves.NeverSent(why, 0.0)\n",
     ),
     Mutation(
         "an order does not leave by a claim that has grown old",

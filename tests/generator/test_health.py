@@ -57,6 +57,8 @@ async def test_a_defect_of_ours_and_what_never_came_so_far_tell_nothing_of_the_p
     world.worker.take(ID, "sketch")
     assert await soon(world.catalog.written.get()) == "unclear"
     assert not world.catalog.edges[-1].HasField("heard")
+    told = errors.from_status(world.catalog.edges[-1].unclear.error)
+    assert told.message == "a defect of ours (ConnectionResetError), and it is logged"
 
 
 async def test_what_may_not_be_sent_is_not_and_a_fallback_model_is_tried(world):

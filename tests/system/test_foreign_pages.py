@@ -70,6 +70,15 @@ def test_rest_says_the_same(stack, page):
     assert jobs(stack) == []
 
 
+def test_nor_does_a_page_of_this_machine_read_anything_without_keys_but_pictures(stack):
+    """CORS would let it: any program that shows pages here is on localhost."""
+    for path in ("/images/jobs", "/images/events", "/images/variants", "/images/usage"):
+        answer = httpx.get(f"{stack.url}{path}", headers=PAGES["localhost"])
+        assert answer.status_code == 403, path
+    picture = httpx.get(f"{stack.url}/i/{'a' * 26}", headers=PAGES["localhost"])
+    assert picture.status_code == 404  # it is looked for
+
+
 def test_our_own_page_may_call(stack):
     own = {"Origin": stack.url, "Sec-Fetch-Site": "same-origin"}
     answer = called(stack, "catalog.v1.CatalogService/ListJobs", catalog.ListJobsRequest(), own)
