@@ -284,7 +284,7 @@ async def test_four_are_decoded_at_once_and_the_others_wait():
         for _ in range(5):
             await asyncio.sleep(0)
         assert not fifth.done()
-    with pytest.raises(Invalid, match="no whole picture"):
+    with pytest.raises(Invalid, match="no whole PNG"):
         await fifth
 
 
