@@ -298,7 +298,9 @@ def test_ctrl_c_ends_a_start_in_its_first_moments_with_a_word(marker: str) -> No
         assert stack.ps() == {}
     assert "stopped" in said
     assert "Traceback" not in said
-    assert starting.returncode in (0, 130)  # 0: it was told to when all was under way
+    # 0: it was told to when all was under way. Where the signal came within an exec() of a module
+    # that loads, Python ends by that signal, which a shell tells as 130.
+    assert starting.returncode in (0, 130, -signal.SIGINT)
 
 
 def test_another_shape_than_the_running_one_s_is_told_with_how_to_get_it(stack: Stack) -> None:
