@@ -267,7 +267,7 @@ class Ledger:
         except Fault as fault:
             same = promises.snapshot(purchase) == before
             promise(same, "what is refused changes nothing", purchase, kind)
-            return fault
+            return fault.with_traceback(None)  # whose frames hold the answers, and so the fault
         promise(not old, "an old owner changes nothing", purchase, kind)
         if promises.snapshot(purchase) != before:
             self.moved = True

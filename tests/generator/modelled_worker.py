@@ -32,10 +32,10 @@ Heard = Callable[[Any], None]  # takes an Answer, a Fault, or None where the ans
 class Running:
     """An act of a worker's, and when it goes on."""
 
-    __slots__ = ("act", "at", "worker")
+    __slots__ = ("act", "at", "held", "worker")
 
-    def __init__(self, worker: "Worker", act: Act, at: float) -> None:
-        self.worker, self.act, self.at = worker, act, at
+    def __init__(self, worker: "Worker", act: Act, at: float, held: "Held | None") -> None:
+        self.worker, self.act, self.at, self.held = worker, act, at, held
 
     def advance(self) -> None:
         """Go one step on."""
@@ -111,11 +111,9 @@ class Worker:
 
     # -- acting
 
-    def start(self, act: Act) -> Running:
-        """Begin *act*, to its first pause."""
-        running = Running(self, act, self.ledger.now + (next(act) or 0.0))
-        self.acts.append(running)
-        return running
+    def start(self, act: Act, held: "Held | None" = None) -> None:
+        """Begin *act*, to its first pause; it ends with what is *held*."""
+        self.acts.append(Running(self, act, self.ledger.now + (next(act) or 0.0), held))
 
     # -- claiming
 
@@ -240,7 +238,6 @@ class Held:
         self.heard: edge_pb2.Heard | None = None  # of its provider, until it is written
         self.interrupted = self.broken = False  # broken: a defect, or an edge that was not taken
         self.wishes: set[str] = set()
-        self.acts: list[Running] = []
 
     def begin(self, answer: Answer) -> None:
         """As Errand._begin does."""
@@ -311,7 +308,7 @@ class Held:
             elif kind is moves.Interrupt:
                 self.interrupted = True
             else:
-                self.acts.append(self.worker.start(DEEDS[kind](self, effect)))
+                self.worker.start(DEEDS[kind](self, effect), self)
         if self.state.stage is Stage.GONE and self.worker.held.get(self.purchase_id) is self:
             del self.worker.held[self.purchase_id]
-            self.worker.acts = [each for each in self.worker.acts if each not in self.acts]
+            self.worker.acts = [each for each in self.worker.acts if each.held is not self]

@@ -106,8 +106,9 @@ class World:
         self.pictures = Pictures(dice, kind, pair)
         self.flights: list[Flight] = []
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
-        self.hired = self.acts = 0
+        self.acts = 0
         self.sweeps_from = 0.0
+        self.hired: list[Worker] = []
         self.workers = [self.hire(), self.hire()]
         self.trace: list[object] = []
         self.handled: set[tuple[Any, type]] = set()  # stages and events of the machine
@@ -136,6 +137,12 @@ class World:
         promise(self.acts < ENOUGH, "all comes to its end", None, *rows)
         promises.check_end(self)
         return self
+
+    def forget(self) -> None:
+        """Have done with it, so that its memory is free at once, without the collector."""
+        for worker in self.hired:
+            vars(worker).clear()
+        vars(self).clear()
 
     def act(self) -> None:
         """Let one thing happen."""
@@ -307,8 +314,8 @@ class World:
         self.workers[self.workers.index(worker)] = self.hire()
 
     def hire(self) -> Worker:
-        self.hired += 1
-        return Worker(self, f"w{self.hired}")
+        self.hired.append(Worker(self, f"w{len(self.hired) + 1}"))
+        return self.hired[-1]
 
     # -- between the parts
 
