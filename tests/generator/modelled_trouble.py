@@ -124,7 +124,7 @@ class Trouble:
     def __init__(self, dice: random.Random, pair: tuple[str, str]) -> None:
         self.dice, self.pair, self.left = dice, pair, list(pair)
         self.rate = dice.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1, 0.4))
-        self.storm = dice.choice((20, 30, 60)) if self.rate else 0
+        self.storm = dice.choice((20, 30, 60)) if self.rate else 0  # acts that it lasts
         self.waits = self.passes = 0  # acts, and calls, that go well before the next is due
         self.armed: dict[str, int] = {}  # calls of a kind that will fail
         self.beside: list[str] = []  # what happens to processes so that the pair can
@@ -140,22 +140,21 @@ class Trouble:
 
     def due(self, acts: int) -> str | None:
         """Count an act of the history; return what happens now, if anything does."""
-        self.storm -= 1
-        if self.left and self.left[0] not in self.armed:
+        left, armed = self.left, self.armed
+        if left and left[0] not in armed:
             self.waits -= 1
             if self.waits < 0:
-                name = self.left[0]
+                name = left[0]
                 if name in PROCESSES:
                     self._struck(name)
                     return name
-                self.armed[name] = self.dice.choice((1, 1, 1, 2, 6))
-        through = not self.left and not self.armed
-        if self.storm <= 0 and (through or acts > 90):
+                armed[name] = self.dice.choice((1, 1, 1, 2, 6))
+        if acts >= self.storm and (acts > 90 or not (left or armed)):
             self.over = True
         if self.beside and acts > 12:
             return self.beside.pop()
         if self.over:
-            self.armed.clear()
+            armed.clear()
         elif self.rate and self.dice.random() < self.rate * 0.5:
             return self.dice.choice(_OFTEN)
         return None

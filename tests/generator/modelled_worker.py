@@ -40,10 +40,15 @@ class Running:
     def advance(self) -> None:
         """Go one step on."""
         pause = next(self.act, _OVER)
+        if not pause:  # it can go on at once
+            return
+        worker = self.worker
         if pause is not _OVER:
-            self.at = self.worker.ledger.now + (pause or 0.0)
-        elif self in self.worker.acts:
-            self.worker.acts.remove(self)
+            self.at = worker.ledger.now + pause
+        elif self in worker.acts:
+            worker.acts.remove(self)
+        if not worker.world.stale:
+            worker.world.ready.remove(self)
 
 
 class Worker:
@@ -113,7 +118,11 @@ class Worker:
 
     def start(self, act: Act, held: "Held | None" = None) -> None:
         """Begin *act*, to its first pause; it ends with what is *held*."""
-        self.acts.append(Running(self, act, self.ledger.now + (next(act) or 0.0), held))
+        pause = next(act)
+        running = Running(self, act, self.ledger.now + (pause or 0.0), held)
+        self.acts.append(running)
+        if not pause:
+            self.world.ready.append(running)
 
     # -- claiming
 
@@ -312,3 +321,4 @@ class Held:
         if self.state.stage is Stage.GONE and self.worker.held.get(self.purchase_id) is self:
             del self.worker.held[self.purchase_id]
             self.worker.acts = [each for each in self.worker.acts if each.held is not self]
+            self.world.stale = True

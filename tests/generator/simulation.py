@@ -39,7 +39,7 @@ from tests.generator.modelled_trouble import (
     Dice,
     Trouble,
 )
-from tests.generator.modelled_worker import Held, Worker
+from tests.generator.modelled_worker import Held, Running, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
 ENOUGH = 6000  # acts in which everything must have come to its end
@@ -108,6 +108,8 @@ class World:
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
         self.acts = 0
         self.sweeps_from = 0.0
+        self.ready: list[Running] = []  # acts that can go on now
+        self.stale = False  # as time, or a worker, has gone since
         self.hired: list[Worker] = []
         self.workers = [self.hire(), self.hire()]
         self.trace: list[object] = []
@@ -149,16 +151,10 @@ class World:
         self.acts += 1
         if not self.trouble.over and (name := self.trouble.due(self.acts)):
             self.befall(name)
-        ledger = self.ledger
-        now = ledger.now
-        ready = [
-            running
-            for worker in self.workers
-            if worker.paused_until <= now
-            for running in worker.acts
-            if running.at <= now
-        ]
-        able = len(ready) + bool(ledger.bus)
+        if self.stale:
+            self.gather()
+        ready = self.ready
+        able = len(ready) + (1 if self.ledger.bus else 0)
         index = int(self.dice.random() * able / BUSY)
         if index < len(ready):
             ready[index].advance()
@@ -166,6 +162,18 @@ class World:
             self.deliver()
         else:
             self.pass_time(is_idle=not able)
+
+    def gather(self) -> None:
+        """Find the acts that can go on now."""
+        now = self.ledger.now
+        self.ready = [
+            running
+            for worker in self.workers
+            if worker.paused_until <= now
+            for running in worker.acts
+            if running.at <= now
+        ]
+        self.stale = False
 
     def deliver(self) -> None:
         """One announcement comes to who has room."""
@@ -188,6 +196,7 @@ class World:
             until = min(until, *(flight.arrives_at for flight in self.flights))
         awake = [worker for worker in self.workers if worker.paused_until <= now]
         ledger.now = later = max(now, until) + self.dice.random() * 0.3
+        self.stale = True
         if self.flights:
             self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
@@ -281,6 +290,7 @@ class World:
         ledger, dice = self.ledger, self.dice
         worker = dice.choice(self.workers)
         self.tell("bad", name, worker.name)
+        self.stale = True
         match name:
             case "a worker dies":
                 self.crash(worker)
@@ -312,6 +322,7 @@ class World:
 
     def replace(self, worker: Worker) -> None:
         self.workers[self.workers.index(worker)] = self.hire()
+        self.stale = True
 
     def hire(self) -> Worker:
         self.hired.append(Worker(self, f"w{len(self.hired) + 1}"))
