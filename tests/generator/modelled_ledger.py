@@ -7,7 +7,7 @@ After each batch the promises are checked that hold at any moment.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
-from tests.generator.modelled_promises import EPOCH, promise
+from tests.generator.modelled_promises import EPOCH, broken, promise
 from tests.generator.modelled_rows import PROVIDER, Answer, planned, queued
 
 PRICE = 40_000  # micro-USD an image
@@ -54,6 +54,7 @@ class Ledger:
         self.has_work, self.canceling = True, False  # the first as the last batch left it
         self.swept_at = 0.0
         self.logs: dict[int, list[str]] = {}
+        self.outrun: list[edge_pb2.Edge] = []  # tickets of a batch that came too late
         self.inbox: dict[str, list[Webhook]] = {}
         self.heard: set[str] = set()  # webhooks that were stored
         self.unsent: set[str] = set()  # claimed, and not to be sent
@@ -106,12 +107,10 @@ class Ledger:
                 change = ledger.Change(change.purchase_id, change.kind, _refuse)
             changes.append(change)
         answers = self.change(changes, edges)
-        for edge, answer in zip(edges, answers, strict=True):
-            if answer.__class__ is Answer or not edge.HasField("ticket"):
-                continue
-            if answer.reason == "FENCE_STALE":  # see webhooks.heed_late
-                key = f"late:{edge.purchase_id}:{edge.fence}"
-                self.hear(key, edge.purchase_id, edge.ticket.ticket)
+        while self.outrun:  # see webhooks.heed_late
+            edge = self.outrun.pop(0)
+            key = f"late:{edge.purchase_id}:{edge.fence}"
+            self.hear(key, edge.purchase_id, edge.ticket.ticket)
         return answers
 
     def hear(self, key: str, purchase_id: str, ticket: str) -> None:
@@ -258,8 +257,7 @@ class Ledger:
         purchase, kind = self.purchases[change.purchase_id], change.kind
         before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
         asked, told = limits.breaker, limits.allowance
-        fenced = edge is not None and kind not in _UNFENCED
-        old = fenced and edge.fence != purchase.fence
+        old = edge is not None and kind not in _UNFENCED and edge.fence != purchase.fence
         try:
             if kind == "ticket" and not old:
                 self._unique(purchase, edge.ticket.ticket)
@@ -267,22 +265,31 @@ class Ledger:
         except Fault as fault:
             same = promises.snapshot(purchase) == before
             promise(same, "what is refused changes nothing", purchase, kind)
+            if kind == "ticket" and fault.reason == "FENCE_STALE":
+                self.outrun.append(edge)
             return fault.with_traceback(None)  # whose frames hold the answers, and so the fault
-        promise(not old, "an old owner changes nothing", purchase, kind)
+        if old:
+            broken("an old owner changes nothing", purchase, kind)
         if promises.snapshot(purchase) != before:
-            self.moved = True
-            if kind == "owner dies":
-                self.buried.add((change.purchase_id, before[1]))
-            buried = edge is not None and (change.purchase_id, edge.fence) in self.buried
-            promise(not buried, "who was taken for dead changes nothing", purchase, kind)
-            sure = kind != "unclear" or purchase.purchase_id not in self.never_left
-            promise(sure, "what never left is not unclear", purchase)
-            self._took(before[0], kind, purchase)
+            self._moves(purchase, kind, edge, before)
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
                 self._leaves(purchase)
         canceling = self.jobs[purchase.job_id].state == "canceling"
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
+
+    def _moves(
+        self, purchase: Purchase, kind: str, edge: edge_pb2.Edge | None, before: tuple[Any, ...]
+    ) -> None:
+        """An edge has changed what was *before*."""
+        self.moved, key = True, purchase.purchase_id
+        if kind == "owner dies":
+            self.buried.add((key, before[1]))
+        if self.buried and edge is not None and (key, edge.fence) in self.buried:
+            broken("who was taken for dead changes nothing", purchase, kind)
+        if kind == "unclear" and key in self.never_left:
+            broken("what never left is not unclear", purchase)
+        self._took(before[0], kind, purchase)
 
     def _leaves(self, purchase: Purchase) -> None:
         self.unsent.discard(purchase.purchase_id)
@@ -350,8 +357,8 @@ class Ledger:
     def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
         for job_id, number, event in numbered:
             told = self.logs[job_id]
-            gap_free = number == len(told) + 1 and "completed" not in told
-            promise(gap_free, "a log has no gap and one end", None, (job_id, number, told))
+            if number != len(told) + 1 or "completed" in told:
+                broken("a log has no gap and one end", None, (job_id, number, told))
             told.append(event.WhichOneof("event") if event else "completed")
 
     def _announce(self, batch: Batch) -> None:
@@ -369,8 +376,8 @@ class Ledger:
         due = [row for row in waiting if row.not_before is None or row.not_before <= now]
         if not due:
             return
-        limits, names = self.permits[PROVIDER], ("in_use", "sending", "breaker", "allowance")
-        were = replace(limits, **dict(zip(names, self.were, strict=True)))
+        limits, were = self.permits[PROVIDER], copy(self.permits[PROVIDER])
+        were.in_use, were.sending, were.breaker, were.allowance = self.were
         self.bus += [row.purchase_id for row in due[: permits.offered(were, limits, now)]]
 
     def _admit(self, job_id: int, count: int) -> None:

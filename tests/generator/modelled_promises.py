@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.permits import UNTOLD
@@ -33,7 +33,12 @@ class Violated(AssertionError):
 def promise(held: object, words: str, purchase: Purchase | None, *about: object) -> None:
     """Raise Violated unless *held*."""
     if not held:
-        raise Violated(f"{words}: {about or ''} {purchase or ''}")
+        broken(words, purchase, *about)
+
+
+def broken(words: str, purchase: Purchase | None, *about: object) -> NoReturn:
+    """Raise Violated."""
+    raise Violated(f"{words}: {about or ''} {purchase or ''}")
 
 
 def seconds(moment: datetime | None) -> float:
@@ -52,20 +57,27 @@ def snapshot(row: Purchase) -> tuple[Any, ...]:
 
 def check_row(ledger: Any, row: Purchase) -> None:
     """A row is as its state demands."""
-    promise(row.ticket or row.state not in HELD, "what runs has a ticket", row)
-    promise(row.reserved >= 0 and row.cost >= 0, "money is not negative", row)
-    if row.is_open:
-        wanted = row.state != "planned" or ledger.jobs[row.job_id].state != "canceling"
-        promise(wanted, "nothing waits to be sent that nobody wants", row)
-        held = row.reserved > 0 or row.state == "drawn" or row.is_twin
-        promise(held, "what is open holds its reservation", row)
-        promise(row.charged in (None, "yes"), "what is open is not settled", row)
+    state, charged = row.state, row.charged
+    if state in HELD and not row.ticket:
+        broken("what runs has a ticket", row)
+    if row.reserved < 0 or row.cost < 0:
+        broken("money is not negative", row)
+    if state in OPEN:
+        if state == "planned" and ledger.jobs[row.job_id].state == "canceling":
+            broken("nothing waits to be sent that nobody wants", row)
+        if row.reserved == 0 and state != "drawn" and not row.is_twin:
+            broken("what is open holds its reservation", row)
+        if charged not in (None, "yes"):
+            broken("what is open is not settled", row)
         return
-    promise(row.reserved == 0, "what has ended holds no reservation", row)
-    promise(row.charged, "what has ended says whether it was charged", row)
-    promise(row.cost == 0 or row.charged != "no", "what was not charged costs nothing", row)
-    counts = row.charged != "unknown" or row.is_twin or row.cost
-    promise(counts, "what may be charged counts as spent", row)
+    if row.reserved:
+        broken("what has ended holds no reservation", row)
+    if not charged:
+        broken("what has ended says whether it was charged", row)
+    if charged == "no" and row.cost:
+        broken("what was not charged costs nothing", row)
+    if charged == "unknown" and not row.cost and not row.is_twin:
+        broken("what may be charged counts as spent", row)
 
 
 def check_leaving(
@@ -123,19 +135,22 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
             working.append(row)
             counted[row.job_id][2] += 1
     for limits in ledger.permits.values():
-        right = not limits.counted or (limits.in_use, limits.sending) == (under_way, sending)
-        promise(right, "a permit for each order under way", None, limits, under_way, sending)
+        if limits.counted and (limits.in_use != under_way or limits.sending != sending):
+            broken("a permit for each order under way", None, limits, under_way, sending)
     cost, going_on = 0, False
     for job_id, job in jobs.items():
         is_open, twins, publishing = counted[job_id]
-        right = is_open == job.open_purchases and publishing == job.publishing
-        promise(right, "a job's counters are its rows'", None, job, counted)
-        ended, cost = job.state in ENDED_JOB, cost + job.cost
-        promise(not ended or is_open == twins, "a job ends when nothing is open", None, job)
-        going_on = going_on or not ended
-    sums = ledger.reserved, ledger.spent, cost
-    promise(sums == (reserved, spent, spent), "the sums are the rows'", None, sums)
-    promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
+        if is_open != job.open_purchases or publishing != job.publishing:
+            broken("a job's counters are its rows'", None, job, counted)
+        cost += job.cost
+        if job.state not in ENDED_JOB:
+            going_on = True
+        elif is_open != twins:
+            broken("a job ends when nothing is open", None, job)
+    if ledger.reserved != reserved or not ledger.spent == cost == spent:
+        broken("the sums are the rows'", None, ledger.reserved, ledger.spent, cost)
+    if len(tickets) != len(set(tickets)):
+        broken("a ticket is one purchase's", None, tickets)
     return working, going_on
 
 
