@@ -20,6 +20,7 @@ from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
+from tests.generator.modelled_changes import orphan, refused
 from tests.generator.modelled_promises import EPOCH, broken, promise
 from tests.generator.modelled_rows import PROVIDER, Answer, planned, queued
 
@@ -62,6 +63,7 @@ class Ledger:
         self.strays: set[tuple[str, str]] = set()  # tickets of nobody's, to be judged
         self.buried: set[tuple[str, int]] = set()  # purchases with the fences of dead owners
         self.images: dict[tuple[str, int], image_pb2.ImageOutput] = {}
+        self.settlements: dict[str, Any] = {}  # what people told of a charge
         self.vault: set[tuple[str, int]] = set()  # what storage has
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.workers: dict[str, float] = {}  # their last heartbeats
@@ -104,7 +106,7 @@ class Ledger:
         for edge in edges:
             change = ledger._change(edge)
             if change.kind in _REFUSED and refuses("an edge is refused"):
-                change = ledger.Change(change.purchase_id, change.kind, _refuse)
+                change = refused(change)
             changes.append(change)
         answers = self.change(changes, edges)
         while self.outrun:  # see webhooks.heed_late
@@ -165,7 +167,7 @@ class Ledger:
         orphaned = [row for row in self.working if row.owner and row.owner not in self.workers]
         if orphaned:
             together = Counter(row.owner for row in orphaned)
-            self.change([_orphan(row, together[row.owner]) for row in orphaned])
+            self.change([orphan(row, together[row.owner]) for row in orphaned])
         if unowned := [row for row in self.working if row.owner is None]:
             self._announce_due(unowned)
         self._look_again()
@@ -230,6 +232,7 @@ class Ledger:
         self.were = limits.in_use, limits.sending, limits.breaker, limits.allowance
         self.moved = False
         batch = Batch(self.moment, jobs, purchases, self.permits, PUBLISH_WAIT, self.images)
+        batch.settlements = self.settlements
         if counts:
             for row in rows.values():
                 place = row.job_id, row.ordinal
@@ -394,13 +397,3 @@ class Ledger:
 def _event(event: Any) -> job_event_pb2.JobEvent:
     """As saving does, once a variant has its number."""
     return _IMAGE_KEPT if isinstance(event, Kept) else event
-
-
-def _orphan(row: Purchase, together: int) -> ledger.Change:
-    found = {"purchase_id": row.purchase_id, "fence": row.fence, "together": together}
-    return ledger.Change(row.purchase_id, "owner dies", sweeper._orphan(found).apply)
-
-
-def _refuse(_batch: Batch) -> None:
-    """As a constraint does, or a value that no column takes."""
-    raise Precondition("STATE_CONFLICT", "A value in it forbids this edge.")

@@ -74,10 +74,9 @@ def check_row(ledger: Any, row: Purchase) -> None:
         broken("what has ended holds no reservation", row)
     if not charged:
         broken("what has ended says whether it was charged", row)
-    if charged == "no" and row.cost:
-        broken("what was not charged costs nothing", row)
-    if charged == "unknown" and not row.cost and not row.is_twin:
-        broken("what may be charged counts as spent", row)
+    promise(row.cost == 0 or charged != "no", "what was not charged costs nothing", row)
+    counts = charged != "unknown" or row.cost or row.is_twin
+    promise(counts, "what may be charged counts as spent", row)
 
 
 def check_leaving(
@@ -134,11 +133,22 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
         elif row.publishing:
             working.append(row)
             counted[row.job_id][2] += 1
+    _check_permits(ledger, under_way, sending)
+    going_on = _check_jobs(ledger, counted, reserved, spent)
+    if len(tickets) != len(set(tickets)):
+        broken("a ticket is one purchase's", None, tickets)
+    return working, going_on
+
+
+def _check_permits(ledger: Any, under_way: int, sending: int) -> None:
     for limits in ledger.permits.values():
         if limits.counted and (limits.in_use != under_way or limits.sending != sending):
             broken("a permit for each order under way", None, limits, under_way, sending)
+
+
+def _check_jobs(ledger: Any, counted: dict[int, list[int]], reserved: int, spent: int) -> bool:
     cost, going_on = 0, False
-    for job_id, job in jobs.items():
+    for job_id, job in ledger.jobs.items():
         is_open, twins, publishing = counted[job_id]
         if is_open != job.open_purchases or publishing != job.publishing:
             broken("a job's counters are its rows'", None, job, counted)
@@ -149,9 +159,7 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
             broken("a job ends when nothing is open", None, job)
     if ledger.reserved != reserved or not ledger.spent == cost == spent:
         broken("the sums are the rows'", None, ledger.reserved, ledger.spent, cost)
-    if len(tickets) != len(set(tickets)):
-        broken("a ticket is one purchase's", None, tickets)
-    return working, going_on
+    return going_on
 
 
 def check_waits(ledger: Any) -> None:
@@ -191,6 +199,7 @@ def check_end(world: Any) -> None:
         promise(job.state in ENDED_JOB, "every job ends", None, job)
         promise(ledger.logs[job.job_id][-1] == "completed", "and says so last", None, job)
     _check_charges(world)
+    _check_told(world)
     for kind, state in (("lost", "lost"), ("quarantined", "quarantined")):
         told = {key for found, key in ledger.alarms if found == kind}
         rows = {key for key, row in ledger.purchases.items() if row.state == state}
@@ -219,7 +228,9 @@ def _check_charges(world: Any) -> None:
         free = charge.is_free or row.charged != "no"
         promise(free, "what was charged is not told as free", row, charge)
     perhaps = [
-        row for row in ledger.purchases.values() if not row.ticket and row.charged == "unknown"
+        row
+        for key, row in ledger.purchases.items()
+        if not row.ticket and (row.charged == "unknown" or key in ledger.settlements)
     ]
     if vendor.kind == "alike":
         promise(len(strays) <= len(perhaps), "nothing bought is lost", None, strays)
@@ -229,12 +240,23 @@ def _check_charges(world: Any) -> None:
     promise(not lost, "nothing bought is lost", None, lost)
 
 
+def _check_told(world: Any) -> None:
+    """What people told stays as they told it, unless the provider's own word came after."""
+    rows = world.ledger.purchases
+    for key, told in world.ledger.settlements.items():
+        row = rows[key]
+        found = any(each.is_twin and each.ordinal == row.ordinal for each in rows.values())
+        stays = (row.charged, row.cost) == (told.charged, told.cost)
+        promise(found or stays, "what is settled stays", row, told)
+
+
 def _check_ending(world: Any, row: Purchase) -> None:
     """How *row* ended is what the provider did, as far as anybody could know."""
     charge, vendor = world.vendor.charges.get(row.ticket), world.vendor
     kept = sum(key[0] == row.purchase_id for key in world.ledger.images)
     since = seconds(row.deadline)
     late = world.ledger.ended_at.get(row.purchase_id, 0.0) - since
+    charged = "unknown" if row.purchase_id in world.ledger.settlements else row.charged
     if row.state == "quarantined":
         promise(row.tries >= 5, "quarantine after the fifth try", row)
         drawn = [output.expires_at for output in row.outputs if output.state == "drawn"]
@@ -247,15 +269,15 @@ def _check_ending(world: Any, row: Purchase) -> None:
     elif row.state == "lost":
         lost = charge and any(output.state == "lost" for output in row.outputs)
         promise(lost and world.ledger.now > charge.dies_at, "lost only where it died", row)
-    elif row.charged == "no":
+    elif charged == "no":
         promise(charge is None or charge.is_free, "what is free was not paid for", row)
-    elif row.ending == "expired" and row.charged == "unknown":
+    elif row.ending == "expired" and charged == "unknown":
         overdue = min(late, charge.drawn_at - since)
         waited = overdue >= GRACE or late >= OUT_OF_REACH or not vendor.terms.cancelable
         promise(waited, "a picture is waited for until its time is over", row)
     elif row.ending == "unclear" and vendor.terms.conclusive and vendor.terms.askable:
         promise(late >= OUT_OF_REACH, "it is asked until its time is over", row)
-    elif row.charged == "unknown" and vendor.lists:
+    elif charged == "unknown" and vendor.lists:
         promise(charge and charge.closed, "only a blind provider hides a picture", row)
 
 

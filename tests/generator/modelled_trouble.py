@@ -9,6 +9,7 @@ from typing import Any
 
 LISTED, ALIKE, RECEIPT = "listed", "alike", "receipt"
 ANSWERED, BLIND = "answered", "blind"
+INVOICED = (LISTED, ANSWERED, BLIND)  # where a charge names its order, for who reads of it
 KINDS = (LISTED, ALIKE, RECEIPT, ANSWERED, BLIND)  # of provider; see `modelled_provider`
 ELSEWHERE = (LISTED, ALIKE, ANSWERED, BLIND)  # whose health is watched
 ASKED = (LISTED, ALIKE)  # with an id at once and a list
@@ -49,6 +50,9 @@ CALLS = {
         ),
         (LISTED,),
     ),
+    **dict.fromkeys(
+        ("a told charge is not written", "the answer to a told charge is lost"), INVOICED
+    ),
     "the list is blank": (ALIKE,),
     "it is doubled there": (LISTED,),
     "the receipt is not closed": (RECEIPT, ANSWERED, BLIND),
@@ -78,7 +82,12 @@ PRELUDES = {  # what has to go wrong, so that the other can
     **dict.fromkeys(("a look-up raises", "the list is away", "the list is late"), _UNCLEAR),
     **dict.fromkeys(("the list is blank", "a webhook crosses a look-up"), _UNCLEAR),
     **dict.fromkeys(("a cancel is lost", "a cancel raises"), ("it hangs", "a user cancels")),
+    **dict.fromkeys(
+        ("a told charge is not written", "the answer to a told charge is lost"),
+        ("the answer is lost", "it fails there"),
+    ),
 }
+TELLING = frozenset({"a told charge is not written", "the answer to a told charge is lost"})
 
 ORDERING = frozenset(  # what strikes an order alone: to be second, it needs another one
     (

@@ -17,6 +17,7 @@ from services.generator import edges, keeping, moves, purchase, reconcile, settl
 from services.generator.buy import FRESH
 from services.generator.standing import Stage
 from tests.generator.modelled_deeds import DEEDS
+from tests.generator.modelled_edges import rendered
 from tests.generator.modelled_ledger import PATIENCE
 from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_provider import LIMIT
@@ -312,7 +313,7 @@ class Held:
         for effect in effects:
             kind = type(effect)
             if kind is moves.Commit:
-                edge = self.world.rendered(effect.step, self)
+                edge = rendered(effect.step, self)
                 self.worker.submit(edge, partial(self.answered, effect.step))
             elif kind is moves.Interrupt:
                 self.interrupted = True

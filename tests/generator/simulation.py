@@ -8,23 +8,19 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
-from imagestudio.storage.v1 import storage_service_pb2
+from imagestudio.catalog.v1 import edge_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.rows import ENDED_JOB, Permits, Purchase
-from services.generator import edges, moves
-from services.generator import provider as seam
-from services.generator.models import Model
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_deeds import Flight
 from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
+from tests.generator.modelled_people import People
 from tests.generator.modelled_pictures import Pictures
 from tests.generator.modelled_promises import EPOCH, promise
-from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
+from tests.generator.modelled_provider import LAG, TERMS, TTL, Provider
 from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import (
     ALIKE,
@@ -36,10 +32,11 @@ from tests.generator.modelled_trouble import (
     ORDERING,
     PAIRS,
     RECEIPT,
+    TELLING,
     Dice,
     Trouble,
 )
-from tests.generator.modelled_worker import Held, Running, Worker
+from tests.generator.modelled_worker import Running, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
 ENOUGH = 6000  # acts in which everything must have come to its end
@@ -52,27 +49,6 @@ ORDERS = {  # of each job
     RECEIPT: ((1,), (1,), (2,)),
     ANSWERED: ((1,), (1,), (2,)),
     BLIND: ((1,), (1,), (2,)),
-}
-MODEL = Model(
-    key="flux",
-    display_name="Flux",
-    provider=PROVIDER,
-    slug="flux",
-    shapes={"1:1": (64, 64)},
-    price=PRICE,
-    typical=8.0,
-    time_limit=LIMIT,
-)
-ORDER = seam.Order(purchase_id="p", slug="flux", inputs={}, give_up_after=100)
-ASSETS = {
-    index: storage_service_pb2.Asset(
-        name=f"assets/h{index}",
-        path=f"/i/link{index}",
-        media_type="image/png",
-        cdn_url=f"https://cdn.test/link{index}",
-        cdn_thumbnail_url=f"https://cdn.test/small/link{index}",
-    )
-    for index in range(2)
 }
 
 
@@ -90,7 +66,7 @@ class World:
         width = 2 if halved or "the source expires" in pair else width
         most, rate = dice.choice(((0, 0), (0, 0), (1, 0), (2, 0), (0, 2), (1, 2)))
         orders = dice.choice(ORDERS[kind])
-        if pair[1] in ORDERING and dice.random() < 0.8:
+        if (pair[1] in ORDERING or pair[0] in TELLING) and dice.random() < 0.8:
             orders, most = (2,), 1  # one after the other
         if pair[0] == "a user cancels" and kind in (LISTED, ALIKE):
             orders = (1, 1)  # what another job has goes on
@@ -104,6 +80,7 @@ class World:
             dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
         )
         self.pictures = Pictures(dice, kind, pair)
+        self.people = People(self, dice, kind, pair)
         self.flights: list[Flight] = []
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
         self.acts = 0
@@ -133,7 +110,9 @@ class World:
         for worker in self.workers:
             worker.beat()
         ledger, act, flights, vendor = self.ledger, self.act, self.flights, self.vendor
-        while (ledger.has_work or flights or self.late or vendor.hooks) and self.acts < ENOUGH:
+        while (
+            ledger.has_work or flights or self.late or vendor.hooks or self.people.waits
+        ) and self.acts < ENOUGH:
             act()
         rows = ledger.purchases.values()
         promise(self.acts < ENOUGH, "all comes to its end", None, *rows)
@@ -208,6 +187,7 @@ class World:
             self.vendor.send_webhooks()
         if ledger.strays:
             self.judge_strays()
+        self.people.tell()
         if later >= self.sweeps_from and later >= ledger.swept_at + 1.0:
             ledger.sweep()
 
@@ -337,65 +317,6 @@ class World:
     def note(self, purchase_id: str, kind: str, answer: Any) -> None:
         said = getattr(answer, "reason", None) or getattr(answer, "state", "")
         self.tell(purchase_id[-4:], kind, said)
-
-    def rendered(self, step: moves.Step, held: Held) -> edge_pb2.Edge:
-        """The edge of *step* as the generator renders it."""
-        telling = held.heard is not None and isinstance(step, edges._TELLING)
-        key, cached = (step, self.ledger.width), type(step) not in _EACH_ITS_OWN
-        cached = cached and not telling
-        if cached and (same := _RENDERED.get(key)):
-            edge = edge_pb2.Edge()
-            edge.CopyFrom(same)
-            edge.purchase_id, edge.fence = held.purchase_id, held.fence
-            return edge
-        known = self.known(held)
-        edge = edges.edge(step, known, ASSETS)
-        held.heard = known.heard
-        if cached and len(_RENDERED) < 5000 and not _has_next(edge):
-            _RENDERED[key] = edge
-        return edge
-
-    def known(self, held: Held) -> edges.Known:
-        width = self.ledger.width
-        drawn = None
-        if charge := self.vendor.charges.get(held.state.ticket):
-            dies = EPOCH + timedelta(seconds=charge.dies_at) if charge.dies_at < 1e9 else None
-            drawn = seam.Drawn(images=(seam.Link("https://v.test/1", dies),) * width, seconds=1.0)
-        return edges.Known(
-            purchase_id=held.purchase_id,
-            fence=held.fence,
-            model=MODEL,
-            terms=self.vendor.terms,
-            order=ORDER,
-            price=lambda images: MODEL.price * images,
-            most=lambda images: MODEL.price * images,
-            images=width,
-            drawn=drawn,
-            heard=held.heard,
-            next=lambda other: self.planned(held.purchase_id, other=other),
-        )
-
-    def planned(self, purchase_id: str, *, other: bool) -> ledger_pb2.PlannedPurchase | None:
-        """A new attempt; another model's only while there are some that were not tried."""
-        row = self.ledger.purchases[purchase_id]
-        if other and row.attempt >= 3:
-            return None
-        return ledger_pb2.PlannedPurchase(
-            purchase_id=self.ledger.new_id(),
-            provider=PROVIDER,
-            model_key="flux",
-            ordinal=row.ordinal,
-            fingerprint="f",
-            reserved_usd_micros=row.reserved,
-        )
-
-
-_RENDERED: dict[tuple[moves.Step, int], edge_pb2.Edge] = {}
-_EACH_ITS_OWN = (moves.Brought, moves.Parked, moves.Absent)
-
-
-def _has_next(edge: edge_pb2.Edge) -> bool:
-    return edge.HasField("end") and edge.end.HasField("next")
 
 
 if __name__ == "__main__":
