@@ -64,6 +64,7 @@ class Ledger:
         self.buried: set[tuple[str, int]] = set()  # purchases with the fences of dead owners
         self.images: dict[tuple[str, int], image_pb2.ImageOutput] = {}
         self.settlements: dict[str, Any] = {}  # what people told of a charge
+        self.restored, self.forgotten = False, dict[str, Purchase]()  # see modelled_backup
         self.vault: set[tuple[str, int]] = set()  # what storage has
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.workers: dict[str, float] = {}  # their last heartbeats
@@ -117,7 +118,7 @@ class Ledger:
 
     def hear(self, key: str, purchase_id: str, ticket: str) -> None:
         """Store a webhook, once, and let the catalog's rule say who looks now."""
-        if key in self.heard:
+        if key in self.heard or purchase_id in self.forgotten:
             return
         self.heard.add(key)
         purchase = self.purchases[purchase_id]
@@ -295,6 +296,7 @@ class Ledger:
         self._took(before[0], kind, purchase)
 
     def _leaves(self, purchase: Purchase) -> None:
+        promise(not self.restored, "a restored ledger repeats nothing", purchase)
         self.unsent.discard(purchase.purchase_id)
         self.never_left.discard(purchase.purchase_id)
         if purchase.refusal:

@@ -220,6 +220,7 @@ def _check_charges(world: Any) -> None:
         row = holders.get(ticket)
         if row is None:
             known = charge.doubled or charge.is_free or charge.purchase_id in twice
+            known = known or charge.purchase_id in ledger.forgotten
             strays += [] if known else [charge]
             continue
         its_own = row.purchase_id == charge.purchase_id or row.is_twin

@@ -14,11 +14,14 @@ KINDS = (LISTED, ALIKE, RECEIPT, ANSWERED, BLIND)  # of provider; see `modelled_
 ELSEWHERE = (LISTED, ALIKE, ANSWERED, BLIND)  # whose health is watched
 ASKED = (LISTED, ALIKE)  # with an id at once and a list
 
+RESTORED = "the database is an old copy"
+
 # Each with the kinds of provider at which it can happen.
 PROCESSES = dict.fromkeys(
     (
         *("a worker dies", "all die at once", "a worker is paused", "a worker ends"),
         *("beats are lost", "nobody sweeps", "a user cancels", "time leaps"),
+        RESTORED,
     ),
     KINDS,
 )

@@ -266,7 +266,8 @@ class Held:
             first = keeping.resume_kept(terms, answer.unpublished)
         else:
             sent = Timestamp()
-            sent.FromDatetime(answer.sent_at)
+            if answer.sent_at:  # or it was planned, in a copy
+                sent.FromDatetime(answer.sent_at)
             wait = reconcile.wait(sent, terms, self.world.moment)
             first = settling.resume_unclear(
                 terms, wait=wait, canceling=canceling, hinted=bool(self.hinted)

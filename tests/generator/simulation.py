@@ -14,6 +14,7 @@ from imagestudio.catalog.v1 import edge_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.rows import ENDED_JOB, Permits, Purchase
 from tests.generator import modelled_promises as promises
+from tests.generator.modelled_backup import Backup
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_deeds import Flight
 from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
@@ -32,6 +33,7 @@ from tests.generator.modelled_trouble import (
     ORDERING,
     PAIRS,
     RECEIPT,
+    RESTORED,
     TELLING,
     Dice,
     Trouble,
@@ -39,6 +41,7 @@ from tests.generator.modelled_trouble import (
 from tests.generator.modelled_worker import Running, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
+COPIED = 0.07  # of acts, where there is a backup
 ENOUGH = 6000  # acts in which everything must have come to its end
 POISONS = [  # of all that is done with a purchase, what ends badly, whoever does it
     (how, deed) for how in ("raises", "kills") for deed in ("buy", "follow", "store", "look up")
@@ -76,6 +79,7 @@ class World:
             limits.breaker = Breaker(recent="-" * MOST_FAILED, heard_at=EPOCH)
         self.ledger = Ledger(terms, orders, width, limits)
         self.vendor = Provider(kind, dice, self.trouble, self.ledger)
+        self.backup = Backup(self.ledger, wanted=RESTORED in pair)
         self.cdn = Cdn(
             dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
         )
@@ -130,6 +134,8 @@ class World:
         self.acts += 1
         if not self.trouble.over and (name := self.trouble.due(self.acts)):
             self.befall(name)
+        if self.backup.wanted and self.dice.random() < COPIED:
+            self.backup.make()
         if self.stale:
             self.gather()
         ready = self.ready
@@ -275,9 +281,9 @@ class World:
             case "a worker dies":
                 self.crash(worker)
             case "all die at once":
-                ledger.bus.clear()
-                for each in list(self.workers):
-                    self.crash(each)
+                self.crash_all()
+            case "the database is an old copy":
+                self.restore()
             case "a worker is paused":
                 worker.paused_until = ledger.now + dice.choice((1.0, 4.0, 10.0, 200.0))
             case "a worker ends":
@@ -299,6 +305,17 @@ class World:
         if (sent := worker.sent) and self.dice.random() < 0.5:
             self.late.append((self.ledger.now + self.dice.random() * 2, sent))
         self.replace(worker)
+
+    def crash_all(self) -> None:
+        self.ledger.bus.clear()
+        for each in list(self.workers):
+            self.crash(each)
+
+    def restore(self) -> None:
+        """All was stopped, and what was under way to the ledger went to the old one."""
+        self.crash_all()
+        self.late.clear()
+        self.backup.come_back()
 
     def replace(self, worker: Worker) -> None:
         self.workers[self.workers.index(worker)] = self.hire()
