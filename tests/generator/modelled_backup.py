@@ -7,8 +7,8 @@ What only the database knew is as old as the copy; the provider, the vault and t
 from copy import deepcopy
 from typing import Any
 
-from services.catalog import ledger as real
-from services.catalog import restore
+from services.catalog import ledger, restore
+from services.catalog.rows import Purchase
 from tests.generator import modelled_promises as promises
 
 _TABLES = (
@@ -20,38 +20,40 @@ _TABLES = (
 class Backup:
     """The last copy; the first is made when the jobs have been admitted."""
 
-    __slots__ = ("copy", "ledger", "wanted")
+    __slots__ = ("copy", "database", "wanted")
 
-    def __init__(self, ledger: Any, *, wanted: bool) -> None:
-        self.ledger, self.wanted = ledger, wanted
+    def __init__(self, database: Any, *, wanted: bool) -> None:
+        self.database, self.wanted = database, wanted
         self.copy: dict[str, Any] = {}
         if wanted:
             self.make()
 
     def make(self) -> None:
         """Copy all tables, as they are after a commit."""
-        self.copy = deepcopy({name: getattr(self.ledger, name) for name in _TABLES})
+        self.copy = deepcopy({name: getattr(self.database, name) for name in _TABLES})
 
     def come_back(self) -> None:
         """Put the tables back, and have all that was open looked up, never sent again."""
-        ledger, before = self.ledger, self.ledger.purchases
+        database, before = self.database, self.database.purchases
         for name, table in deepcopy(self.copy).items():
-            setattr(ledger, name, table)
-        ledger.forgotten |= {key: row for key, row in before.items() if key not in ledger.purchases}
-        ledger.restored = True
-        ledger.workers.clear()
-        for memory in (ledger.strays, ledger.buried, ledger.said, ledger.bus):
+            setattr(database, name, table)
+        database.forgotten |= {
+            key: row for key, row in before.items() if key not in database.purchases
+        }
+        database.restored = True
+        database.workers.clear()
+        for memory in (database.strays, database.buried, database.said, database.bus):
             memory.clear()
-        opened = [row for row in ledger.purchases.values() if row.has_work]
+        opened = [row for row in database.purchases.values() if row.has_work]
         for row in opened:
             row.restored = True
-        for limits in ledger.permits.values():  # as set_limits counts them for the first worker
+        for limits in database.permits.values():  # as set_limits counts them for the first worker
             limits.sending = 0
-        ledger.change(
-            [
-                real.Change(row.purchase_id, "restored", restore._doubt(row.purchase_id).apply)
-                for row in opened
-            ]
-        )
-        ledger.working, going_on = promises.check_ledger(ledger)
-        ledger.has_work = bool(ledger.working) or going_on
+        database.change([_doubt(row) for row in opened])
+        database.working, going_on = promises.check_ledger(database)
+        database.has_work = bool(database.working) or going_on
+
+
+def _doubt(row: Purchase) -> ledger.Change:
+    kind = "restored" if row.state in ("planned", "sending") else "owner dies"
+    return ledger.Change(row.purchase_id, kind, restore._doubt(row.purchase_id).apply)
