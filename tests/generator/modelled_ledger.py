@@ -50,10 +50,9 @@ class Ledger:
         self.made_at: dict[str, float] = {}
         self.ended_at: dict[str, float] = {}
         self.permits = {PROVIDER: limits}
-        self.refilled_at = 0.0
         self.spent = self.reserved = self.ids = 0
         self.has_work, self.canceling = True, False  # the first as the last batch left it
-        self.swept_at = 0.0
+        self.swept_at = self.refilled_at = 0.0
         self.logs: dict[int, list[str]] = {}
         self.outrun: list[edge_pb2.Edge] = []  # tickets of a batch that came too late
         self.inbox: dict[str, list[Webhook]] = {}
