@@ -1,6 +1,6 @@
 """What the CDN shall have of one purchase, and has not: a value, and how it goes on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,17 +13,17 @@ class Publication:
 
     def wanted(self, index: int) -> "Publication":
         """One more output shall go there."""
-        return replace(self, waiting=self.waiting | {index})
+        return Publication(self.waiting | {index}, self.under_way, self.pause)
 
     def begun(self) -> "Publication":
         """All that wait are under way, side by side."""
-        return replace(self, under_way=self.waiting)
+        return Publication(self.waiting, self.waiting, self.pause)
 
     def failed(self, index: int, pause: float) -> "Publication":
         """One did not get there: it waits on."""
-        return replace(self, under_way=self.under_way - {index}, pause=max(self.pause, pause))
+        return Publication(self.waiting, self.under_way - {index}, max(self.pause, pause))
 
     def done(self, index: int) -> "Publication":
         """One is there, and the ledger knows."""
         gone = {index}
-        return replace(self, waiting=self.waiting - gone, under_way=self.under_way - gone)
+        return Publication(self.waiting - gone, self.under_way - gone, self.pause)

@@ -7,7 +7,7 @@ After each batch the promises are checked that hold at any moment.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,8 @@ from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
-from tests.generator.modelled_promises import EPOCH, promise
+from tests.generator.modelled_changes import orphan, refused
+from tests.generator.modelled_promises import EPOCH, broken, promise
 from tests.generator.modelled_rows import PROVIDER, Answer, planned, queued
 
 PRICE = 40_000  # micro-USD an image
@@ -49,11 +50,11 @@ class Ledger:
         self.made_at: dict[str, float] = {}
         self.ended_at: dict[str, float] = {}
         self.permits = {PROVIDER: limits}
-        self.refilled_at = 0.0
         self.spent = self.reserved = self.ids = 0
         self.has_work, self.canceling = True, False  # the first as the last batch left it
-        self.swept_at = 0.0
+        self.swept_at = self.refilled_at = 0.0
         self.logs: dict[int, list[str]] = {}
+        self.outrun: list[edge_pb2.Edge] = []  # tickets of a batch that came too late
         self.inbox: dict[str, list[Webhook]] = {}
         self.heard: set[str] = set()  # webhooks that were stored
         self.unsent: set[str] = set()  # claimed, and not to be sent
@@ -61,6 +62,8 @@ class Ledger:
         self.strays: set[tuple[str, str]] = set()  # tickets of nobody's, to be judged
         self.buried: set[tuple[str, int]] = set()  # purchases with the fences of dead owners
         self.images: dict[tuple[str, int], image_pb2.ImageOutput] = {}
+        self.settlements: dict[str, Any] = {}  # what people told of a charge
+        self.restored, self.forgotten = False, dict[str, Purchase]()  # see modelled_backup
         self.vault: set[tuple[str, int]] = set()  # what storage has
         self.alarms: Counter[tuple[str, str]] = Counter()
         self.workers: dict[str, float] = {}  # their last heartbeats
@@ -103,20 +106,18 @@ class Ledger:
         for edge in edges:
             change = ledger._change(edge)
             if change.kind in _REFUSED and refuses("an edge is refused"):
-                change = ledger.Change(change.purchase_id, change.kind, _refuse)
+                change = refused(change)
             changes.append(change)
         answers = self.change(changes, edges)
-        for edge, answer in zip(edges, answers, strict=True):
-            if answer.__class__ is Answer or not edge.HasField("ticket"):
-                continue
-            if answer.reason == "FENCE_STALE":  # see webhooks.heed_late
-                key = f"late:{edge.purchase_id}:{edge.fence}"
-                self.hear(key, edge.purchase_id, edge.ticket.ticket)
+        while self.outrun:  # see webhooks.heed_late
+            edge = self.outrun.pop(0)
+            key = f"late:{edge.purchase_id}:{edge.fence}"
+            self.hear(key, edge.purchase_id, edge.ticket.ticket)
         return answers
 
     def hear(self, key: str, purchase_id: str, ticket: str) -> None:
         """Store a webhook, once, and let the catalog's rule say who looks now."""
-        if key in self.heard:
+        if key in self.heard or purchase_id in self.forgotten:
             return
         self.heard.add(key)
         purchase = self.purchases[purchase_id]
@@ -166,7 +167,7 @@ class Ledger:
         orphaned = [row for row in self.working if row.owner and row.owner not in self.workers]
         if orphaned:
             together = Counter(row.owner for row in orphaned)
-            self.change([_orphan(row, together[row.owner]) for row in orphaned])
+            self.change([orphan(row, together[row.owner]) for row in orphaned])
         if unowned := [row for row in self.working if row.owner is None]:
             self._announce_due(unowned)
         self._look_again()
@@ -231,6 +232,7 @@ class Ledger:
         self.were = limits.in_use, limits.sending, limits.breaker, limits.allowance
         self.moved = False
         batch = Batch(self.moment, jobs, purchases, self.permits, PUBLISH_WAIT, self.images)
+        batch.settlements = self.settlements
         if counts:
             for row in rows.values():
                 place = row.job_id, row.ordinal
@@ -258,8 +260,7 @@ class Ledger:
         purchase, kind = self.purchases[change.purchase_id], change.kind
         before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
         asked, told = limits.breaker, limits.allowance
-        fenced = edge is not None and kind not in _UNFENCED
-        old = fenced and edge.fence != purchase.fence
+        old = edge is not None and kind not in _UNFENCED and edge.fence != purchase.fence
         try:
             if kind == "ticket" and not old:
                 self._unique(purchase, edge.ticket.ticket)
@@ -267,24 +268,34 @@ class Ledger:
         except Fault as fault:
             same = promises.snapshot(purchase) == before
             promise(same, "what is refused changes nothing", purchase, kind)
-            return fault
-        promise(not old, "an old owner changes nothing", purchase, kind)
+            if kind == "ticket" and fault.reason == "FENCE_STALE":
+                self.outrun.append(edge)
+            return fault.with_traceback(None)  # whose frames hold the answers, and so the fault
+        if old:
+            broken("an old owner changes nothing", purchase, kind)
         if promises.snapshot(purchase) != before:
-            self.moved = True
-            if kind == "owner dies":
-                self.buried.add((change.purchase_id, before[1]))
-            buried = edge is not None and (change.purchase_id, edge.fence) in self.buried
-            promise(not buried, "who was taken for dead changes nothing", purchase, kind)
-            sure = kind != "unclear" or purchase.purchase_id not in self.never_left
-            promise(sure, "what never left is not unclear", purchase)
-            self._took(before[0], kind, purchase)
+            self._moves(purchase, kind, edge, before)
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
                 self._leaves(purchase)
         canceling = self.jobs[purchase.job_id].state == "canceling"
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
 
+    def _moves(
+        self, purchase: Purchase, kind: str, edge: edge_pb2.Edge | None, before: tuple[Any, ...]
+    ) -> None:
+        """An edge has changed what was *before*."""
+        self.moved, key = True, purchase.purchase_id
+        if kind == "owner dies":
+            self.buried.add((key, before[1]))
+        if self.buried and edge is not None and (key, edge.fence) in self.buried:
+            broken("who was taken for dead changes nothing", purchase, kind)
+        if kind == "unclear" and key in self.never_left:
+            broken("what never left is not unclear", purchase)
+        self._took(before[0], kind, purchase)
+
     def _leaves(self, purchase: Purchase) -> None:
+        promise(not self.restored, "a restored ledger repeats nothing", purchase)
         self.unsent.discard(purchase.purchase_id)
         self.never_left.discard(purchase.purchase_id)
         if purchase.refusal:
@@ -350,8 +361,8 @@ class Ledger:
     def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
         for job_id, number, event in numbered:
             told = self.logs[job_id]
-            gap_free = number == len(told) + 1 and "completed" not in told
-            promise(gap_free, "a log has no gap and one end", None, (job_id, number, told))
+            if number != len(told) + 1 or "completed" in told:
+                broken("a log has no gap and one end", None, (job_id, number, told))
             told.append(event.WhichOneof("event") if event else "completed")
 
     def _announce(self, batch: Batch) -> None:
@@ -369,8 +380,8 @@ class Ledger:
         due = [row for row in waiting if row.not_before is None or row.not_before <= now]
         if not due:
             return
-        limits, names = self.permits[PROVIDER], ("in_use", "sending", "breaker", "allowance")
-        were = replace(limits, **dict(zip(names, self.were, strict=True)))
+        limits, were = self.permits[PROVIDER], copy(self.permits[PROVIDER])
+        were.in_use, were.sending, were.breaker, were.allowance = self.were
         self.bus += [row.purchase_id for row in due[: permits.offered(were, limits, now)]]
 
     def _admit(self, job_id: int, count: int) -> None:
@@ -387,13 +398,3 @@ class Ledger:
 def _event(event: Any) -> job_event_pb2.JobEvent:
     """As saving does, once a variant has its number."""
     return _IMAGE_KEPT if isinstance(event, Kept) else event
-
-
-def _orphan(row: Purchase, together: int) -> ledger.Change:
-    found = {"purchase_id": row.purchase_id, "fence": row.fence, "together": together}
-    return ledger.Change(row.purchase_id, "owner dies", sweeper._orphan(found).apply)
-
-
-def _refuse(_batch: Batch) -> None:
-    """As a constraint does, or a value that no column takes."""
-    raise Precondition("STATE_CONFLICT", "A value in it forbids this edge.")

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.permits import UNTOLD
@@ -33,7 +33,12 @@ class Violated(AssertionError):
 def promise(held: object, words: str, purchase: Purchase | None, *about: object) -> None:
     """Raise Violated unless *held*."""
     if not held:
-        raise Violated(f"{words}: {about or ''} {purchase or ''}")
+        broken(words, purchase, *about)
+
+
+def broken(words: str, purchase: Purchase | None, *about: object) -> NoReturn:
+    """Raise Violated."""
+    raise Violated(f"{words}: {about or ''} {purchase or ''}")
 
 
 def seconds(moment: datetime | None) -> float:
@@ -52,19 +57,25 @@ def snapshot(row: Purchase) -> tuple[Any, ...]:
 
 def check_row(ledger: Any, row: Purchase) -> None:
     """A row is as its state demands."""
-    promise(row.ticket or row.state not in HELD, "what runs has a ticket", row)
-    promise(row.reserved >= 0 and row.cost >= 0, "money is not negative", row)
-    if row.is_open:
-        wanted = row.state != "planned" or ledger.jobs[row.job_id].state != "canceling"
-        promise(wanted, "nothing waits to be sent that nobody wants", row)
-        held = row.reserved > 0 or row.state == "drawn" or row.is_twin
-        promise(held, "what is open holds its reservation", row)
-        promise(row.charged in (None, "yes"), "what is open is not settled", row)
+    state, charged = row.state, row.charged
+    if state in HELD and not row.ticket:
+        broken("what runs has a ticket", row)
+    if row.reserved < 0 or row.cost < 0:
+        broken("money is not negative", row)
+    if state in OPEN:
+        if state == "planned" and ledger.jobs[row.job_id].state == "canceling":
+            broken("nothing waits to be sent that nobody wants", row)
+        if row.reserved == 0 and state != "drawn" and not row.is_twin:
+            broken("what is open holds its reservation", row)
+        if charged not in (None, "yes"):
+            broken("what is open is not settled", row)
         return
-    promise(row.reserved == 0, "what has ended holds no reservation", row)
-    promise(row.charged, "what has ended says whether it was charged", row)
-    promise(row.cost == 0 or row.charged != "no", "what was not charged costs nothing", row)
-    counts = row.charged != "unknown" or row.is_twin or row.cost
+    if row.reserved:
+        broken("what has ended holds no reservation", row)
+    if not charged:
+        broken("what has ended says whether it was charged", row)
+    promise(row.cost == 0 or charged != "no", "what was not charged costs nothing", row)
+    counts = charged != "unknown" or row.cost or row.is_twin
     promise(counts, "what may be charged counts as spent", row)
 
 
@@ -122,21 +133,33 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
         elif row.publishing:
             working.append(row)
             counted[row.job_id][2] += 1
-    for limits in ledger.permits.values():
-        right = not limits.counted or (limits.in_use, limits.sending) == (under_way, sending)
-        promise(right, "a permit for each order under way", None, limits, under_way, sending)
-    cost, going_on = 0, False
-    for job_id, job in jobs.items():
-        is_open, twins, publishing = counted[job_id]
-        right = is_open == job.open_purchases and publishing == job.publishing
-        promise(right, "a job's counters are its rows'", None, job, counted)
-        ended, cost = job.state in ENDED_JOB, cost + job.cost
-        promise(not ended or is_open == twins, "a job ends when nothing is open", None, job)
-        going_on = going_on or not ended
-    sums = ledger.reserved, ledger.spent, cost
-    promise(sums == (reserved, spent, spent), "the sums are the rows'", None, sums)
-    promise(len(tickets) == len(set(tickets)), "a ticket is one purchase's", None, tickets)
+    _check_permits(ledger, under_way, sending)
+    going_on = _check_jobs(ledger, counted, reserved, spent)
+    if len(tickets) != len(set(tickets)):
+        broken("a ticket is one purchase's", None, tickets)
     return working, going_on
+
+
+def _check_permits(ledger: Any, under_way: int, sending: int) -> None:
+    for limits in ledger.permits.values():
+        if limits.counted and (limits.in_use != under_way or limits.sending != sending):
+            broken("a permit for each order under way", None, limits, under_way, sending)
+
+
+def _check_jobs(ledger: Any, counted: dict[int, list[int]], reserved: int, spent: int) -> bool:
+    cost, going_on = 0, False
+    for job_id, job in ledger.jobs.items():
+        is_open, twins, publishing = counted[job_id]
+        if is_open != job.open_purchases or publishing != job.publishing:
+            broken("a job's counters are its rows'", None, job, counted)
+        cost += job.cost
+        if job.state not in ENDED_JOB:
+            going_on = True
+        elif is_open != twins:
+            broken("a job ends when nothing is open", None, job)
+    if ledger.reserved != reserved or not ledger.spent == cost == spent:
+        broken("the sums are the rows'", None, ledger.reserved, ledger.spent, cost)
+    return going_on
 
 
 def check_waits(ledger: Any) -> None:
@@ -176,6 +199,7 @@ def check_end(world: Any) -> None:
         promise(job.state in ENDED_JOB, "every job ends", None, job)
         promise(ledger.logs[job.job_id][-1] == "completed", "and says so last", None, job)
     _check_charges(world)
+    _check_told(world)
     for kind, state in (("lost", "lost"), ("quarantined", "quarantined")):
         told = {key for found, key in ledger.alarms if found == kind}
         rows = {key for key, row in ledger.purchases.items() if row.state == state}
@@ -196,6 +220,7 @@ def _check_charges(world: Any) -> None:
         row = holders.get(ticket)
         if row is None:
             known = charge.doubled or charge.is_free or charge.purchase_id in twice
+            known = known or charge.purchase_id in ledger.forgotten
             strays += [] if known else [charge]
             continue
         its_own = row.purchase_id == charge.purchase_id or row.is_twin
@@ -204,7 +229,9 @@ def _check_charges(world: Any) -> None:
         free = charge.is_free or row.charged != "no"
         promise(free, "what was charged is not told as free", row, charge)
     perhaps = [
-        row for row in ledger.purchases.values() if not row.ticket and row.charged == "unknown"
+        row
+        for key, row in ledger.purchases.items()
+        if not row.ticket and (row.charged == "unknown" or key in ledger.settlements)
     ]
     if vendor.kind == "alike":
         promise(len(strays) <= len(perhaps), "nothing bought is lost", None, strays)
@@ -214,12 +241,23 @@ def _check_charges(world: Any) -> None:
     promise(not lost, "nothing bought is lost", None, lost)
 
 
+def _check_told(world: Any) -> None:
+    """What people told stays as they told it, unless the provider's own word came after."""
+    rows = world.ledger.purchases
+    for key, told in world.ledger.settlements.items():
+        row = rows[key]
+        found = any(each.is_twin and each.ordinal == row.ordinal for each in rows.values())
+        stays = (row.charged, row.cost) == (told.charged, told.cost)
+        promise(found or stays, "what is settled stays", row, told)
+
+
 def _check_ending(world: Any, row: Purchase) -> None:
     """How *row* ended is what the provider did, as far as anybody could know."""
     charge, vendor = world.vendor.charges.get(row.ticket), world.vendor
     kept = sum(key[0] == row.purchase_id for key in world.ledger.images)
     since = seconds(row.deadline)
     late = world.ledger.ended_at.get(row.purchase_id, 0.0) - since
+    charged = "unknown" if row.purchase_id in world.ledger.settlements else row.charged
     if row.state == "quarantined":
         promise(row.tries >= 5, "quarantine after the fifth try", row)
         drawn = [output.expires_at for output in row.outputs if output.state == "drawn"]
@@ -232,15 +270,15 @@ def _check_ending(world: Any, row: Purchase) -> None:
     elif row.state == "lost":
         lost = charge and any(output.state == "lost" for output in row.outputs)
         promise(lost and world.ledger.now > charge.dies_at, "lost only where it died", row)
-    elif row.charged == "no":
+    elif charged == "no":
         promise(charge is None or charge.is_free, "what is free was not paid for", row)
-    elif row.ending == "expired" and row.charged == "unknown":
+    elif row.ending == "expired" and charged == "unknown":
         overdue = min(late, charge.drawn_at - since)
         waited = overdue >= GRACE or late >= OUT_OF_REACH or not vendor.terms.cancelable
         promise(waited, "a picture is waited for until its time is over", row)
     elif row.ending == "unclear" and vendor.terms.conclusive and vendor.terms.askable:
         promise(late >= OUT_OF_REACH, "it is asked until its time is over", row)
-    elif row.charged == "unknown" and vendor.lists:
+    elif charged == "unknown" and vendor.lists:
         promise(charge and charge.closed, "only a blind provider hides a picture", row)
 
 

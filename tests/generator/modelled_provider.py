@@ -120,7 +120,7 @@ class Provider:
 
     def _check_first(self, purchase_id: str) -> None:
         """Whoever is charged for an order was not, and cannot be, before."""
-        rows = self.ledger.purchases
+        rows = self.ledger.purchases | self.ledger.forgotten
         row, charges = rows[purchase_id], self.charges.values()
         sent = [each for each in charges if each.purchase_id == purchase_id]
         promise(not sent, "no order is sent twice", row, sent)

@@ -9,15 +9,19 @@ from typing import Any
 
 LISTED, ALIKE, RECEIPT = "listed", "alike", "receipt"
 ANSWERED, BLIND = "answered", "blind"
+INVOICED = (LISTED, ANSWERED, BLIND)  # where a charge names its order, for who reads of it
 KINDS = (LISTED, ALIKE, RECEIPT, ANSWERED, BLIND)  # of provider; see `modelled_provider`
 ELSEWHERE = (LISTED, ALIKE, ANSWERED, BLIND)  # whose health is watched
 ASKED = (LISTED, ALIKE)  # with an id at once and a list
+
+RESTORED = "the database is an old copy"
 
 # Each with the kinds of provider at which it can happen.
 PROCESSES = dict.fromkeys(
     (
         *("a worker dies", "all die at once", "a worker is paused", "a worker ends"),
         *("beats are lost", "nobody sweeps", "a user cancels", "time leaps"),
+        RESTORED,
     ),
     KINDS,
 )
@@ -49,6 +53,9 @@ CALLS = {
         ),
         (LISTED,),
     ),
+    **dict.fromkeys(
+        ("a told charge is not written", "the answer to a told charge is lost"), INVOICED
+    ),
     "the list is blank": (ALIKE,),
     "it is doubled there": (LISTED,),
     "the receipt is not closed": (RECEIPT, ANSWERED, BLIND),
@@ -78,7 +85,12 @@ PRELUDES = {  # what has to go wrong, so that the other can
     **dict.fromkeys(("a look-up raises", "the list is away", "the list is late"), _UNCLEAR),
     **dict.fromkeys(("the list is blank", "a webhook crosses a look-up"), _UNCLEAR),
     **dict.fromkeys(("a cancel is lost", "a cancel raises"), ("it hangs", "a user cancels")),
+    **dict.fromkeys(
+        ("a told charge is not written", "the answer to a told charge is lost"),
+        ("the answer is lost", "it fails there"),
+    ),
 }
+TELLING = frozenset({"a told charge is not written", "the answer to a told charge is lost"})
 
 ORDERING = frozenset(  # what strikes an order alone: to be second, it needs another one
     (
@@ -124,7 +136,7 @@ class Trouble:
     def __init__(self, dice: random.Random, pair: tuple[str, str]) -> None:
         self.dice, self.pair, self.left = dice, pair, list(pair)
         self.rate = dice.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1, 0.4))
-        self.storm = dice.choice((20, 30, 60)) if self.rate else 0
+        self.storm = dice.choice((20, 30, 60)) if self.rate else 0  # acts that it lasts
         self.waits = self.passes = 0  # acts, and calls, that go well before the next is due
         self.armed: dict[str, int] = {}  # calls of a kind that will fail
         self.beside: list[str] = []  # what happens to processes so that the pair can
@@ -140,22 +152,21 @@ class Trouble:
 
     def due(self, acts: int) -> str | None:
         """Count an act of the history; return what happens now, if anything does."""
-        self.storm -= 1
-        if self.left and self.left[0] not in self.armed:
+        left, armed = self.left, self.armed
+        if left and left[0] not in armed:
             self.waits -= 1
             if self.waits < 0:
-                name = self.left[0]
+                name = left[0]
                 if name in PROCESSES:
                     self._struck(name)
                     return name
-                self.armed[name] = self.dice.choice((1, 1, 1, 2, 6))
-        through = not self.left and not self.armed
-        if self.storm <= 0 and (through or acts > 90):
+                armed[name] = self.dice.choice((1, 1, 1, 2, 6))
+        if acts >= self.storm and (acts > 90 or not (left or armed)):
             self.over = True
         if self.beside and acts > 12:
             return self.beside.pop()
         if self.over:
-            self.armed.clear()
+            armed.clear()
         elif self.rate and self.dice.random() < self.rate * 0.5:
             return self.dice.choice(_OFTEN)
         return None

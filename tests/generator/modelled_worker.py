@@ -17,6 +17,7 @@ from services.generator import edges, keeping, moves, purchase, reconcile, settl
 from services.generator.buy import FRESH
 from services.generator.standing import Stage
 from tests.generator.modelled_deeds import DEEDS
+from tests.generator.modelled_edges import rendered
 from tests.generator.modelled_ledger import PATIENCE
 from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_provider import LIMIT
@@ -32,18 +33,23 @@ Heard = Callable[[Any], None]  # takes an Answer, a Fault, or None where the ans
 class Running:
     """An act of a worker's, and when it goes on."""
 
-    __slots__ = ("act", "at", "worker")
+    __slots__ = ("act", "at", "held", "worker")
 
-    def __init__(self, worker: "Worker", act: Act, at: float) -> None:
-        self.worker, self.act, self.at = worker, act, at
+    def __init__(self, worker: "Worker", act: Act, at: float, held: "Held | None") -> None:
+        self.worker, self.act, self.at, self.held = worker, act, at, held
 
     def advance(self) -> None:
         """Go one step on."""
         pause = next(self.act, _OVER)
+        if not pause:  # it can go on at once
+            return
+        worker = self.worker
         if pause is not _OVER:
-            self.at = self.worker.ledger.now + (pause or 0.0)
-        elif self in self.worker.acts:
-            self.worker.acts.remove(self)
+            self.at = worker.ledger.now + pause
+        elif self in worker.acts:
+            worker.acts.remove(self)
+        if not worker.world.stale:
+            worker.world.ready.remove(self)
 
 
 class Worker:
@@ -111,11 +117,13 @@ class Worker:
 
     # -- acting
 
-    def start(self, act: Act) -> Running:
-        """Begin *act*, to its first pause."""
-        running = Running(self, act, self.ledger.now + (next(act) or 0.0))
+    def start(self, act: Act, held: "Held | None" = None) -> None:
+        """Begin *act*, to its first pause; it ends with what is *held*."""
+        pause = next(act)
+        running = Running(self, act, self.ledger.now + (pause or 0.0), held)
         self.acts.append(running)
-        return running
+        if not pause:
+            self.world.ready.append(running)
 
     # -- claiming
 
@@ -240,7 +248,6 @@ class Held:
         self.heard: edge_pb2.Heard | None = None  # of its provider, until it is written
         self.interrupted = self.broken = False  # broken: a defect, or an edge that was not taken
         self.wishes: set[str] = set()
-        self.acts: list[Running] = []
 
     def begin(self, answer: Answer) -> None:
         """As Errand._begin does."""
@@ -259,7 +266,8 @@ class Held:
             first = keeping.resume_kept(terms, answer.unpublished)
         else:
             sent = Timestamp()
-            sent.FromDatetime(answer.sent_at)
+            if answer.sent_at:  # or it was planned, in a copy
+                sent.FromDatetime(answer.sent_at)
             wait = reconcile.wait(sent, terms, self.world.moment)
             first = settling.resume_unclear(
                 terms, wait=wait, canceling=canceling, hinted=bool(self.hinted)
@@ -306,12 +314,13 @@ class Held:
         for effect in effects:
             kind = type(effect)
             if kind is moves.Commit:
-                edge = self.world.rendered(effect.step, self)
+                edge = rendered(effect.step, self)
                 self.worker.submit(edge, partial(self.answered, effect.step))
             elif kind is moves.Interrupt:
                 self.interrupted = True
             else:
-                self.acts.append(self.worker.start(DEEDS[kind](self, effect)))
+                self.worker.start(DEEDS[kind](self, effect), self)
         if self.state.stage is Stage.GONE and self.worker.held.get(self.purchase_id) is self:
             del self.worker.held[self.purchase_id]
-            self.worker.acts = [each for each in self.worker.acts if each not in self.acts]
+            self.worker.acts = [each for each in self.worker.acts if each.held is not self]
+            self.world.stale = True

@@ -250,7 +250,18 @@ TABLE = (
         ENDINGS,
         "    if next_ is None or purchase.restored:",
         "    if next_ is None:",
-        "tests/catalog/test_restore.py",
+    ),
+    Mutation(
+        "what a copy of the database knew as planned is not sent",
+        "services/catalog/restore.py",
+        '        if purchase.state in ("planned", "sending"):\n',
+        '        if purchase.state == "sending":\n',
+    ),
+    Mutation(
+        "what a copy of the database knew as being sent is looked up",
+        "services/catalog/restore.py",
+        '        if purchase.state in ("planned", "sending"):\n',
+        '        if purchase.state == "planned":\n',
     ),
     Mutation(
         "a stray is not adopted while its own look-up may take it",

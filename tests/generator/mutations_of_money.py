@@ -174,6 +174,24 @@ TABLE = (
         "",
     ),
     Mutation(
+        "what is told of a charge once more changes nothing",
+        "services/catalog/settlement.py",
+        "    if earlier := batch.settlements.get(purchase.purchase_id):\n",
+        "    if earlier := None:\n",
+    ),
+    Mutation(
+        "what was told of a charge is not unsaid",
+        "services/catalog/settlement.py",
+        "        if not verdict.agrees(earlier):\n            raise _contradicted(earlier)\n",
+        "",
+    ),
+    Mutation(
+        "what is told of a charge takes the place of what counted for it",
+        "services/catalog/settlement.py",
+        "    batch.settle(purchase, cost=0 if",
+        "    batch.reserve(purchase, amount=0 if",
+    ),
+    Mutation(
         "a job does not wait for the CDN for ever",
         "services/catalog/completion.py",
         "    return bool(unpublished and job.complete_by and batch.now < job.complete_by)\n",

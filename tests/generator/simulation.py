@@ -8,23 +8,20 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 
 import hashlib
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
-from imagestudio.storage.v1 import storage_service_pb2
+from imagestudio.catalog.v1 import edge_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.rows import ENDED_JOB, Permits, Purchase
-from services.generator import edges, moves
-from services.generator import provider as seam
-from services.generator.models import Model
 from tests.generator import modelled_promises as promises
+from tests.generator.modelled_backup import Backup
 from tests.generator.modelled_cdn import Cdn
 from tests.generator.modelled_deeds import Flight
 from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
+from tests.generator.modelled_people import People
 from tests.generator.modelled_pictures import Pictures
 from tests.generator.modelled_promises import EPOCH, promise
-from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
+from tests.generator.modelled_provider import LAG, TERMS, TTL, Provider
 from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import (
     ALIKE,
@@ -36,12 +33,15 @@ from tests.generator.modelled_trouble import (
     ORDERING,
     PAIRS,
     RECEIPT,
+    RESTORED,
+    TELLING,
     Dice,
     Trouble,
 )
-from tests.generator.modelled_worker import Held, Worker
+from tests.generator.modelled_worker import Running, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
+COPIED = 0.07  # of acts, where there is a backup
 ENOUGH = 6000  # acts in which everything must have come to its end
 POISONS = [  # of all that is done with a purchase, what ends badly, whoever does it
     (how, deed) for how in ("raises", "kills") for deed in ("buy", "follow", "store", "look up")
@@ -52,27 +52,6 @@ ORDERS = {  # of each job
     RECEIPT: ((1,), (1,), (2,)),
     ANSWERED: ((1,), (1,), (2,)),
     BLIND: ((1,), (1,), (2,)),
-}
-MODEL = Model(
-    key="flux",
-    display_name="Flux",
-    provider=PROVIDER,
-    slug="flux",
-    shapes={"1:1": (64, 64)},
-    price=PRICE,
-    typical=8.0,
-    time_limit=LIMIT,
-)
-ORDER = seam.Order(purchase_id="p", slug="flux", inputs={}, give_up_after=100)
-ASSETS = {
-    index: storage_service_pb2.Asset(
-        name=f"assets/h{index}",
-        path=f"/i/link{index}",
-        media_type="image/png",
-        cdn_url=f"https://cdn.test/link{index}",
-        cdn_thumbnail_url=f"https://cdn.test/small/link{index}",
-    )
-    for index in range(2)
 }
 
 
@@ -90,7 +69,7 @@ class World:
         width = 2 if halved or "the source expires" in pair else width
         most, rate = dice.choice(((0, 0), (0, 0), (1, 0), (2, 0), (0, 2), (1, 2)))
         orders = dice.choice(ORDERS[kind])
-        if pair[1] in ORDERING and dice.random() < 0.8:
+        if (pair[1] in ORDERING or pair[0] in TELLING) and dice.random() < 0.8:
             orders, most = (2,), 1  # one after the other
         if pair[0] == "a user cancels" and kind in (LISTED, ALIKE):
             orders = (1, 1)  # what another job has goes on
@@ -100,14 +79,19 @@ class World:
             limits.breaker = Breaker(recent="-" * MOST_FAILED, heard_at=EPOCH)
         self.ledger = Ledger(terms, orders, width, limits)
         self.vendor = Provider(kind, dice, self.trouble, self.ledger)
+        self.backup = Backup(self.ledger, wanted=RESTORED in pair)
         self.cdn = Cdn(
             dice, wanted=halved or any("CDN" in name or "publishing" in name for name in pair)
         )
         self.pictures = Pictures(dice, kind, pair)
+        self.people = People(self, dice, kind, pair)
         self.flights: list[Flight] = []
         self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
-        self.hired = self.acts = 0
+        self.acts = 0
         self.sweeps_from = 0.0
+        self.ready: list[Running] = []  # acts that can go on now
+        self.stale = False  # as time, or a worker, has gone since
+        self.hired: list[Worker] = []
         self.workers = [self.hire(), self.hire()]
         self.trace: list[object] = []
         self.handled: set[tuple[Any, type]] = set()  # stages and events of the machine
@@ -130,28 +114,32 @@ class World:
         for worker in self.workers:
             worker.beat()
         ledger, act, flights, vendor = self.ledger, self.act, self.flights, self.vendor
-        while (ledger.has_work or flights or self.late or vendor.hooks) and self.acts < ENOUGH:
+        while (
+            ledger.has_work or flights or self.late or vendor.hooks or self.people.waits
+        ) and self.acts < ENOUGH:
             act()
         rows = ledger.purchases.values()
         promise(self.acts < ENOUGH, "all comes to its end", None, *rows)
         promises.check_end(self)
         return self
 
+    def forget(self) -> None:
+        """Have done with it, so that its memory is free at once, without the collector."""
+        for worker in self.hired:
+            vars(worker).clear()
+        vars(self).clear()
+
     def act(self) -> None:
         """Let one thing happen."""
         self.acts += 1
         if not self.trouble.over and (name := self.trouble.due(self.acts)):
             self.befall(name)
-        ledger = self.ledger
-        now = ledger.now
-        ready = [
-            running
-            for worker in self.workers
-            if worker.paused_until <= now
-            for running in worker.acts
-            if running.at <= now
-        ]
-        able = len(ready) + bool(ledger.bus)
+        if self.backup.wanted and self.dice.random() < COPIED:
+            self.backup.make()
+        if self.stale:
+            self.gather()
+        ready = self.ready
+        able = len(ready) + (1 if self.ledger.bus else 0)
         index = int(self.dice.random() * able / BUSY)
         if index < len(ready):
             ready[index].advance()
@@ -159,6 +147,18 @@ class World:
             self.deliver()
         else:
             self.pass_time(is_idle=not able)
+
+    def gather(self) -> None:
+        """Find the acts that can go on now."""
+        now = self.ledger.now
+        self.ready = [
+            running
+            for worker in self.workers
+            if worker.paused_until <= now
+            for running in worker.acts
+            if running.at <= now
+        ]
+        self.stale = False
 
     def deliver(self) -> None:
         """One announcement comes to who has room."""
@@ -181,6 +181,7 @@ class World:
             until = min(until, *(flight.arrives_at for flight in self.flights))
         awake = [worker for worker in self.workers if worker.paused_until <= now]
         ledger.now = later = max(now, until) + self.dice.random() * 0.3
+        self.stale = True
         if self.flights:
             self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
@@ -192,6 +193,7 @@ class World:
             self.vendor.send_webhooks()
         if ledger.strays:
             self.judge_strays()
+        self.people.tell()
         if later >= self.sweeps_from and later >= ledger.swept_at + 1.0:
             ledger.sweep()
 
@@ -274,13 +276,14 @@ class World:
         ledger, dice = self.ledger, self.dice
         worker = dice.choice(self.workers)
         self.tell("bad", name, worker.name)
+        self.stale = True
         match name:
             case "a worker dies":
                 self.crash(worker)
             case "all die at once":
-                ledger.bus.clear()
-                for each in list(self.workers):
-                    self.crash(each)
+                self.crash_all()
+            case "the database is an old copy":
+                self.restore()
             case "a worker is paused":
                 worker.paused_until = ledger.now + dice.choice((1.0, 4.0, 10.0, 200.0))
             case "a worker ends":
@@ -303,12 +306,24 @@ class World:
             self.late.append((self.ledger.now + self.dice.random() * 2, sent))
         self.replace(worker)
 
+    def crash_all(self) -> None:
+        self.ledger.bus.clear()
+        for each in list(self.workers):
+            self.crash(each)
+
+    def restore(self) -> None:
+        """All was stopped, and what was under way to the ledger went to the old one."""
+        self.crash_all()
+        self.late.clear()
+        self.backup.come_back()
+
     def replace(self, worker: Worker) -> None:
         self.workers[self.workers.index(worker)] = self.hire()
+        self.stale = True
 
     def hire(self) -> Worker:
-        self.hired += 1
-        return Worker(self, f"w{self.hired}")
+        self.hired.append(Worker(self, f"w{len(self.hired) + 1}"))
+        return self.hired[-1]
 
     # -- between the parts
 
@@ -319,65 +334,6 @@ class World:
     def note(self, purchase_id: str, kind: str, answer: Any) -> None:
         said = getattr(answer, "reason", None) or getattr(answer, "state", "")
         self.tell(purchase_id[-4:], kind, said)
-
-    def rendered(self, step: moves.Step, held: Held) -> edge_pb2.Edge:
-        """The edge of *step* as the generator renders it."""
-        telling = held.heard is not None and isinstance(step, edges._TELLING)
-        key, cached = (step, self.ledger.width), type(step) not in _EACH_ITS_OWN
-        cached = cached and not telling
-        if cached and (same := _RENDERED.get(key)):
-            edge = edge_pb2.Edge()
-            edge.CopyFrom(same)
-            edge.purchase_id, edge.fence = held.purchase_id, held.fence
-            return edge
-        known = self.known(held)
-        edge = edges.edge(step, known, ASSETS)
-        held.heard = known.heard
-        if cached and len(_RENDERED) < 5000 and not _has_next(edge):
-            _RENDERED[key] = edge
-        return edge
-
-    def known(self, held: Held) -> edges.Known:
-        width = self.ledger.width
-        drawn = None
-        if charge := self.vendor.charges.get(held.state.ticket):
-            dies = EPOCH + timedelta(seconds=charge.dies_at) if charge.dies_at < 1e9 else None
-            drawn = seam.Drawn(images=(seam.Link("https://v.test/1", dies),) * width, seconds=1.0)
-        return edges.Known(
-            purchase_id=held.purchase_id,
-            fence=held.fence,
-            model=MODEL,
-            terms=self.vendor.terms,
-            order=ORDER,
-            price=lambda images: MODEL.price * images,
-            most=lambda images: MODEL.price * images,
-            images=width,
-            drawn=drawn,
-            heard=held.heard,
-            next=lambda other: self.planned(held.purchase_id, other=other),
-        )
-
-    def planned(self, purchase_id: str, *, other: bool) -> ledger_pb2.PlannedPurchase | None:
-        """A new attempt; another model's only while there are some that were not tried."""
-        row = self.ledger.purchases[purchase_id]
-        if other and row.attempt >= 3:
-            return None
-        return ledger_pb2.PlannedPurchase(
-            purchase_id=self.ledger.new_id(),
-            provider=PROVIDER,
-            model_key="flux",
-            ordinal=row.ordinal,
-            fingerprint="f",
-            reserved_usd_micros=row.reserved,
-        )
-
-
-_RENDERED: dict[tuple[moves.Step, int], edge_pb2.Edge] = {}
-_EACH_ITS_OWN = (moves.Brought, moves.Parked, moves.Absent)
-
-
-def _has_next(edge: edge_pb2.Edge) -> bool:
-    return edge.HasField("end") and edge.end.HasField("next")
 
 
 if __name__ == "__main__":

@@ -72,7 +72,15 @@ def test_the_page_draws_the_edges_that_were_taken_and_no_others(found):
 
 
 def test_the_page_knows_every_step_of_the_ledger():
-    ours = {"plan", "adopt", "cancel", "owner dies", "claim"}  # no steps of the contract but claim
+    ours = {
+        "plan",
+        "adopt",
+        "cancel",
+        "owner dies",
+        "charge",
+        "restored",
+        "claim",
+    }  # but claim no steps
     assert {kind for _one, kind, _other in drawn()} == set(_STEPS) | ours
 
 

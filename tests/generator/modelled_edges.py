@@ -1,0 +1,95 @@
+"""The edges of the simulation's workers, as the generator renders them; what is alike once."""
+
+from datetime import timedelta
+from typing import Any
+
+from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.storage.v1 import storage_service_pb2
+from services.generator import edges, moves
+from services.generator import provider as seam
+from services.generator.models import Model
+from tests.generator.modelled_ledger import PRICE
+from tests.generator.modelled_promises import EPOCH
+from tests.generator.modelled_provider import LIMIT
+from tests.generator.modelled_rows import PROVIDER
+
+MODEL = Model(
+    key="flux",
+    display_name="Flux",
+    provider=PROVIDER,
+    slug="flux",
+    shapes={"1:1": (64, 64)},
+    price=PRICE,
+    typical=8.0,
+    time_limit=LIMIT,
+)
+ORDER = seam.Order(purchase_id="p", slug="flux", inputs={}, give_up_after=100)
+ASSETS = {
+    index: storage_service_pb2.Asset(
+        name=f"assets/h{index}",
+        path=f"/i/link{index}",
+        media_type="image/png",
+        cdn_url=f"https://cdn.test/link{index}",
+        cdn_thumbnail_url=f"https://cdn.test/small/link{index}",
+    )
+    for index in range(2)
+}
+_RENDERED: dict[tuple[moves.Step, int], edge_pb2.Edge] = {}
+_EACH_ITS_OWN = (moves.Brought, moves.Parked, moves.Absent)
+
+
+def rendered(step: moves.Step, held: Any) -> edge_pb2.Edge:
+    """The edge of *step*, of the purchase *held*."""
+    width = held.world.ledger.width
+    telling = held.heard is not None and isinstance(step, edges._TELLING)
+    key, cached = (step, width), type(step) not in _EACH_ITS_OWN and not telling
+    if cached and (same := _RENDERED.get(key)):
+        edge = edge_pb2.Edge()
+        edge.CopyFrom(same)
+        edge.purchase_id, edge.fence = held.purchase_id, held.fence
+        return edge
+    known = _known(held, width)
+    edge = edges.edge(step, known, ASSETS)
+    held.heard = known.heard
+    if cached and len(_RENDERED) < 5000 and not _has_next(edge):
+        _RENDERED[key] = edge
+    return edge
+
+
+def _has_next(edge: edge_pb2.Edge) -> bool:
+    return edge.HasField("end") and edge.end.HasField("next")
+
+
+def _known(held: Any, width: int) -> edges.Known:
+    vendor, drawn = held.world.vendor, None
+    if charge := vendor.charges.get(held.state.ticket):
+        dies = EPOCH + timedelta(seconds=charge.dies_at) if charge.dies_at < 1e9 else None
+        drawn = seam.Drawn(images=(seam.Link("https://v.test/1", dies),) * width, seconds=1.0)
+    return edges.Known(
+        purchase_id=held.purchase_id,
+        fence=held.fence,
+        model=MODEL,
+        terms=vendor.terms,
+        order=ORDER,
+        price=lambda images: MODEL.price * images,
+        most=lambda images: MODEL.price * images,
+        images=width,
+        drawn=drawn,
+        heard=held.heard,
+        next=lambda other: _planned(held.world.ledger, held.purchase_id, other=other),
+    )
+
+
+def _planned(ledger: Any, purchase_id: str, *, other: bool) -> ledger_pb2.PlannedPurchase | None:
+    """A new attempt; another model's only while there are some that were not tried."""
+    row = ledger.purchases[purchase_id]
+    if other and row.attempt >= 3:
+        return None
+    return ledger_pb2.PlannedPurchase(
+        purchase_id=ledger.new_id(),
+        provider=PROVIDER,
+        model_key="flux",
+        ordinal=row.ordinal,
+        fingerprint="f",
+        reserved_usd_micros=row.reserved,
+    )
