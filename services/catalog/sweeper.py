@@ -8,7 +8,7 @@ its own, so that its end frees the lock.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import asyncpg
@@ -21,6 +21,7 @@ from services.catalog.news import News
 from services.catalog.permits import UNTOLD
 from services.catalog.queries import SQL
 from services.catalog.rows import Batch
+from services.catalog.vigil import Vigil
 
 LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
 INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be unclear
@@ -41,6 +42,10 @@ class Sweeper:
     news: News
     patience: float = 3.0
     pause: float = 1.0
+    vigil: Vigil = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vigil = Vigil(timedelta(seconds=self.patience))
 
     async def run(self) -> None:
         """Sweep for ever; a lost database only makes it wait."""
@@ -61,21 +66,14 @@ class Sweeper:
     async def _hold_and_sweep(self, connection: asyncpg.Connection) -> None:
         while not await connection.fetchval(SQL.hold_sweep):  # noqa: ASYNC110
             await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
-        now = asyncio.get_running_loop().time
+        self.vigil.begin_anew()  # after an outage the living beat first
         while True:
-            await asyncio.sleep(self.patience)  # after an outage the living beat first
-            overslept = False
-            while not overslept:
-                pause = await self.sweep(connection)
-                wakes = now() + pause
-                await asyncio.sleep(pause)
-                # Stopped meanwhile, we have heard nobody: that is no silence of theirs.
-                overslept = now() - wakes > self.patience / 3
+            pause = await self.sweep(connection)
+            await asyncio.sleep(min(pause, self.patience / 3))  # or the vigil is no vigil
 
     async def sweep(self, connection: asyncpg.Connection) -> float:
         """Sweep once; return in how many seconds there may be something to sweep again."""
-        silent = timedelta(seconds=self.patience)
-        next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
+        next_death = await self._bury(connection)
         orphans = await connection.fetch(SQL.orphaned_purchases)
         faults.point("sweep.before_orphans")
         await self._take_over(orphans)
@@ -89,6 +87,20 @@ class Sweeper:
         await connection.execute(SQL.forget_webhooks, INBOX)
         await connection.execute(SQL.close_forgotten_language_calls, TALK)
         return self.pause if next_death is None else max(_SOON, min(next_death, self.pause))
+
+    async def _bury(self, connection: asyncpg.Connection) -> float | None:
+        """
+        Forget the workers that were silent; return in how many seconds the next may be dead.
+
+        Who is dead was so when it was asked what time it is: whatever holds this up from then on
+        holds up the heartbeats of the living as well.
+        """
+        silent = timedelta(seconds=self.patience)
+        now = await connection.fetchval(SQL.look_at_the_clock)
+        if self.vigil.looks(now):
+            await connection.execute(SQL.bury_silent_workers, now - silent)
+        next_death: float | None = await connection.fetchval(SQL.next_death, silent)
+        return next_death
 
     async def _take_over(self, orphans: Sequence[asyncpg.Record]) -> None:
         for start in range(0, len(orphans), _TOGETHER):

@@ -23,7 +23,7 @@ _PIECE = 256 * 1024  # bytes read of a receipt at a time
 _BIGGEST = 512 << 20  # bytes of an answer: ten raw pictures of 8 million pixels in base64
 _WORDS = 64 * 1024  # bytes of what is said in place of an answer
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-_PREPARING = 10.0  # seconds for what an order needs, after which it may be somebody else's
+PREPARING = 10.0  # seconds for what an order needs, after which it may be somebody else's
 _MOST_TOKENS = 10_000_000  # ten times what any model takes in
 _MOST_MICROS = 1_000_000_000  # micro-USD: no order costs a thousand dollars
 SENSELESS = (ValueError, LookupError, TypeError, AttributeError)  # what a senseless answer raises
@@ -75,7 +75,7 @@ async def buy(
     return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
 
 
-async def ready(preparing: Awaitable[T], seconds: float = _PREPARING) -> T:
+async def ready(preparing: Awaitable[T], seconds: float = PREPARING) -> T:
     """
     Wait for what an order needs before it leaves.
 
@@ -165,13 +165,17 @@ async def _kept(writing: Awaitable[None]) -> None:
         raise seam.Unkept(f"its answer is not kept: {fault}") from fault
 
 
-async def look_up(receipts: seam.Receipts, purchase_id: str) -> list[seam.Ticket]:
+async def look_up(receipts: seam.Receipts, order: seam.Order) -> list[seam.Ticket]:
     """
     Find the receipt, or seal its place: no late answer is taken for it then.
 
-    None is no proof that nothing was bought.
+    None is no proof that nothing was bought. Unclear while there is none and *order* is awaited:
+    a seal would take from who hears the answer the one place for it.
     """
+    purchase_id = order.purchase_id
     try:
+        if order.awaited and await receipts.read(purchase_id, 0, 1) is None:
+            raise seam.Unclear("whoever sent it may still hear its answer")
         absent = await receipts.seal(purchase_id)
     except Fault as fault:
         raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault

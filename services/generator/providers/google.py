@@ -90,7 +90,7 @@ class Google:
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         """Find the receipt of an answer that came whole; none proves nothing."""
-        return await answered.look_up(self.receipts, order.purchase_id)
+        return await answered.look_up(self.receipts, order)
 
     async def _content(self, order: seam.Order) -> dict[str, Any]:
         """An order that is not stored there; its input images follow its words."""

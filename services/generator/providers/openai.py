@@ -74,7 +74,7 @@ class OpenAI:
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         """Find the receipt of an answer that came whole; none proves nothing."""
-        return await answered.look_up(self.receipts, order.purchase_id)
+        return await answered.look_up(self.receipts, order)
 
     async def ends(self, /) -> Mapping[str, date]:
         """Read the list of models, each of which says when it is switched off."""

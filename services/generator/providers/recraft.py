@@ -67,7 +67,7 @@ class Recraft:
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         """Find the receipt of an answer that came whole; none proves nothing."""
-        return await answered.look_up(self.receipts, order.purchase_id)
+        return await answered.look_up(self.receipts, order)
 
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
