@@ -107,6 +107,7 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "LANGUAGE_MODEL": settings.language_model,
         "LANGUAGE_SECONDS": settings.language_seconds,
         "LOOKUP_LAG": settings.lookup_lag,
+        "ANSWER_SECONDS": settings.answer_seconds,
         "RECONCILE_SECONDS": settings.reconcile,
     }
 

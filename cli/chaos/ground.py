@@ -27,6 +27,7 @@ KILLABLE = 6 + GENERATORS  # processes: all but the supervisor and the lab
 _ELSEWHERE = ("DATABASE_URL", "NATS_URL")  # of whose stack things would be killed and bought
 _LAGS = {
     "LOOKUP_LAG": "4",  # twice what a listing is late at the most
+    "ANSWER_SECONDS": "8",  # whoever sent an order is killed there, and never only unheard
     "PUBLISH_WAIT": "2",
     "WORKER_PATIENCE": "1.5",
     "REPLICATE_MAX_IN_FLIGHT": "48",

@@ -21,6 +21,7 @@ from services.catalog.news import News
 from services.catalog.permits import UNTOLD
 from services.catalog.queries import SQL
 from services.catalog.rows import Batch
+from services.catalog.vigil import Vigil
 from services.catalog.wakes import Wake
 
 LEFT_ALONE = timedelta(seconds=1)  # a planned purchase's first moment is its admitter's
@@ -43,6 +44,10 @@ class Sweeper:
     patience: float = 3.0
     pause: float = 1.0
     wake: Wake = field(default_factory=Wake)
+    vigil: Vigil = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vigil = Vigil(timedelta(seconds=self.patience))
 
     async def run(self) -> None:
         """Sweep for ever; a lost database only makes it wait."""
@@ -63,28 +68,15 @@ class Sweeper:
     async def _hold_and_sweep(self, connection: asyncpg.Connection) -> None:
         while not await connection.fetchval(SQL.hold_sweep):  # noqa: ASYNC110
             await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
-        now = asyncio.get_running_loop().time
+        self.vigil.begin_anew()  # after an outage the living beat first
         while True:
-            trusted, overslept = now() + self.patience, False  # by then all who live have beaten
-            while not overslept:
-                self.wake.forget()
-                pause = await self.sweep(connection, unheard=trusted - now())
-                wakes = now() + pause
-                await self.wake.wait(pause)
-                # Stopped meanwhile, we have heard nobody: that is no silence of theirs.
-                overslept = now() - wakes > self.patience / 3
+            self.wake.forget()
+            pause = await self.sweep(connection)
+            await self.wake.wait(min(pause, self.patience / 3))  # or the vigil is no vigil
 
-    async def sweep(self, connection: asyncpg.Connection, *, unheard: float = 0.0) -> float:
-        """
-        Sweep once; return in how many seconds there may be something to sweep again.
-
-        For *unheard* seconds more a silence is no death: there was nobody to hear, here or there.
-        """
-        if unheard > 0:
-            next_death = unheard
-        else:
-            silent = timedelta(seconds=self.patience)
-            next_death = await connection.fetchval(SQL.bury_silent_workers, silent)
+    async def sweep(self, connection: asyncpg.Connection) -> float:
+        """Sweep once; return in how many seconds there may be something to sweep again."""
+        next_death = await self._bury(connection)
         orphans = await connection.fetch(SQL.orphaned_purchases)
         faults.point("sweep.before_orphans")
         await self._take_over(orphans)
@@ -98,6 +90,20 @@ class Sweeper:
         await connection.execute(SQL.forget_webhooks, INBOX)
         await connection.execute(SQL.close_forgotten_language_calls, TALK)
         return self.pause if next_death is None else max(_SOON, min(next_death, self.pause))
+
+    async def _bury(self, connection: asyncpg.Connection) -> float | None:
+        """
+        Forget the workers that were silent; return in how many seconds the next may be dead.
+
+        Who is dead was so when it was asked what time it is: whatever holds this up from then on
+        holds up the heartbeats of the living as well.
+        """
+        silent = timedelta(seconds=self.patience)
+        now = await connection.fetchval(SQL.look_at_the_clock)
+        if self.vigil.looks(now):
+            await connection.execute(SQL.bury_silent_workers, now - silent)
+        next_death: float | None = await connection.fetchval(SQL.next_death, silent)
+        return next_death
 
     async def _take_over(self, orphans: Sequence[asyncpg.Record]) -> None:
         for start in range(0, len(orphans), _TOGETHER):

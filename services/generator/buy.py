@@ -84,7 +84,7 @@ class Errand:
     @property
     def is_unheard(self) -> bool:
         """Whether the answer to an order of ours may come, and what it brings is nowhere else."""
-        return self._buying is not None and not self._known.terms.conclusive
+        return self._deeds.sending and not self._known.terms.conclusive
 
     async def run(self) -> None:
         """Work until it is not ours any more; canceled: let go of at once, nothing written."""

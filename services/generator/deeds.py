@@ -4,9 +4,10 @@ for. Nothing is decided here.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chassis import errors, faults, logs, telemetry
 from chassis.channel import Peer
@@ -62,7 +63,8 @@ class Deeds:
     The deeds for one claimed purchase.
 
     *may_send* tells whether an order may still leave, *late* the seconds since the deadline
-    (negative before it); what is seen on the way, and ends no deed, goes to *tell*.
+    (negative before it, minus infinity without one); what is seen on the way, and ends no deed,
+    goes to *tell*.
     """
 
     tools: Tools
@@ -216,10 +218,11 @@ class Deeds:
         return moves.Uploaded(index)
 
     async def look_up(self) -> moves.Event:
-        """Ask the provider what became of the order."""
+        """Ask the provider what became of the order; of our own we know that nobody hears more."""
         provider, hinted = self.vendor.provider, self.claim.webhook_tickets
+        order = replace(self.known.order, awaited=not self.sending and -math.inf < self.late() < 0)
         with pictures.for_user(identifiers.number_of(self.claim.user)):
-            return await reconcile.look_up(provider, self.known.order, hinted, self.late)
+            return await reconcile.look_up(provider, order, hinted, self.late)
 
     def _count(self, drawn: seam.Drawn) -> None:
         """All that came is kept, however many were ordered; that it differs is told here."""

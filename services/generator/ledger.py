@@ -174,9 +174,13 @@ class Ledger:
 
 
 def _is_lost(fault: errors.Fault) -> bool:
-    """Whether it may be taken later: a database's full disk has room when somebody made some."""
+    """
+    Whether it may be taken later: a database's full disk has room when somebody made some.
+
+    A stream that broke is no defect: nobody knows whether its claims were taken.
+    """
     full = isinstance(fault, errors.Exhausted) and fault.reason == "DISK_FULL"
-    return full or isinstance(fault, errors.Unavailable | errors.Late)
+    return full or errors.was_cut(fault) or isinstance(fault, errors.Unavailable | errors.Late)
 
 
 def _too_long(edge: edge_pb2.Edge) -> errors.Invalid:

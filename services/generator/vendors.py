@@ -8,7 +8,7 @@ from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.models.tokens import Tokens
 from services.generator.pictures import Pictures
-from services.generator.providers import transport
+from services.generator.providers import answered, google, openai, recraft, transport
 from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
@@ -22,6 +22,7 @@ from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 
 _SPARE = 10.0  # seconds for what left last to be taken in
+_KEEPING = 30.0  # seconds for an answer that came last to be kept
 
 
 def sold_here(
@@ -73,7 +74,7 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
         name="recraft",
         provider=Recraft(http=http, receipts=receipts),
         terms=Terms(askable=True, conclusive=False),
-        time_limit=max(model.time_limit for model in _of("recraft", settings)),
+        time_limit=_answer_time(settings, settings.recraft_base_url, recraft.BUY),
         most_in_flight=settings.recraft_in_flight,
         most_per_minute=settings.recraft_per_minute,
         watched=True,
@@ -88,7 +89,7 @@ def _google(
         name="google",
         provider=Google(http=http, receipts=receipts, pictures=pictures, tokens=_tokens(sold)),
         terms=Terms(askable=True, conclusive=False),
-        time_limit=max(model.time_limit for model in sold),
+        time_limit=_answer_time(settings, settings.gemini_base_url, google.BUY),
         most_in_flight=settings.gemini_in_flight,
         most_per_minute=settings.gemini_per_minute,
         watched=True,
@@ -103,7 +104,7 @@ def _openai(
         name="openai",
         provider=OpenAI(http=http, receipts=receipts, pictures=pictures, tokens=_tokens(sold)),
         terms=Terms(askable=True, conclusive=False),
-        time_limit=max(model.time_limit for model in sold),
+        time_limit=_answer_time(settings, settings.openai_base_url, openai.BUY),
         most_in_flight=settings.openai_in_flight,
         most_per_minute=settings.openai_per_minute,
         watched=True,
@@ -153,13 +154,31 @@ def _replicates_lag(settings: Settings) -> float:
     An order leaves within `FRESH` of its claim and is under way for `BUY`: one that was taken for
     absent before then might still arrive, beside the next. The lab is not paid.
     """
-    least, base = FRESH + BUY + _SPARE, settings.replicate_base_url
-    lab = is_loopback(host_of(base))
-    lab = lab or bool(settings.lab_url and base.startswith(f"{settings.lab_url}/"))
-    if settings.lookup_lag < least and not lab:
+    least = FRESH + BUY + _SPARE
+    if settings.lookup_lag < least and not _is_lab(settings, settings.replicate_base_url):
         why = "an order may be under way until then, and would be bought twice"
         raise SettingsError([f"LOOKUP_LAG is below {least:.0f} seconds: {why}. Raise it."])
     return settings.lookup_lag
+
+
+def _answer_time(settings: Settings, base: str, longest: float) -> float:
+    """
+    How long after a claim the answer to its order may come, and be kept; raises SettingsError.
+
+    Whoever sent it may live, unheard of: until then nobody else takes the answer for lost.
+    *longest* is how long an order is under way.
+    """
+    least = FRESH + answered.PREPARING + longest + _KEEPING
+    seconds = settings.answer_seconds or least
+    if seconds < least and not _is_lab(settings, base):
+        why = "an answer may come until then, and would be taken for lost"
+        raise SettingsError([f"ANSWER_SECONDS is below {least:.0f}: {why}. Raise it."])
+    return seconds
+
+
+def _is_lab(settings: Settings, base: str) -> bool:
+    lab = settings.lab_url
+    return is_loopback(host_of(base)) or bool(lab and base.startswith(f"{lab}/"))
 
 
 def _replicates_hook(settings: Settings) -> httpx.URL | None:

@@ -9,7 +9,7 @@ process: the second is dropped, since the first has it.
 import asyncio
 import contextvars
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import prometheus_client
@@ -65,6 +65,7 @@ class Worker:
     _introduced: bool = False
     _beats: int = 0
     _strange: set[tuple[str, int]] = field(default_factory=set)  # ours, and not in work: with fence
+    _outlived: dict[str, str] = field(default_factory=dict)  # others' now, and their queue
     _stopping: bool = False
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _lives: list[asyncio.Task[None]] = field(default_factory=list)
@@ -248,9 +249,9 @@ class Worker:
             broken = edges.broken_off if sent else edges.never_begun
             await self.tools.ledger.apply(broken(purchase_id, claim.fence, error))
 
-    async def _abandon(self) -> None:
-        """Drop all work at once, writing nothing more."""
-        works = list(self._works.values())
+    async def _abandon(self, spared: Collection[str] = ()) -> None:
+        """Drop all work but what is *spared* at once, writing nothing more."""
+        works = [work for each, work in self._works.items() if each not in spared]
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
@@ -332,6 +333,7 @@ class Worker:
         self._ahead = answer.now.ToMicroseconds() / 1e6 - loop.time()
         self.tools.health.learn(answer.providers)
         self._freed.set()
+        self._take_up_outlived()
         for purchase_id in answer.canceling_purchase_ids:
             if errand := self._open.get(purchase_id):
                 errand.tell(moves.CancelAsked())
@@ -339,6 +341,11 @@ class Worker:
             self.take(due.purchase_id, due.provider)
         if tell_owned:
             self._look_for_forgotten({(each.purchase_id, each.fence) for each in answer.owned})
+
+    def _take_up_outlived(self) -> None:
+        """Claim what was heard under an earlier name: while that was in hand we took none of it."""
+        for purchase_id in self._outlived.keys() - self._open.keys():
+            self.take(purchase_id, self._outlived.pop(purchase_id))
 
     def _look_for_forgotten(self, owned: set[tuple[str, int]]) -> None:
         """
@@ -373,10 +380,18 @@ class Worker:
         )
 
     async def _begin_anew(self) -> None:
-        """We were taken for dead, and what we had is others': drop it, and be somebody new."""
-        log.warning("taken for dead", worker_id=self.worker_id, dropped=len(self._open))
+        """
+        We were taken for dead, and what we had is others': drop it, and be somebody new.
+
+        An answer that nobody else can hear is heard: the ledger takes no word of it from its old
+        owner, but its receipt is found by the next.
+        """
+        unheard = {each for each, errand in self._open.items() if _is_unheard(errand)}
+        dropped = len(self._open) - len(unheard)
+        log.warning("taken for dead", worker_id=self.worker_id, dropped=dropped)
         self._owned_until, self._introduced = 0.0, False
-        await self._abandon()
+        self._outlived |= {each: self._places[each] for each in unheard}
+        await self._abandon(unheard)
         self.worker_id = str(uuid.uuid4())
         self.seat.write(self.worker_id)
 

@@ -1,6 +1,7 @@
 """Publication in the ledger: a job's end waits for it, and never long; it is never given up."""
 
 import asyncio
+from datetime import timedelta
 from types import SimpleNamespace
 
 import asyncpg
@@ -11,6 +12,7 @@ from imagestudio.type.v1 import job_event_pb2, purchase_pb2
 from services.catalog import cancel, completion, reading, workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
+from services.catalog.vigil import Vigil
 from tests.catalog.purchases import (
     admitted,
     claim,
@@ -37,6 +39,7 @@ async def studio(pools, user, database_url):
     """A ledger that waits for the CDN, a sweep to call by hand, and eyes."""
     ledger, news = make_ledger(pools.ledger, publish_wait=WAIT)
     sweeper = Sweeper(connect=None, ledger=ledger, news=news, patience=PATIENCE)
+    sweeper.vigil = Vigil(timedelta(0))  # kept for long enough
     connection = await connect(database_url, "studio_ledger")
 
     async def sweep():

@@ -11,6 +11,7 @@ from services.catalog import ledger as ledgers
 from services.catalog import permits, saving, workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
+from services.catalog.vigil import Vigil
 from tests.catalog.purchases import (
     absent,
     admitted,
@@ -37,6 +38,7 @@ async def studio(pools, database_url):
     """A ledger, what it announces, and a sweep to call by hand."""
     ledger, news = make_ledger(pools.ledger)
     sweeper = Sweeper(connect=None, ledger=ledger, news=news, patience=PATIENCE)
+    sweeper.vigil = Vigil(timedelta(0))  # kept for long enough
     connection = await connect(database_url, "studio_ledger")
 
     async def sweep():
@@ -48,7 +50,7 @@ async def studio(pools, database_url):
     async def until_next():
         return await sweeper.sweep(connection)
 
-    sweep.next = until_next
+    sweep.next, sweep.er = until_next, sweeper
     yield ledger, sweep, connection
     await connection.close()
 
@@ -165,6 +167,19 @@ async def test_an_unclear_purchase_waits_for_the_listings_lag(pools, user, studi
     assert (await ledger.apply([claim(purchase_id, "w2")]))[0].outcome == 4  # not due
     await connection.execute("UPDATE purchases SET not_before = now()")
     assert await sweep() == [purchase_id]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_silence_that_nobody_watched_is_no_death(pools, user, studio, kept):
+    ledger, sweep, connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+    await workers.beat(pools.ledger, beat("w1"), PATIENCE)
+    await taken(ledger, claim(purchase_id))
+    await silence(connection, "w1")
+    if not kept:
+        sweep.er.vigil = Vigil(timedelta(seconds=PATIENCE))
+    assert await sweep() == [purchase_id] * kept
+    assert bool(await connection.fetchval("SELECT count(*) FROM workers")) is not kept
 
 
 async def test_a_worker_that_leaves_is_followed_at_once(pools, user, studio):

@@ -1,11 +1,12 @@
 """The work on one purchase of a scripted ledger, begun whenever the test says."""
 
 import asyncio
+from dataclasses import replace
 
 from services.generator.buy import Errand
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
-from tests.generator.scripted_ledger import NOW, Listing
+from tests.generator.scripted_ledger import NOW, Listing, Shop
 
 
 def errand(world, claimed_at: float, owned_until: float, now=lambda: NOW) -> Errand:
@@ -31,3 +32,9 @@ def listing(world, shows) -> Listing:
     vendor = Vendor(name="sketch", provider=made, terms=terms, time_limit=60)
     world.worker.tools.vendors["sketch"] = vendor
     return made
+
+
+def shop_elsewhere(world, shop: Shop, **terms: bool) -> None:
+    """Have the worker buy from *shop*, on *terms*."""
+    name, vendors = "sketch", world.worker.tools.vendors
+    vendors[name] = replace(vendors[name], provider=shop, terms=Terms(askable=True, **terms))

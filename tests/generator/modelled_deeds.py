@@ -71,6 +71,7 @@ def _order(held: Any) -> Iterator[float]:
     if world.pictures.number and (missing := (yield from world.pictures.hand_over(held))):
         unbought(held, missing)
         return
+    held.sent = True
     flight = Flight(held.purchase_id, world.ledger.now + world.dice.choice((0.0, 0.0, 3.0)))
     world.flights.append(flight)
     world.land()
@@ -196,8 +197,16 @@ def look_up(held: Any, _effect: moves.LookUp) -> Iterator[float]:
     yield 0.0
     if killed(held, "look up"):
         return
-    order = seam.Order(purchase_id=held.purchase_id, slug="flux", inputs={}, give_up_after=100)
-    vendor = held.world.vendor
+    vendor, order = (
+        held.world.vendor,
+        seam.Order(
+            purchase_id=held.purchase_id,
+            slug="flux",
+            inputs={},
+            give_up_after=100,
+            awaited=not held.sent and held.late() < 0,
+        ),
+    )
     try:
         event = _now(reconcile.look_up(vendor, order, held.hinted, held.late))
     except ValueError as error:

@@ -184,6 +184,8 @@ class Provider:
         if not self.lists:
             if self.trouble.strikes("storage is away"):
                 raise seam.Unclear("storage is away")
+            if self.kind == ANSWERED and order.awaited and mine not in self.receipts:
+                raise seam.Unclear("whoever sent it may still hear its answer")
             there = self.receipts.setdefault(mine, False)
             return [seam.Ticket(f"receipt:{mine}")] if there else []
         if self.mute:

@@ -246,6 +246,7 @@ class Held:
         self.deadline = seconds(answer.deadline)
         self.ticket = answer.ticket
         self.heard: edge_pb2.Heard | None = None  # of its provider, until it is written
+        self.sent = False  # the order has left
         self.interrupted = self.broken = False  # broken: a defect, or an edge that was not taken
         self.wishes: set[str] = set()
 

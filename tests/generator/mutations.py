@@ -4,7 +4,7 @@ The defences of a purchase's life, each with a change that takes it away and wha
 A row that stays green is a defence that nothing needs, or one that nothing shows.
 """
 
-from tests.generator import mutations_of_images, mutations_of_money
+from tests.generator import mutations_of_answers, mutations_of_images, mutations_of_money
 from tests.generator.mutation import EDGES, ENDINGS, MACHINE, SETTLING, Mutation
 
 
@@ -345,4 +345,5 @@ TABLE = (
     ),
     *mutations_of_money.TABLE,
     *mutations_of_images.TABLE,
+    *mutations_of_answers.TABLE,
 )

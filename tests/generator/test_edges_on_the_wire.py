@@ -6,11 +6,12 @@ import grpc
 import pytest
 
 from chassis import errors
-from chassis.channel import MAX_MESSAGE
+from chassis.channel import MAX_MESSAGE, Peer
 from chassis.errors import Precondition, Stale, Unavailable
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from services.generator.ledger import AnswerLostError, Ledger
-from tests.generator.wire import serving
+from tests.generator.wire import SECRET, serving
+from tests.ports import free_port
 
 NAME = "imagestudio.catalog.v1.LedgerService"
 LOST = Unavailable("SERVICE_UNAVAILABLE", "the answer is lost")
@@ -43,6 +44,13 @@ class Script(ledger_service_pb2_grpc.LedgerServiceServicer):
         refused = self.refused.get(edge.purchase_id)
         status = errors.to_status(refused) if refused else None
         return ledger_service_pb2.EdgeResult(status=status)
+
+
+class Broken(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """Its streams break, so that the answer is gRPC's own word."""
+
+    async def Apply(self, request, context: grpc.aio.ServicerContext):
+        await context.abort(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
 
 
 class Wire:
@@ -104,6 +112,22 @@ async def test_a_claim_whose_answer_was_lost_is_never_said_again_by_itself(wire)
     with pytest.raises(AnswerLostError):
         await claimed
     assert wire.script.calls == [["a", "b"], ["b"]]
+
+
+async def test_a_claim_whose_stream_broke_is_one_whose_answer_was_lost():
+    """It comes as INTERNAL, or UNKNOWN, that the peer did not say; see `errors.was_cut`."""
+    server, port = grpc.aio.server(), free_port()
+    ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(Broken(), server)
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    peer = Peer(f"127.0.0.1:{port}", NAME, service="generator", secret=SECRET)
+    ledger = Ledger(peer, ledger_service_pb2_grpc.LedgerServiceStub(peer.channel))
+    ledger.start()
+    with pytest.raises(AnswerLostError):
+        await asyncio.wait_for(ledger.submit(claim("a")), 30)
+    await ledger.close()
+    await peer.close()
+    await server.stop(None)
 
 
 async def test_one_refused_edge_hinders_no_other(wire):

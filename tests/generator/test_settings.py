@@ -18,7 +18,7 @@ from services.generator.provider import (
     Provider,
     SendsWebhooks,
 )
-from services.generator.providers import predictions, transport
+from services.generator.providers import answered, openai, predictions, recraft, transport
 from services.generator.providers.replicate import BUY, can_check_webhooks
 from services.generator.settings import Settings
 from services.generator.vendors import sold_here
@@ -37,10 +37,11 @@ async def vendor(name="replicate", **environment):
     chosen, outgoing = settings(**{KEYS[name]: TOKEN}, **environment), []
     hints = Hints(Bus(chosen.nats_url.reveal(), "nobody is there"))
     nobody = dict.fromkeys(("easel", "receipts", "pictures"))
-    sold = sold_here(chosen, **nobody, hints=hints, outgoing=outgoing)
-    for http in outgoing:
-        await http.aclose()
-    return sold[name]
+    try:
+        return sold_here(chosen, **nobody, hints=hints, outgoing=outgoing)[name]
+    finally:
+        for http in outgoing:
+            await http.aclose()
 
 
 def test_an_answer_may_not_take_longer_than_the_edge_waits_for_it():
@@ -117,6 +118,19 @@ async def test_no_order_may_still_leave_when_its_absence_is_believed():
     for lab in (LAB, away):
         assert (await vendor(LOOKUP_LAG="0", **lab)).terms.lag == 0
     assert settings(LOOKUP_LAG="0")  # nobody is bought from
+
+
+@pytest.mark.parametrize(("name", "key"), [("recraft", "RECRAFT_BASE_URL"),
+                                           ("openai", "OPENAI_BASE_URL")])  # fmt: skip
+async def test_no_answer_may_still_come_when_it_is_taken_for_lost(name, key):
+    longest = {"recraft": recraft.BUY, "openai": openai.BUY}[name]
+    least = (await vendor(name)).time_limit
+    assert least > FRESH + answered.PREPARING + longest
+    assert (await vendor(name, ANSWER_SECONDS=str(least + 1))).time_limit == least + 1
+    with pytest.raises(SettingsError, match="ANSWER_SECONDS is below"):
+        await vendor(name, ANSWER_SECONDS=str(least - 1))
+    lab = {key: "http://127.0.0.1:7900/there"}
+    assert (await vendor(name, ANSWER_SECONDS="1", **lab)).time_limit == 1
 
 
 async def test_the_token_is_sent_and_never_shown():

@@ -14,7 +14,7 @@ from services.generator.buy import FRESH
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
-from tests.generator.errands import errand, listing, under_way
+from tests.generator.errands import errand, listing, shop_elsewhere, under_way
 from tests.generator.hired import soon
 from tests.generator.scripted_ledger import (
     ID,
@@ -70,12 +70,6 @@ async def test_one_that_ends_gives_back_what_it_draws_and_says_goodbye(world):
     assert world.catalog.written.get_nowait() == "release"
     assert world.catalog.left.is_set()
     assert world.worker.room == 0
-
-
-def shop_elsewhere(world, shop: Shop, **terms: bool) -> None:
-    """Have the worker buy from *shop*, on *terms*."""
-    name, vendors = "sketch", world.worker.tools.vendors
-    vendors[name] = replace(vendors[name], provider=shop, terms=Terms(askable=True, **terms))
 
 
 async def test_one_that_ends_hears_an_answer_that_nobody_else_could(world):

@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +101,15 @@ def sleeps(pid: int) -> bool:
 
 
 def nap(stack: Any, name: str, seconds: float) -> None:
-    """Stop a process for so long, and let it go on."""
+    """Stop a process and its children for so long, and let them go on (Linux)."""
     pid = stack.kill(name, signal.SIGSTOP)
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for child in map(int, children):
+        os.kill(child, signal.SIGSTOP)
     time.sleep(seconds)
-    os.kill(pid, signal.SIGCONT)
+    for each in (*map(int, children), pid):
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGCONT)
 
 
 def settled(stack: Any, names: tuple[str, ...]) -> dict[str, int]:

@@ -29,6 +29,7 @@ def faulty(tmp_path_factory):
         "LANGUAGE_SECONDS": "2",
         "WORKER_PATIENCE": "1",
         "LOOKUP_LAG": "0",
+        "ANSWER_SECONDS": "1",
         "RECONCILE_SECONDS": "1",
         **lab,
     }

@@ -17,6 +17,7 @@ from tests.system.stack import running_stack
 from tests.system.wire import Wire, part
 
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
+ANSWERED = {"prompt": "a lighthouse at dawn", "models": ["recraft-v3"]}
 DRAWN = {"prompt": "a boat", "models": ["sketch"], "size": {"width": 64, "height": 64}}
 PARTED = {"catalog": "CATALOG_PORT", "storage": "STORAGE_PORT", "nats": "NATS_PORT"}
 EACH = 3  # jobs of either kind at each generator
@@ -70,3 +71,21 @@ def test_a_generator_that_is_cut_off_loses_and_doubles_nothing(seconds):
             assert kinds(follow(each, each.start(DRAWN)))[-1] == "completed"
         print(f"all is home {took:.1f} s after the healing")
         assert took < SOON
+
+
+def test_an_answer_comes_to_who_is_cut_off_from_the_catalog_alone():
+    """It is taken for dead meanwhile, and another looks for what only it can hear."""
+    quick = {"WORKER_PATIENCE": "2", "LAB_PACE": "6", "PUBLISH_WAIT": "0"}
+    with running_stack("--lab", **quick) as stack, ExitStack() as parts:
+        lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
+        wire = parts.enter_context(Wire(stack.port("CATALOG_PORT")))
+        way = {"CATALOG_TARGET": f"127.0.0.1:{wire.port}"}
+        cut = parts.enter_context(beside(stack, "cut", **way))
+        cut.await_ready()
+        pool = parts.enter_context(ThreadPoolExecutor(1))
+        watch = pool.submit(follow, cut, cut.start(ANSWERED))
+        stack.await_(lambda: lab.requests().get("recraft", {}).get("create"))
+        part([wire], 4)
+        events = watch.result(120)
+        assert "unclear" in kinds(events)
+        assert len(events[-1].completed.job.images) == len(lab.ledger()) == 1

@@ -18,7 +18,7 @@ ORDER = {"prompt": "a lighthouse at dawn", "models": ["recraft-v3"]}
 def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
-    settings = {"LAB_PACE": "0", "WORKER_PATIENCE": "1"}
+    settings = {"LAB_PACE": "0", "WORKER_PATIENCE": "1", "ANSWER_SECONDS": "2"}
     settings |= {"SETTLE_SECONDS": "0.5"}
     with running_stack("--lab", FAULT_FOLDER=str(folder), **settings) as found:
         yield found, folder

@@ -161,6 +161,40 @@ def test_the_catalog_sleeps_and_takes_nobody_for_dead_who_could_not_reach_it(pai
     assert len(lab.ledger()) == lab.requests()["replicate"]["create"] == 3
 
 
+ANSWERED = {"prompt": "a lighthouse at dawn", "models": ["recraft-v3"]}
+
+
+@pytest.mark.parametrize("name", ["catalog", "postgres"])
+def test_who_only_sleeps_costs_nobody_an_answer_that_comes_once(pair, lab, name):
+    stack, _folder = pair
+    lab.pace(6)
+    owners = workers(stack)
+    with drawing(stack, ANSWERED, 3) as ordered:
+        stack.await_(lambda: lab.requests().get("recraft", {}).get("create") == 3)
+        nap(stack, name, NAP)
+    for job in ordered:
+        prove_whole(job, 1)
+        assert not job.of("unclear")
+    assert workers(stack) == owners
+    assert len(lab.ledger()) == 3
+
+
+def test_a_generator_that_was_taken_for_dead_hears_what_only_it_can(pair, lab):
+    stack, _folder = pair
+    lab.pace(6)
+    one = replicas(stack, 2)[0]
+    jobs = [one.start(ANSWERED | {"models": [each]}) for each in ("recraft-v3", "gpt-image-2")]
+    stack.await_(
+        lambda: all(lab.requests().get(v, {}).get("create") for v in ("recraft", "openai"))
+    )
+    nap(stack, one.name, NAP)
+    for job in jobs:
+        events = replicas(stack, 2)[1].watch(job)
+        assert "unclear" in kinds(events)
+        assert events[-1].completed.job.images
+    assert len(lab.ledger()) == lab.requests()["recraft"]["create"] + 1 == 2
+
+
 DRAWN = {"prompt": "a boat", "models": ["sketch"], "size": "64x64"}
 NAP = 3.0  # seconds: three times the silence that is death
 

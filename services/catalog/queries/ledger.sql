@@ -366,10 +366,14 @@ WHERE owner = $1
   AND (state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR publishing);
 
 -- Tells in how many seconds the next one is dead, if he says nothing until then.
+-- It is written to the log, whose disk a heartbeat's commit waits for as well.
+-- name: look_at_the_clock
+SELECT clock_timestamp() FROM pg_logical_emit_message(true, 'sweep', '');
+
 -- name: bury_silent_workers
-WITH buried AS (
-    DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - $1::interval
-)
+DELETE FROM workers WHERE heartbeat_at < $1;
+
+-- name: next_death
 SELECT extract(epoch FROM min(heartbeat_at) + $1::interval - clock_timestamp())::float8
 FROM workers
 WHERE heartbeat_at >= clock_timestamp() - $1::interval;

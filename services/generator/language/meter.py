@@ -79,7 +79,7 @@ class Meter:
             except Fault as fault:
                 named = {"reservation": request.reservation_id, "why": str(fault)}
                 log.warning("a language call is not settled", **named)
-                if not was_cut(fault):
+                if not (was_cut(fault) or fault.reason == "DISK_FULL"):
                     return
             else:
                 return

@@ -147,7 +147,8 @@ class Rewriter:
             cost = cost_pb2.Cost(usd_micros=held.cost_usd_micros, basis=metered)
             return _better(held.answer, held.model, cost)
         reason, why = _EARLIER.get(held.charged, _LOST)
-        return Smart(cost=held.cost_usd_micros, reason=reason, why=why)
+        counts = held.cost_usd_micros if held.charged else call.held  # nobody told: all of it
+        return Smart(cost=counts, reason=reason, why=why)
 
 
 def _better(prompt: str, writer: str, cost: cost_pb2.Cost) -> Smart:

@@ -23,7 +23,7 @@ _PIECE = 256 * 1024  # bytes read of a receipt at a time
 _BIGGEST = 512 << 20  # bytes of an answer: ten raw pictures of 8 million pixels in base64
 _WORDS = 64 * 1024  # bytes of what is said in place of an answer
 _OF_THE_BODY = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-_PREPARING = 10.0  # seconds for what an order needs, after which it may be somebody else's
+PREPARING = 10.0  # seconds for what an order needs, after which it may be somebody else's
 _MOST_TOKENS = 10_000_000  # ten times what any model takes in
 _MOST_MICROS = 1_000_000_000  # micro-USD: no order costs a thousand dollars
 SENSELESS = (ValueError, LookupError, TypeError, AttributeError)  # what a senseless answer raises
@@ -46,9 +46,12 @@ class Receipted:
         """
         Find the receipt of an answer that came whole, or seal its place: no late one is taken then.
 
-        None is no proof that nothing was bought.
+        None is no proof that nothing was bought. Unclear while there is none and *order* is
+        awaited: a seal would take from who hears the answer the one place for it.
         """
         try:
+            if order.awaited and await self.receipts.read(order.purchase_id, 0, 1) is None:
+                raise seam.Unclear("whoever sent it may still hear its answer")
             absent = await self.receipts.seal(order.purchase_id)
         except Fault as fault:
             raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
@@ -96,7 +99,7 @@ async def buy(
     return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
 
 
-async def ready(preparing: Awaitable[T], seconds: float = _PREPARING) -> T:
+async def ready(preparing: Awaitable[T], seconds: float = PREPARING) -> T:
     """
     Wait for what an order needs before it leaves.
 

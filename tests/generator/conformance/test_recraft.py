@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -172,6 +173,18 @@ class TestRecraft(ProviderSuite):
         with pytest.raises(seam.Unkept, match="not kept"):
             await shop.buy(shop.order())
         assert len(shop.charges()) == 1
+
+    async def test_a_look_up_leaves_its_place_to_an_answer_that_may_come(self, shop):
+        order = replace(shop.order(), awaited=True)
+        with pytest.raises(seam.Unclear, match="may still hear"):
+            await shop.provider.look_up(order)
+        assert ID not in shop.receipts.kept
+        ticket = await shop.buy(order)
+        assert await shop.provider.look_up(order) == [ticket]
+
+    async def test_a_place_that_is_sealed_holds_nothing_however_soon_it_is_looked_at(self, shop):
+        assert await shop.provider.look_up(shop.order()) == []
+        assert await shop.provider.look_up(replace(shop.order(), awaited=True)) == []
 
     async def test_a_look_up_seals_the_place_of_what_did_not_come(self, shop):
         order = shop.order()

@@ -78,6 +78,7 @@ async def test_an_order_whose_earlier_try_died_goes_on_without(books):
     async with asyncio.timeout(30):
         found = await rewriter(books, pen).rewrite(same)
     assert (found.told, found.reason) == (None, "LANGUAGE_ANSWER_LOST")
+    assert found.cost == next(iter(books.held.values())).usd_micros  # all of it may be charged
     assert pen.asked == 0
     stuck.cancel()
     await asyncio.gather(stuck, return_exceptions=True)
@@ -209,6 +210,15 @@ async def test_a_hold_of_which_nobody_knows_is_given_back(books):
         await books.settled.wait()
     [call] = books.calls.values()
     assert (call.charged, pen.asked) == (cost_pb2.CHARGED_NO, 0)
+
+
+async def test_what_a_full_disk_did_not_take_is_told_again(books):
+    books.cut = {"settle": [lambda *_said: Exhausted("DISK_FULL", "The disk is full.")]}
+    async with asyncio.timeout(20):
+        found = await rewriter(books, Pen(WHOLE)).rewrite(order())
+        await books.settled.wait()
+    [call] = books.calls.values()
+    assert (call.charged, call.cost_usd_micros) == (cost_pb2.CHARGED_YES, found.cost)
 
 
 async def test_who_ends_waits_for_what_is_being_written_and_its_settling(books):

@@ -1,0 +1,79 @@
+"""Defences of answers that nobody else can hear; see `mutations.py`."""
+
+from tests.generator.mutation import Mutation
+
+VIGIL = "tests/catalog/test_vigil.py"
+UNHEARD = "tests/generator/test_unheard.py"
+
+TABLE = (
+    Mutation(
+        "a silence that nobody watched is no death",
+        "services/catalog/sweeper.py",
+        "        if self.vigil.looks(now):\n",
+        "        if True:\n",
+        "tests/catalog/test_sweeper.py",
+    ),
+    Mutation(
+        "what holds up the sweeper holds up the living",
+        "services/catalog/vigil.py",
+        "        if not (kept and self._since):\n",
+        "        if not self._since:\n",
+        VIGIL,
+    ),
+    Mutation(
+        "who is taken for dead hears what only he can",
+        "services/generator/worker.py",
+        "        await self._abandon(unheard)\n",
+        "        await self._abandon()\n",
+        UNHEARD,
+    ),
+    Mutation(
+        "what was heard under an earlier name is looked for",
+        "services/generator/worker.py",
+        "        self._take_up_outlived()\n",
+        "",
+        UNHEARD,
+    ),
+    Mutation(
+        "no place is sealed while its answer may come",
+        "services/generator/providers/answered.py",
+        "        if order.awaited and await",
+        "        if False and await",
+        "tests/generator/conformance/test_recraft.py",
+    ),
+    Mutation(
+        "what another sent is awaited until its deadline",
+        "services/generator/deeds.py",
+        "awaited=not self.sending and -math.inf < self.late() < 0",
+        "awaited=False",
+        UNHEARD,
+    ),
+    Mutation(
+        "of our own order we know that nobody hears more",
+        "services/generator/deeds.py",
+        "awaited=not self.sending and ",
+        "awaited=",
+        UNHEARD,
+    ),
+    Mutation(
+        "a claim whose stream broke may have been taken",
+        "services/generator/ledger.py",
+        "full or errors.was_cut(fault) or",
+        "full or",
+        "tests/generator/test_edges_on_the_wire.py",
+    ),
+    Mutation(
+        "what a full disk did not take of a call's cost is told again",
+        "services/generator/language/meter.py",
+        'if not (was_cut(fault) or fault.reason == "DISK_FULL"):',
+        "if not was_cut(fault):",
+        "tests/generator/language/test_smart.py",
+    ),
+    Mutation(
+        "a rewriting that nobody settled counts with all that was held",
+        "services/generator/language/smart.py",
+        "held.cost_usd_micros if held.charged else call.held",
+        "held.cost_usd_micros",
+        "tests/generator/language/test_smart.py",
+    ),
+)
