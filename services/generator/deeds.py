@@ -37,6 +37,7 @@ _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
 _AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
+_SPOILT = (errors.Invalid, errors.DataLoss)
 log = logs.get()
 
 
@@ -163,7 +164,8 @@ class Deeds:
             return await self._store(index)
         except Exception as error:
             log.exception("an output could not be stored", index=index)
-            return moves.Unstored(index, f"{type(error).__name__}: {error}", defect=True)
+            why, spoilt = f"{type(error).__name__}: {error}", isinstance(error, _SPOILT)
+            return moves.Unstored(index, why, defect=True, spoilt=spoilt)
 
     async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:

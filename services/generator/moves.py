@@ -102,6 +102,7 @@ class Failed:
     """Work on it raised: a try is counted."""
 
     why: str
+    reason: str = "INTERNAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +255,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Unstored:
-    """An output is not safe yet: it is tried again after *delay* seconds, or a *defect* is told."""
+    """
+    An output is not safe yet: it is tried again after *delay* seconds, or a *defect* is told.
+
+    *spoilt*: what is at its source is no picture, and never will be one.
+    """
 
     index: int
     why: str
     delay: float = 0.0
     defect: bool = False
+    spoilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.generator.moves import (
     Closed,
     Commit,
     Effects,
+    Failed,
     OutOfSight,
     Parked,
     Step,
@@ -63,7 +64,7 @@ class Purchase(NamedTuple):
     stored: frozenset[int] = frozenset()  # outputs in the vault, without their edge yet
     unstored: frozenset[int] = frozenset()  # missing ones whose turn is over
     pause: float = 0.0  # seconds until they are tried again
-    defect: str = ""  # what raised when one was to be stored
+    defect: Failed | None = None  # what raised when one was to be stored
     publication: Publication = NOTHING
 
 
