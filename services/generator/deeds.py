@@ -33,6 +33,8 @@ from services.generator.vendor import Vendor
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
+_RATE_LIMITED = 3600.0  # seconds of nothing but 429, after which it is no matter of waiting
+_UNHANDED = 300.0  # likewise of an input image that does not get there
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
@@ -301,14 +303,26 @@ def _unbought(error: Exception) -> moves.Event:
             return moves.Declined(str(error), content=True)
         case seam.NoCredit() | seam.NotKnown():
             return moves.Declined(str(error), reason=signs.reason_of(error))
+        case seam.OverLimit():
+            return moves.Declined(str(error), reason="PROVIDER_RATE_LIMITED")
         case seam.Refused():
             return moves.Declined(str(error))
-        case seam.Busy(retry_after=wait):
-            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER, "PROVIDER_RATE_LIMITED")
         case seam.Unavailable(retry_after=wait):
-            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER)
+            return _sent_back(error, wait or _RETRY_PROVIDER)
         case seam.Unclear():
             log.warning("a purchase is unclear", error=str(error))
         case _:
             log.error("an adapter raised what it must not", exc_info=error)
     return moves.Doubtful(f"{type(error).__name__}: {error}")
+
+
+def _sent_back(error: seam.Unavailable, delay: float) -> moves.NeverSent:
+    """What certainly bought nothing; a vendor that is away is waited for, however long it is."""
+    why = str(error)
+    match error:
+        case seam.Busy():
+            reason = "PROVIDER_RATE_LIMITED"
+            return moves.NeverSent(why, delay, reason, back=True, patience=_RATE_LIMITED)
+        case seam.Unhanded():
+            return moves.NeverSent(why, delay, "PROVIDER_FAILED", back=True, patience=_UNHANDED)
+    return moves.NeverSent(why, delay, back=not isinstance(error, seam.Unsent))

@@ -217,7 +217,8 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
             made.settle.not_askable.SetInParent()
             if why:
                 made.settle.not_askable.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
-        case moves.Released(delay, why, reason):
+        case moves.Released(delay, why, reason, back):
+            made.release.sent_back = back
             made.release.delay.CopyFrom(_seconds(delay))
             made.release.error.CopyFrom(_status(reason, why, known))
         case moves.Failed(why, reason):

@@ -3,6 +3,7 @@ The words of a purchase's life: the steps that are written into the ledger, the 
 that a worker carries out, and the events that come of them. All plain values.
 """
 
+import math
 from dataclasses import dataclass
 
 # -- Steps: what is written into the ledger ------------------------------------------------
@@ -90,11 +91,12 @@ class Unknowable:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """sending -> planned: it certainly never left, or was not taken."""
+    """sending -> planned: it certainly never left, or was not taken; *back* is counted."""
 
     delay: float
     why: str
     reason: str = "PROVIDER_UNAVAILABLE"
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +190,17 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class NeverSent:
-    """Certainly nothing was bought, and it may be tried again after *delay* seconds."""
+    """
+    Certainly nothing was bought, and it may be tried again after *delay* seconds.
+
+    *back*: it was tried, and came back. For one reason that goes on for *patience* seconds.
+    """
 
     why: str
     delay: float
     reason: str = "PROVIDER_UNAVAILABLE"
+    back: bool = False
+    patience: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

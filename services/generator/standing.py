@@ -45,12 +45,21 @@ class Terms:
     cancelable: bool = False  # what it has taken can be canceled there
 
 
+class SentBack(NamedTuple):
+    """How often an order came back unbought for one *reason*, and since how many *seconds*."""
+
+    times: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+
 class Purchase(NamedTuple):
     """A purchase in hand: a tuple, as each event makes another one of it."""
 
     stage: Stage
     terms: Terms
     ticket: str = ""
+    sent_back: SentBack = SentBack()
     unwritten: bool = False  # the ticket's edge is on its way
     closed: Closed | None = None  # how it ended there, until the ticket is written
     canceling: bool = False  # the user wants it no more
