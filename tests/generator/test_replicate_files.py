@@ -76,6 +76,14 @@ async def test_a_large_one_is_uploaded_once_and_named_in_every_order(pictures):
     assert [input_of(each)["image_prompt"] for each in script.requests[1:]] == [FILE, FILE]
 
 
+async def test_an_order_holds_few_inside_and_the_rest_is_uploaded(pictures):
+    given = [pictures.add(bytes([number]) * 150_000) for number in range(4)]
+    provider, script = selling(pictures, uploaded(), uploaded(), says(201, id="p1"))
+    await provider.buy(order("seedream-4.5", *given), None, None)
+    told = input_of(script.requests[-1])["image_input"]
+    assert [each.startswith("data:") for each in told] == [True, True, False, False]
+
+
 async def test_an_upload_is_not_used_longer_than_it_surely_lives(pictures):
     clock = SimpleNamespace(now=0.0)
     script = Script(uploaded(), says(201, id="p1"), uploaded(), says(201, id="p2"))

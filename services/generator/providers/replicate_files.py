@@ -25,6 +25,7 @@ from services.generator.models import Slot
 from services.generator.providers import transport
 
 INSIDE = 256_000  # characters of a data URL that an order may hold
+INSIDE_ALL = 2 * INSIDE  # of all of its own: Replicate's list shows them again, 100 orders a page
 _PATH = "/v1/files"
 _UPLOAD, _SLOWEST = 20.0, 64_000  # seconds for one, and bytes a second that take more
 _LIVES = 30 * 60.0  # seconds: what a prediction was given goes an hour after its end
@@ -66,8 +67,12 @@ class Files:
 
     async def _given(self, order: seam.Order) -> Given:
         found: Given = {}
+        left = INSIDE_ALL
         for slot, chosen in self._chosen(order):
-            urls = [await self._url(each, slot) for each in chosen]
+            urls = []
+            for each in chosen:
+                urls.append(await self._url(each, slot, min(INSIDE, left)))
+                left -= len(urls[-1])
             found[slot.input] = urls if slot.many else urls[0]
         return found
 
@@ -82,7 +87,7 @@ class Files:
             taken.setdefault(slot.input, []).append(each)
         return [(slot, taken[slot.input]) for slot in slots if slot.input in taken]
 
-    async def _url(self, reference: seam.Reference, slot: Slot) -> str:
+    async def _url(self, reference: seam.Reference, slot: Slot, room: int) -> str:
         key = reference.asset, slot.inverted
         async with self._turns:
             if url := self._known(key):
@@ -92,7 +97,7 @@ class Files:
                 if slot.inverted:
                     content = await asyncio.to_thread(masks.inverted, content)
                 inside = f"data:{reference.media_type};base64,{base64.b64encode(content).decode()}"
-                if len(inside) <= INSIDE:
+                if len(inside) <= room:
                     return inside
         if key not in self._uploads:
             self._begin(key, content, reference.media_type)
