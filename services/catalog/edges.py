@@ -25,6 +25,8 @@ NONE = ledger_service_pb2.CLAIM_OUTCOME_UNSPECIFIED
 
 _NOTHING_THERE = "It was ordered, and the provider has nothing of it. The last answer was: "
 
+_TOLD_AT = 3  # times that an order was sent back
+
 Outcome: TypeAlias = ledger_service_pb2.ClaimOutcome.ValueType
 
 
@@ -72,12 +74,35 @@ def _release(batch: Batch, purchase: Purchase, step: edge_pb2.ReleaseEdge) -> No
         return
     guards.require(purchase, "sending")
     permits.give_permit_back(batch, purchase)
-    purchase.error = outcome.evidence(step.error)
+    error = outcome.evidence(step.error)
     if batch.job_of(purchase).state == "canceling":
+        purchase.error = error
         endings.end(batch, purchase, ending="canceled", charged="no", cost=0)
         return
+    if step.sent_back and error:
+        _count_back(batch, purchase, error)
+    elif not purchase.sent_back:
+        purchase.error = error
     purchase.state, purchase.sent_at = "planned", None
     batch.let_go_of(purchase, batch.now + step.delay.ToTimedelta())
+
+
+def _count_back(batch: Batch, purchase: Purchase, error: outcome.Evidence) -> None:
+    """Count that it came back; who waits for it is told once it is no passing matter."""
+    before = purchase.error["reason"] if purchase.error else None
+    if before != error["reason"] or not purchase.sent_back:
+        purchase.sent_back, purchase.sent_back_since = 0, batch.now
+    purchase.sent_back += 1
+    purchase.error = error
+    if purchase.sent_back == _TOLD_AT:
+        said = f"{purchase.model_key} does not take the order, which is tried again now and then: "
+        warning = job_event_pb2.JobEvent.Warning(
+            reason=error["reason"],
+            message=said + error["message"],
+            model=purchase.model_key,
+            purchase_id=purchase.purchase_id,
+        )
+        batch.tell(purchase, warning=warning)
 
 
 def _ticket(batch: Batch, purchase: Purchase, step: edge_pb2.TicketEdge) -> None:

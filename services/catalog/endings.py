@@ -11,6 +11,8 @@ from services.catalog.rows import ENDED_JOB, Batch, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, STATES
 
 MAX_TRIES = 5
+AGAIN, AGAIN_AT_MOST = timedelta(seconds=15), timedelta(minutes=10)  # until one more try
+KEPT_AT = timedelta(days=1)  # how long what cannot be kept is tried, though it is safe as it is
 SET_ASIDE = timedelta(minutes=15)  # what is safe, and whose publication raised
 _NOT_REPEATED = (
     "The database came back from a copy, and the provider shows nothing of this order. What was "
@@ -109,7 +111,11 @@ def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
     if purchase.state == "running" and purchase.deadline:
         expiries.append(purchase.deadline)
     if purchase.state in ("running", "drawn") and any(e > batch.now for e in expiries):
-        purchase.not_before = batch.now + timedelta(seconds=15)
+        purchase.not_before = batch.now + AGAIN
+        return
+    if _is_in_its_receipt(batch, purchase):
+        doublings = min(purchase.tries - MAX_TRIES, 10)
+        purchase.not_before = batch.now + min(AGAIN * 2**doublings, AGAIN_AT_MOST)
         return
     permits.give_permit_back(batch, purchase)
     purchase.charged = {"planned": "no", "drawn": "yes"}.get(purchase.state, "unknown")
@@ -118,6 +124,18 @@ def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
     batch.close(purchase, "quarantined")
     batch.alarms.append(("quarantined", purchase.purchase_id))
     _tell_ended(batch, purchase, None)
+
+
+def _is_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:
+    """
+    Whether a picture that was paid for lies with us already, and only its keeping failed.
+
+    Not where keeping it killed who tried, or what is there is no picture: that stays as it is.
+    """
+    receipts = (o.source.startswith("receipt:") for o in purchase.outputs if o.state == "drawn")
+    failed = purchase.error is not None and purchase.error["reason"] == "INTERNAL"
+    ordered = purchase.sent_at or batch.now
+    return failed and any(receipts) and batch.now < ordered + KEPT_AT
 
 
 def close_if_through(batch: Batch, purchase: Purchase) -> None:

@@ -45,7 +45,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
     """Render all that a worker needs to go on with a purchase that it has just claimed."""
     job = batch.job_of(purchase)
     key = (purchase.job_id, purchase.ordinal)
-    return ledger_pb2.LedgerPurchase(
+    found = ledger_pb2.LedgerPurchase(
         purchase=_purchase(purchase),
         user=f"users/{purchase.user_id}",
         owner=purchase.owner or "",
@@ -61,7 +61,11 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         refusal=outcome.status(purchase.refusal),
         job=_job(job),
         subject=job.subject,
+        sent_back=purchase.sent_back,
     )
+    if purchase.sent_back_since:
+        found.sent_back_time.FromDatetime(purchase.sent_back_since)
+    return found
 
 
 def unclear(row: asyncpg.Record, job_id: int) -> ledger_pb2.LedgerPurchase:

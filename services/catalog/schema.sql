@@ -400,6 +400,8 @@ CREATE TABLE purchases (
     publishing boolean DEFAULT false NOT NULL,
     repeats uuid,
     restored boolean DEFAULT false NOT NULL,
+    sent_back integer DEFAULT 0 NOT NULL,
+    sent_back_since timestamp with time zone,
     CONSTRAINT purchases_pkey PRIMARY KEY (purchase_id),
     CONSTRAINT purchases_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT purchases_cost_check CHECK ((cost >= 0)),

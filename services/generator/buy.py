@@ -159,7 +159,7 @@ class Errand:
                 why = errors.from_status(claim.refusal)
                 return purchase.refuse(terms, why.message, why.reason, canceling=canceling)
             case purchase_pb2.PURCHASE_STATE_SENDING:
-                return purchase.send(terms, canceling=canceling)
+                return purchase.send(terms, canceling=canceling, sent_back=_sent_back(claim))
             case purchase_pb2.PURCHASE_STATE_RUNNING:
                 return purchase.resume_running(terms, claim.ticket, canceling=canceling)
             case purchase_pb2.PURCHASE_STATE_DRAWN:
@@ -236,3 +236,13 @@ class Errand:
         if isinstance(step, moves.Kept):
             self._deeds.number(step.index, result.purchase.outputs)
         return moves.Committed(step, result.purchase.ticket)
+
+
+def _sent_back(claim: ledger_pb2.LedgerPurchase) -> standing.SentBack:
+    """How often it came back; both times are the database's."""
+    if not claim.sent_back:
+        return purchase.NEVER
+    sent, since = claim.purchase.send_time, claim.sent_back_time
+    seconds = (sent.ToMicroseconds() - since.ToMicroseconds()) / 1e6
+    reason = errors.from_status(claim.purchase.error).reason
+    return standing.SentBack(claim.sent_back, seconds, reason)

@@ -34,10 +34,13 @@ from services.generator.vendor import Vendor
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
+_RATE_LIMITED = 3600.0  # seconds of nothing but 429, after which it is no matter of waiting
+_UNHANDED = 300.0  # likewise of an input image that does not get there
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
 _AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
+_SPOILT = (errors.Invalid, errors.DataLoss)
 log = logs.get()
 
 
@@ -163,7 +166,8 @@ class Deeds:
             return await self._store(index)
         except Exception as error:
             log.exception("an output could not be stored", index=index)
-            return moves.Unstored(index, moves.defect(error), defect=True)
+            why, spoilt = moves.defect(error), isinstance(error, _SPOILT)
+            return moves.Unstored(index, why, defect=True, spoilt=spoilt)
 
     async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:
@@ -300,12 +304,12 @@ def _unbought(error: Exception) -> moves.Event:
             return moves.Declined(str(error), content=True)
         case seam.NoCredit() | seam.NotKnown():
             return moves.Declined(str(error), reason=signs.reason_of(error))
+        case seam.OverLimit():
+            return moves.Declined(str(error), reason="PROVIDER_RATE_LIMITED")
         case seam.Refused():
             return moves.Declined(str(error))
-        case seam.Busy(retry_after=wait):
-            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER, "PROVIDER_RATE_LIMITED")
         case seam.Unavailable(retry_after=wait):
-            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER)
+            return _sent_back(error, wait or _RETRY_PROVIDER)
         case seam.Unclear():
             log.warning("a purchase is unclear", error=str(error))
             why = str(error)
@@ -313,3 +317,15 @@ def _unbought(error: Exception) -> moves.Event:
             log.error("an adapter raised what it must not", exc_info=error)
             why = moves.defect(error)
     return moves.Doubtful(why)
+
+
+def _sent_back(error: seam.Unavailable, delay: float) -> moves.NeverSent:
+    """What certainly bought nothing; a vendor that is away is waited for, however long it is."""
+    why = str(error)
+    match error:
+        case seam.Busy():
+            reason = "PROVIDER_RATE_LIMITED"
+            return moves.NeverSent(why, delay, reason, back=True, patience=_RATE_LIMITED)
+        case seam.Unhanded():
+            return moves.NeverSent(why, delay, "PROVIDER_FAILED", back=True, patience=_UNHANDED)
+    return moves.NeverSent(why, delay, back=not isinstance(error, seam.Unsent))

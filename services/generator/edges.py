@@ -31,6 +31,7 @@ _CHARGED = {
 }
 _CODES = {
     "CONTENT_REFUSED": code_pb2.FAILED_PRECONDITION,
+    "IMAGE_UNREADABLE": code_pb2.INVALID_ARGUMENT,
     "JOB_CANCELED": code_pb2.CANCELLED,
     "OUTPUT_LOST": code_pb2.DATA_LOSS,
     "PROVIDER_BALANCE_EMPTY": code_pb2.FAILED_PRECONDITION,
@@ -216,12 +217,13 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
             made.settle.not_askable.SetInParent()
             if why:
                 made.settle.not_askable.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
-        case moves.Released(delay, why, reason):
+        case moves.Released(delay, why, reason, back):
+            made.release.sent_back = back
             made.release.delay.CopyFrom(_seconds(delay))
             made.release.error.CopyFrom(_status(reason, why, known))
-        case moves.Failed(why):
+        case moves.Failed(why, reason):
             made.fail.delay.CopyFrom(_seconds(RETRY_FAILED))
-            made.fail.error.CopyFrom(_status("INTERNAL", why, known))
+            made.fail.error.CopyFrom(_status(reason, why, known))
         case moves.Parked(delay):
             made.park.delay.CopyFrom(_seconds(delay))
 

@@ -58,8 +58,9 @@ def _stored(purchase: Purchase, event: Stored) -> Next:
 def _unstored(purchase: Purchase, event: Unstored) -> Next:
     unstored = purchase.unstored | {event.index}
     purchase = purchase._replace(unstored=unstored, pause=max(purchase.pause, event.delay))
-    if event.defect:
-        purchase = purchase._replace(defect=purchase.defect or event.why)
+    if event.defect and (purchase.defect is None or not event.spoilt):
+        reason = "IMAGE_UNREADABLE" if event.spoilt else "INTERNAL"
+        purchase = purchase._replace(defect=Failed(event.why, reason))
     return _store_on(purchase)
 
 
@@ -97,7 +98,7 @@ def _store_on(purchase: Purchase) -> Next:
     lets_go = purchase.stopping and purchase.unstored
     if purchase.missing - purchase.unstored and not lets_go:
         return purchase, ()
-    return leave(purchase, Failed(purchase.defect) if purchase.defect else Parked(purchase.pause))
+    return leave(purchase, purchase.defect or Parked(purchase.pause))
 
 
 def _publish(purchase: Purchase) -> Next:

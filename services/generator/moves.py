@@ -3,6 +3,7 @@ The words of a purchase's life: the steps that are written into the ledger, the 
 that a worker carries out, and the events that come of them. All plain values.
 """
 
+import math
 from dataclasses import dataclass
 
 # -- Steps: what is written into the ledger ------------------------------------------------
@@ -90,11 +91,12 @@ class Unknowable:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """sending -> planned: it certainly never left, or was not taken."""
+    """sending -> planned: it certainly never left, or was not taken; *back* is counted."""
 
     delay: float
     why: str
     reason: str = "PROVIDER_UNAVAILABLE"
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Failed:
     """Work on it raised: a try is counted."""
 
     why: str
+    reason: str = "INTERNAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +190,17 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class NeverSent:
-    """Certainly nothing was bought, and it may be tried again after *delay* seconds."""
+    """
+    Certainly nothing was bought, and it may be tried again after *delay* seconds.
+
+    *back*: it was tried, and came back. For one reason that goes on for *patience* seconds.
+    """
 
     why: str
     delay: float
     reason: str = "PROVIDER_UNAVAILABLE"
+    back: bool = False
+    patience: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,12 +263,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Unstored:
-    """An output is not safe yet: it is tried again after *delay* seconds, or a *defect* is told."""
+    """
+    An output is not safe yet: it is tried again after *delay* seconds, or a *defect* is told.
+
+    *spoilt*: what is at its source is no picture, and never will be one.
+    """
 
     index: int
     why: str
     delay: float = 0.0
     defect: bool = False
+    spoilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

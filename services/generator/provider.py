@@ -190,6 +190,10 @@ class NotKnown(Refused):
     """It does not take our credentials, for this order or any other; say what is to be done."""
 
 
+class OverLimit(Refused):
+    """It is more than our account may ever order at once, or of that model: waiting is no help."""
+
+
 class Unavailable(ProviderError):
     """Certainly nothing was bought. Raise it on proof, never on a guess."""
 
@@ -208,6 +212,10 @@ class Unfit(Refused, Unsent):
 
 class NotReady(Unavailable, Unsent):
     """What the order needs cannot be had of ours just now."""
+
+
+class Unhanded(NotReady):
+    """It did not take an input image of the order's: no sign of how it does with orders."""
 
 
 class Unclear(ProviderError):

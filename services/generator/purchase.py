@@ -46,6 +46,7 @@ from services.generator.standing import (
     Handlers,
     Next,
     Purchase,
+    SentBack,
     Stage,
     Terms,
     cancel_there,
@@ -55,12 +56,15 @@ from services.generator.standing import (
 )
 
 AGAIN = 5.0  # seconds until a cancel that has brought nothing yet is said again
+SHORTEST, LONGEST = 1.0, 60.0  # seconds until an order that came back is sent again
+FEW = 5  # times that it comes back at the least before it is given up
+NEVER = SentBack()
 GRACE = 60.0  # seconds that an order has to end once it was canceled for its lateness
 
 
-def send(terms: Terms, *, canceling: bool) -> Next:
+def send(terms: Terms, *, canceling: bool, sent_back: SentBack = NEVER) -> Next:
     """Begin with one that was planned: buy it, unless nobody wants it any more."""
-    purchase = Purchase(Stage.SENDING, terms, canceling=canceling)
+    purchase = Purchase(Stage.SENDING, terms, canceling=canceling, sent_back=sent_back)
     return _canceled(purchase) if canceling else (purchase, (Buy(),))
 
 
@@ -136,7 +140,13 @@ def _bought(purchase: Purchase, event: Bought) -> Next:
 def _never_sent(purchase: Purchase, event: NeverSent) -> Next:
     if purchase.canceling:
         return _canceled(purchase)
-    return leave(purchase, Released(event.delay, event.why, event.reason))
+    if not event.back:
+        return leave(purchase, Released(event.delay, event.why, event.reason))
+    before = purchase.sent_back if purchase.sent_back.reason == event.reason else NEVER
+    if before.times >= FEW and before.seconds >= event.patience:
+        return leave(purchase, Ended("REFUSED", False, event.reason, event.why, retry=True))
+    pause = max(event.delay, min(SHORTEST * 2 ** min(before.times, 10), LONGEST))
+    return leave(purchase, Released(pause, event.why, event.reason, back=True))
 
 
 def _declined(purchase: Purchase, event: Declined) -> Next:

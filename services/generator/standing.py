@@ -10,6 +10,7 @@ from services.generator.moves import (
     Closed,
     Commit,
     Effects,
+    Failed,
     OutOfSight,
     Parked,
     Step,
@@ -44,12 +45,21 @@ class Terms:
     cancelable: bool = False  # what it has taken can be canceled there
 
 
+class SentBack(NamedTuple):
+    """How often an order came back unbought for one *reason*, and since how many *seconds*."""
+
+    times: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+
+
 class Purchase(NamedTuple):
     """A purchase in hand: a tuple, as each event makes another one of it."""
 
     stage: Stage
     terms: Terms
     ticket: str = ""
+    sent_back: SentBack = SentBack()
     unwritten: bool = False  # the ticket's edge is on its way
     closed: Closed | None = None  # how it ended there, until the ticket is written
     canceling: bool = False  # the user wants it no more
@@ -63,7 +73,7 @@ class Purchase(NamedTuple):
     stored: frozenset[int] = frozenset()  # outputs in the vault, without their edge yet
     unstored: frozenset[int] = frozenset()  # missing ones whose turn is over
     pause: float = 0.0  # seconds until they are tried again
-    defect: str = ""  # what raised when one was to be stored
+    defect: Failed | None = None  # what raised when one was to be stored
     publication: Publication = NOTHING
 
 

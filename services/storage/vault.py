@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from chassis.errors import Unavailable
+
+_AGAIN = 2.0  # seconds until a disk that fails may be another one
+
 
 class Shelf(StrEnum):
     """What a file is: the same name on two shelves is two files."""
@@ -44,6 +48,23 @@ class Full(Exception):
 
 class Gone(Exception):
     """No file has that name."""
+
+
+class Sick(Unavailable):
+    """
+    The disk under it fails, or is not there. What lies on it may be as well as ever.
+
+    Nothing was kept; whoever asks again later does no harm.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "SERVICE_UNAVAILABLE",
+            f"The vault's disk cannot be used now ({why}): look after it. Nothing that was kept "
+            "is given up meanwhile.",
+            metadata={"service": "storage"},
+            retry_after=_AGAIN,
+        )
 
 
 class Draft(Protocol):

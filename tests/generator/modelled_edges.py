@@ -64,7 +64,8 @@ def _known(held: Any, width: int) -> edges.Known:
     vendor, drawn = held.world.vendor, None
     if charge := vendor.charges.get(held.state.ticket):
         dies = EPOCH + timedelta(seconds=charge.dies_at) if charge.dies_at < 1e9 else None
-        drawn = seam.Drawn(images=(seam.Link("https://v.test/1", dies),) * width, seconds=1.0)
+        image = seam.Link("https://v.test/1", dies) if dies else seam.Inline(0, 4)
+        drawn = seam.Drawn(images=(image,) * width, seconds=1.0)
     return edges.Known(
         purchase_id=held.purchase_id,
         fence=held.fence,

@@ -38,7 +38,7 @@ class Pictures:
             if strikes("an input image is kept back"):
                 return seam.NotReady("storage is away", retry_after=dice.choice((None, 1.0)))
             if self.uploaded and strikes("an input image is not uploaded"):
-                return seam.Unavailable("it may be there, and costs nothing")
+                return dice.choice((seam.Unavailable, seam.Unhanded))("it may be there")
         if world.ledger.now > began + PREPARING:  # whoever slept may not order any more
             return seam.NotReady("it came too late")
         return None

@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 from services.catalog.breaker import MOST_FAILED, Breaker
+from services.catalog.endings import KEPT_AT
 from services.catalog.permits import UNTOLD
 from services.catalog.rows import (
     ENDED_JOB,
@@ -264,6 +265,9 @@ def _check_ending(world: Any, row: Purchase) -> None:
         lives = [at for at in drawn if at] or ([] if drawn or not row.ticket else [row.deadline])
         ended = world.ledger.ended_at[row.purchase_id]
         gone = all(seconds(at) <= ended for at in lives)
+        if any(not output.expires_at for output in row.outputs if output.state == "drawn"):
+            failed = row.error is not None and row.error["reason"] == "INTERNAL"
+            gone = gone and (not failed or ended >= seconds(row.sent_at) + KEPT_AT.total_seconds())
         promise(gone, "what may still be had is not given up", row)
     elif row.state in ("kept", "published"):
         promise(charge and kept == world.ledger.width, "a kept one was paid for", row)

@@ -3,6 +3,7 @@
 from datetime import date
 
 from services.catalog.rows import Job, Purchase
+from services.generator.standing import SentBack
 from tests.generator.modelled_promises import EPOCH
 
 MONTH = date(2026, 1, 1)
@@ -13,7 +14,7 @@ class Answer:
     """What the ledger says after an edge, as it was at that moment."""
 
     __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner",
-                 "refusal", "sent_at", "state", "ticket", "unpublished")  # fmt: skip
+                 "refusal", "sent_at", "sent_back", "state", "ticket", "unpublished")  # fmt: skip
 
     def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
         self.claimed, self.canceling = claimed, canceling
@@ -22,6 +23,10 @@ class Answer:
         if not claimed:  # the rest is for who begins with it
             return
         self.refusal = purchase.refusal
+        since = purchase.sent_back_since
+        reason = purchase.error["reason"] if purchase.error else ""
+        seconds = (purchase.sent_at - since).total_seconds() if since and purchase.sent_at else 0.0
+        self.sent_back = SentBack(purchase.sent_back, seconds, reason)
         self.sent_at, self.deadline = purchase.sent_at, purchase.deadline
         outputs = purchase.outputs
         self.missing = frozenset(each.index for each in outputs if each.state == "drawn")

@@ -257,7 +257,7 @@ class Held:
             why, reason = answer.refusal["message"], answer.refusal["reason"]
             first = purchase.refuse(terms, why, reason, canceling=canceling)
         elif answer.state == "sending":
-            first = purchase.send(terms, canceling=canceling)
+            first = purchase.send(terms, canceling=canceling, sent_back=answer.sent_back)
         elif answer.state == "running":
             first = purchase.resume_running(terms, answer.ticket, canceling=canceling)
         elif answer.state == "drawn":

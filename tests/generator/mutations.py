@@ -209,6 +209,7 @@ TABLE = (
         "a canceled order that goes back is not planned again",
         EDGES,
         '    if batch.job_of(purchase).state == "canceling":\n'
+        "        purchase.error = error\n"
         '        endings.end(batch, purchase, ending="canceled", charged="no", cost=0)\n'
         "        return\n",
         "",

@@ -22,7 +22,7 @@ TABLE = (
         "what was never sent is never unclear",
         "services/generator/deeds.py",
         "        case seam.Unavailable(retry_after=wait):\n"
-        "            return moves.NeverSent(str(error), wait or _RETRY_PROVIDER)\n",
+        "            return _sent_back(error, wait or _RETRY_PROVIDER)\n",
         "",
     ),
     Mutation(
@@ -49,8 +49,8 @@ TABLE = (
     Mutation(
         "an upload is used again while it surely lives, and no longer",
         _FILES,
-        "            if url and self.clock() - since < _LIVES:\n",
-        "            if url:\n",
+        '        return url if self.clock() - since < _LIVES else ""\n',
+        "        return url\n",
         "tests/generator/test_replicate_files.py",
     ),
     Mutation(

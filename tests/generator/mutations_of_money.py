@@ -19,7 +19,7 @@ TABLE = (
             after,
         )
         for what, file, after in (
-            ("released", EDGES, "    purchase.error = outcome.evidence(step.error)\n    if batch"),
+            ("released", EDGES, "    error = outcome.evidence(step.error)\n    if batch"),
             ("drawn", EDGES, '    purchase.state, purchase.charged = "drawn", "yes"\n'),
             ("ended", EDGES, "    purchase.error = outcome.evidence(step.error)\n    cost"),
             ("unclear", ENDINGS, "    if possible is None:\n"),

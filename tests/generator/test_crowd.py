@@ -164,3 +164,8 @@ async def test_where_there_is_no_list_each_is_looked_at(monkeypatch):
     desk.has_list = False
     await followed(desk, pause=adapter._sleep)
     assert desk.asked_for["list"] > 0
+
+
+async def test_what_was_ordered_is_not_held(crowd):
+    listing = Listing([drawing("a") | {"input": {"image": "data:" + "A" * 1000}}])
+    assert await ask(crowd, "a", listing) == [drawing("a")]

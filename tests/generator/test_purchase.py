@@ -221,6 +221,10 @@ def drawing(*events, missing=3):
 FAILS_AT_ONCE = {
     "out of sight": (moves.Unstored(0, "no answer", 1.0), moves.Parked(7.0)),
     "a defect": (moves.Unstored(0, "a defect", defect=True), moves.Failed("a defect")),
+    "no picture": (
+        moves.Unstored(0, "no picture", defect=True, spoilt=True),
+        moves.Failed("no picture", "IMAGE_UNREADABLE"),
+    ),
     "not taken": (moves.Rejected(moves.Kept(0), "too large"), moves.Failed("too large")),
 }
 

@@ -76,6 +76,14 @@ async def test_a_large_one_is_uploaded_once_and_named_in_every_order(pictures):
     assert [input_of(each)["image_prompt"] for each in script.requests[1:]] == [FILE, FILE]
 
 
+async def test_an_order_holds_few_inside_and_the_rest_is_uploaded(pictures):
+    given = [pictures.add(bytes([number]) * 150_000) for number in range(4)]
+    provider, script = selling(pictures, uploaded(), uploaded(), says(201, id="p1"))
+    await provider.buy(order("seedream-4.5", *given), None, None)
+    told = input_of(script.requests[-1])["image_input"]
+    assert [each.startswith("data:") for each in told] == [True, True, False, False]
+
+
 async def test_an_upload_is_not_used_longer_than_it_surely_lives(pictures):
     clock = SimpleNamespace(now=0.0)
     script = Script(uploaded(), says(201, id="p1"), uploaded(), says(201, id="p2"))
@@ -116,13 +124,14 @@ async def test_many_are_a_list_in_their_order_also_where_there_is_one(pictures):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (httpx.ConnectTimeout("its class proves nothing"), Unavailable),
-        (httpx.ReadError("cut"), Unavailable),
-        (says(500), Unavailable),
+        (httpx.ConnectTimeout("its class proves nothing"), seam.Unhanded),
+        (httpx.ReadError("cut"), seam.Unhanded),
+        (says(500), seam.Unhanded),
         (says(429, retry_after=5), seam.Busy),
-        (says(201), Unavailable),
-        (says(201, urls={"get": 7}), Unavailable),
-        (says(302), Unavailable),
+        (says(429, detail="limit: 0"), seam.OverLimit),
+        (says(201), seam.Unhanded),
+        (says(201, urls={"get": 7}), seam.Unhanded),
+        (says(302), seam.Unhanded),
         (says(413, detail="too large"), Refused),
         (says(401, detail="who?"), seam.NotKnown),
     ],
@@ -168,24 +177,28 @@ async def test_a_picture_that_does_not_come_is_not_waited_for_until_it_is_late(p
     assert script.asked == []
 
 
-async def test_an_upload_for_which_no_time_is_left_is_not_begun(pictures):
-    provider, script = selling(pictures, uploaded(), patience=15.0 + 0.9)
-    with pytest.raises(seam.NotReady, match="in time"):
-        await provider.buy(order("flux-1.1-pro", pictures.add(LARGE)), None, None)
-    assert script.asked == []
+async def test_an_upload_outlives_the_order_that_began_it_and_the_next_one_finds_it(pictures):
+    answered = asyncio.Event()
 
+    class Slow(httpx.AsyncBaseTransport):
+        asked = 0
 
-async def test_an_upload_that_is_not_answered_in_time_is_a_sign_of_replicates(pictures):
-    class Silent(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            await asyncio.Event().wait()
-            raise AssertionError(request)
+            self.asked += 1
+            await answered.wait()
+            return uploaded()
 
-    files = files_of(pictures, replicate(Silent()).http)
-    provider = replicate(Script(), files=files, patience=15.0 + 3.0)  # a second in reserve
-    with pytest.raises(Unavailable, match="not uploaded") as failed:
-        await provider.buy(order("flux-1.1-pro", pictures.add(LARGE)), None, None)
-    assert type(failed.value) is Unavailable
+    slow, script = Slow(), Script(says(201, id="p1"))
+    files = files_of(pictures, replicate(slow).http)
+    ordered = order("flux-1.1-pro", pictures.add(LARGE))
+    with pytest.raises(seam.Unhanded, match="in time") as failed:  # no sign of Replicate's health
+        await replicate(script, files=files, patience=15.0 + 0.3).buy(ordered, None, None)
+    assert isinstance(failed.value, seam.Unsent)
+    assert script.asked == []
+    answered.set()
+    await replicate(script, files=files).buy(ordered, None, None)
+    assert input_of(script.requests[0])["image_prompt"] == FILE
+    assert slow.asked == 1
 
 
 async def test_a_model_without_a_place_for_it_is_not_sent_the_order(pictures):

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chassis.errors import Denied, Exhausted, Fault, Late, Missing, Unavailable
+from chassis.errors import (
+    DataLoss,
+    Denied,
+    Exhausted,
+    Fault,
+    Invalid,
+    Late,
+    Missing,
+    Unavailable,
+)
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
@@ -139,3 +148,15 @@ async def test_a_service_that_may_not_ask_loses_nothing(world):
     storage.fault = Denied("SERVICE_ONLY", "who are you")
     told = moves.Unstored(0, "Denied: who are you", defect=True)
     assert await deeds.store(0) == told
+
+
+@pytest.mark.parametrize(
+    "spoilt", [Invalid("REQUEST_INVALID", "no"), DataLoss("HASH_MISMATCH", "no")]
+)
+async def test_what_is_no_picture_is_told_apart_from_a_defect_of_storage(world, spoilt):
+    storage, deeds = world
+    storage.fault = Fault("INTERNAL", "a defect")
+    assert await deeds.store(0) == moves.Unstored(0, "Fault: a defect", defect=True)
+    storage.fault = spoilt
+    why = f"{type(spoilt).__name__}: no"
+    assert await deeds.store(0) == moves.Unstored(0, why, defect=True, spoilt=True)

@@ -7,6 +7,7 @@ import struct
 import httpx
 import pytest
 
+from services.generator import provider as seam
 from services.generator.provider import (
     Allowance,
     Order,
@@ -202,3 +203,22 @@ KEYS = "Incorrect API key provided: sk-proj-****abcd. You can find your API key 
 )
 def test_of_an_error_its_own_words_are_told_and_of_a_key_none(status, body, why):
     assert str(transport.error(Refused, httpx.Response(status, json=body))) == why
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (
+            "Quota exceeded for metric: free_tier_requests, limit: 0, model: gemini-3",
+            seam.OverLimit,
+        ),
+        ("Request too large for gpt-image-2: Limit 30000, Requested 50000", seam.OverLimit),
+        ("Rate limit reached for images per min: Limit 0, Used 0, Requested 1.", seam.OverLimit),
+        ("Rate limit reached for images per min: Limit 5, Used 5, Requested 1.", seam.Busy),
+        ("Quota exceeded for metric: requests, limit: 0.5", seam.Busy),
+        ("Quota exceeded for metric: requests, limit: 10", seam.Busy),
+    ],
+)
+def test_a_limit_that_no_time_lifts_is_no_matter_of_waiting(said, kind):
+    told = transport.busy(httpx.Response(429, json={"error": {"message": said}}))
+    assert type(told) is kind

@@ -1,13 +1,16 @@
 """The vault's conformance suite, run on every vault there is."""
 
 import asyncio
+import errno
 import hashlib
+import os
 import threading
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from chassis.errors import Unavailable
 from services.storage.disk import LocalDisk
 from services.storage.vault import Digests, Found, Full, Gone, Shelf
 from services.storage.vaults.folder import FolderVault
@@ -245,3 +248,63 @@ async def test_lines_can_be_added_beside_the_files_and_are_no_file(vault):
     await vault.record(b"one\n")
     await vault.record(b"two\n")
     assert await vault.find(Shelf.FILES, LINK) is None
+
+
+class FailingDisk(MemoryDisk):
+    """A disk that answers *steps* more calls, and all others with *error*."""
+
+    left, error = -1, errno.EIO
+
+    def fail(self, after: int, error: int) -> None:
+        self.left, self.error = after, error
+
+    def _asked(self) -> None:
+        if self.left == 0:
+            raise OSError(self.error, os.strerror(self.error))
+        self.left -= self.left > 0
+
+    def create(self, path):
+        self._asked()
+        return super().create(path)
+
+    def open(self, path):
+        self._asked()
+        return super().open(path)
+
+    def sync(self, handle):
+        self._asked()
+        super().sync(handle)
+
+
+@pytest.mark.parametrize(
+    "error", [errno.EIO, errno.EROFS, errno.EMFILE, errno.ESTALE, errno.ENOENT]
+)
+@pytest.mark.parametrize("after", [0, 1, 2])
+async def test_a_disk_that_fails_may_be_asked_again(error, after):
+    disk = FailingDisk()
+    vault = FolderVault(Path("/vault"), disk)
+    await vault.open()
+    disk.fail(after, error)
+    with pytest.raises(Unavailable, match="look after it"):
+        await keep(vault, Shelf.FILES, LINK, b"x" * 2_000_000)
+    disk.fail(-1, 0)
+    await keep(vault, Shelf.FILES, LINK, b"x" * 2_000_000)
+    assert await read(vault, Shelf.FILES, LINK) == b"x" * 2_000_000
+    await vault.close()
+
+
+async def test_what_cannot_be_read_is_not_gone(tmp_path):
+    vault = local(tmp_path)
+    await vault.open()
+    await keep(vault, Shelf.RECEIPTS, PURCHASE, b"an answer")
+    [root] = (path.parent for path in tmp_path.rglob("version"))
+    away = root.rename(root.with_name("away"))
+    root.mkdir()  # as a mount point without its disk
+    with pytest.raises(Unavailable):
+        await read(vault, Shelf.RECEIPTS, PURCHASE)
+    with pytest.raises(Unavailable):
+        await vault.digest(Shelf.RECEIPTS, PURCHASE)
+    root.rmdir()
+    away.rename(root)
+    assert await read(vault, Shelf.RECEIPTS, PURCHASE) == b"an answer"
+    await vault.close()

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.lab.process import Lab
+from tests.system.books import ask
 from tests.system.client import Job, generate, prove_whole
 from tests.system.stack import running_stack
 
@@ -73,6 +74,23 @@ def test_storage_may_die_over_an_answer(stack, lab):
     asking.start()
     stack.await_(lambda: lab.requests().get("recraft", {}).get("create"))
     stack.kill("storage")
+    asking.join()
+    prove_whole(job, 1)
+    assert len(charged(lab)) == 1
+
+
+def test_a_disk_that_is_not_there_for_a_while_costs_no_picture(stack, lab):
+    stack, folder = stack
+    [tmp] = (each for each in stack.data.rglob("tmp") if (each.parent / "receipts").exists())
+    (folder / "import.before").touch(mode=0o666)  # the answer is in its receipt, and no more
+    job = Job("")
+    asking = threading.Thread(target=generate, args=(stack.url, ORDER), kwargs={"job": job})
+    asking.start()
+    stack.await_(lambda: not (folder / "import.before").exists())
+    away = tmp.rename(tmp.with_name("away"))
+    claims = "SELECT max(fence) FROM purchases WHERE state = 'drawn'"
+    stack.await_(lambda: (ask(stack, claims)[0][0] or 0) > 6)  # five failures would have ended it
+    away.rename(tmp)
     asking.join()
     prove_whole(job, 1)
     assert len(charged(lab)) == 1

@@ -54,8 +54,17 @@ class Crowd:
         wanted, self._wanted, self._gathering = self._wanted, set(), None
         found: dict[str, Prediction] = {}
         async for page in pages():
-            found |= {str(each.get("id")): each for each in page}
+            found |= {key: _without_input(each) for each in page if (key := _id(each)) in wanted}
             most -= 1
             if most == 0 or wanted <= found.keys():
                 break
         return found
+
+
+def _id(found: Prediction) -> str:
+    return str(found.get("id"))
+
+
+def _without_input(found: Prediction) -> Prediction:
+    """What it was given may be megabytes of pictures, and says nothing of where it stands."""
+    return {name: told for name, told in found.items() if name != "input"}

@@ -3,6 +3,8 @@ Input images at Replicate: a small one goes inside the order, another is uploade
 
 An upload is free and buys nothing, so that what goes wrong here is Unavailable or Refused.
 One is used again for as long as it surely lives: the calls of a job have the same images.
+It goes on beside the order that began it: a large one on a slow line takes longer than any
+order may wait, which is then sent back and finds it the next time.
 """
 
 import asyncio
@@ -23,9 +25,9 @@ from services.generator.models import Slot
 from services.generator.providers import transport
 
 INSIDE = 256_000  # characters of a data URL that an order may hold
+INSIDE_ALL = 2 * INSIDE  # of all of its own: Replicate's list shows them again, 100 orders a page
 _PATH = "/v1/files"
-_UPLOAD = 20.0  # seconds for one
-_EARLIER = 1.0  # seconds
+_UPLOAD, _SLOWEST = 20.0, 64_000  # seconds for one, and bytes a second that take more
 _LIVES = 30 * 60.0  # seconds: what a prediction was given goes an hour after its end
 _REMEMBERED = 1000  # uploads
 _NO_CREDIT = "Replicate says that the account is empty: add credit at replicate.com/account/billing"
@@ -46,26 +48,31 @@ class Files:
     slots: Mapping[str, Sequence[Slot]]
     clock: Callable[[], float] = monotonic
     _urls: dict[tuple[str, bool], tuple[str, float]] = field(default_factory=dict, repr=False)
+    _uploads: dict[tuple[str, bool], asyncio.Task[str]] = field(default_factory=dict, repr=False)
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4), repr=False)
+    _lines: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4), repr=False)
 
     async def given(self, order: seam.Order, *, until: float) -> Given:
         """
         Return the inputs that *order*'s references are, by the loop's time *until*.
 
-        Raises Unavailable or Refused: nothing is bought. NotReady where the time went by
-        otherwise than in waiting for Replicate.
+        Raises Unavailable or Refused: nothing is bought. Unhanded where the time went by.
         """
         try:
             async with asyncio.timeout_at(until):
-                return await self._given(order, until)
+                return await self._given(order)
         except TimeoutError as error:
             why = "its input images could not be handed over in time"
-            raise seam.NotReady(why) from error
+            raise seam.Unhanded(why) from error
 
-    async def _given(self, order: seam.Order, until: float) -> Given:
+    async def _given(self, order: seam.Order) -> Given:
         found: Given = {}
+        left = INSIDE_ALL
         for slot, chosen in self._chosen(order):
-            urls = [await self._url(each, slot, until) for each in chosen]
+            urls = []
+            for each in chosen:
+                urls.append(await self._url(each, slot, min(INSIDE, left)))
+                left -= len(urls[-1])
             found[slot.input] = urls if slot.many else urls[0]
         return found
 
@@ -80,36 +87,49 @@ class Files:
             taken.setdefault(slot.input, []).append(each)
         return [(slot, taken[slot.input]) for slot in slots if slot.input in taken]
 
-    async def _url(self, reference: seam.Reference, slot: Slot, until: float) -> str:
+    async def _url(self, reference: seam.Reference, slot: Slot, room: int) -> str:
         key = reference.asset, slot.inverted
         async with self._turns:
-            url, since = self._urls.get(key, ("", 0.0))
-            if url and self.clock() - since < _LIVES:
+            if url := self._known(key):
                 return url
-            content = await self.pictures.read(reference.asset)
-            if slot.inverted:
-                content = await asyncio.to_thread(masks.inverted, content)
-            inside = f"data:{reference.media_type};base64,{base64.b64encode(content).decode()}"
-            if len(inside) <= INSIDE:
-                return inside
-            began = self.clock()
-            url = await self._uploaded(content, reference.media_type, until)
-            self._remember(key, url, began)
-            return url
+            if key not in self._uploads:
+                content = await self.pictures.read(reference.asset)
+                if slot.inverted:
+                    content = await asyncio.to_thread(masks.inverted, content)
+                inside = f"data:{reference.media_type};base64,{base64.b64encode(content).decode()}"
+                if len(inside) <= room:
+                    return inside
+        if key not in self._uploads:
+            self._begin(key, content, reference.media_type)
+        return await asyncio.shield(self._uploads[key])  # whoever waits for it may give up
 
-    async def _uploaded(self, content: bytes, media_type: str, until: float) -> str:
+    def _known(self, key: tuple[str, bool]) -> str:
+        url, since = self._urls.get(key, ("", 0.0))
+        return url if self.clock() - since < _LIVES else ""
+
+    def _begin(self, key: tuple[str, bool], content: bytes, media_type: str) -> None:
+        """Upload it beside whatever order needs it, and remember where it is."""
+
+        def ended(task: asyncio.Task[str]) -> None:
+            del self._uploads[key]
+            if not task.cancelled() and task.exception() is None:
+                self._remember(key, task.result(), began)
+
+        began = self.clock()
+        self._uploads[key] = asyncio.create_task(self._uploaded(content, media_type))
+        self._uploads[key].add_done_callback(ended)
+
+    async def _uploaded(self, content: bytes, media_type: str) -> str:
         name = _NAMES.get(media_type, "reference")
-        # It ends before all of the time does, so that it is Replicate's slowness that is told.
-        wait = min(_UPLOAD, until - asyncio.get_running_loop().time() - _EARLIER)
-        if wait <= 0:
-            raise TimeoutError
-        faults.point("upload.before_call")
-        asking = self.http.post(_PATH, files={"content": (name, content, media_type)})
-        try:
-            answer = await transport.answer(asking, wait, never_sent=seam.Unavailable)
-        except seam.Unclear as error:  # an upload that may be there is none that was bought
-            raise seam.Unavailable(f"an input image was not uploaded: {error}") from error
-        faults.point("upload.after_call")
+        wait = _UPLOAD + len(content) / _SLOWEST
+        async with self._lines:
+            faults.point("upload.before_call")
+            asking = self.http.post(_PATH, files={"content": (name, content, media_type)})
+            try:
+                answer = await transport.answer(asking, wait, never_sent=seam.Unavailable)
+            except seam.Unclear as error:  # an upload that may be there is none that was bought
+                raise seam.Unhanded(f"an input image was not uploaded: {error}") from error
+            faults.point("upload.after_call")
         url = _found(transport.plainly(answer), "urls", "get")
         if answer.is_success and isinstance(url, str) and url:
             return url
@@ -117,7 +137,7 @@ class Files:
             raise transport.busy(answer)
         if answer.is_client_error and answer.status_code not in _AGAIN:
             raise refused(answer)
-        raise transport.error(seam.Unavailable, answer)
+        raise transport.error(seam.Unhanded, answer)
 
     def _remember(self, key: tuple[str, bool], url: str, since: float) -> None:
         if len(self._urls) >= _REMEMBERED:

@@ -27,6 +27,7 @@ _CONTENT = re.compile(
     r"|prohibited content|moderated",
     re.IGNORECASE,
 )
+_NEVER = re.compile(r"\brequest too large\b|\blimit:? 0\b(?![.,]\d)", re.IGNORECASE)
 _RATES = (  # headers with how many calls are left, and when that is renewed
     ("ratelimit-remaining", "ratelimit-reset"),
     ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
@@ -167,15 +168,18 @@ def _rates(found: httpx.Response, *kinds: tuple[str, str]) -> list[seam.Allowanc
     return told
 
 
-def busy(found: httpx.Response, wait: str = "") -> seam.Busy:
+def busy(found: httpx.Response, wait: str = "") -> seam.ProviderError:
     """
     Of a 429: nothing more is to be sent before the wait that it tells is over.
+
+    OverLimit where it says that no time will help: the limit is 0, or less than that one order.
 
     *wait* as in `error`. Where nothing is told, it is the longest until a rate is renewed that
     is used up; where none is, that of any: an order may take more tokens than are left.
     """
     told = error(seam.Busy, found, wait)
-    assert isinstance(told, seam.Busy)
+    if _NEVER.search(str(told)):
+        return seam.OverLimit(str(told))
     if not told.retry_after:
         rates = _rates(found, *_RATES, _TOKENS)
         used_up = [each for each in rates if not each.left]

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 from chassis.faults import point
 from services.storage.disk import Disk, full
-from services.storage.vault import Digests, Found, Full, Gone, Shelf
+from services.storage.vault import Digests, Found, Full, Gone, Shelf, Sick
 from services.storage.vaults.journal import Journal
 from services.storage.vaults.shelves import Shelves
 
@@ -46,7 +46,7 @@ class FolderVault:
     async def open(self) -> None:
         try:
             await self._hop(self._shelves.prepare)
-        except (OSError, Full) as error:
+        except (Full, Sick) as error:
             raise SystemExit(
                 f"storage: {self._root} cannot be written ({error}): make it writable for this "
                 "user and free some space, or set VAULT_URL to another folder"
@@ -73,7 +73,7 @@ class FolderVault:
     async def read(
         self, shelf: Shelf, name: str, start: int = 0, stop: int | None = None, /
     ) -> AsyncIterator[bytes]:
-        reader = _Reader(self._disk, self._shelves.place(shelf, name))
+        reader = _Reader(self._disk, self._shelves, shelf, name)
         try:
             while block := (
                 reader.read_cached(start, stop)
@@ -83,19 +83,15 @@ class FolderVault:
                 start += len(block)
                 if len(block) < BLOCK or start == stop:
                     return
-        except FileNotFoundError:
-            raise Gone(name) from None
         finally:
             reader.close()
 
     async def digest(self, shelf: Shelf, name: str, /) -> Digests:
-        reader = _Reader(self._disk, self._shelves.place(shelf, name))
+        reader = _Reader(self._disk, self._shelves, shelf, name)
         hashes = _Hashes()
         try:
             while await self._hop(partial(hashes.take, reader, _DIGESTED)):
                 pass
-        except FileNotFoundError:
-            raise Gone(name) from None
         finally:
             reader.close()
         return hashes.digests
@@ -133,7 +129,7 @@ class FolderVault:
         except OSError as error:
             if full(error):
                 raise Full(str(error)) from error
-            raise
+            raise Sick(str(error)) from error
 
 
 class _Hop(Protocol):
@@ -250,16 +246,25 @@ class _Hashes:
 class _Reader:
     """One open file; it stays readable where it is removed in the meantime."""
 
-    def __init__(self, disk: Disk, place: Path) -> None:
-        self._disk, self._place = disk, place
+    def __init__(self, disk: Disk, shelves: Shelves, shelf: Shelf, name: str) -> None:
+        self._disk, self._shelves, self._place = disk, shelves, shelves.place(shelf, name)
         self._handle: int | None = None
 
     def read(self, start: int, stop: int | None, most: int = BLOCK) -> bytes:
-        """Read the next block; raises FileNotFoundError."""
+        """Read the next block; raises Gone."""
         if self._handle is None:
-            self._handle = self._disk.open(self._place)
+            self._handle = self._opened()
         length = most if stop is None else max(0, min(most, stop - start))
         return self._disk.read(self._handle, start, length)
+
+    def _opened(self) -> int:
+        """Open it; Gone where it is not there, though the vault is."""
+        try:
+            return self._disk.open(self._place)
+        except FileNotFoundError as error:
+            if not self._shelves.are_there():  # else an unmounted disk would have lost it all
+                raise
+            raise Gone(self._place.name) from error
 
     def read_cached(self, start: int, stop: int | None) -> bytes | None:
         """Read the next block where that takes no time; it begins with a `read`, which opens."""

@@ -321,6 +321,11 @@ class ReleaseEdge(_message.Message):
 
     DELAY_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    SENT_BACK_FIELD_NUMBER: _builtins.int
+    sent_back: _builtins.bool
+    """It was tried and came back: that is counted for as long as the reason stays the
+    same. At the third time, event `warning`.
+    """
     @_builtins.property
     def delay(self) -> _duration_pb2.Duration:
         """Time to wait from now, by the database's clock."""
@@ -334,10 +339,11 @@ class ReleaseEdge(_message.Message):
         *,
         delay: _duration_pb2.Duration | None = ...,
         error: _status_pb2.Status | None = ...,
+        sent_back: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "error", b"error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "error", b"error", "sent_back", b"sent_back"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -158,6 +158,8 @@ class LedgerPurchase(_message.Message):
     REFUSAL_FIELD_NUMBER: _builtins.int
     JOB_FIELD_NUMBER: _builtins.int
     SUBJECT_FIELD_NUMBER: _builtins.int
+    SENT_BACK_FIELD_NUMBER: _builtins.int
+    SENT_BACK_TIME_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -178,6 +180,10 @@ class LedgerPurchase(_message.Message):
     """As in PlannedPurchase."""
     subject: _builtins.str
     """Who "users/{user}" is: "local", or the name that its keys were made for."""
+    sent_back: _builtins.int
+    """How often it was sent back unbought, one time after the other and for the reason
+    in its error.
+    """
     @_builtins.property
     def purchase(self) -> _purchase_pb2.Purchase:
         """What the user may see too."""
@@ -210,6 +216,10 @@ class LedgerPurchase(_message.Message):
     def job(self) -> _job_pb2.Job:
         """The job's row, without its spec: what is kept is told whose and what it is."""
 
+    @_builtins.property
+    def sent_back_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was for the first time."""
+
     def __init__(
         self,
         *,
@@ -230,10 +240,12 @@ class LedgerPurchase(_message.Message):
         refusal: _status_pb2.Status | None = ...,
         job: _job_pb2.Job | None = ...,
         subject: _builtins.str = ...,
+        sent_back: _builtins.int = ...,
+        sent_back_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "purchase", b"purchase", "refusal", b"refusal", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "purchase", b"purchase", "refusal", b"refusal", "sent_back_time", b"sent_back_time", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "sent_back", b"sent_back", "sent_back_time", b"sent_back_time", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,81 @@
+"""A picture that was paid for and lies in its receipt: what fails at keeping it is tried on."""
+
+from datetime import timedelta
+
+import pytest
+from google.rpc import code_pb2
+
+from chassis import errors
+from imagestudio.catalog.v1 import edge_pb2
+from services.catalog.database import as_ledger
+from services.catalog.endings import AGAIN, AGAIN_AT_MOST, MAX_TRIES
+from tests.catalog.conftest import run_as_owner
+from tests.catalog.purchases import admitted, claim, drawn, fail, make_ledger, taken, ticket
+
+
+async def row_of(pools, purchase_id):
+    query = (
+        "SELECT state, charged, not_before - now() AS pause FROM purchases WHERE purchase_id = $1"
+    )
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchrow(query, purchase_id)
+
+
+async def in_its_receipt(pools, user, ledger):
+    [made] = await admitted(pools.ledger, user, reserve=500)
+    await taken(ledger, claim(made), ticket(made, 1), drawn(made, 1, cost=500))
+    return made
+
+
+async def failing(pools, database_url, ledger, made, times, edge=fail):
+    """Have it fail *times* more; the pauses between are over at once."""
+    found = []
+    for _ in range(times):
+        await taken(ledger, edge(made, await fence_of(pools, made)))
+        found.append((await row_of(pools, made))["pause"])
+        await run_as_owner(database_url, "UPDATE purchases SET not_before = now()")
+        await ledger.apply([claim(made)])
+    return found
+
+
+async def fence_of(pools, made):
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchval("SELECT fence FROM purchases WHERE purchase_id = $1", made)
+
+
+def spoilt(purchase_id, fence):
+    fault = errors.Invalid("IMAGE_UNREADABLE", "the bytes are not base64 text")
+    step = edge_pb2.FailEdge(error=errors.to_status(fault))
+    assert step.error.code == code_pb2.INVALID_ARGUMENT
+    return edge_pb2.Edge(purchase_id=purchase_id, fence=fence, fail=step)
+
+
+@pytest.fixture
+def ledger(pools):
+    return make_ledger(pools.ledger)[0]
+
+
+async def test_it_is_tried_ever_less_often_and_not_given_up(pools, user, ledger, database_url):
+    made = await in_its_receipt(pools, user, ledger)
+    pauses = await failing(pools, database_url, ledger, made, MAX_TRIES + 8)
+    row = await row_of(pools, made)
+    assert (row["state"], row["charged"]) == ("drawn", "yes")
+    later = pauses[MAX_TRIES - 1 :]
+    second = timedelta(seconds=5)
+    assert AGAIN - second < later[0] <= AGAIN
+    assert 2 * AGAIN - second < later[1] <= 2 * AGAIN
+    assert AGAIN_AT_MOST - second < later[-1] <= AGAIN_AT_MOST
+
+
+async def test_what_is_no_picture_is_set_aside(pools, user, ledger, database_url):
+    made = await in_its_receipt(pools, user, ledger)
+    await failing(pools, database_url, ledger, made, MAX_TRIES, spoilt)
+    assert (await row_of(pools, made))["state"] == "quarantined"
+
+
+async def test_what_failed_for_a_day_is_set_aside(pools, user, ledger, database_url):
+    made = await in_its_receipt(pools, user, ledger)
+    await failing(pools, database_url, ledger, made, MAX_TRIES)
+    await run_as_owner(database_url, "UPDATE purchases SET sent_at = now() - interval '25 hours'")
+    await failing(pools, database_url, ledger, made, 1)
+    assert (await row_of(pools, made))["state"] == "quarantined"
