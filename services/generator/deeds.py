@@ -166,7 +166,8 @@ class Deeds:
             return await self._store(index)
         except Exception as error:
             log.exception("an output could not be stored", index=index)
-            why, spoilt = moves.defect(error), isinstance(error, _SPOILT)
+            why = str(error) if isinstance(error, errors.Fault) else moves.defect(error)
+            spoilt = isinstance(error, _SPOILT)
             return moves.Unstored(index, why, defect=True, spoilt=spoilt)
 
     async def _store(self, index: int) -> moves.Event:

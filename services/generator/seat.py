@@ -12,7 +12,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chassis import logs
+from chassis import errors, logs
+from chassis.channel import Peer
+from imagestudio.catalog.v1.ledger_service_pb2 import HeartbeatRequest
+from imagestudio.catalog.v1.ledger_service_pb2_grpc import LedgerServiceStub
 
 _LONGEST = 100  # bytes of a name
 log = logs.get()
@@ -51,3 +54,12 @@ class Seat:
             os.pwrite(self._held, f"{worker_id}\n".encode(), 0)
         except OSError as error:  # a full disk
             log.warning("no name on the seat", path=str(self.path), error=str(error))
+
+
+async def say_goodbye(catalog: Peer, stub: LedgerServiceStub, dead: str, patience: float) -> None:
+    """Tell the ledger that *dead*, who sat here before, is gone: what it had is at once others'."""
+    request = HeartbeatRequest(worker_id=dead, leaving=True)
+    try:
+        await catalog.insist(stub.Heartbeat, request, timeout=patience)
+    except errors.Fault as fault:  # its silence will tell
+        log.warning("no goodbye for the dead", worker_id=dead, error=str(fault))

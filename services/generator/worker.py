@@ -27,7 +27,7 @@ from services.generator.claims import Claim, Claims, acknowledge
 from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
 from services.generator.room import Room
-from services.generator.seat import Seat
+from services.generator.seat import Seat, say_goodbye
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _GOODBYE = 1.0  # seconds for the last: without it our silence tells the same, later
@@ -117,8 +117,7 @@ class Worker:
 
     async def leave(self, grace: float) -> None:
         """Wait *grace* seconds for answers that nobody else could hear; then say goodbye."""
-        unheard = [self._works[each] for each, errand in self._open.items() if _is_unheard(errand)]
-        await _ended(unheard, grace)
+        await _ended([self._works[each] for each in self._unheard], grace)
         await self._abandon()
         await _end(self._lives)
         try:
@@ -249,6 +248,11 @@ class Worker:
             broken = edges.broken_off if sent else edges.never_begun
             await self.tools.ledger.apply(broken(purchase_id, claim.fence, error))
 
+    @property
+    def _unheard(self) -> set[str]:
+        """What is in hand of which nobody else could hear the answer."""
+        return {each for each, errand in self._open.items() if errand and errand.is_unheard}
+
     async def _abandon(self, spared: Collection[str] = ()) -> None:
         """Drop all work but what is *spared* at once, writing nothing more."""
         works = [work for each, work in self._works.items() if each not in spared]
@@ -290,7 +294,7 @@ class Worker:
 
     async def _live(self) -> None:
         if dead := self.seat.take():
-            await self._say_goodbye_for(dead)
+            await say_goodbye(self.catalog, self.tools.ledger.stub, dead, self._patience)
         self.seat.write(self.worker_id)
         loop = asyncio.get_running_loop()
         while True:
@@ -302,15 +306,6 @@ class Worker:
             except Exception:
                 log.exception("no heartbeat")
             await asyncio.sleep(max(0.0, began + self._patience / 3 - loop.time()))
-
-    async def _say_goodbye_for(self, dead: str) -> None:
-        """Tell the ledger that who sat here before is gone: what it had is at once others'."""
-        stub = self.tools.ledger.stub
-        request = ledger_service_pb2.HeartbeatRequest(worker_id=dead, leaving=True)
-        try:
-            await self.catalog.insist(stub.Heartbeat, request, timeout=self._patience)
-        except errors.Fault as fault:  # its silence will tell
-            log.warning("no goodbye for the dead", worker_id=dead, error=str(fault))
 
     async def _beat(self, *, leaving: bool) -> None:
         self._beats += 1
@@ -386,7 +381,7 @@ class Worker:
         An answer that nobody else can hear is heard: the ledger takes no word of it from its old
         owner, but its receipt is found by the next.
         """
-        unheard = {each for each, errand in self._open.items() if _is_unheard(errand)}
+        unheard = self._unheard
         dropped = len(self._open) - len(unheard)
         log.warning("taken for dead", worker_id=self.worker_id, dropped=dropped)
         self._owned_until, self._introduced = 0.0, False
@@ -394,10 +389,6 @@ class Worker:
         await self._abandon(unheard)
         self.worker_id = str(uuid.uuid4())
         self.seat.write(self.worker_id)
-
-
-def _is_unheard(errand: Errand | None) -> bool:
-    return errand is not None and errand.is_unheard
 
 
 async def _ended(tasks: Iterable[asyncio.Task[None]], patience: float) -> None:

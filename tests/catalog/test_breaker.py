@@ -146,4 +146,4 @@ def test_there_is_never_a_second_probe_before_the_first_is_heard_of_or_given_up(
 
 def test_a_probe_is_given_up_only_when_no_order_can_be_under_way_any_more():
     longest = max(vendor.BUY for vendor in (openai, google, recraft, replicate))
-    assert PROBE.total_seconds() > longest + answered._PREPARING
+    assert PROBE.total_seconds() > longest + answered.PREPARING

@@ -47,7 +47,7 @@ async def test_what_is_ours_and_nobody_works_on_is_given_back_as_a_failed_try(wo
     assert await asyncio.wait_for(catalog.written.get(), 30) == "fail"
     [edge] = catalog.edges
     assert (edge.purchase_id, edge.fence) == (ID, 0)
-    assert "forgot" in errors.from_status(edge.fail.error).message
+    assert "a defect of ours" in errors.from_status(edge.fail.error).message
 
 
 async def test_what_is_in_hand_is_ours_for_good(worker, catalog, shop):

@@ -146,7 +146,7 @@ async def test_an_old_order_asks_its_source_less_often(world, fault, delay):
 async def test_a_service_that_may_not_ask_loses_nothing(world):
     storage, deeds = world
     storage.fault = Denied("SERVICE_ONLY", "who are you")
-    told = moves.Unstored(0, "Denied: who are you", defect=True)
+    told = moves.Unstored(0, "who are you", defect=True)
     assert await deeds.store(0) == told
 
 
@@ -156,7 +156,6 @@ async def test_a_service_that_may_not_ask_loses_nothing(world):
 async def test_what_is_no_picture_is_told_apart_from_a_defect_of_storage(world, spoilt):
     storage, deeds = world
     storage.fault = Fault("INTERNAL", "a defect")
-    assert await deeds.store(0) == moves.Unstored(0, "Fault: a defect", defect=True)
+    assert await deeds.store(0) == moves.Unstored(0, "a defect", defect=True)
     storage.fault = spoilt
-    why = f"{type(spoilt).__name__}: no"
-    assert await deeds.store(0) == moves.Unstored(0, why, defect=True, spoilt=True)
+    assert await deeds.store(0) == moves.Unstored(0, "no", defect=True, spoilt=True)
