@@ -62,6 +62,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         job=_job(job),
         subject=job.subject,
         sent_back=purchase.sent_back,
+        restored=purchase.restored,
     )
     if purchase.sent_back_since:
         found.sent_back_time.FromDatetime(purchase.sent_back_since)

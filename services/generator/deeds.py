@@ -225,7 +225,8 @@ class Deeds:
     async def look_up(self) -> moves.Event:
         """Ask the provider what became of the order; of our own we know that nobody hears more."""
         provider, hinted = self.vendor.provider, self.claim.webhook_tickets
-        order = replace(self.known.order, awaited=not self.sending and -math.inf < self.late() < 0)
+        anothers = not self.sending and not self.claim.restored
+        order = replace(self.known.order, awaited=anothers and -math.inf < self.late() < 0)
         with pictures.for_user(identifiers.number_of(self.claim.user)):
             return await reconcile.look_up(provider, order, hinted, self.late)
 

@@ -309,9 +309,8 @@ class Worker:
 
     async def _beat(self, *, leaving: bool) -> None:
         self._beats += 1
-        tell_owned = self._beats % _SELDOM == 0
         loop, request = asyncio.get_running_loop(), self._heartbeat(leaving=leaving)
-        request.tell_owned = tell_owned
+        request.tell_owned = self._beats % _SELDOM == 0
         began, stub = loop.time(), self.tools.ledger.stub
         faults.point("heartbeat.before")
         patience = _GOODBYE if leaving else self._patience
@@ -334,7 +333,7 @@ class Worker:
                 errand.tell(moves.CancelAsked())
         for due in answer.due_purchases:
             self.take(due.purchase_id, due.provider)
-        if tell_owned:
+        if request.tell_owned:
             self._look_for_forgotten({(each.purchase_id, each.fence) for each in answer.owned})
 
     def _take_up_outlived(self) -> None:
@@ -382,8 +381,7 @@ class Worker:
         owner, but its receipt is found by the next.
         """
         unheard = self._unheard
-        dropped = len(self._open) - len(unheard)
-        log.warning("taken for dead", worker_id=self.worker_id, dropped=dropped)
+        log.warning("taken for dead", worker_id=self.worker_id, unheard=len(unheard))
         self._owned_until, self._introduced = 0.0, False
         self._outlived |= {each: self._places[each] for each in unheard}
         await self._abandon(unheard)

@@ -204,7 +204,7 @@ def look_up(held: Any, _effect: moves.LookUp) -> Iterator[float]:
             slug="flux",
             inputs={},
             give_up_after=100,
-            awaited=not held.sent and held.late() < 0,
+            awaited=not held.sent and not held.restored and held.late() < 0,
         ),
     )
     try:

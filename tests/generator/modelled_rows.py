@@ -13,8 +13,8 @@ PROVIDER = "replicate"
 class Answer:
     """What the ledger says after an edge, as it was at that moment."""
 
-    __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner",
-                 "refusal", "sent_at", "sent_back", "state", "ticket", "unpublished")  # fmt: skip
+    __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner", "refusal",
+                 "restored", "sent_at", "sent_back", "state", "ticket", "unpublished")  # fmt: skip
 
     def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
         self.claimed, self.canceling = claimed, canceling
@@ -22,7 +22,7 @@ class Answer:
         self.ticket = purchase.ticket or ""
         if not claimed:  # the rest is for who begins with it
             return
-        self.refusal = purchase.refusal
+        self.refusal, self.restored = purchase.refusal, purchase.restored
         since = purchase.sent_back_since
         reason = purchase.error["reason"] if purchase.error else ""
         seconds = (purchase.sent_at - since).total_seconds() if since and purchase.sent_at else 0.0

@@ -243,6 +243,7 @@ class Held:
     def __init__(self, worker: Worker, purchase_id: str, claimed: float, answer: Answer) -> None:
         self.worker, self.world, self.purchase_id = worker, worker.world, purchase_id
         self.fence, self.claimed_at, self.hinted = answer.fence, claimed, answer.hinted
+        self.restored = answer.restored
         self.deadline = seconds(answer.deadline)
         self.ticket = answer.ticket
         self.heard: edge_pb2.Heard | None = None  # of its provider, until it is written

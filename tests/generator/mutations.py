@@ -288,7 +288,7 @@ TABLE = (
     Mutation(
         "who ends hears out what nobody else could hear",
         "services/generator/worker.py",
-        "        await _ended(unheard, grace)\n",
+        "        await _ended([self._works[each] for each in self._unheard], grace)\n",
         "        pass\n",
         "tests/generator/test_worker.py -k ends",
     ),

@@ -44,14 +44,14 @@ TABLE = (
     Mutation(
         "what another sent is awaited until its deadline",
         "services/generator/deeds.py",
-        "awaited=not self.sending and -math.inf < self.late() < 0",
+        "awaited=anothers and -math.inf < self.late() < 0",
         "awaited=False",
         UNHEARD,
     ),
     Mutation(
         "of our own order we know that nobody hears more",
         "services/generator/deeds.py",
-        "awaited=not self.sending and ",
+        "awaited=anothers and ",
         "awaited=",
         UNHEARD,
     ),
