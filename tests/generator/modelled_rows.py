@@ -13,8 +13,10 @@ PROVIDER = "replicate"
 class Answer:
     """What the ledger says after an edge, as it was at that moment."""
 
-    __slots__ = ("canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner", "refusal",
-                 "restored", "sent_at", "sent_back", "state", "ticket", "unpublished")  # fmt: skip
+    __slots__ = (
+        "canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner", "refusal",
+        "restored", "sent_at", "sent_back", "state", "ticket", "unpublished",
+    )  # fmt: skip
 
     def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
         self.claimed, self.canceling = claimed, canceling
