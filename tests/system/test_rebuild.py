@@ -143,7 +143,7 @@ def test_the_next_job_goes_on_from_there(lost):
 
 
 def test_again_there_is_nothing_left_to_do(lost):
-    assert "already runs" in lost.stack.studio("rebuild").stderr
+    assert "`./studio down` ends it" in lost.stack.studio("rebuild").stderr
     lost.stack.stop()
     done = lost.stack.studio("rebuild")
     assert "0 variants of 0 jobs" in done.stderr
