@@ -366,7 +366,6 @@ FROM purchases
 WHERE owner = $1
   AND (state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR publishing);
 
--- Tells in how many seconds the next one is dead, if he says nothing until then.
 -- It is written to the log, whose disk a heartbeat's commit waits for as well.
 -- name: look_at_the_clock
 SELECT clock_timestamp() FROM pg_logical_emit_message(true, 'sweep', '');
@@ -374,6 +373,7 @@ SELECT clock_timestamp() FROM pg_logical_emit_message(true, 'sweep', '');
 -- name: bury_silent_workers
 DELETE FROM workers WHERE heartbeat_at < $1;
 
+-- Tells in how many seconds the next one is dead, if he says nothing until then.
 -- name: next_death
 SELECT extract(epoch FROM min(heartbeat_at) + $1::interval - clock_timestamp())::float8
 FROM workers
