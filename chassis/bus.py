@@ -86,10 +86,24 @@ class Bus:
             return None
         try:
             subscription = await self._client.subscribe(subject, cb=heard)
-            await self._client.flush(timeout=2)
-        except (nats.errors.Error, OSError, TimeoutError):
+            try:
+                await self._echo()
+            except nats.errors.TimeoutError:
+                await subscription.unsubscribe()  # who asks again is not to hear all twice
+                return None
+        except (nats.errors.Error, OSError):
             return None
         return subscription
+
+    async def _echo(self) -> None:
+        """Return when NATS has taken what was said before; `flush` of nats-py overtakes it."""
+        inbox = self._client.new_inbox()
+        echo = await self._client.subscribe(inbox)
+        try:
+            await self._client.publish(inbox)
+            await echo.next_msg(timeout=2)
+        finally:
+            await echo.unsubscribe()
 
     async def pull(self, subject: str, most: int, *, wait: float) -> list[Msg]:
         """Take up to *most* pieces of work, waiting *wait* seconds for the first."""

@@ -45,12 +45,13 @@ class Lab:
     def faults(self, *wanted: dict[str, Any]) -> Iterator[None]:
         """Have *wanted* go wrong meanwhile, ahead of what goes wrong anyway."""
         before = [_left(fault) for fault in self.ask("GET", "/_lab/faults")]
-        self.ask("PUT", "/_lab/faults", [*wanted, *before])
         try:
+            self.ask("PUT", "/_lab/faults", [*wanted, *before])  # done, though we be stopped
             yield
         finally:
-            now = self.ask("GET", "/_lab/faults")[len(wanted) :]
-            self.ask("PUT", "/_lab/faults", [_left(fault) for fault in now])
+            now = self.ask("GET", "/_lab/faults")
+            others = now[len(now) - len(before) :]
+            self.ask("PUT", "/_lab/faults", [_left(fault) for fault in others])
 
     def struck(self) -> dict[str, int]:
         """How often each fault that has words has struck, by its words."""
@@ -61,8 +62,8 @@ class Lab:
     def pace(self, seconds: float) -> Iterator[None]:
         """Have each picture take *seconds* meanwhile; after it, what it took before."""
         before = self.ask("GET", "/_lab/pace")
-        self.ask("PUT", "/_lab/pace", before | {"seconds": seconds})
         try:
+            self.ask("PUT", "/_lab/pace", before | {"seconds": seconds})
             yield
         finally:
             self.ask("PUT", "/_lab/pace", before)

@@ -19,6 +19,22 @@ def running() -> Iterator[Running]:
         yield found
 
 
+class Stopped(httpx.HTTPTransport):
+    """The wire of somebody who presses Ctrl+C when the lab has just done as the first PUT says."""
+
+    pressed = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if request.method == "PUT" and not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        return answer
+
+    def close(self) -> None:  # each request closes its client: this wire goes on
+        pass
+
+
 def kinds(running: Running) -> list[tuple[object, object]]:
     return [(fault["kind"], fault["times"]) for fault in running.faults()]
 
@@ -44,3 +60,13 @@ def test_the_pace_is_put_back(running: Running) -> None:
     with Lab(running.url).pace(0.5):
         assert running.ask("GET", "/_lab/pace")["seconds"] == 0.5
     assert running.ask("GET", "/_lab/pace") == {"seconds": 7, "queue_seconds": 2, "bytes": None}
+
+
+def test_who_is_stopped_while_the_lab_changes_puts_it_back(running: Running) -> None:
+    running.pace(7)
+    running.faults([ANYWAY])
+    for change in (lambda lab: lab.pace(0.5), lambda lab: lab.faults(MEANWHILE)):
+        with pytest.raises(KeyboardInterrupt), change(Lab(running.url, Stopped())):
+            pass
+    assert running.ask("GET", "/_lab/pace")["seconds"] == 7
+    assert kinds(running) == [("status:500", 3)]
