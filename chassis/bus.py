@@ -23,6 +23,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType,
 from chassis import logs
 
 STREAM = "WORK"
+_LAST = 2.0  # seconds in which what is pending must leave, and again for the connection to close
+_FAILS = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
 log = logs.get()
 
 
@@ -37,6 +39,7 @@ class Bus:
     _jetstream: JetStreamContext | None = None
     _connecting: asyncio.Task[None] | None = None
     _asked: set[asyncio.Task[list[Msg]]] = field(default_factory=set)  # of the server that is there
+    _has_queue: bool = False
 
     async def start(self) -> None:
         """Begin to connect; returns at once, whether NATS is there or not."""
@@ -48,13 +51,13 @@ class Bus:
         return self._client.is_connected
 
     async def close(self) -> None:
-        """Send what is pending, if it can be sent, and end."""
+        """Send what is pending, if it can be sent in a moment, and end."""
         if self._connecting:
             self._connecting.cancel()
         if self._client.is_connected:
-            await self._client.drain()
-        elif not self._client.is_closed:
-            await self._client.close()
+            await _ended(self._client.drain())
+        if not self._client.is_closed:
+            await _ended(self._client.close())
 
     async def publish(self, subject: str, payload: bytes) -> None:
         """Tell whoever listens now; dropped where NATS is gone."""
@@ -73,7 +76,7 @@ class Bus:
         marked = {"Nats-Msg-Id": once, **(headers or {})}
         try:
             await self._jetstream.publish(subject, payload, timeout=2, headers=marked)
-        except (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError) as error:
+        except _FAILS as error:
             log.warning("work not announced", subject=subject, error=repr(error))
             return False
         return True
@@ -121,6 +124,7 @@ class Bus:
             return []
         except (nats.errors.Error, nats.js.errors.Error, OSError) as error:
             log.warning("no work pulled", subject=subject, error=repr(error))
+            await self._queue(self._jetstream)
             await self._consumer(subject)
             await asyncio.sleep(min(wait, 0.5))
             return []
@@ -195,24 +199,33 @@ class Bus:
         self._jetstream = self._client.jetstream(timeout=2)
         for asking in self._asked:
             asking.cancel()
-        try:
-            await self._jetstream.add_stream(
-                StreamConfig(
-                    name=STREAM,
-                    subjects=["work.>"],
-                    retention=RetentionPolicy.WORK_QUEUE,
-                    storage=StorageType.FILE,
-                    duplicate_window=60,
-                    max_age=3600,  # the sweeper says again what nobody took
-                )
-            )
-            for prepare in self.on_connect:
+        await self._queue(self._jetstream)
+        for prepare in self.on_connect:  # news need no queue, and no listener another one
+            try:
                 await prepare()
-        except (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError) as error:
+            except _FAILS as error:
+                log.warning("not ready after a connect", error=repr(error))
+
+    async def _queue(self, jetstream: JetStreamContext) -> None:
+        """Have the work queue, unless NATS cannot make it just now."""
+        config = StreamConfig(
+            name=STREAM,
+            subjects=["work.>"],
+            retention=RetentionPolicy.WORK_QUEUE,
+            storage=StorageType.FILE,
+            duplicate_window=60,
+            max_age=3600,  # the sweeper says again what nobody took
+        )
+        try:
+            await jetstream.add_stream(config)
+            self._has_queue = True
+        except _FAILS as error:
+            self._has_queue = False
             log.warning("the work queue is not ready", error=repr(error))
 
     async def _consumer(self, subject: str) -> None:
-        if self._jetstream is None:
+        """Have a consumer of the queue; without a queue `pull` has both made, once that goes."""
+        if self._jetstream is None or not self._has_queue:
             return
         config = ConsumerConfig(
             durable_name=subject.replace(".", "-"),
@@ -223,8 +236,19 @@ class Bus:
         )
         try:
             await self._jetstream.add_consumer(STREAM, config)
-        except (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError) as error:
+        except _FAILS as error:
             log.warning("no consumer of work", subject=subject, error=repr(error))
+
+
+async def _ended(ending: Coroutine[Any, Any, None]) -> None:
+    """Wait a moment for *ending*: a NATS that stands still is waited for without an end in it."""
+    task = asyncio.create_task(ending)
+    await asyncio.wait([task], timeout=_LAST)
+    while not task.done():  # it swallows the first of them
+        task.cancel()
+        await asyncio.wait([task], timeout=0.01)
+    if error := asyncio.CancelledError() if task.cancelled() else task.exception():
+        log.warning("news may not have left at the end", error=repr(error))
 
 
 async def _quiet(error: Exception) -> None:

@@ -6,6 +6,7 @@ A real NATS with JetStream for tests: `from tests.nats import nats_url` is a ses
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -36,11 +37,18 @@ class Nats:
 
 
 @contextmanager
-def running_nats(data: Path, port: int) -> Iterator[Nats]:
-    """Runs the stack's own NATS with its store in *data*/nats."""
+def running_nats(data: Path, port: int, *, queues: bool = True) -> Iterator[Nats]:
+    """Runs the stack's own NATS with its store in *data*/nats; without *queues*, news alone."""
     store = data / "nats"
+    configuration = _CONFIGURATION
+    if not queues:
+        configuration = data / "news.conf"
+        kept = re.sub(
+            r"^jetstream \{.*?^\}", "", _CONFIGURATION.read_text(), flags=re.MULTILINE | re.DOTALL
+        )
+        configuration.write_text(kept)
     command = [
-        str(Path(sys.executable).parent / "nats-server"), "-c", str(_CONFIGURATION),
+        str(Path(sys.executable).parent / "nats-server"), "-c", str(configuration),
         "-a", "127.0.0.1", "-p", str(port), "-sd", str(store),
     ]  # fmt: skip
     with (data / "nats.log").open("ab") as log:
@@ -48,19 +56,19 @@ def running_nats(data: Path, port: int) -> Iterator[Nats]:
             leashed(command), env=os.environ | {"NATS_PASSWORD": _PASSWORD}, stderr=log
         )
     try:
-        _await_ready(process, port)
+        _await_ready(process, port, queues=queues)
         yield Nats(f"nats://studio:{_PASSWORD}@127.0.0.1:{port}", process.pid, store)
     finally:
         process.terminate()
         process.wait()
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int) -> None:
+def _await_ready(process: subprocess.Popen[bytes], port: int, *, queues: bool) -> None:
     give_up = time.monotonic() + _START
     while time.monotonic() < give_up and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as connection:
             greeting = connection.recv(65536)  # comes once JetStream has recovered
-            if json.loads(greeting.removeprefix(b"INFO ")).get("jetstream"):
+            if json.loads(greeting.removeprefix(b"INFO ")).get("jetstream", False) is queues:
                 return
         time.sleep(0.02)
     raise AssertionError(f"NATS did not start: exit status {process.poll()}")

@@ -68,7 +68,7 @@ class Errand:
         self._known = self._look_at(vendor.terms)
         self._events: asyncio.Queue[moves.Event] = asyncio.Queue()
         self._deeds = Deeds(
-            *(tools, claim, vendor, self._known, self._may_send, self._late),
+            *(tools, claim, vendor, self._known, self._may_send, now, self._late),
             self._events.put_nowait,
         )
         self._tasks: set[asyncio.Task[None]] = set()

@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from chassis import errors, faults, logs, telemetry
 from chassis.channel import Peer
@@ -65,9 +66,9 @@ class Deeds:
     """
     The deeds for one claimed purchase.
 
-    *may_send* tells whether an order may still leave, *late* the seconds since the deadline
-    (negative before it, minus infinity without one); what is seen on the way, and ends no deed,
-    goes to *tell*.
+    *may_send* tells whether an order may still leave, *now* the database's time in seconds since
+    1970, *late* the seconds since the deadline (negative before it, minus infinity without one);
+    what is seen on the way, and ends no deed, goes to *tell*.
     """
 
     tools: Tools
@@ -75,6 +76,7 @@ class Deeds:
     vendor: Vendor
     known: edges.Known
     may_send: Callable[[], bool]
+    now: Callable[[], float]
     late: Callable[[], float]
     tell: Callable[[moves.Event], None]
     interrupted: bool = False
@@ -226,7 +228,11 @@ class Deeds:
         """Ask the provider what became of the order; of our own we know that nobody hears more."""
         provider, hinted = self.vendor.provider, self.claim.webhook_tickets
         anothers = not self.sending and not self.claim.restored
-        order = replace(self.known.order, awaited=anothers and -math.inf < self.late() < 0)
+        order = replace(
+            self.known.order,
+            asked=datetime.fromtimestamp(self.now(), UTC),
+            awaited=anothers and -math.inf < self.late() < 0,
+        )
         with pictures.for_user(identifiers.number_of(self.claim.user)):
             return await reconcile.look_up(provider, order, hinted, self.late)
 

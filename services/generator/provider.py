@@ -41,9 +41,9 @@ class Order:
     """
     What to draw, already in the provider's own vocabulary but for its *references*.
 
-    *sent*, of one that is looked up: it certainly did not leave before; *awaited*: whoever sent
-    it may live, and hear its answer yet. Not *as_planned*: another release planned it, with
-    inputs that this one would not send.
+    *sent*, of one that is looked up: it certainly did not leave before; *asked* is by the same
+    clock, when it is looked up; *awaited*: whoever sent it may live, and hear its answer yet.
+    Not *as_planned*: another release planned it, with inputs that this one would not send.
     """
 
     purchase_id: str
@@ -52,6 +52,7 @@ class Order:
     give_up_after: int  # seconds; told to a provider that can stop by itself
     references: tuple[Reference, ...] = ()
     sent: datetime | None = None
+    asked: datetime | None = None
     awaited: bool = False
     as_planned: bool = True
 

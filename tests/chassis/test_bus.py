@@ -25,7 +25,7 @@ async def connected(url, name="tests"):
 
     bus.on_connect.append(tell)
     await bus.start()
-    await ready.wait()
+    await asyncio.wait_for(ready.wait(), 30)
     return bus
 
 
@@ -156,3 +156,55 @@ async def test_who_pulls_from_a_nats_that_is_killed_is_told_when_there_is_anothe
     with running_nats(tmp_path, port):
         assert await asyncio.wait_for(pulling, 15) == []
         await bus.close()
+
+
+async def test_who_listens_hears_news_though_the_queue_cannot_be_made(tmp_path):
+    """A disk that is too slow for it is no matter of theirs; here nobody answers for it at all."""
+    with running_nats(tmp_path, free_port(), queues=False) as news_alone:
+        told, heard = await connected(news_alone.url, "told"), asyncio.Queue()
+        await told.subscribe("$JS.API.>", asyncio.Queue().put)
+        bus, again = Bus(news_alone.url, "hears"), asyncio.Event()
+
+        async def fails() -> None:
+            raise TimeoutError
+
+        async def listen() -> None:
+            await bus.subscribe("news.job.1", heard.put)
+            again.set()
+
+        for number in range(10):  # of which each would wait as long as the queue has done
+            await bus.consume(f"work.slow{number}")
+        bus.on_connect += [fails, listen]
+        await bus.start()
+        await asyncio.wait_for(again.wait(), 15)
+        await told.publish("news.job.1", b"hello")
+        assert (await asyncio.wait_for(heard.get(), 20)).data == b"hello"
+        assert not await told.announce("work.slow", b"p1", once="slow")
+        await bus.close()
+        await told.close()
+
+
+async def test_a_queue_that_is_not_there_is_made_by_whoever_wants_work_of_it(tmp_path):
+    with running_nats(tmp_path, free_port()) as server:
+        bus = await connected(server.url)
+        await bus.consume("work.gone")
+        await bus._jetstream.delete_stream("WORK")
+        assert await bus.pull("work.gone", 1, wait=2) == []
+        assert await bus.announce("work.gone", b"p1", once="gone")
+        [work] = await bus.pull("work.gone", 1, wait=5)
+        assert work.data == b"p1"
+        await bus.close()
+
+
+@pytest.mark.parametrize("pending", [0, 7], ids=["nothing", "megabytes"])
+async def test_a_nats_that_stands_still_keeps_nobody_from_ending(tmp_path, pending):
+    with running_nats(tmp_path, free_port()) as server:
+        bus = await connected(server.url)
+        await bus.subscribe("news.>", asyncio.Queue().put)
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            for _ in range(pending):
+                await bus.publish("news.job.1", b" " * 1_000_000)
+            await asyncio.wait_for(bus.close(), 8)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)

@@ -2,6 +2,10 @@
 
 from tests.generator.mutation import EDGES, ENDINGS, KEEPING, MACHINE, Mutation
 
+REPLICATE = "services/generator/providers/replicate.py"
+TRANSPORT = "services/generator/providers/transport.py"
+LOOK_UP = "tests/generator/test_replicate_lookup.py"
+
 TABLE = (
     # -- permits and money
     Mutation(
@@ -70,6 +74,63 @@ TABLE = (
         '    retry = event.charged is False and reason == "PROVIDER_FAILED"\n',
         '    retry = reason == "PROVIDER_FAILED"\n',
         "tests/generator/test_purchase.py",
+    ),
+    # -- what a listing proves
+    Mutation(
+        "by how much our clock is ahead, a look-up begins sooner",
+        REPLICATE,
+        "        if ahead and ahead > predictions.SLACK / 2:",
+        "        if False:",
+        LOOK_UP,
+    ),
+    Mutation(
+        "where no clock is told, nothing is absent",
+        REPLICATE,
+        "        if ahead is None and not shown.alike:\n",
+        "        if False:\n",
+        LOOK_UP,
+    ),
+    Mutation(
+        "nor is it, where an equal order has all that was found",
+        REPLICATE,
+        "shown.unsure > 0 or ahead is None\n",
+        "shown.unsure > 0\n",
+        LOOK_UP,
+    ),
+    Mutation(
+        "a look-up is dated by the clock that the sending was",
+        "services/generator/deeds.py",
+        "asked=datetime.fromtimestamp(self.now(), UTC)",
+        "asked=datetime.now(UTC)",
+        "tests/generator/test_unheard.py",
+    ),
+    Mutation(
+        "the listing of an old order is its own",
+        REPLICATE,
+        "self._old_lookups if old else self._lookups\n",
+        "self._lookups\n",
+        LOOK_UP,
+    ),
+    Mutation(
+        "who has seen all since his order shares no failure further back",
+        "services/generator/providers/lookups.py",
+        " if is_past(page, look.since)]",
+        " if False]",
+        "tests/generator/test_lookups.py",
+    ),
+    Mutation(
+        "a look has an end, though its answer has none",
+        TRANSPORT,
+        "            if len(body) > most:\n",
+        "            if False:\n",
+        "tests/generator/test_transport.py",
+    ),
+    Mutation(
+        "to wait in vain for a connection of ours tells nothing of the provider",
+        TRANSPORT,
+        "    _queued.set(True)\n",
+        "    _queued.set(False)\n",
+        "tests/generator/test_transport.py",
     ),
     # -- pictures
     Mutation(

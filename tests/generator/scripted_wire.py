@@ -1,5 +1,7 @@
 """A wire that answers by a script, and Replicate on it."""
 
+from datetime import UTC, datetime
+
 import httpx
 
 from services.generator.provider import Order
@@ -9,7 +11,8 @@ from tests.generator.memory_pictures import no_files
 SLUG = "black-forest-labs/flux-schnell"
 ID = "01890000-0000-7000-8000-000000000001"  # of 28 June 2023, 03:15:47 UTC
 INPUTS = {"prompt": "a lighthouse", "seed": 7}
-ORDER = Order(purchase_id=ID, slug=SLUG, inputs=INPUTS, give_up_after=300)
+ASKED, DATE = datetime(2026, 11, 22, 7, 10, tzinfo=UTC), "Sun, 22 Nov 2026 07:10:00 GMT"
+ORDER = Order(purchase_id=ID, slug=SLUG, inputs=INPUTS, give_up_after=300, asked=ASKED)
 
 
 class Script(httpx.AsyncBaseTransport):
@@ -45,4 +48,5 @@ def replicate(transport: httpx.AsyncBaseTransport, **extra) -> Replicate:
 
 
 def says(code: int = 200, **body: object) -> httpx.Response:
-    return httpx.Response(code, json=body)
+    """An answer of a provider whose clock is as ours is."""
+    return httpx.Response(code, json=body, headers={"date": DATE})

@@ -130,6 +130,26 @@ async def test_a_list_at_which_nobody_looks_any_more_is_not_read_on():
     assert len(read) < 50
 
 
+async def test_who_has_seen_all_since_his_order_shares_no_failure_further_back():
+    lookups, seen = Lookups(), dict[str, int]()
+
+    async def pages(_since):
+        for hours in range(10):
+            yield [{"id": f"p{hours}", "created_at": str(NOON - timedelta(hours=hours))}]
+        raise ValueError("too long")
+
+    async def looking(name: str, hours: float) -> None:
+        async def take(_page):
+            seen[name] = seen.get(name, 0) + 1
+
+        await lookups.read(NOON - timedelta(hours=hours), take, pages)
+
+    looks = [looking("young", 0.5), looking("older", 2.5), looking("oldest", 100)]
+    found = await asyncio.gather(*looks, return_exceptions=True)
+    assert [type(each) for each in found] == [type(None), type(None), ValueError]
+    assert seen == {"young": 2, "older": 4, "oldest": 10}
+
+
 async def test_each_who_looks_does_so_as_his_own_user():
     """An input image is to be had by its user alone."""
     lookups, seen = Lookups(), list[tuple[int, int]]()

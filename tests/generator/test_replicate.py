@@ -17,7 +17,6 @@ from services.generator.provider import (
     Ended,
     NoCredit,
     NotKnown,
-    NotReady,
     Refused,
     Ticket,
     Unavailable,
@@ -71,7 +70,6 @@ async def test_without_a_hook_no_webhook_is_asked_for():
         (httpx.ConnectTimeout("its class proves nothing"), Unclear),
         (httpx.ConnectError("nor does this one"), Unclear),
         (httpx.ReadTimeout("slow"), Unclear),
-        (httpx.PoolTimeout("no connection was free"), NotReady),
         (OSError("whatever else"), Unclear),
         (says(429, retry_after=5), Busy),
         (says(400, detail="malformed"), Refused),
@@ -331,7 +329,7 @@ def test_whatever_it_tells_is_an_event_or_unclear(found, status):
     found["status"] = status
     with contextlib.suppress(Unclear):
         assert isinstance(predictions.event(found, {}), Working | Drawn | Ended)
-    assert predictions.belongs(found, ORDER) in (True, False, None)
+    assert predictions.belongs(found, ORDER, predictions.since(ORDER)) in (True, False, None)
 
 
 # -- canceling

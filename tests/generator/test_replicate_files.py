@@ -16,7 +16,7 @@ from services.generator.provider import Refused, Role, Unavailable, Unclear
 from services.generator.providers.replicate_files import INSIDE
 from services.storage import decoder
 from tests.generator.memory_pictures import MemoryPictures, files_of
-from tests.generator.scripted_wire import ID, Script, replicate, says
+from tests.generator.scripted_wire import ASKED, ID, Script, replicate, says
 from tests.storage.pictures import picture
 
 SMALL, LARGE = picture(), bytes(300_000)
@@ -32,8 +32,9 @@ def pictures():
 def order(key: str, *references: seam.Reference) -> seam.Order:
     given = {"prompt": "a lighthouse", "seed": 7}
     return seam.Order(
-        purchase_id=ID, slug=SLUGS[key], inputs=given, give_up_after=300, references=references
-    )
+        purchase_id=ID, slug=SLUGS[key], inputs=given, give_up_after=300, references=references,
+        asked=ASKED,
+    )  # fmt: skip
 
 
 def uploaded() -> httpx.Response:

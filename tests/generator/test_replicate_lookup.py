@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from services.generator.provider import Sold, Ticket, Unclear
 from services.generator.providers import replicate as adapter
-from tests.generator.scripted_wire import ID, INPUTS, ORDER, SLUG, Script, replicate, says
+from tests.generator.scripted_wire import ASKED, ID, INPUTS, ORDER, SLUG, Script, replicate, says
 
 OTHER = ID.replace("1", "2")
 
@@ -260,8 +260,8 @@ async def test_a_listing_that_breaks_off_is_unclear_to_all_who_share_it():
 
 
 async def test_what_is_illegible_to_one_is_nothing_to_the_others():
-    other = replace(ORDER, purchase_id=OTHER)
-    bad = listed(None, **hooked(OTHER))
+    other = replace(ORDER, purchase_id=ID[:-1] + "2")
+    bad = listed(None, **hooked(other.purchase_id))
     provider = replicate(Script(page(bad, listed("p1", **hooked(ID)))))
     looks = [provider.look_up(each) for each in (other, ORDER)]
     broken, whole = await asyncio.gather(*looks, return_exceptions=True)
@@ -275,6 +275,84 @@ async def test_who_leaves_a_listing_takes_it_from_nobody():
     await asyncio.sleep(0)
     looks[1].cancel()
     assert await looks[2] == [Ticket("p1")]
+
+
+# -- Whose clock is right
+
+AHEAD = replace(ORDER, sent=ASKED + timedelta(minutes=8), asked=ASKED + timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("named", [{}, hooked(ID)], ids=["alike", "named"])
+async def test_an_order_is_found_though_our_clock_is_minutes_ahead(named):
+    """It left at 07:08 of their time, which to us was 07:18."""
+    bought = listed(created_at="2026-11-22T07:08:01Z", **named)
+    script = Script(page(), page(bought, listed("p0", created_at="2026-11-22T07:02:30Z")))
+    assert await replicate(script).look_up(AHEAD) == [Ticket("p1")]
+    first, second = (asked.url.params["created_after"] for asked in script.requests)
+    assert first == "2026-11-22T07:13:00Z"
+    assert "2026-11-22T07:02:30Z" < second <= "2026-11-22T07:03:00Z"  # as long as it took
+
+
+async def test_what_a_second_look_shows_of_the_time_before_is_nobodys():
+    script = Script(page(), page())
+    assert await replicate(script).look_up(AHEAD) == []
+    assert len(script.asked) == 2
+
+
+async def test_a_clock_that_is_behind_theirs_begins_early_enough():
+    behind = replace(ORDER, sent=ASKED - timedelta(minutes=12), asked=ASKED - timedelta(minutes=10))
+    script = Script(page())
+    assert await replicate(script).look_up(behind) == []
+    assert len(script.asked) == 1
+
+
+def undated(answer: httpx.Response) -> httpx.Response:
+    del answer.headers["date"]
+    return answer
+
+
+@pytest.mark.parametrize("order", [ORDER, replace(ORDER, asked=None)], ids=["no date", "no time"])
+async def test_where_no_clock_tells_nothing_is_absent(order):
+    def answer(*found):
+        return page(*found) if order.asked is None else undated(page(*found))
+
+    with pytest.raises(Unclear, match="no date"):
+        await replicate(Script(answer())).look_up(order)
+    [found] = await replicate(Script(answer(listed()))).look_up(order)
+    assert (found.alike, found.unsure) == (
+        True,
+        True,
+    )  # an equal order may hold it, and ours be older
+    [found] = await replicate(Script(answer(listed(**hooked(ID))))).look_up(order)
+    assert not found.unsure
+
+
+# -- How far back a look goes
+
+
+class Gated(Script):
+    """Holds back what a listing shows until *goes_on*, but of a recent order's."""
+
+    def __init__(self, *lines: httpx.Response) -> None:
+        super().__init__(*lines)
+        self.held, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.params["created_after"] < "2026-11-22T06:00:00Z":
+            self.held.set()
+            await self.goes_on.wait()
+        return await super().handle_async_request(request)
+
+
+async def test_the_long_listing_of_an_old_order_keeps_nobody_waiting():
+    script = Gated(page(listed("p1", **hooked(ID))), page())
+    provider = replicate(script)
+    old = asyncio.create_task(provider.look_up(replace(ORDER, sent=ASKED - timedelta(hours=20))))
+    await asyncio.wait_for(script.held.wait(), 10)
+    young = provider.look_up(replace(ORDER, sent=ASKED))
+    assert await asyncio.wait_for(young, 10) == [Ticket("p1")]
+    script.goes_on.set()
+    assert await old == []
 
 
 # -- All that was sold

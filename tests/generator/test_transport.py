@@ -1,13 +1,20 @@
 """The shipped transport against real sockets: what proves that nothing was sent."""
 
 import asyncio
+import contextlib
+import dataclasses
+import email.utils
 import socket
 import struct
+import zlib
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from imagestudio.catalog.v1 import edge_pb2
 from services.generator import provider as seam
+from services.generator import signs
 from services.generator.provider import (
     Allowance,
     Order,
@@ -66,10 +73,63 @@ async def test_a_connection_that_is_never_made_in_time_proves_it_too(monkeypatch
             each.setblocking(False)
             each.connect_ex(full.getsockname())
         async with transport.client(url, {}) as http:
-            with pytest.raises(Unavailable):
+            with pytest.raises(Unavailable) as failure:
                 await provider(http).buy(ORDER, None, None)
+            assert type(failure.value) is Unavailable  # it counts against the provider
         for each in crowd:
             each.close()
+
+
+async def test_that_all_our_connections_are_in_use_is_not_the_providers_failure():
+    """The order waits for one in vain: it never left, and says nothing of how the provider does."""
+    taken, asked = asyncio.Event(), []
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        taken.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with transport.client(url, {}, connections=1) as http:
+            holding = asyncio.create_task(http.get("/held"))
+            await taken.wait()
+            http.timeout = httpx.Timeout(None, connect=10, pool=0.1)
+            with pytest.raises(Unavailable) as failure:
+                await provider(http).buy(ORDER, None, None)
+            holding.cancel()
+    assert type(failure.value) is seam.NotReady
+    assert signs.of_error(failure.value, "replicate").sign == edge_pb2.PROVIDER_SIGN_UNSPECIFIED
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])
+@pytest.mark.parametrize("spaces", [10, 160 << 20], ids=["short", "long"])
+async def test_a_listing_takes_no_more_memory_than_an_honest_one_needs(zipped, spaces):
+    body = b'{"results": [], "next": null' + b" " * spaces + b"}"
+    sent, coding = (zlib.compress(body), b"deflate") if zipped else (body, b"identity")
+    date = email.utils.formatdate(usegmt=True).encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\ndate: %b\r\ncontent-encoding: %b\r\ncontent-length: %d\r\n\r\n"
+        writer.write(head % (date, coding, len(sent)))
+        with contextlib.suppress(OSError):
+            for start in range(0, len(sent), 1 << 20):
+                writer.write(sent[start : start + (1 << 20)])
+                await writer.drain()
+        writer.close()
+
+    order = dataclasses.replace(ORDER, asked=datetime.now(UTC))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with transport.client(url, {}) as http:
+            if spaces == 10:
+                assert await provider(http).look_up(order) == []
+            else:
+                with pytest.raises(Unclear, match="bytes"):
+                    await provider(http).look_up(order)
 
 
 async def test_a_kept_connection_that_dies_under_the_order_is_unclear_and_never_tried_again():

@@ -7,7 +7,7 @@ import pytest
 from services.generator import provider as seam
 from tests.generator.errands import errand, listing, shop_elsewhere, under_way
 from tests.generator.hired import soon
-from tests.generator.scripted_ledger import ID, UNCLEAR, Slow
+from tests.generator.scripted_ledger import ID, NOW, UNCLEAR, Slow
 
 
 async def test_one_that_was_taken_for_dead_hears_an_answer_that_nobody_else_could(world):
@@ -46,6 +46,12 @@ async def test_what_another_sent_is_awaited_until_its_deadline(world, late, awai
     shop = listing(world, ())
     await soon(under_way(world, UNCLEAR, late).run())
     assert [order.awaited for order in shop.looked_for] == [awaited]
+
+
+async def test_what_is_looked_up_is_dated_by_the_databases_clock(world):
+    shop, ahead = listing(world, ()), NOW + 7200
+    await soon(under_way(world, UNCLEAR, -1, lambda: ahead).run())
+    assert [order.asked.timestamp() for order in shop.looked_for] == [ahead]
 
 
 async def test_of_our_own_order_we_know_that_nobody_hears_more(world):

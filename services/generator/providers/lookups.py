@@ -2,6 +2,8 @@
 Looking for many lost orders at once: all that are looked for by then share one listing.
 
 After a bad minute they come due together, and a listing each would be over the provider's limit.
+Each has done with it once it has come to what is older than his order: how far back another has
+to look, and whether that succeeds, is none of his concern.
 """
 
 import asyncio
@@ -11,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
-from services.generator.providers.predictions import Prediction
+from services.generator.providers.predictions import Prediction, is_past
 
 Page: TypeAlias = list[Prediction]
 Pages: TypeAlias = Callable[[datetime], AsyncIterator[Page]]
 _AHEAD = 4  # pages that are read before who is slow has taken the first of them
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Look:
     """One who looks, from when on, and what he is still to be shown: pages, then how it ended."""
 
@@ -61,7 +63,8 @@ class Lookups:
         """
         Have *take* see each page of a listing that begins now or later, from *since* on.
 
-        Raises what *pages* raises, to all; what *take* raises, to its own alone.
+        Raises what *pages* raises before it has come to *since*, to all whom that concerns; what
+        *take* raises, to its own alone.
         """
         look = _Look(since)
         self._waiting.append(look)
@@ -73,21 +76,25 @@ class Lookups:
     async def _run(self, pages: Pages) -> None:
         while self._waiting:
             looks, self._waiting = self._waiting, []
-            error = await _read(looks, pages)
-            for look in looks:
-                look.end(error)
+            await _read(looks, pages)
         self._reading = None
 
 
-async def _read(looks: list[_Look], pages: Pages) -> Exception | None:
-    """Show *looks* a listing for as long as one of them looks; return what broke it off."""
+async def _read(looks: list[_Look], pages: Pages) -> None:
+    """Show each of *looks* a listing as far back as it looks, and how it ended."""
+    error = None
     try:
         async for page in pages(min(look.since for look in looks)):
             for look in looks:
                 if not look.left:
                     await look.show(page)
-            if all(look.left for look in looks):
+            past = [look for look in looks if is_past(page, look.since)]
+            for look in past:
+                look.end(None)
+            looks = [look for look in looks if not look.left and look not in past]
+            if not looks:
                 break
-    except Exception as error:
-        return error
-    return None
+    except Exception as broken:
+        error = broken
+    for look in looks:
+        look.end(error)

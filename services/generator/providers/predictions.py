@@ -8,7 +8,7 @@ else, and what cannot be read is Unclear.
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeGuard
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +23,7 @@ _LINKS_LIVE = timedelta(hours=1)  # from the end; then input, output and files a
 _PERCENT = re.compile(r"(\d{1,3})%\|")  # tqdm in the logs is the only progress there is
 _SEED = re.compile(r"^\s*(?:using )?seed:\s*(\d{1,18})\b", re.IGNORECASE | re.MULTILINE)
 _WORKING = ("starting", "processing")
-_SLACK = timedelta(minutes=5)  # between our clock and theirs
+SLACK = timedelta(minutes=5)  # between our clock and theirs, beside what is known of it
 
 
 def is_working(found: Prediction) -> bool:
@@ -49,9 +49,9 @@ def event(found: Prediction, prices: Mapping[str, int]) -> Event:
     raise seam.Unclear(f"status {found.get('status')!r}")
 
 
-def belongs(found: Prediction, order: seam.Order) -> bool | None:
+def belongs(found: Prediction, order: seam.Order, since: datetime) -> bool | None:
     """
-    Whether it is what *order* bought; None where nobody can tell.
+    Whether it is what *order* bought, but not before *since*; None where nobody can tell.
 
     The purchase in its webhook's address decides. Without one it is another's by its time,
     model, seed or prompt alone: the provider may have changed other inputs or added some, and
@@ -60,7 +60,7 @@ def belongs(found: Prediction, order: seam.Order) -> bool | None:
     if named := _purchase(found):
         return named == order.purchase_id
     told, created = _part(found, "input"), time(found, "created_at")
-    if found.get("source") == "web" or (created and created < since(order)):
+    if found.get("source") == "web" or (created and created < since):
         return False
     if not order.as_planned:
         return None
@@ -72,10 +72,20 @@ def belongs(found: Prediction, order: seam.Order) -> bool | None:
     return True if same else None
 
 
-def since(order: seam.Order) -> datetime:
-    """What was created before is not *order*'s; a purchase's UUIDv7 begins with milliseconds."""
+def since(order: seam.Order, ahead: timedelta = timedelta()) -> datetime:
+    """
+    What was created before is not *order*'s, where our clock is *ahead* of the provider's.
+
+    A purchase's UUIDv7 begins with milliseconds.
+    """
     planned = datetime.fromtimestamp((uuid.UUID(order.purchase_id).int >> 80) / 1000, UTC)
-    return (order.sent or planned) - _SLACK
+    return (order.sent or planned) - ahead - SLACK
+
+
+def is_past(page: Sequence[Prediction], since: datetime) -> bool:
+    """Whether *page* of a listing, newest first, and all that follow, are older than *since*."""
+    ages = [time(each, "created_at") for each in page]
+    return bool(ages) and all(age and age < since for age in ages)
 
 
 def named(found: Prediction) -> str:

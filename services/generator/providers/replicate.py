@@ -24,6 +24,7 @@ from chassis import logs
 from services.generator import provider as seam
 from services.generator.providers import predictions, transport
 from services.generator.providers.crowd import Crowd
+from services.generator.providers.dates import Dates
 from services.generator.providers.lookups import Lookups
 from services.generator.providers.predictions import Prediction
 from services.generator.providers.replicate_files import Files, Given, refused
@@ -37,6 +38,8 @@ _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow g
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
 _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
 _MOST_PAGES = 200
+_RECENT = timedelta(minutes=20)  # of 600 orders a minute, Replicate's most, 120 pages
+_MOST_BYTES = 128 << 20  # of an answer: a page of 100 orders may show 0.7 MB of each
 _WINDOW = 300  # seconds in which a webhook must come
 _SECRET_LIVES = 60.0  # seconds in which a forged webhook does not make us ask for it anew
 log = logs.get()
@@ -44,6 +47,15 @@ log = logs.get()
 
 async def _sleep(_reference: str, seconds: float) -> None:
     await asyncio.sleep(seconds)
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What a listing shows of an order, newest first; *unsure* counts what nobody can tell."""
+
+    named: list[seam.Ticket] = field(default_factory=list)
+    alike: list[str] = field(default_factory=list)
+    unsure: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +77,11 @@ class Replicate:
     patience: float = BUY
     _crowd: Crowd = field(default_factory=Crowd, repr=False)
     _lookups: Lookups = field(default_factory=Lookups, repr=False)
+    _old_lookups: Lookups = field(default_factory=Lookups, repr=False)  # nobody waits for these
     clock: Callable[[], float] = monotonic
     _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _dates: Dates = field(default_factory=Dates, repr=False)
 
     async def buy(
         self, order: seam.Order, _receipt: seam.ReceiptSink, _report: seam.Report, /
@@ -121,25 +135,38 @@ class Replicate:
         yield event
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
-        named, alike, unsure = list[seam.Ticket](), list[str](), 0
+        began, since = self._dates.clock(), predictions.since(order)
+        shown = await self._shown(order, since)
+        ahead = self._dates.behind(order.asked, began) if order.asked else None
+        if ahead and ahead > predictions.SLACK / 2:  # by their clock it may have left before
+            shown = await self._shown(order, predictions.since(order, ahead))
+        if shown.named:  # so was whatever else this order may have bought
+            return shown.named[::-1]
+        if shown.unsure and not shown.alike:
+            raise seam.Unclear(f"{shown.unsure} listed predictions show no more whose they are")
+        if ahead is None and not shown.alike:
+            raise seam.Unclear("the listing tells no date, so that it may begin too late")
+        unsure = shown.unsure > 0 or ahead is None
+        return [seam.Ticket(each, alike=True, unsure=unsure) for each in shown.alike[::-1]]
+
+    async def _shown(self, order: seam.Order, since: datetime) -> _Shown:
+        """All that a listing shows of *order* since then."""
+        shown = _Shown()
 
         async def take(page: list[Prediction]) -> None:
-            nonlocal unsure
             for each in page:
-                match await self._belongs(each, order):
+                match await self._belongs(each, order, since):
                     case True if predictions.is_named(each):
-                        named.append(seam.Ticket(_reference(each)))
+                        shown.named.append(seam.Ticket(_reference(each)))
                     case True:
-                        alike.append(_reference(each))
+                        shown.alike.append(_reference(each))
                     case None:
-                        unsure += 1
+                        shown.unsure += 1
 
-        await self._lookups.read(predictions.since(order), take, self._listed)
-        if named:  # so was whatever else this order may have bought
-            return named[::-1]
-        if unsure and not alike:
-            raise seam.Unclear(f"{unsure} listed predictions show no more whose they are")
-        return [seam.Ticket(each, alike=True, unsure=unsure > 0) for each in alike[::-1]]
+        old = order.asked is not None and predictions.since(order) < order.asked - _RECENT
+        lookups = self._old_lookups if old else self._lookups
+        await lookups.read(since, take, self._listed)
+        return shown
 
     async def sold(self, since: datetime, until: datetime, /) -> AsyncIterator[seam.Sold]:
         """Those of which a webhook was asked for: nothing else tells whose they are."""
@@ -152,17 +179,17 @@ class Replicate:
 
     async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""
-        answer = await transport.answer(self.http.get(_path(ticket.reference)), _ASK)
+        answer = await self._answer(_path(ticket.reference))
         if answer.status_code == 404:
             return False
-        owned = await self._belongs(_legible(answer), order)
+        owned = await self._belongs(_legible(answer), order, predictions.since(order))
         if owned is None:
             raise seam.Unclear(f"{ticket.reference} shows no more whose it is")
         return owned
 
-    async def _belongs(self, found: Prediction, order: seam.Order) -> bool | None:
+    async def _belongs(self, found: Prediction, order: seam.Order, since: datetime) -> bool | None:
         """As `predictions.belongs`, which does not look at input images."""
-        owned = predictions.belongs(found, order)
+        owned = predictions.belongs(found, order, since)
         if not owned or predictions.is_named(found):
             return owned
         return await self.files.same(order, predictions.inputs(found))
@@ -218,7 +245,12 @@ class Replicate:
         return told or await self._get(_path(reference))
 
     async def _get(self, path: str) -> dict[str, Any]:
-        return _legible(await transport.answer(self.http.get(path), _ASK))
+        return _legible(await self._answer(path))
+
+    async def _answer(self, path: str) -> httpx.Response:
+        found = await transport.answer(transport.within(self.http, path, _MOST_BYTES), _ASK)
+        self._dates.hear(found)
+        return found
 
     async def _listed(
         self, since: datetime, until: datetime | None = None
@@ -226,8 +258,7 @@ class Replicate:
         """All that was created after *since*, to the very end; Unclear short of that."""
         async for page in self._pages(since, until):
             yield page
-            ages = [predictions.time(each, "created_at") for each in page]
-            if page and all(age and age < since for age in ages):
+            if predictions.is_past(page, since):
                 return
 
     async def _pages(
@@ -248,7 +279,7 @@ class Replicate:
             if following is None:
                 return
             path = following
-        raise seam.Unclear(f"a listing of more than {_MOST_PAGES} pages")
+        raise seam.Unclear(f"a listing of more than {_MOST_PAGES} pages", retry_after=_BLIND)
 
     async def _secret(self, oldest: float) -> str:
         """The webhooks' secret, asked for *oldest* seconds ago at most: it may be changed."""

@@ -8,6 +8,7 @@ order and hung up as httpx.ConnectTimeout. Only the cause tells, and only on thi
 import asyncio
 import re
 from collections.abc import Awaitable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +22,7 @@ from services.generator import provider as seam
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _CONNECT = 10.0  # seconds until a connection is had
 CONNECTIONS = 128  # of a client
+_queued = ContextVar("whether a call had to wait for a connection of ours", default=False)
 _KEPT = 15.0  # seconds an idle connection is kept: less than any server does
 _CONTENT = re.compile(
     r"nsfw|flagged as sensitive|\bE005\b|content (?:policy|moderation)|safety (?:filter|system)"
@@ -39,11 +41,16 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?")
 _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
 
 
-def client(base_url: str, headers: dict[str, str]) -> httpx.AsyncClient:
+def client(
+    base_url: str, headers: dict[str, str], connections: int = CONNECTIONS
+) -> httpx.AsyncClient:
     """A client that repeats and follows nothing; call it inside the running loop."""
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_queued_start.append(_note)
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=_KEPT),
+        connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_KEPT),
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[tracing],
     )
     return httpx.AsyncClient(
         base_url=base_url,
@@ -51,6 +58,11 @@ def client(base_url: str, headers: dict[str, str]) -> httpx.AsyncClient:
         transport=AiohttpTransport(client=session),
         timeout=httpx.Timeout(None, connect=_CONNECT, pool=_CONNECT),
     )
+
+
+async def _note(*_about: object) -> None:
+    """All connections are in use; it runs in the task of the call that waits for one."""
+    _queued.set(True)
 
 
 async def answer(
@@ -62,18 +74,32 @@ async def answer(
     """
     Wait for an answer, *seconds* in all; Unclear where none came.
 
-    Raises *never_sent* where it is proven that nothing left.
+    Raises *never_sent* where it is proven that nothing left; NotReady instead of Unavailable
+    where it waited for a connection of ours, which tells nothing of the provider.
     """
+    _queued.set(False)
     try:
         async with asyncio.timeout(seconds):
             return await asking
     except Exception as error:  # whatever its class: aiohttp's own come through, too
-        if isinstance(error, httpx.PoolTimeout):  # all of our own connections are in use
-            kind = seam.NotReady if never_sent is seam.Unavailable else never_sent
-            raise kind(repr(error)) from error
         if isinstance(error.__cause__, _NEVER_SENT):
+            if never_sent is seam.Unavailable and _queued.get():
+                raise seam.NotReady("all connections to it are in use") from error
             raise never_sent(repr(error)) from error
         raise seam.Unclear(repr(error)) from error
+
+
+async def within(http: httpx.AsyncClient, path: str, most: int) -> httpx.Response:
+    """GET *path*; an answer of more than *most* bytes breaks off, as it may have no end."""
+    async with http.stream("GET", path) as found:
+        body = bytearray()
+        async for part in found.aiter_bytes():
+            body += part
+            if len(body) > most:
+                raise httpx.ReadError(f"an answer of more than {most} bytes")
+    coded = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(name, value) for name, value in found.headers.items() if name not in coded]
+    return httpx.Response(found.status_code, headers=headers, content=bytes(body))
 
 
 def plainly(found: httpx.Response) -> dict[str, Any]:
@@ -123,8 +149,13 @@ def _wait(found: httpx.Response) -> float | None:
     text = str(plainly(found).get("retry_after") or found.headers.get("retry-after"))
     if _is_number(text):
         return float(text)
-    until, now = _date(text), _date(found.headers.get("date", "")) or datetime.now(UTC)
+    until, now = _date(text), date(found) or datetime.now(UTC)
     return (until - now).total_seconds() if until and until > now else None
+
+
+def date(found: httpx.Response) -> datetime | None:
+    """The provider's time when it answered; None where it does not tell."""
+    return _date(found.headers.get("date", ""))
 
 
 def _date(text: str) -> datetime | None:

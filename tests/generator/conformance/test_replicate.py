@@ -4,7 +4,7 @@ import asyncio
 import io
 import urllib.request
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -43,7 +43,8 @@ class ReplicateShop:
 
     def order(self, purchase_id: str, model=SCHNELL, images=1, prompt=PROMPT) -> seam.Order:
         spec = orders.job_pb2.JobSpec(prompt=prompt, models=[model.key], count=images)
-        return orders.order(model, spec, 0, images, purchase_id)
+        made = orders.order(model, spec, 0, images, purchase_id)
+        return replace(made, asked=datetime.now(UTC))
 
     async def buy(self, order: seam.Order, report: seam.Report = lambda _s: None) -> seam.Ticket:
         return await self.provider.buy(order, None, report)
@@ -188,6 +189,18 @@ class TestReplicate(ProviderSuite):
         drawn = await shop.told(found)
         assert isinstance(drawn, seam.Drawn)
         assert len(lab.ledger()) == 211
+
+    @pytest.mark.parametrize("hook", [HOOK, None], ids=["by its hook", "by its inputs"])
+    async def test_a_clock_of_ours_that_is_ahead_proves_no_absence(self, hook, http, lab):
+        """What the lab has just sold is to us twelve minutes old."""
+        shop = ReplicateShop(lab, http, hook)
+        ours = datetime.now(UTC) + timedelta(minutes=12)
+        order = replace(shop.order(uuid7()), sent=ours, asked=ours)
+        lab.faults([{"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}])
+        with pytest.raises(seam.Unclear):
+            await shop.buy(order)
+        (found,) = await shop.provider.look_up(order)
+        assert [charge["ticket"] for charge in lab.ledger()] == [found.reference]
 
     async def test_without_a_hook_what_is_blanked_cannot_be_excluded(self, hookless, lab):
         order = hookless.order(uuid7())
