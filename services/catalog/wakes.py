@@ -73,8 +73,8 @@ class Wakes:
         """Hear of other processes' commits over *bus*, from each connect on."""
 
         async def again() -> None:
-            self._wake_all()  # what was said meanwhile is lost
-            if self._heard is None:  # else it has renewed itself
+            self._wake_all()  # what was said meanwhile is lost; a subscription renews itself
+            while self._heard is None and bus.connected:  # a slow NATS says nothing at first
                 self._heard = await bus.subscribe(f"{SUBJECT}.*", self._on_news)
 
         bus.on_connect.append(again)

@@ -1,6 +1,8 @@
 """A user's feed, watched over gRPC: whole from any number on, live, and of that user alone."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -16,6 +18,8 @@ from services.catalog.settings import Settings
 from services.catalog.wakes import SUBJECT, Wakes
 from tests.catalog.purchases import admitted, kept
 from tests.catalog.shelf import PUBLIC, Person, Shelf
+from tests.nats import running_nats
+from tests.ports import free_port
 
 SOON = 8.0  # seconds: before the first heartbeat of a silence
 
@@ -192,6 +196,31 @@ async def test_another_process_is_heard_over_nats(shelf: Shelf, nats_url: str) -
         assert not await anothers.wait(0)
     await theirs.close()
     await ours.close()
+
+
+async def test_a_nats_that_is_slow_at_first_is_heard_all_the_same(tmp_path) -> None:
+    """It does not confirm the subscription in time, and there may be no other connect."""
+    with running_nats(tmp_path, free_port()) as server:
+        wakes, bus, ready = Wakes(), Bus(server.url, "ours"), asyncio.Event()
+
+        async def tell() -> None:
+            ready.set()
+
+        bus.on_connect.append(tell)
+        await bus.start()
+        await asyncio.wait_for(ready.wait(), 30)
+        bus.on_connect.clear()
+        wakes.hear(bus)
+        [connected] = bus.on_connect
+        os.kill(server.pid, signal.SIGSTOP)
+        hearing = asyncio.create_task(connected())
+        await asyncio.wait([hearing], timeout=3)  # longer than it has to confirm
+        os.kill(server.pid, signal.SIGCONT)
+        await asyncio.wait_for(hearing, 30)
+        with wakes.listen(7) as wake:
+            await bus.publish(f"{SUBJECT}.7", b"")
+            assert await wake.wait(10)
+        await bus.close()
 
 
 async def test_whoever_watches_looks_after_nats_was_away(shelf: Shelf, nats_url: str) -> None:
