@@ -245,12 +245,13 @@ class Replicate:
         return told or await self._get(_path(reference))
 
     async def _get(self, path: str) -> dict[str, Any]:
-        return _legible(await self._answer(path))
+        answer = await self._answer(path)
+        found = _legible(answer)
+        self._dates.hear(answer)  # a gateway's page of an error has a clock of its own
+        return found
 
     async def _answer(self, path: str) -> httpx.Response:
-        found = await transport.answer(transport.within(self.http, path, _MOST_BYTES), _ASK)
-        self._dates.hear(found)
-        return found
+        return await transport.answer(transport.within(self.http, path, _MOST_BYTES), _ASK)
 
     async def _listed(
         self, since: datetime, until: datetime | None = None
