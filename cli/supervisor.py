@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from chassis.settings import EX_CONFIG, SettingsError
-from cli import ports, processes, vendors
+from cli import ports, preflight, processes, vendors
 from cli.child import Child
 from cli.folder import Busy, CannotUse, Folder
 from cli.guardian import Guardian
@@ -273,6 +273,7 @@ def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
     if taken := ports.taken(processes.ports(settings, shape)):
         raise CannotUse("\n".join(f"{found}: {remedy}" for found, remedy in taken))
     what = processes.stack(settings, folder, shape)
+    preflight.look(what)
     if shape.lab and (names := vendors.overruled(settings)):
         words = f"without effect beside it: {', '.join(names)}"
         report({"say": f"--lab: the lab stands for every vendor; {words}"})

@@ -8,10 +8,8 @@ import httpx
 from chassis import identity
 from chassis.bus import Bus
 from chassis.channel import Peer
-from chassis.errors import Fault
 from chassis.foreign import Guard
 from chassis.server import Server
-from chassis.settings import SettingsError
 from imagestudio.catalog.v1 import (
     catalog_service_pb2_grpc,
     ledger_service_pb2,
@@ -19,7 +17,7 @@ from imagestudio.catalog.v1 import (
 )
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
-from services.generator import models
+from services.generator import choices
 from services.generator.calendar import Calendar
 from services.generator.deeds import Tools
 from services.generator.disk import Disk
@@ -75,25 +73,6 @@ class Generator:
     server: Server
 
 
-def registry(settings: Settings) -> models.Registry:
-    """The models; SettingsError where DEFAULT_MODEL is none of those that can be used."""
-    keys = {
-        "replicate": settings.replicate_api_token,
-        "recraft": settings.recraft_api_token,
-        "google": settings.gemini_api_key,
-        "openai": settings.openai_api_key,
-    }
-    configured = {"sketch", *(provider for provider, key in keys.items() if key)}
-    everyone = (*settings.models, *models.EVERY)
-    found = models.Registry(everyone, configured=configured, default=settings.default_model)
-    try:
-        found.usable(found.default)
-    except Fault as fault:
-        there_are = ", ".join(model.key for model in found if found.ready(model))
-        raise SettingsError([f"DEFAULT_MODEL: {fault.message} There are {there_are}."]) from fault
-    return found
-
-
 def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     """Wire a generator that draws on *easel*; call it inside the running loop."""
     secret = settings.service_secret.reveal().encode()
@@ -141,7 +120,7 @@ def _tools(
 ) -> tuple[Tools, Strays]:
     """What a worker works with, and what looks for orders that nobody has any more."""
     ledger = Ledger(catalog, ledger_service_pb2_grpc.LedgerServiceStub(catalog.channel))
-    known, pause = registry(settings), settings.reconcile
+    known, pause = choices.registry(settings), settings.reconcile
     strays = Strays(catalog=catalog, ledger=ledger, registry=known, vendors=vendors, pause=pause)
     tools = Tools(
         ledger=ledger,

@@ -1,11 +1,12 @@
 """
 Checks a value against the part of JSON Schema that the registry uses: type, enum,
-minimum, maximum, properties, required, additionalProperties, items, maxItems, and allOf whose
-entries are an "if" with what it is about in "required", and a "then".
+minimum, maximum, properties, required, additionalProperties, items, maxItems, false for what
+must not be there, and allOf whose entries are an "if" with what it is about in "required", and a
+"then".
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -17,8 +18,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def problems(schema: Mapping[str, Any], value: object, path: str) -> Iterator[tuple[str, str]]:
+def problems(
+    schema: Mapping[str, Any] | Literal[False], value: object, path: str
+) -> Iterator[tuple[str, str]]:
     """Yield the path of what is wrong in *value*, and what to put there."""
+    if schema is False:
+        yield path, "must be left out"
+        return
     wrong = _mistyped(schema.get("type"), value) or _out_of_bounds(schema, value)
     if wrong:
         yield path, wrong

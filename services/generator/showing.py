@@ -81,7 +81,7 @@ def _capabilities(model: Model, terms: Terms | None) -> model_pb2.ModelCapabilit
         seed=model.seed,
         previews=model.previews,
         cancelable=bool(terms and (terms.cancelable or terms.interruptible)),
-        resumable=bool(terms and terms.askable),
+        resumable=bool(terms and terms.askable and terms.conclusive),
         media_types=model.media_types,
         max_prompt_characters=model.longest_prompt,
     )

@@ -7,7 +7,7 @@ import pytest
 from chassis.bus import Bus
 from chassis.settings import SettingsError, read
 from imagestudio.type.v1 import job_pb2
-from services.generator import compose, orders
+from services.generator import choices, orders
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.models import KEYS
@@ -51,24 +51,50 @@ def test_an_answer_may_not_take_longer_than_the_edge_waits_for_it():
 
 
 def test_without_a_token_nobody_but_sketch_is_there():
-    registry = compose.registry(settings())
+    registry = choices.registry(settings())
     assert {model.provider for model in registry if registry.ready(model)} == {"sketch"}
     assert registry.default == "sketch"
 
 
 def test_a_token_lights_its_models_up_and_leaves_the_default_free():
-    registry = compose.registry(settings(REPLICATE_API_TOKEN=TOKEN))
+    registry = choices.registry(settings(REPLICATE_API_TOKEN=TOKEN))
     assert registry.usable("flux-schnell").price == 3_000
     assert registry.default == "sketch"
 
 
 def test_a_default_that_cannot_be_bought_ends_the_start():
     with pytest.raises(SettingsError, match="REPLICATE_API_TOKEN"):
-        compose.registry(settings(DEFAULT_MODEL="flux-schnell"))
+        choices.registry(settings(DEFAULT_MODEL="flux-schnell"))
     with pytest.raises(SettingsError, match="There are sketch"):
-        compose.registry(settings(DEFAULT_MODEL="nobody"))
+        choices.registry(settings(DEFAULT_MODEL="nobody"))
     chosen = settings(DEFAULT_MODEL="flux-schnell", REPLICATE_API_TOKEN=TOKEN)
-    assert compose.registry(chosen).default == "flux-schnell"
+    assert choices.registry(chosen).default == "flux-schnell"
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({}, []),
+        (
+            {"DEFAULT_MODEL": "sketch-ink", "LANGUAGE_MODEL": "gpt-6-luna", "OPENAI_API_KEY": "k"},
+            [],
+        ),
+        ({"LANGUAGE_MODEL": "gpt-6-luna"}, ["gpt-6-luna needs OPENAI_API_KEY"]),
+        (
+            {"LANGUAGE_MODEL": "gpt-6-luna", "ANTHROPIC_API_KEY": "k"},
+            ["set it, or name one of claude-haiku-5-5"],
+        ),
+        (
+            {"DEFAULT_MODEL": "nobody", "LANGUAGE_MODEL": "nobody"},
+            ["DEFAULT_MODEL: There is no model 'nobody'", "LANGUAGE_MODEL: there is no 'nobody'"],
+        ),
+        ({"MODELS_DIR": "/none", "DEFAULT_MODEL": "nobody"}, ["MODELS_DIR is malformed"]),
+    ],
+)
+def test_all_that_is_wrong_with_what_is_chosen_is_told_at_once(environment, told):
+    found = choices.problems(PLAIN | environment)
+    assert len(found) == len(told)
+    assert all(words in line for words, line in zip(told, found, strict=True))
 
 
 async def test_replicate_is_all_that_a_provider_may_be():

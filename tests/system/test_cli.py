@@ -12,7 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chassis.settings import EX_CONFIG
 from cli.doctor import Finding
+from tests.generator.test_added_models import WHERE, put
 from tests.postgres import temporary_data
 from tests.system.stack import Stack
 
@@ -204,6 +206,24 @@ def test_a_start_that_fails_tells_its_own_words_alone() -> None:
             with pytest.raises(AssertionError, match=word) as failed:
                 stack.start()
         assert "DEFAULT_MODEL" not in str(failed.value)
+
+
+def test_a_model_that_cannot_be_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    entry = put(tmp_path / "models", {"slug": "a/b"})
+    beside = {"DEFAULT_MODEL": "flux-dev", "LANGUAGE_MODEL": "nobody"}
+    for settings, words in (
+        ({"MODELS_DIR": str(entry)}, ["MODELS_DIR", f"{WHERE}: display_name"]),
+        (beside, ["DEFAULT_MODEL", "LANGUAGE_MODEL"]),
+    ):
+        with temporary_data() as data:
+            stack = Stack(data, settings)
+            with pytest.raises(AssertionError) as failed:
+                stack.start()
+            assert stack.stop() == EX_CONFIG
+            told = [line for line in str(failed.value).splitlines() if "settings: " in line]
+            assert [word for word in words if not any(word in line for line in told)] == []
+            assert "starting " not in str(failed.value)
+            assert not (data / "postgres").exists()
 
 
 def test_what_needs_the_stack_ended_says_so(stack: Stack) -> None:

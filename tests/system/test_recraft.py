@@ -130,6 +130,25 @@ def test_a_refusal_costs_nothing_and_another_model_draws(stack, lab):
     assert hashlib.sha256(content).hexdigest() == image["image_hash"]
 
 
+def test_others_draw_in_their_order_as_long_as_nothing_was_charged(stack, lab):
+    order = ORDER | {"fallback_models": ["flux-schnell", "gpt-image-2", "sketch"]}
+    first = {"vendor": "recraft", "where": "create", "kind": "status:400", "times": 1}
+    second = {"vendor": "replicate", "where": "create", "kind": "status:422", "times": 1}
+    lab.faults([first, second])
+    job = generate(stack[0].url, order)
+    ended = [(each["model"], each["charged"]) for each in job.of("purchase_ended")]
+    assert ended == [("recraft-v3", "no"), ("flux-schnell", "no")]
+    assert [image["model"] for image in job.completed["images"]] == ["gpt-image-2"]
+    assert [charge["model"] for charge in lab.ledger()] == ["gpt-image-2"]
+    lab.reset()
+    lab.faults([first])
+    job = generate(stack[0].url, order | {"prompt": "no-output"})
+    ended = [(each["model"], each["charged"]) for each in job.of("purchase_ended")]
+    assert ended == [("recraft-v3", "no"), ("flux-schnell", "yes")]
+    assert job.completed["images"] == []
+    assert "openai" not in lab.requests()
+
+
 def test_a_call_too_many_waits_and_is_not_lost(stack, lab):
     lab.faults([{"vendor": "recraft", "where": "create", "kind": "status:429", "times": 2}])
     prove_whole(generate(stack[0].url, ORDER), 1)

@@ -1,11 +1,10 @@
-"""Which language model is asked here, by the keys that are set and by LANGUAGE_MODEL."""
-
-from collections.abc import Mapping
+"""The language model that is asked here, as its vendor is reached."""
 
 import httpx
 
-from chassis.settings import Secret, SettingsError
-from services.generator.language import anthropic, prices
+from chassis.settings import Secret
+from services.generator import choices
+from services.generator.language import anthropic
 from services.generator.language.anthropic import Anthropic
 from services.generator.language.call import Voice
 from services.generator.language.google import Google
@@ -15,12 +14,6 @@ from services.generator.language.stream import Door
 from services.generator.providers import transport
 from services.generator.settings import Settings
 
-_KEYS = {
-    "openai": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "google": "GEMINI_API_KEY",
-}
-
 
 def voice_here(settings: Settings, outgoing: list[httpx.AsyncClient]) -> Voice | None:
     """
@@ -28,35 +21,26 @@ def voice_here(settings: Settings, outgoing: list[httpx.AsyncClient]) -> Voice |
 
     Raises SettingsError where LANGUAGE_MODEL is none of those whose key is set.
     """
-    keys = _keys(settings)
-    usable = [entry for entry in prices.EVERY if keys[entry.vendor]]
-    wanted = settings.language_model
-    if not usable and not wanted:
-        return None
-    entry = next((each for each in usable if wanted in ("", each.key)), None)
+    entry = choices.writer(settings)
     if entry is None:
-        raise SettingsError([f"LANGUAGE_MODEL: {_advice(wanted, [each.key for each in usable])}"])
-    http = transport.client(*_wire(entry.vendor, settings, keys[entry.vendor].reveal()))
+        return None
+    http = transport.client(*_wire(entry.vendor, settings))
     outgoing.append(http)
     return Voice(entry, _model(entry.vendor, http, settings.language_seconds))
 
 
-def _keys(settings: Settings) -> Mapping[str, Secret]:
-    return {
-        "openai": settings.openai_api_key,
-        "anthropic": settings.anthropic_api_key,
-        "google": settings.gemini_api_key,
-    }
-
-
-def _wire(vendor: str, settings: Settings, key: str) -> tuple[str, dict[str, str]]:
+def _wire(vendor: str, settings: Settings) -> tuple[str, dict[str, str]]:
     match vendor:
         case "openai":
-            return settings.openai_base_url, {"Authorization": f"Bearer {key}"}
+            return settings.openai_base_url, _bearer(settings.openai_api_key)
         case "anthropic":
-            headers = {"Authorization": f"Bearer {key}", **anthropic.HEADERS}
+            headers = {**_bearer(settings.anthropic_api_key), **anthropic.HEADERS}
             return settings.anthropic_base_url, headers
-    return settings.gemini_base_url, {"x-goog-api-key": key}
+    return settings.gemini_base_url, {"x-goog-api-key": settings.gemini_api_key.reveal()}
+
+
+def _bearer(key: Secret) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key.reveal()}"}
 
 
 def _model(vendor: str, http: httpx.AsyncClient, patience: float) -> LanguageModel:
@@ -66,12 +50,5 @@ def _model(vendor: str, http: httpx.AsyncClient, patience: float) -> LanguageMod
         "google": ("Google", Google),
     }
     company, kind = kinds[vendor]
-    return kind(Door(http=http, company=company, key=_KEYS[vendor], patience=patience))
-
-
-def _advice(wanted: str, usable: list[str]) -> str:
-    others = f", or name one of {', '.join(usable)}" if usable else ""
-    known = {entry.key: entry.vendor for entry in prices.EVERY}
-    if wanted in known:
-        return f"{wanted} needs {_KEYS[known[wanted]]}: set it{others}."
-    return f"there is no {wanted[:80]!r}; there are {', '.join(known)}."
+    key = choices.WRITERS[vendor]
+    return kind(Door(http=http, company=company, key=key, patience=patience))

@@ -115,7 +115,7 @@ class Model(_message.Message):
 
     @_builtins.property
     def typical_time(self) -> _duration_pb2.Duration:
-        """Median time at the provider lately."""
+        """What an image usually takes, as the registry has it."""
 
     @_builtins.property
     def retire_time(self) -> _timestamp_pb2.Timestamp:
