@@ -42,7 +42,8 @@ def test_what_is_retired_is_so_with_a_key_and_without():
 
 
 def test_previews_are_of_those_that_can_be_asked_for_them():
-    asked = {each.key for each in models.EVERY if "partial_images" in each.parameters["properties"]}
+    takes = {each.key: each.parameters.get("properties", {}) for each in models.EVERY}
+    asked = {key for key, parameters in takes.items() if "partial_images" in parameters}
     assert {key for key, each in shown().items() if each.capabilities.previews} == asked
     assert {key.partition("-2")[0] for key in asked} == {"gpt-image"}
 

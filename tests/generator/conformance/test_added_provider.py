@@ -43,7 +43,8 @@ class AcmeShop:
         (folder / "acme-1.json").write_text(BLOCKS["services/generator/models/acme/acme-1.json"])
         [self.model] = files.models("acme", folder)
         text = BLOCKS["answer"].replace("…", base64.b64encode(PICTURE).decode())
-        self.answer, self.sent = httpx.Response(200, content=text.encode()), []
+        self.answer = httpx.Response(200, content=text.encode())
+        self.sent, self.named = [], []  # orders, and the purchases that they are for
         self.receipts = MemoryReceipts()
         wire = httpx.MockTransport(self._answer)
         self.http = httpx.AsyncClient(transport=wire, base_url="https://acme.example")
@@ -51,6 +52,7 @@ class AcmeShop:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(json.loads(request.content))
+        self.named.append(request.headers["x-request-id"])
         return httpx.Response(self.answer.status_code, content=self.answer.content)
 
     def order(self, purchase_id=ID):
@@ -76,6 +78,7 @@ class TestThePage(ProviderSuite):
         ticket = await shop.buy(shop.order())
         [drawn] = [seen async for seen in shop.provider.follow(ticket)]
         assert shop.sent == [{"model": "acme-1", "prompt": PROMPT, "size": "1344x768"}]
+        assert shop.named == [ID]  # by which the lab's charges are held against ours
         assert [shop.bytes_of(ID, image) for image in drawn.images] == [PICTURE]
         assert drawn.cost == shop.model.price
 
