@@ -8,6 +8,7 @@ from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.models.tokens import Tokens
 from services.generator.pictures import Pictures
+from services.generator.provider import Provider
 from services.generator.providers import answered, google, openai, recraft, transport
 from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
@@ -70,43 +71,47 @@ def _sketch(settings: Settings, easel: Easel, receipts: Receipts) -> Vendor:
 
 
 def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) -> Vendor:
-    return Vendor(
-        name="recraft",
-        provider=Recraft(http=http, receipts=receipts),
-        terms=Terms(askable=True, conclusive=False),
+    return _answering(
+        *("recraft", Recraft(http=http, receipts=receipts)),
         time_limit=_answer_time(settings, settings.recraft_base_url, recraft.BUY),
-        most_in_flight=settings.recraft_in_flight,
-        most_per_minute=settings.recraft_per_minute,
-        watched=True,
+        limits=(settings.recraft_in_flight, settings.recraft_per_minute),
     )
 
 
 def _google(
     settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
 ) -> Vendor:
-    sold = _of("google", settings)
-    return Vendor(
-        name="google",
-        provider=Google(http=http, receipts=receipts, pictures=pictures, tokens=_tokens(sold)),
-        terms=Terms(askable=True, conclusive=False),
+    tokens = _tokens(_of("google", settings))
+    return _answering(
+        *("google", Google(http=http, receipts=receipts, pictures=pictures, tokens=tokens)),
         time_limit=_answer_time(settings, settings.gemini_base_url, google.BUY),
-        most_in_flight=settings.gemini_in_flight,
-        most_per_minute=settings.gemini_per_minute,
-        watched=True,
+        limits=(settings.gemini_in_flight, settings.gemini_per_minute),
     )
 
 
 def _openai(
     settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
 ) -> Vendor:
-    sold = _of("openai", settings)
-    return Vendor(
-        name="openai",
-        provider=OpenAI(http=http, receipts=receipts, pictures=pictures, tokens=_tokens(sold)),
-        terms=Terms(askable=True, conclusive=False),
+    tokens = _tokens(_of("openai", settings))
+    return _answering(
+        *("openai", OpenAI(http=http, receipts=receipts, pictures=pictures, tokens=tokens)),
         time_limit=_answer_time(settings, settings.openai_base_url, openai.BUY),
-        most_in_flight=settings.openai_in_flight,
-        most_per_minute=settings.openai_per_minute,
+        limits=(settings.openai_in_flight, settings.openai_per_minute),
+    )
+
+
+def _answering(
+    name: str, provider: Provider, *, time_limit: float, limits: tuple[int, int]
+) -> Vendor:
+    """One whose answer holds the pictures; *limits* are what is in flight, and in a minute."""
+    most_in_flight, most_per_minute = limits
+    return Vendor(
+        name=name,
+        provider=provider,
+        terms=Terms(askable=True, conclusive=False),
+        time_limit=time_limit,
+        most_in_flight=most_in_flight,
+        most_per_minute=most_per_minute,
         watched=True,
     )
 
