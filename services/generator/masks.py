@@ -45,7 +45,10 @@ def _prepared(mask: bytes) -> tuple[tuple[int, int], bytes]:
     try:
         return _read(mask)
     except (struct.error, zlib.error, ValueError) as error:
-        raise seam.Unfit(f"the mask was not prepared: {error}") from error
+        why = str(error) if isinstance(error, ValueError) else "it is cut off or damaged"
+        raise seam.Unfit(
+            f"the mask was not prepared: {why}; send it again as a reference"
+        ) from error
 
 
 def _read(mask: bytes) -> tuple[tuple[int, int], bytes]:
@@ -55,9 +58,9 @@ def _read(mask: bytes) -> tuple[tuple[int, int], bytes]:
     start = at + 13 + 4
     length, kind = struct.unpack(">I4s", mask[start : start + 8])
     if not mask.startswith(_HEAD) or mask[at + 8 : at + 13] != _GREY or kind != b"IDAT":
-        raise ValueError("no grey PNG in one piece")
+        raise ValueError("it is no grey PNG in one piece")
     if not (0 < width <= _MOST and 0 < height <= _MOST):
-        raise ValueError(f"{width}x{height} pixels")
+        raise ValueError(f"it has {width}x{height} pixels")
     expected = (width + 1) * height
     rows = zlib.decompressobj().decompress(mask[start + 8 : start + 8 + length], expected + 1)
     if len(rows) != expected or any(rows[:: width + 1]):

@@ -115,7 +115,8 @@ async def test_an_answer_is_kept_that_came_whole_but_for_its_end(name, answer, i
 
 
 @pytest.mark.parametrize(
-    ("ends", "why"), [(cutting, "not whole"), (falling_silent, "in 0 seconds")]
+    ("ends", "why"),
+    [(cutting, "broke off before the whole answer"), (falling_silent, "in 0 seconds")],
 )
 @pytest.mark.parametrize(
     "answer",

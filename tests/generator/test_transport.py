@@ -250,7 +250,7 @@ KEYS = "Incorrect API key provided: sk-proj-****abcd. You can find your API key 
         (400, {"error": "Too long."}, "400 Too long."),
         (400, {"code": "invalid", "message": "Too long."}, "400 Too long. (invalid)"),
         (422, {"detail": "Too long.", "title": "x"}, "422 Too long."),
-        (422, {"detail": [{"loc": "prompt"}]}, "422 [{'loc': 'prompt'}]"),
+        (422, {"detail": [{"loc": "prompt"}]}, '422 [{"loc": "prompt"}]'),
         (400, {"error": {"message": 3}}, '400 {"error":{"message":3}}'),
         (400, {}, "400 {}"),
         (

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.generator import provider
 from services.generator.language.seam import Question, Stop, Told, Usage
-from services.generator.language.stream import Door, tokens
+from services.generator.language.stream import Door, broke_off, tokens
 
 HEADERS: Mapping[str, str] = {"anthropic-version": "2026-10-21"}
 _READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -35,7 +35,7 @@ class Anthropic:
                         yield _told(read, event.get("usage"), str(reason))
                         return
                     case "error":
-                        raise provider.Unclear(f"it broke off: {event.get('error')}"[:500])
+                        raise broke_off(event.get("error"))
         raise provider.Unclear("an answer without an end")
 
 

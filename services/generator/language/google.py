@@ -8,7 +8,7 @@ from typing import Any
 
 from services.generator import provider
 from services.generator.language.seam import Question, Stop, Told, Usage
-from services.generator.language.stream import Door, tokens
+from services.generator.language.stream import Door, broke_off, tokens
 
 _STOPS = {"STOP": Stop.WHOLE, "MAX_TOKENS": Stop.TOO_LONG}  # all others are refusals
 
@@ -25,7 +25,7 @@ class Google:
         async with aclosing(events):  # type: ignore[type-var]
             async for event in events:
                 if error := event.get("error"):
-                    raise provider.Unclear(f"it broke off: {error}"[:500])
+                    raise broke_off(error)
                 for text in _texts(event):
                     yield text
                 usage = _usage(event) or usage

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.generator import provider
 from services.generator.language.seam import Picture, Question, Stop, Told, Usage
-from services.generator.language.stream import Door, tokens
+from services.generator.language.stream import Door, broke_off, tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class OpenAI:
                     case "response.incomplete":
                         yield _told(event, _why_incomplete(event))
                         return
-                    case "response.failed" | "error" as kind:
-                        raise provider.Unclear(f"{kind}: {_error(event)}"[:500])
+                    case "response.failed" | "error":
+                        raise broke_off(_error(event))
         raise provider.Unclear("an answer without an end")
 
 

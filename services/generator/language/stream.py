@@ -103,17 +103,24 @@ async def _next(lines: AsyncIterator[bytes], until: float) -> bytes | None:
     except seam.ProviderError:
         raise
     except Exception as error:  # cut, or too slow: it is written for all we know
-        raise seam.Unclear(f"its answer broke off: {error!r}") from error
+        raise seam.Unclear(transport.told(error)) from error
 
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise seam.Unclear(f"an event that is no JSON: {error}") from error
+        raise seam.Unclear("an event that is no JSON") from error
     if not isinstance(found, dict):
         raise seam.Unclear("an event that is no JSON object")
     return found
+
+
+def broke_off(error: Any) -> seam.Unclear:
+    """What an event's *error* says of a stream that it ends."""
+    told = error if isinstance(error, dict) else {"message": error}
+    words = [told[name] for name in ("message", "type", "status", "code") if told.get(name)]
+    return seam.Unclear(f"it broke off: {words[0] if words else 'it does not say why'}"[:500])
 
 
 def tokens(said: Any, *names: str) -> int:

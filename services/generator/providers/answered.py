@@ -87,9 +87,9 @@ async def buy(
         raise
     except Exception as error:  # cut off, or too slow: it is bought for all we know
         slow = isinstance(error, TimeoutError)
-        why = f"no whole answer in {patience:g} seconds" if slow else f"not whole: {error!r}"
+        why = f"no whole answer in {patience:g} seconds" if slow else transport.told(error)
         if not pour.has(holds):
-            raise seam.Unclear(why if slow else f"its answer is {why}") from error
+            raise seam.Unclear(why) from error
         log.warning("an answer without its end has all that was ordered", why=why)
     finally:
         await answer.aclose()
@@ -97,6 +97,13 @@ async def buy(
         raise seam.Unclear(f"an answer of {pour.size} bytes")
     await finish(receipt)
     return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
+
+
+def senseless(error: Exception) -> seam.Ended:
+    """End a purchase whose answer came and cannot be read: it may be charged."""
+    log.warning("an answer makes no sense", error=type(error).__name__, why=str(error)[:500])
+    why = "its answer is not of the form that its API promises, so that no picture is found in it"
+    return seam.Ended(charged=None, reason=why)
 
 
 async def ready(preparing: Awaitable[T], seconds: float = PREPARING) -> T:
@@ -234,7 +241,7 @@ def cost(found: Any, each: int = 1) -> int | None:
 def count(found: Any) -> int:
     """So many tokens; ValueError where no answer can have them."""
     if type(found) is not int or not 0 <= found <= _MOST_TOKENS:
-        raise ValueError(f"{found!r} tokens")
+        raise ValueError("no number of tokens")
     return found
 
 

@@ -84,7 +84,7 @@ class Google(answered.Receipted):
         try:
             yield self._event(await answered.outline(self.receipts, ticket))
         except answered.SENSELESS as error:
-            yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
+            yield answered.senseless(error)
 
     async def _content(self, order: seam.Order) -> dict[str, Any]:
         """An order that is not stored there; its input images follow its words."""

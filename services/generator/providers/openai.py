@@ -70,7 +70,7 @@ class OpenAI(answered.Receipted):
             told = await answered.events(self.receipts, ticket)
             yield self._event(told, self.tokens.get(ticket.slug))
         except answered.SENSELESS as error:
-            yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
+            yield answered.senseless(error)
 
     async def ends(self, /) -> Mapping[str, date]:
         """Read the list of models, each of which says when it is switched off."""

@@ -5,6 +5,7 @@ What it tells is not trusted to have a shape: every key may be absent, null or s
 else, and what cannot be read is Unclear.
 """
 
+import json
 import re
 import unicodedata
 import uuid
@@ -46,7 +47,7 @@ def event(found: Prediction, prices: Mapping[str, int]) -> Event:
         case "failed":
             charged = True if billed else None
             return seam.Ended(charged=charged, reason=why, content=transport.is_of_content(why))
-    raise seam.Unclear(f"status {found.get('status')!r}")
+    raise seam.Unclear(f"its status is none that is known here: {str(found.get('status'))[:80]}")
 
 
 def belongs(found: Prediction, order: seam.Order, since: datetime) -> bool | None:
@@ -145,7 +146,7 @@ def _links(found: Prediction) -> tuple[seam.Link, ...]:
     output = found["output"]
     urls = [output] if isinstance(output, str) else output
     if not isinstance(urls, list) or not all(isinstance(url, str) and url for url in urls):
-        raise seam.Unclear(f"output {str(output)[:500]!r}")
+        raise seam.Unclear(f"its output is no list of links: {json.dumps(output)[:500]}")
     end = time(found, "completed_at", "created_at")
     return tuple(seam.Link(url, end and end + _LINKS_LIVE) for url in urls)
 

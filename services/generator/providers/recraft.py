@@ -55,7 +55,7 @@ class Recraft(answered.Receipted):
             drawn = answered.pictures(each.get("b64_json") for each in found)
             cost = answered.cost(told.get("credits"), _CREDIT)
         except answered.SENSELESS as error:
-            yield seam.Ended(charged=None, reason=f"an answer that makes no sense: {error!r}")
+            yield answered.senseless(error)
             return
         if not drawn:
             charged = None if cost is None else cost > 0

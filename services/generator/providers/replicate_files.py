@@ -83,7 +83,7 @@ class Files:
         for each in order.references:
             slot = next((slot for slot in slots if each.role in slot.roles), None)
             if slot is None:
-                raise seam.Refused(f"{order.slug} takes no input image for {each.role!r}")
+                raise seam.Refused(f"{order.slug} takes no input image for {each.role.value}")
             taken.setdefault(slot.input, []).append(each)
         return [(slot, taken[slot.input]) for slot in slots if slot.input in taken]
 

@@ -83,7 +83,7 @@ class Sketch:
         except (OSError, RuntimeError) as error:  # no process to draw in, or we are about to end
             raise seam.Unavailable(f"nobody could draw it: {error}", retry_after=1) from error
         except Exception as error:
-            raise seam.Refused(f"it cannot be drawn: {type(error).__name__}: {error}") from error
+            raise seam.Refused(f"it cannot be drawn: {error}") from error
         return base64.b64encode(picture)
 
 
@@ -135,4 +135,4 @@ def _drawn(index: bytes) -> seam.Drawn:
             seed=found["seed"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise seam.Unclear(f"an illegible receipt: {error!r}") from error
+        raise seam.Unclear("what was kept of the drawing cannot be read") from error

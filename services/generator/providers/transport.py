@@ -6,6 +6,8 @@ order and hung up as httpx.ConnectTimeout. Only the cause tells, and only on thi
 """
 
 import asyncio
+import json
+import os
 import re
 from collections.abc import Awaitable
 from contextvars import ContextVar
@@ -85,8 +87,25 @@ async def answer(
         if isinstance(error.__cause__, _NEVER_SENT):
             if never_sent is seam.Unavailable and _queued.get():
                 raise seam.NotReady("all connections to it are in use") from error
-            raise never_sent(repr(error)) from error
-        raise seam.Unclear(repr(error)) from error
+            raise never_sent(told(error)) from error
+        raise seam.Unclear(told(error)) from error
+
+
+def told(error: Exception) -> str:
+    """Say in plain words what happened to a connection: users read it, too."""
+    cause = error.__cause__ or error
+    number = getattr(getattr(cause, "os_error", cause), "errno", None) or 0
+    detail = f" ({os.strerror(number)})" if number > 0 else ""
+    match error, cause:
+        case _, aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return f"it cannot be reached{detail}: check the network, and its *_BASE_URL if set"
+        case TimeoutError(), _:
+            return "no whole answer came in time"
+        case httpx.ReadError(), httpx.ReadError():  # in our own words: see `within`
+            return str(error)
+        case ((httpx.HTTPError() | aiohttp.ClientError() | OSError()), _):
+            return f"the connection broke off before the whole answer had come{detail}"
+    return f"the call failed in a way that nobody foresaw: {type(error).__name__}, {error}"
 
 
 async def within(http: httpx.AsyncClient, path: str, most: int) -> httpx.Response:
@@ -141,7 +160,8 @@ def _words(found: httpx.Response) -> str:
         words = found.text[:500]
     elif isinstance(code := said.get("code"), str) and code:
         words = f"{words} ({code})"
-    return _KEYS.sub("***", str(words))
+    text = words if isinstance(words, str) else json.dumps(words, ensure_ascii=False)
+    return _KEYS.sub("***", text)
 
 
 def _wait(found: httpx.Response) -> float | None:

@@ -76,7 +76,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             result = draw(work, lambda done: send(DONE, LENGTH.pack(done)))
         except (ValueError, ArithmeticError, LookupError, TypeError, MemoryError) as error:
-            send(ERROR, repr(error).encode("utf-8", "replace"))
+            why = str(error) or "there is no room for it in memory"  # a MemoryError has no words
+            send(ERROR, why.encode("utf-8", "replace"))
         else:
             send(ANSWER, result)
 

@@ -72,7 +72,7 @@ class _Child:
             raise _GoneError from error
         if kind == ANSWER:
             return body
-        raise DrawingError(f"it cannot be drawn: {body.decode()}; change its size or style")
+        raise DrawingError(f"{body.decode()}; change its size or style")
 
     def dismiss(self) -> None:
         """End politely: a child without input ends."""
