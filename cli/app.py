@@ -196,13 +196,20 @@ def generate(
 
 
 @jobs_app.callback()
-def jobs(context: typer.Context, limit: Limit = 20, as_json: AsJson = False) -> None:
+def jobs(
+    context: typer.Context,
+    limit: Limit = 20,
+    at_risk: Annotated[
+        bool, typer.Option("--at-risk", help="Of which nobody knows whether all was charged.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the newest jobs."""
     if context.invoked_subcommand:
         return
     from cli.lists import jobs as show
 
-    _troubled(lambda: show(_edge(load()), limit, as_json=as_json))
+    _troubled(lambda: show(_edge(load()), limit, at_risk=at_risk, as_json=as_json))
 
 
 @jobs_app.command("watch")

@@ -10,8 +10,9 @@ from cli.edge import Edge, Trouble
 from cli.screen import dollars, print_json, print_table, say
 
 
-def jobs(edge: Edge, limit: int, *, as_json: bool) -> None:
-    found = edge.get("/images/jobs", page_size=limit)["jobs"]
+def jobs(edge: Edge, limit: int, *, at_risk: bool, as_json: bool) -> None:
+    narrowed = {"at_risk": "true"} if at_risk else {}
+    found = edge.get("/images/jobs", page_size=limit, **narrowed)["jobs"]
     if as_json:
         return print_json(found)
     rows = [
@@ -88,7 +89,7 @@ def usage(edge: Edge, group_by: str, between: tuple[str, str], *, as_json: bool)
     if found["at_risk_count"]:
         say(
             f"at risk: {_risk(found)}, of which nobody knows whether it was charged; "
-            "`./studio jobs` shows whose, `./studio jobs show ID` names the purchases, "
+            "`./studio jobs --at-risk` shows whose, `./studio jobs show ID` names the purchases, "
             "`./studio jobs settle` tells what it was"
         )
     return None

@@ -276,6 +276,9 @@ class JobFilter(Narrowed):
     """Which jobs."""
 
     states: Annotated[list[State], Field(max_length=64)] = []
+    at_risk: Annotated[
+        bool, Field(description="With a purchase of which nobody knows whether it was charged.")
+    ] = False
 
 
 class VariantFilter(Narrowed):

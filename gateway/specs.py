@@ -116,7 +116,9 @@ def micros(usd: float) -> int:
 def job_filter(query: bodies.JobFilter) -> catalog.JobFilter:
     """Make the filter of a list of jobs."""
     states = [JobState.Value(f"JOB_STATE_{state.upper()}") for state in query.states]
-    return catalog.JobFilter(states=states, query=query.q, **_narrowed(query))
+    return catalog.JobFilter(
+        states=states, query=query.q, at_risk_only=query.at_risk, **_narrowed(query)
+    )
 
 
 def variant_filter(query: bodies.VariantFilter) -> catalog.VariantFilter:

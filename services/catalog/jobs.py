@@ -1,6 +1,6 @@
 """Jobs as their user sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -59,10 +59,11 @@ class Jobs:
         """Return a page, newest first."""
         narrowed, words = _narrowed(wanted), arguments.text(wanted.query, "filter.query", 1000)
         async with as_user(self.pool, user_id) as connection:
+            risky = await _at_risk(connection, user_id) if wanted.at_risk_only else None
             if words.strip():
-                rows, more = await _with_words(connection, user_id, words, narrowed, page)
+                rows, more = await _with_words(connection, user_id, words, narrowed, risky, page)
             else:
-                rows, more = await _without(connection, user_id, narrowed, page)
+                rows, more = await _without(connection, user_id, narrowed, risky, page)
             return JobsFound(rows, await _risks(connection, user_id, rows), more)
 
 
@@ -72,27 +73,41 @@ async def _risks(connection: Connection, user_id: int, jobs: Sequence[Row]) -> d
     return {row["job_id"]: row for row in rows}
 
 
+async def _at_risk(connection: Connection, user_id: int) -> set[int]:
+    return {row["job_id"] for row in await connection.fetch(SQL.jobs_at_risk, user_id)}
+
+
 async def _without(
-    connection: Connection, user_id: int, narrowed: Sequence[object], page: Page
+    connection: Connection,
+    user_id: int,
+    narrowed: Sequence[object],
+    only: Collection[int] | None,
+    page: Page,
 ) -> tuple[list[Row], str]:
-    """Look for jobs with whatever words."""
+    """Look for jobs with whatever words; *only* among these, where they are named."""
     rows = await connection.fetch(
-        SQL.list_jobs, user_id, page.below(), page.size + 1, *narrowed, None
+        SQL.list_jobs, user_id, page.below(), page.size + 1, *narrowed, only
     )
     more = page.next(rows[page.size - 1]["job_id"]) if len(rows) > page.size else ""
     return rows[: page.size], more
 
 
 async def _with_words(
-    connection: Connection, user_id: int, words: str, narrowed: Sequence[object], page: Page
+    connection: Connection,
+    user_id: int,
+    words: str,
+    narrowed: Sequence[object],
+    only: Collection[int] | None,
+    page: Page,
 ) -> tuple[list[Row], str]:
-    """Look through windows of jobs with the words until the page is full."""
+    """Look through windows of jobs with the words until the page is full; *only* among these."""
     below, rows = page.below(), list[Row]()
     for _look in range(_LOOKS):
         found = await connection.fetch(SQL.find_jobs, words, below, _WINDOW)
         ids = [row["found_id"] for row in found]
+        chosen = [each for each in ids if only is None or each in only]
         rows += await connection.fetch(
-            SQL.list_jobs, user_id, below, page.size + 1 - len(rows), *narrowed, ids
+            SQL.list_jobs, user_id, below, page.size + 1 - len(rows), *narrowed, chosen
         )
         if len(rows) > page.size:
             return rows[: page.size], page.next(rows[page.size - 1]["job_id"])

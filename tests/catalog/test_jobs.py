@@ -68,6 +68,8 @@ async def test_a_list_tells_what_is_at_risk_in_each_job(shelf: Shelf, words: str
     jobs = (await ann.ask("ListJobs", filter=pb.JobFilter(query=words))).jobs
     told = [(job.name, job.at_risk_count, job.at_risk_usd_micros) for job in jobs]
     assert told == [(f"jobs/{risky}", 2, 41), (f"jobs/{clear}", 0, 0)]
+    assert await numbers(ann, query=words, at_risk_only=True) == [risky]
+    assert await numbers(await shelf.person(), query=words, at_risk_only=True) == []
 
 
 async def test_what_is_anothers_answers_as_what_is_not_there(shelf: Shelf) -> None:

@@ -46,12 +46,21 @@ def test_a_job_with_something_at_risk_says_so(capsys: pytest.CaptureFixture[str]
     job = {"state": "succeeded", "title": "A fox", "created_at": "2026-11-22T07:00:00Z"}
     risky = job | {"job_id": "9", "cost_usd": 0.01, "at_risk_usd": 0.006, "at_risk_count": 2}
     clear = job | {"job_id": "8", "cost_usd": 0.01, "at_risk_usd": 0.0, "at_risk_count": 0}
-    wire = httpx.MockTransport(lambda _: httpx.Response(200, json={"jobs": [risky, clear]}))
-    lists.jobs(Edge("http://edge.test", transport=wire), 2, as_json=False)
-    assert capsys.readouterr().out.splitlines() == [
+    answers = {"2": [risky, clear], "2 true": [risky]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = " ".join(request.url.params.values())
+        return httpx.Response(200, json={"jobs": answers[asked]})
+
+    wire = httpx.MockTransport(answer)
+    lists.jobs(Edge("http://edge.test", transport=wire), 2, at_risk=False, as_json=False)
+    shown = [
         "9\tsucceeded\t$0.01\t$0.0060 in 2 purchases\t2026-11-22 07:00:00\tA fox",
         "8\tsucceeded\t$0.01\t-\t2026-11-22 07:00:00\tA fox",
     ]
+    assert capsys.readouterr().out.splitlines() == shown
+    lists.jobs(Edge("http://edge.test", transport=wire), 2, at_risk=True, as_json=False)
+    assert capsys.readouterr().out.splitlines() == shown[:1]
 
 
 def test_what_a_user_wrote_is_no_markup_on_a_terminal() -> None:

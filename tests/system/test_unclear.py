@@ -205,6 +205,8 @@ def test_of_a_vendor_that_cannot_be_asked_it_is_known_at_once(lit, vendors) -> N
     job_id = lost.completed["job_id"]
 
     prove_whole(order_again(lit, job_id), LOST)
+    [newest] = json.loads(lit.studio("jobs", "--at-risk", "--json", "--limit", "1").stdout)
+    assert newest["job_id"] == job_id
     assert settle(lit, job_id, failure["purchase_id"], "no").returncode == 0
 
     after = Books(lit)

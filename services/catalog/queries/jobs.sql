@@ -31,6 +31,12 @@ LIMIT $3;
 -- The user is the transaction's: see 0004_words.sql.
 SELECT found_id FROM jobs_with_words($1, $2, $3) AS found_id;
 
+-- name: jobs_at_risk
+-- Two looks, so that each finds its own index.
+SELECT job_id FROM purchases WHERE user_id = $1 AND charged = 'unknown'
+UNION
+SELECT job_id FROM purchases WHERE user_id = $1 AND state = 'unclear';
+
 -- name: job_exists
 SELECT EXISTS (SELECT FROM image_jobs WHERE user_id = $1 AND job_id = $2);
 

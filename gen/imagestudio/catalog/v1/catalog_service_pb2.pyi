@@ -88,6 +88,7 @@ class JobFilter(_message.Message):
     CREATED_FROM_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
+    AT_RISK_ONLY_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """With this project."""
     use_case: _builtins.str
@@ -96,6 +97,8 @@ class JobFilter(_message.Message):
     """With this preset, by key."""
     query: _builtins.str
     """Whose title or prompt has these words."""
+    at_risk_only: _builtins.bool
+    """With a purchase of which nobody knows whether it was charged."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.JobState.ValueType]:
         """In these states."""
@@ -123,10 +126,11 @@ class JobFilter(_message.Message):
         created_from: _timestamp_pb2.Timestamp | None = ...,
         created_before: _timestamp_pb2.Timestamp | None = ...,
         query: _builtins.str = ...,
+        at_risk_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from", "models", b"models", "preset", b"preset", "project", b"project", "query", b"query", "states", b"states", "use_case", b"use_case"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk_only", b"at_risk_only", "created_before", b"created_before", "created_from", b"created_from", "models", b"models", "preset", b"preset", "project", b"project", "query", b"query", "states", b"states", "use_case", b"use_case"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
