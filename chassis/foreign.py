@@ -55,18 +55,27 @@ class Guard:
         if not keyed and _is_foreign(
             headers, {self.public_url, *(f"{s}://{host}" for s in _SCHEMES)}
         ):
-            raise Denied(
-                "REQUEST_INVALID",
-                "A page of another site may not read or change anything here: serve it under "
-                f"{self.public_url}, or use AUTH=keys and let it send a key.",
+            raise Denied("FOREIGN_PAGE", self._advice())
+
+    def _advice(self) -> str:
+        no_browser = "A program that is no browser leaves the header Origin out."
+        if self.auth == "keys":
+            return (
+                "A page of another site may not change anything here without a key: let it send "
+                f"'Authorization: Bearer isk_…', or serve it under {self.public_url}. {no_browser}"
             )
+        return (
+            "A page of another site may not read or change anything here: serve it under "
+            f"{self.public_url}, or use AUTH=keys and let it send a key. {no_browser}"
+        )
 
     def _refuse_others_names(self, name: str) -> None:
         host, public_host = _host(name), host_of(self.public_url)
         if "." in host and host != public_host and not is_loopback(host) and not _is_address(host):
             raise Denied(
-                "REQUEST_INVALID",
+                "HOST_UNKNOWN",
                 f"This is not {host}: open {public_host}, or set PUBLIC_URL to the name you use.",
+                metadata={"host": host},
             )
 
 

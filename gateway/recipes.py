@@ -17,6 +17,10 @@ _NEVER = frozenset(  # will not get right by itself
     {"MODEL_UNKNOWN", "MODEL_FEATURE_UNSUPPORTED", "PARAMETER_INVALID"}
 )
 _SHAPE = frozenset({"aspect", "size"})  # of the job, not of its model
+_THEIRS = {  # a job's field, and the preset's that it comes of
+    **{name: f"parameters.{name}" for name in _SHAPE},
+    "models[0]": "model_key",
+}
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")  # what is none the catalog refuses
 
 
@@ -34,7 +38,7 @@ async def check(services: Services, preset: Preset) -> None:
         await services.generator.ask("EstimateCost", EstimateCostRequest(spec=spec))
     except Fault as fault:
         if fault.reason in _NEVER:
-            told = {f"parameters.{n}" if n in _SHAPE else n: why for n, why in fault.fields.items()}
+            told = {_THEIRS.get(n, n): why for n, why in fault.fields.items()}
             fields = told or {"model_key": fault.message}
             raise Invalid(
                 fault.reason, fault.message, metadata=fault.metadata, fields=fields

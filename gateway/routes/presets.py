@@ -96,6 +96,7 @@ def _name(preset: str) -> str:
             "PRESET_UNKNOWN",
             f"There is no preset {preset[:70]!r}; GET /images/presets lists them.",
             metadata={"preset": preset[:70]},
+            fields={"preset": f"is no preset: {preset[:70]}"},
         )
     return f"presets/{preset}"
 

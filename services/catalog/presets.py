@@ -107,6 +107,7 @@ async def _found(connection: Connection, user_id: int, key: int | str, name: str
             "PRESET_UNKNOWN",
             f"Neither you nor the system has a preset {name!r}; list them to see which there are.",
             metadata={"preset": name.removeprefix("presets/")},
+            fields={"preset": f"is no preset: {name}"},
         )
     return row
 

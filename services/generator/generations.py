@@ -243,6 +243,7 @@ class Generations:
             "PRESET_UNKNOWN",
             f"There is no preset {key[:80]!r}; ListPresets (GET /images/presets) names them all.",
             metadata={"preset": key[:80]},
+            fields={"preset": f"is no preset: {key[:80]}"},
         )
         if not words.is_key(key):
             raise unknown

@@ -153,11 +153,20 @@ def _complete(
         spec.models.append(registry.default)
     if not spec.HasField("count"):
         spec.count = 1
+    _known(asked, spec, registry)
     replaced = succession.settle(spec, registry)
     if preset:
         _preset_parameters(spec, preset, registry)
         _shape(spec, preset, registry)
     return spec, replaced
+
+
+def _known(asked: job_pb2.JobSpec, spec: job_pb2.JobSpec, registry: Registry) -> None:
+    """Refuse a model that there is not, by the field that brought it."""
+    for place, key in enumerate(spec.models):
+        registry.known(key, field=f"models[{place}]" if asked.models else "preset")
+    for place, key in enumerate(spec.fallback_models):
+        registry.known(key, field=f"fallback_models[{place}]")
 
 
 def _fill_in(spec: job_pb2.JobSpec, preset: preset_pb2.Preset) -> None:

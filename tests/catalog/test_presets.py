@@ -67,6 +67,7 @@ async def test_a_preset_is_written_and_read_by_number_and_by_key(shelf: Shelf) -
         with pytest.raises(Missing) as failure:
             await bob.ask("GetPreset", name=name)
         assert failure.value.reason == "PRESET_UNKNOWN"
+        assert [*failure.value.fields] == ["preset"]
     assert "mine" not in await keys(bob)
 
 

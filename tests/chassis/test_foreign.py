@@ -86,15 +86,17 @@ def test_a_host_that_is_none_is_refused():
 )  # fmt: skip
 def test_a_page_of_another_site_calls_nothing_and_is_told_what_to_do(told):
     for check in (Guard().grpc, lambda headers: Guard().http("POST", headers | {"host": HERE[7:]})):
-        with pytest.raises(Denied, match="AUTH=keys"):
+        with pytest.raises(Denied, match="AUTH=keys") as refused:
             check({"x-forwarded-host": HERE[7:]} | told)
+        assert refused.value.reason == "FOREIGN_PAGE"
 
 
 @pytest.mark.parametrize("host", ["evil.example:8080", "evil.example"])
 def test_a_page_whose_name_was_turned_to_this_machine_calls_nothing(host):
     for site in ({}, {"sec-fetch-site": "same-origin"}):
-        with pytest.raises(Denied, match=r"not evil\.example: open 127"):
+        with pytest.raises(Denied, match=r"not evil\.example: open 127") as refused:
             Guard().grpc({"x-forwarded-host": host, "origin": f"http://{host}"} | site)
+        assert refused.value.reason == "HOST_UNKNOWN"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "10.0.0.7:8080", "[::1]:80"])
@@ -113,7 +115,7 @@ def test_where_keys_are_asked_for_a_page_that_sends_one_is_welcome_and_no_other(
     strict.grpc(origin | {"x-forwarded-host": "127.0.0.1:8080", "authorization": "Bearer isk_x"})
     strict.http("POST", origin | {"host": "127.0.0.1:8080", "authorization": "Bearer isk_x"})
     for guard, key in ((strict, {}), (Guard(HERE, "none"), {"authorization": "Bearer isk_x"})):
-        with pytest.raises(Denied):
+        with pytest.raises(Denied, match="send"):
             guard.grpc(origin | key)
         with pytest.raises(Denied):
             guard.http("POST", origin | key)

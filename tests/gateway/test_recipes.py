@@ -19,7 +19,7 @@ def key() -> str:
 @pytest.mark.parametrize(
     ("wrong", "code", "says"),
     [
-        ({"model_key": "no-such"}, "MODEL_UNKNOWN", "no-such"),
+        ({"model_key": "no-such"}, "MODEL_UNKNOWN", '"model_key": "is no model: no-such"'),
         (
             {"model_key": "sketch", "parameters": {"seconds": 61}},
             "PARAMETER_INVALID",

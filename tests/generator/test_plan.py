@@ -257,8 +257,15 @@ def test_the_longest_prompt_is_taken_and_counted_in_characters():
 
 @pytest.mark.parametrize("key", ["nobody", "", "x" * 1000])
 def test_an_unknown_model_is_named(key):
-    refused = refusal(models=[key])
+    refused = refusal(models=["plain", key])
     assert (refused.reason, refused.code.name) == ("MODEL_UNKNOWN", "NOT_FOUND")
+    assert [*refused.fields] == ["models[1]"]
+    assert [*refusal(fallbackModels=[key]).fields] == ["fallback_models[0]"]
+
+
+def test_an_unknown_model_of_a_preset_is_the_preset_s():
+    refused = refusal(preset_pb2.Preset(preset_key="mine", model_key="nobody"))
+    assert [*refused.fields] == ["preset"]
 
 
 def test_a_model_without_credentials_is_told_from_an_unknown_one():

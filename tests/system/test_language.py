@@ -219,6 +219,10 @@ def test_unknown_models_and_references_are_told_as_such(lit, vendors):
         f"{lit.url}/images/prompt-suggestions/stream", json=IDEA | {"model": "no-such"}, timeout=30
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "MODEL_UNKNOWN")
+    assert [*answer.json()["fields"]] == ["model"]
+    asked = {"prompt": "a boat", "models": ["sketch", "no-such"]}
+    answer = httpx.post(f"{lit.url}/images/enhance-prompt", json=asked, timeout=30)
+    assert [*answer.json()["fields"]] == ["models[1]"]
     unknown = {"references": [{"id": "0" * 64}]}
     answer = httpx.post(f"{lit.url}/images/analyze-references/stream", json=unknown, timeout=30)
     assert answer.status_code == 404

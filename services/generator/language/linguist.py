@@ -72,8 +72,8 @@ class Linguist:
         words.check_prompt(request.prompt)
         _check_tag(request.language_code)
         words.check_models("models", request.models)
-        for key in request.models:
-            self.registry.known(key)
+        for place, key in enumerate(request.models):
+            self.registry.known(key, field=f"models[{place}]")
         voice = self._voice()
         asked = request.prompt, [*request.models], request.use_case, request.language_code
         call = Call(

@@ -84,14 +84,19 @@ class Registry:
             model = self.known(model.successor)
         return model
 
-    def known(self, key: str, provider: str = "") -> Model:
-        """Return the model of *key*, as *provider* sells it; MODEL_UNKNOWN where there is none."""
+    def known(self, key: str, provider: str = "", *, field: str = "model") -> Model:
+        """
+        Return the model of *key*, as *provider* sells it.
+
+        MODEL_UNKNOWN where there is none; *field* of the request names it.
+        """
         model = self._sold.get((key, provider)) or self._models.get(key)
         if model is None:
             raise Missing(
                 "MODEL_UNKNOWN",
                 f"There is no model {key[:80]!r}; ListModels (GET /images/models) names them all.",
                 metadata={"model": key[:80]},
+                fields={field: f"is no model: {key[:80]}"},
             )
         return model
 

@@ -29,7 +29,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_MODEL_FEATURE_UNSUPPORTED: _ErrorReason.ValueType  # 2
     """INVALID_ARGUMENT: the model lacks a feature. metadata: model, field."""
     ERROR_REASON_MODEL_UNKNOWN: _ErrorReason.ValueType  # 3
-    """NOT_FOUND: no such model. metadata: model."""
+    """NOT_FOUND, with BadRequest: no such model. metadata: model."""
     ERROR_REASON_PROVIDER_NOT_CONFIGURED: _ErrorReason.ValueType  # 4
     """FAILED_PRECONDITION: no credentials. metadata: provider."""
     ERROR_REASON_PROVIDER_RATE_LIMITED: _ErrorReason.ValueType  # 5
@@ -59,7 +59,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_MODEL_RETIRED: _ErrorReason.ValueType  # 15
     """FAILED_PRECONDITION: the provider switched the model off. metadata: model, retire_time, successor."""
     ERROR_REASON_PRESET_UNKNOWN: _ErrorReason.ValueType  # 16
-    """NOT_FOUND: neither the user nor the system has such a preset. metadata: preset."""
+    """NOT_FOUND, with BadRequest: neither the user nor the system has such a preset. metadata: preset."""
     ERROR_REASON_PARAMETER_INVALID: _ErrorReason.ValueType  # 17
     """INVALID_ARGUMENT, with BadRequest: a model parameter does not fit the model's schema. metadata: model, field."""
     ERROR_REASON_SOURCE_FORBIDDEN: _ErrorReason.ValueType  # 18
@@ -124,6 +124,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE, with RetryInfo: a service behind this one does not answer. metadata: service."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 44
     """INTERNAL: a defect of ours. metadata: trace_id."""
+    ERROR_REASON_FOREIGN_PAGE: _ErrorReason.ValueType  # 45
+    """PERMISSION_DENIED: a browser sent it for a page of another site, which may not. metadata: none."""
+    ERROR_REASON_HOST_UNKNOWN: _ErrorReason.ValueType  # 46
+    """PERMISSION_DENIED: it was sent to a name that is not PUBLIC_URL's, this machine's or an address. metadata: host."""
     ERROR_REASON_CDN_UNAVAILABLE: _ErrorReason.ValueType  # 50
     """UNAVAILABLE, with RetryInfo: the CDN does not answer or is busy. metadata: cdn."""
     ERROR_REASON_CDN_REFUSED: _ErrorReason.ValueType  # 51
@@ -160,7 +164,7 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 1
 ERROR_REASON_MODEL_FEATURE_UNSUPPORTED: ErrorReason.ValueType  # 2
 """INVALID_ARGUMENT: the model lacks a feature. metadata: model, field."""
 ERROR_REASON_MODEL_UNKNOWN: ErrorReason.ValueType  # 3
-"""NOT_FOUND: no such model. metadata: model."""
+"""NOT_FOUND, with BadRequest: no such model. metadata: model."""
 ERROR_REASON_PROVIDER_NOT_CONFIGURED: ErrorReason.ValueType  # 4
 """FAILED_PRECONDITION: no credentials. metadata: provider."""
 ERROR_REASON_PROVIDER_RATE_LIMITED: ErrorReason.ValueType  # 5
@@ -190,7 +194,7 @@ metadata: cap_usd_micros, spent_usd_micros, reserved_usd_micros, estimate_usd_mi
 ERROR_REASON_MODEL_RETIRED: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION: the provider switched the model off. metadata: model, retire_time, successor."""
 ERROR_REASON_PRESET_UNKNOWN: ErrorReason.ValueType  # 16
-"""NOT_FOUND: neither the user nor the system has such a preset. metadata: preset."""
+"""NOT_FOUND, with BadRequest: neither the user nor the system has such a preset. metadata: preset."""
 ERROR_REASON_PARAMETER_INVALID: ErrorReason.ValueType  # 17
 """INVALID_ARGUMENT, with BadRequest: a model parameter does not fit the model's schema. metadata: model, field."""
 ERROR_REASON_SOURCE_FORBIDDEN: ErrorReason.ValueType  # 18
@@ -255,6 +259,10 @@ ERROR_REASON_SERVICE_UNAVAILABLE: ErrorReason.ValueType  # 43
 """UNAVAILABLE, with RetryInfo: a service behind this one does not answer. metadata: service."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 44
 """INTERNAL: a defect of ours. metadata: trace_id."""
+ERROR_REASON_FOREIGN_PAGE: ErrorReason.ValueType  # 45
+"""PERMISSION_DENIED: a browser sent it for a page of another site, which may not. metadata: none."""
+ERROR_REASON_HOST_UNKNOWN: ErrorReason.ValueType  # 46
+"""PERMISSION_DENIED: it was sent to a name that is not PUBLIC_URL's, this machine's or an address. metadata: host."""
 ERROR_REASON_CDN_UNAVAILABLE: ErrorReason.ValueType  # 50
 """UNAVAILABLE, with RetryInfo: the CDN does not answer or is busy. metadata: cdn."""
 ERROR_REASON_CDN_REFUSED: ErrorReason.ValueType  # 51
