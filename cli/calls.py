@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import typer
@@ -47,12 +48,17 @@ def edge(settings: StackSettings) -> Any:
     """Return the way to the stack of *settings*."""
     from cli.edge import Edge
 
-    if settings.auth == "keys" and not settings.api_key:
+    state = Folder(settings.data).read_state()
+    if auth_of(settings, state or {}) == "keys" and not settings.api_key:
         raise SettingsError(
             ["AUTH=keys needs STUDIO_API_KEY here; `./studio keys create NAME` makes a key"]
         )
-    state = Folder(settings.data).read_state()
     return Edge(state["address"] if state else settings.address, settings.api_key)
+
+
+def auth_of(settings: StackSettings, state: Mapping[str, Any]) -> str:
+    """Return AUTH as the stack of *state* was started; as it is set here where none runs."""
+    return str(state.get("auth", settings.auth))
 
 
 def troubled(work: Any) -> Any:

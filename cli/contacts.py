@@ -23,7 +23,11 @@ class Sheet:
     _rows: list[tuple[str, list[tuple[str, Image.Image]]]] = field(default_factory=list)
 
     def add(self, title: str, pictures: list[tuple[str, str]]) -> None:
-        """Add a row of *pictures*, each its words and its link; grey stands for what is none."""
+        """
+        Add a row of *pictures*, each its words and its link.
+
+        Grey stands for what is none, and a square that says so for an SVG: nothing here draws it.
+        """
         with (
             httpx.Client(
                 timeout=30, trust_env=False, verify=trusted(), transport=self.transport
@@ -54,9 +58,20 @@ class Sheet:
 
 def _fetched(client: httpx.Client, url: str) -> Image.Image:
     try:
-        return _thumbnail(client.get(url).content)
+        answer = client.get(url)
+        if answer.is_success and answer.headers.get("content-type", "").startswith("image/svg"):
+            return _vector()
+        return _thumbnail(answer.content)
     except (httpx.HTTPError, UnidentifiedImageError, OSError):
         return Image.new("RGB", (_SIDE, _SIDE), _GREY)
+
+
+def _vector() -> Image.Image:
+    square = Image.new("RGB", (_SIDE, _SIDE), "white")
+    pen, middle = ImageDraw.Draw(square), (_SIDE / 2, _SIDE / 2)
+    pen.rectangle((0, 0, _SIDE - 1, _SIDE - 1), outline=_GREY)
+    pen.text(middle, "SVG", _INK, ImageFont.load_default(24), anchor="mm")
+    return square
 
 
 def _thumbnail(content: bytes) -> Image.Image:

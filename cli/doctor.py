@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from urllib.request import urlopen
 
 from chassis.settings import EX_CONFIG, Secret, SettingsError
 from cli import envoy, ports, processes, vendors
+from cli.calls import auth_of
 from cli.edge import Edge, Trouble
 from cli.folder import CannotUse, Folder
 from cli.screen import output, print_json
@@ -60,10 +61,11 @@ def examine(*, as_json: bool) -> int:
 def _all(settings: StackSettings) -> Iterator[Finding]:
     folder = Folder(settings.data)
     yield _machine()
-    yield from _settings(settings)
+    state = folder.read_state()
+    yield from _settings()
+    yield from _access(settings, state or {})
     yield from _folder(settings, folder)
     yield from _engines(settings)
-    state = folder.read_state()
     yield from _vendors(settings, state)
     if state is None:
         yield from _ports(settings)
@@ -77,15 +79,24 @@ def _machine() -> Finding:
     return Finding("machine", _GOOD, f"{words}, {os.cpu_count()} cores, checkout in {CHECKOUT}")
 
 
-def _settings(settings: StackSettings) -> Iterator[Finding]:
+def _settings() -> Iterator[Finding]:
     hidden = ("STUDIO_DATA", *SECRETS)
     given = sorted(name for name in NAMES if os.environ.get(name) and name not in hidden)
     secret = sorted(f"{name}=***" for name in SECRETS if name in NAMES and os.environ.get(name))
     shown = ", ".join([f"{name}={os.environ[name]}" for name in given] + secret)
     where = " and .env" if (CHECKOUT / ".env").exists() else ""
     yield Finding("settings", _GOOD, f"from the environment{where}: {shown or 'all as they come'}")
-    yield Finding("access", _GOOD, f"AUTH={settings.auth}, links begin with {settings.public}")
-    if settings.auth == "keys" and not settings.api_key:
+
+
+def _access(settings: StackSettings, state: Mapping[str, Any]) -> Iterator[Finding]:
+    """Who is let in, by what runs; where nothing does, by what would."""
+    auth, public = auth_of(settings, state), state.get("url", settings.public)
+    yield Finding("access", _GOOD, f"AUTH={auth}, links begin with {public}")
+    if (auth, public) != (settings.auth, settings.public):
+        words = f"the settings here say AUTH={settings.auth} and {settings.public}"
+        remedy = "set them as the stack was started, or take them: ./studio down, then up"
+        yield Finding("access", _NOTE, words, remedy)
+    if auth == "keys" and not settings.api_key:
         remedy = "./studio keys create NAME, then set STUDIO_API_KEY"
         yield Finding("access", _NOTE, "no STUDIO_API_KEY for the commands here", remedy)
 

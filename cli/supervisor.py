@@ -60,7 +60,7 @@ class Supervisor:
         self.children = {process.name: Child(process, folder) for process in what}
         self.folder, self.guardian, self.report = folder, guardian, report
         self.facts: dict[str, Any] = {"url": settings.public, "address": settings.address}
-        self.facts |= {"generators": shape.count, "lab": shape.lab}
+        self.facts |= {"auth": settings.auth, "generators": shape.count, "lab": shape.lab}
         self.stopping, self.hurry = asyncio.Event(), False
         self.state = "starting"
 
@@ -274,9 +274,8 @@ def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
         raise CannotUse("\n".join(f"{found}: {remedy}" for found, remedy in taken))
     what = processes.stack(settings, folder, shape)
     preflight.look(what)
-    if shape.lab and (names := vendors.overruled(settings)):
-        words = f"without effect beside it: {', '.join(names)}"
-        report({"say": f"--lab: the lab stands for every vendor; {words}"})
+    if shape.lab:
+        report({"say": f"--lab: {vendors.in_place_of_all(settings)}"})
     report({"say": f"starting {', '.join(p.name for p in what)} (data in {folder.path})"})
     guardian = Guardian(lock)
     try:

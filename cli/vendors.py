@@ -77,6 +77,16 @@ def overruled(settings: StackSettings) -> list[str]:
     return [name for name, field in _TOLD.items() if getattr(settings, field)]
 
 
+def in_place_of_all(settings: StackSettings) -> str:
+    """Say what the lab means for who starts it: what has no effect, and which links end with it."""
+    names = overruled(settings)
+    without = f"without effect beside it: {', '.join(names)}; " if names else ""
+    return (
+        f"the lab stands for every vendor; {without}links to its CDN ({lab_url(settings)}/…) die "
+        "when it ends, and each picture's vault_url stays"
+    )
+
+
 def key(provider: str) -> str:
     """Return the name of the setting that lights *provider*'s models up."""
     return _KEYS.get(provider, f"a key of {provider}")

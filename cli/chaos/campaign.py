@@ -68,7 +68,8 @@ class Campaign:
             if wanted.compare:
                 visits = plan.visits(wanted.seed, wanted.jobs, part="calm")
                 calm = rate(await clients.go(visits, wanted.at_once))
-                self.say(f"{calm:.1f} jobs a second without kills and faults")
+                if calm:
+                    self.say(f"{calm:.1f} jobs a second without kills and faults")
             async with self._trouble(clients):
                 visits = plan.visits(wanted.seed, wanted.jobs)
                 troubled = rate(await clients.go(visits, wanted.at_once))

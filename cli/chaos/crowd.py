@@ -87,8 +87,12 @@ async def crowd(address: str, keys: Mapping[str, str], patience: float) -> Async
         yield Crowd(address, keys, patience, http, channel)
 
 
-def rate(outcomes: Sequence[Outcome]) -> float:
-    """Jobs a second while every client had one: up to the moment when the last one began."""
+def rate(outcomes: Sequence[Outcome]) -> float | None:
+    """
+    Jobs a second while every client had one: up to the moment when the last one began.
+
+    None where no job was through by then: of so few jobs none can be told.
+    """
     began, full = min(each.began for each in outcomes), max(each.began for each in outcomes)
     through = sum(each.completed and each.ended <= full for each in outcomes)
-    return through / (full - began) if full > began else 0.0
+    return through / (full - began) if through and full > began else None

@@ -67,11 +67,7 @@ class Sheet:
         yield _counted("killed", facts["killed"]) + _waited(facts["kills_waited"])
         struck = {name: times for name, times in facts["faults"].items() if times}
         yield _counted("faults", struck)
-        share = facts["rates"]["share"]
-        rates = f"{facts['rates']['troubled']} jobs a second"
-        if share is not None:
-            rates += f": {share:.0%} of the {facts['rates']['calm']} without kills and faults"
-        yield rates
+        yield from _rates(**facts["rates"])
         yield f"seed {facts['seed']}"
 
 
@@ -82,16 +78,16 @@ def sheet(
     killer: Killer,
     struck: Counter[str],
     calm: float | None,
-    troubled: float,
+    troubled: float | None,
     seconds: float,
 ) -> Sheet:
-    """Balance and check what was *found*; rates in jobs a second."""
+    """Balance and check what was *found*; rates in jobs a second, None where none is known."""
     outcomes = found.outcomes
     ends = Counter(job["state"] for job in found.ledger["jobs"])
     rates = {
         "calm": None if calm is None else round(calm, 2),
-        "troubled": round(troubled, 2),
-        "share": round(troubled / calm, 3) if calm else None,
+        "troubled": None if troubled is None else round(troubled, 2),
+        "share": round(troubled / calm, 3) if troubled and calm else None,
     }
     return Sheet(
         balance=balance.lines(found),
@@ -111,6 +107,13 @@ def sheet(
             "rates": rates,
         },
     )
+
+
+def _rates(calm: float | None, troubled: float | None, share: float | None) -> Iterator[str]:
+    """Tell the rate; nothing where it is not known."""
+    if troubled is not None:
+        of_calm = f": {share:.0%} of the {calm} without kills and faults" if share else ""
+        yield f"{troubled} jobs a second{of_calm}"
 
 
 def _waited(seconds: float) -> str:

@@ -244,6 +244,16 @@ def test_doctor_finds_nothing_wrong_with_a_running_stack(stack: Stack) -> None:
     assert any("answers on" in one.found for one in found)
 
 
+def test_who_is_let_in_is_told_by_what_runs_and_not_by_the_settings_here(stack: Stack) -> None:
+    done = stack.studio("doctor", "--json", AUTH="keys")
+    access = [one for one in json.loads(done.stdout) if one["about"] == "access"]
+    assert access[0]["found"] == f"AUTH=none, links begin with {stack.url}"
+    assert [one["found"] for one in access[1:]] == [
+        f"the settings here say AUTH=keys and {stack.url}"
+    ]
+    assert stack.studio("jobs", AUTH="keys").returncode == 0  # which asks for no key
+
+
 def test_doctor_tells_what_is_wrong_each_with_a_remedy() -> None:
     with temporary_data() as data:
         unreachable = {"DATABASE_URL": "postgresql://me:letmein@127.0.0.1:9/x"}

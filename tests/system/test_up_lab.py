@@ -39,6 +39,8 @@ def test_it_stands_for_the_vendors_and_says_so(stack: Stack) -> None:
     assert storage["CLOUDINARY_URL"] == "cloudinary://lab:lab-secret@lab"
     assert not any(TOKEN in told(stack, name).values() for name in stack.ps())
     assert any("without effect beside it: REPLICATE_API_TOKEN" in line for line in stack.said)
+    dies = "links to its CDN"
+    assert sum(dies in line for line in stack.said) == 1
     doctor = stack.studio("doctor", "--json")
     assert doctor.returncode == 0
     assert "the lab stands for every vendor" in doctor.stdout
