@@ -88,6 +88,12 @@ class Ledger:
         """Do what is no edge of the contract: an owner's death, a charge that is settled."""
         return await self._gathering.do(changes) if changes else []
 
+    async def look_at_the_clock(self) -> datetime:
+        """The database's time, told when and where a heartbeat would be written: after a wait."""
+        async with as_ledger(self._pool) as connection:
+            found: datetime = await connection.fetchval(SQL.look_at_the_clock)
+        return found
+
     async def _together(
         self, asked: Sequence[Sequence[Change]]
     ) -> Sequence[list[Result] | Exception]:

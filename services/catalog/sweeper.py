@@ -14,6 +14,7 @@ from datetime import timedelta
 import asyncpg
 
 from chassis import faults, logs
+from chassis.errors import Unavailable
 from services.catalog import endings
 from services.catalog.database import is_gone
 from services.catalog.ledger import Change, Ledger
@@ -61,6 +62,8 @@ class Sweeper:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if not is_gone(error):
                     log.exception("a sweep failed")
+            except Unavailable:
+                pass  # it is told by who found it so
             except Exception:
                 log.exception("a sweep failed")
             await asyncio.sleep(self.pause)
@@ -99,9 +102,11 @@ class Sweeper:
         holds up the heartbeats of the living as well.
         """
         silent = timedelta(seconds=self.patience)
-        now = await connection.fetchval(SQL.look_at_the_clock)
+        now = await self.ledger.look_at_the_clock()
         if self.vigil.looks(now):
             await connection.execute(SQL.bury_silent_workers, now - silent)
+        else:
+            await connection.execute(SQL.cap_heartbeats)
         next_death: float | None = await connection.fetchval(SQL.next_death, silent)
         return next_death
 

@@ -110,12 +110,14 @@ async def test_a_client_that_falls_silent_is_told():
     assert failed.value.status == 408
 
 
-async def test_a_storage_that_falls_silent_is_left():
+@pytest.mark.parametrize("pieces", [(b"a",), ()], ids=["after bytes", "before any"])
+async def test_a_storage_that_falls_silent_is_left(pieces):
     shelf = Shelf(silent=True)
     async with served(shelf) as port:
         services = Services(settings(port))
+        upload = Upload(request(*pieces), 100, silence=0.01, patience=0.5)
         with pytest.raises(Late, match="storage"):
-            await Upload(request(b"a"), 100, silence=0.01, patience=0.5).to(services.storage)
+            await asyncio.wait_for(upload.to(services.storage), 15)
         await shelf.left.wait()
         await services.close()
 

@@ -3,6 +3,7 @@
 from tests.generator.mutation import Mutation
 
 VIGIL = "tests/catalog/test_vigil.py"
+HICCUPS = "tests/catalog/test_hiccups.py"
 UNHEARD = "tests/generator/test_unheard.py"
 
 TABLE = (
@@ -19,6 +20,34 @@ TABLE = (
         "        if not (kept and self._since):\n",
         "        if not self._since:\n",
         VIGIL,
+    ),
+    Mutation(
+        "what holds up a heartbeat's commit holds up the sweeper's look",
+        "services/catalog/queries/ledger.sql",
+        "SELECT clock_timestamp() FROM pg_logical_emit_message(true, 'sweep', '');",
+        "SELECT clock_timestamp();",
+        HICCUPS,
+    ),
+    Mutation(
+        "what keeps a heartbeat from a connection keeps the sweeper's look from one",
+        "services/catalog/sweeper.py",
+        "await self.ledger.look_at_the_clock()",
+        "await connection.fetchval(SQL.look_at_the_clock)",
+        HICCUPS,
+    ),
+    Mutation(
+        "who is dead was so when the clock was looked at",
+        "services/catalog/sweeper.py",
+        "SQL.bury_silent_workers, now - silent",
+        "SQL.bury_silent_workers, await connection.fetchval(SQL.clock) - silent",
+        HICCUPS,
+    ),
+    Mutation(
+        "a clock that was set back raises no dead",
+        "services/catalog/sweeper.py",
+        "            await connection.execute(SQL.cap_heartbeats)\n",
+        "            pass\n",
+        HICCUPS,
     ),
     Mutation(
         "who is taken for dead hears what only he can",

@@ -366,12 +366,17 @@ FROM purchases
 WHERE owner = $1
   AND (state IN ('planned', 'sending', 'running', 'drawn', 'unclear') OR publishing);
 
--- It is written to the log, whose disk a heartbeat's commit waits for as well.
+-- It is written to the log, whose disk a heartbeat's commit waits for as well, and asked by one of
+-- the connections that heartbeats go by.
 -- name: look_at_the_clock
 SELECT clock_timestamp() FROM pg_logical_emit_message(true, 'sweep', '');
 
 -- name: bury_silent_workers
 DELETE FROM workers WHERE heartbeat_at < $1;
+
+-- Where the clock was set back, the last word of the dead would lie in the future until it is over.
+-- name: cap_heartbeats
+UPDATE workers SET heartbeat_at = clock_timestamp() WHERE heartbeat_at > clock_timestamp();
 
 -- Tells in how many seconds the next one is dead, if he says nothing until then.
 -- name: next_death
