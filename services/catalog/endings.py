@@ -134,7 +134,8 @@ def _is_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:
     """
     receipts = (o.source.startswith("receipt:") for o in purchase.outputs if o.state == "drawn")
     failed = purchase.error is not None and purchase.error["reason"] == "INTERNAL"
-    ordered = purchase.sent_at or batch.now
+    # What a copy of the database knew as planned has no other time than its deadline.
+    ordered = purchase.sent_at or purchase.deadline or batch.now
     return failed and any(receipts) and batch.now < ordered + KEPT_AT
 
 

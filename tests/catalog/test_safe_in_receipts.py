@@ -73,9 +73,16 @@ async def test_what_is_no_picture_is_set_aside(pools, user, ledger, database_url
     assert (await row_of(pools, made))["state"] == "quarantined"
 
 
-async def test_what_failed_for_a_day_is_set_aside(pools, user, ledger, database_url):
+A_DAY_AGO = {
+    "sent": "sent_at = now() - interval '25 hours'",
+    "planned in a copy": "sent_at = NULL, deadline = now() - interval '25 hours'",
+}
+
+
+@pytest.mark.parametrize("ordered", A_DAY_AGO.values(), ids=A_DAY_AGO)
+async def test_what_failed_for_a_day_is_set_aside(pools, user, ledger, database_url, ordered):
     made = await in_its_receipt(pools, user, ledger)
     await failing(pools, database_url, ledger, made, MAX_TRIES)
-    await run_as_owner(database_url, "UPDATE purchases SET sent_at = now() - interval '25 hours'")
+    await run_as_owner(database_url, f"UPDATE purchases SET {ordered}")
     await failing(pools, database_url, ledger, made, 1)
     assert (await row_of(pools, made))["state"] == "quarantined"
