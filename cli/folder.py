@@ -4,6 +4,7 @@ The data folder of a stack: its layout, its format's version, its lock and its s
     postgres/ nats/ vault/     what the stack keeps        logs/       a file for each process
     secrets/ (0700)            made once, 0600 each        stack.json  what runs now
     seats/                     a file for each generator, held by the one that runs
+    vault.id                   which vault it is, so that an empty folder is not taken for it
     VENDORS                    who its jobs were made with: lab, or vendors; none before either
 """
 

@@ -178,6 +178,7 @@ class _Plan:
     def _storage(self) -> dict[str, str]:
         kept = {
             "VAULT_URL": vault_url(self.settings, self.folder),
+            "VAULT_ID_FILE": str(self.folder.path / "vault.id"),
             "LINK_KEY": self.link_key.reveal(),
             "DISK_RESERVE_MB": str(self.settings.disk_reserve),
         }

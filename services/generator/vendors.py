@@ -23,7 +23,9 @@ from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 
 _SPARE = 10.0  # seconds for what left last to be taken in
-_KEEPING = 30.0  # seconds for an answer that came last to be kept
+# Seconds for an answer that came last to be kept. A sink goes on for longer (`receipts.py`), which
+# helps while nobody else can look: each second more here, who was killed is told of later.
+_KEEPING = 30.0
 
 
 def sold_here(

@@ -49,16 +49,23 @@ class Storage:
     server: Server
 
 
-def vault_at(url: str) -> Vault:
-    """Return the vault that *url* names; SettingsError where there is no such kind."""
+def vault_at(url: str, known: str = "") -> Vault:
+    """
+    Return the vault that *url* names; SettingsError where there is no such kind.
+
+    The file *known*, else one beside the vault, remembers which one it is.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
     match parts.scheme:
         case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
-            folder = Path(unquote(parts.path))
-            return FolderVault(folder, LocalDisk(folder))
+            folder, beside = Path(unquote(parts.path)), Path(known) if known else None
+            if beside and beside.is_relative_to(folder):
+                why = "it would be gone with the vault that it is to remember"
+                raise SettingsError([f"VAULT_ID_FILE lies in the vault: {why}. Move it out."])
+            return FolderVault(folder, LocalDisk(folder), beside)
     raise SettingsError([f"VAULT_URL is malformed: {url!r} is not of the form file:///a/folder."])
 
 
@@ -81,7 +88,7 @@ def _fetches(lab_url: str) -> tuple[Fetch, Fetch]:
 
 def storage(settings: Settings) -> Storage:
     """Wire a storage; call it inside the running loop."""
-    vault = vault_at(settings.vault_url)
+    vault = vault_at(settings.vault_url, settings.vault_id_file)
     secret = settings.service_secret.reveal().encode()
     peer = Peer(settings.catalog_target, "catalog", service="storage", secret=secret)
     catalog, child, turns = Catalog(peer), Child(), Turns()

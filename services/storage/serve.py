@@ -12,9 +12,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until *stop*, then let running calls end."""
     try:
         storage = compose.storage(settings)
+        await storage.vault.open()
     except SettingsError as error:
         give_up(error)
-    await storage.vault.open()
     await storage.server.start(settings.host, settings.port, "STORAGE_PORT")
     with storage.room.shown():
         serve_metrics(settings.host, settings.port + 100)

@@ -44,6 +44,12 @@ def _base(text: str) -> str:
     return text.rstrip("/")
 
 
+def _file(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ValueError(f"{text!r} does not begin with /")
+    return text
+
+
 def _lab(text: str) -> str:
     if text and not (text.startswith("http://") and urlsplit(address(text)).path in ("", "/")):
         raise ValueError(f"{text!r} is no http URL without a path")
@@ -56,6 +62,12 @@ class Settings(Serving):
 
     port: int = setting("STORAGE_PORT", port, default="7002")
     vault_url: str = setting("VAULT_URL", help="Say where to keep the files: file:///a/folder.")
+    vault_id_file: str = setting(
+        "VAULT_ID_FILE",
+        _file,
+        default="",
+        help="Say which file, outside the vault and not on its disk, remembers which vault it is.",
+    )
     catalog_target: str = setting("CATALOG_TARGET", default="127.0.0.1:7001")
     link_key: Secret = setting(
         "LINK_KEY", secret, help="Give a random text once, and keep it: links are made with it."

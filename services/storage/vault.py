@@ -88,7 +88,11 @@ class Vault(Protocol):
     """Where the bytes lie for good."""
 
     async def open(self) -> None:
-        """Make ready, and clear away what a dead process left; SystemExit with the remedy."""
+        """
+        Make ready, and clear away what a dead process left.
+
+        SettingsError where another vault was here, SystemExit with the remedy for all else.
+        """
 
     async def close(self) -> None:
         """Finish what runs."""

@@ -2,8 +2,8 @@
 A vault in a folder of one file system.
 
 files/{aa}/{name} with {name}.json beside it, receipts and thumbnails likewise, tmp for what
-is on its way in, and journal for what is told of files later. Several processes may share it.
-What blocks runs in threads.
+is on its way in, journal for what is told of files later, and id, which `mark.py` knows it by.
+Several processes may share it. What blocks runs in threads.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from chassis.faults import point
 from services.storage.disk import Disk, full
 from services.storage.vault import Digests, Found, Full, Gone, Shelf, Sick
 from services.storage.vaults.journal import Journal
+from services.storage.vaults.mark import Mark
 from services.storage.vaults.shelves import Shelves
 
 BLOCK = 128 * 1024  # bytes read at a time
@@ -35,21 +36,30 @@ Result = TypeVar("Result")
 
 
 class FolderVault:
-    """Keeps files under *root*, which may not exist yet, on *disk*."""
+    """
+    Keeps files under *root*, which may not exist yet, on *disk*.
 
-    def __init__(self, root: Path, disk: Disk) -> None:
+    The file *known*, beside it unless told otherwise, remembers which vault it is.
+    """
+
+    def __init__(self, root: Path, disk: Disk, known: Path | None = None) -> None:
         self._root, self._disk = root, disk
+        self._known = known or root.parent / f"{root.name}.id"
+        self._mark = Mark(root, self._known, disk)
         self._shelves, self._journal = Shelves(root, disk), Journal(root / "journal", disk)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
         self._memory = _Memory()
 
     async def open(self) -> None:
         try:
+            await self._hop(self._mark.check)  # first: nothing is written into another folder
             await self._hop(self._shelves.prepare)
+            await self._hop(self._mark.settle)
         except (Full, Sick) as error:
             raise SystemExit(
-                f"storage: {self._root} cannot be written ({error}): make it writable for this "
-                "user and free some space, or set VAULT_URL to another folder"
+                f"storage: {self._root}, or {self._known}, cannot be written ({error}): make both "
+                "writable for this user and free some space, or set VAULT_URL to another folder "
+                "and VAULT_ID_FILE to another file"
             ) from error
 
     async def close(self) -> None:
@@ -68,12 +78,12 @@ class FolderVault:
                 await self._hop(draft.discard)
 
     async def find(self, shelf: Shelf, name: str, /) -> Found | None:
-        return await self._hop(partial(self._shelves.find, shelf, name))
+        return await self._hop(partial(self._sure, self._shelves.find, shelf, name))
 
     async def read(
         self, shelf: Shelf, name: str, start: int = 0, stop: int | None = None, /
     ) -> AsyncIterator[bytes]:
-        reader = _Reader(self._disk, self._shelves, shelf, name)
+        reader = self._reader(shelf, name)
         try:
             while block := (
                 reader.read_cached(start, stop)
@@ -87,7 +97,7 @@ class FolderVault:
             reader.close()
 
     async def digest(self, shelf: Shelf, name: str, /) -> Digests:
-        reader = _Reader(self._disk, self._shelves, shelf, name)
+        reader = self._reader(shelf, name)
         hashes = _Hashes()
         try:
             while await self._hop(partial(hashes.take, reader, _DIGESTED)):
@@ -100,7 +110,7 @@ class FolderVault:
         await self._hop(partial(self._shelves.annotate, shelf, name, key, note))
 
     async def notes(self, shelf: Shelf, name: str, /) -> list[bytes]:
-        return await self._hop(partial(self._shelves.notes, shelf, name))
+        return await self._hop(partial(self._sure, self._shelves.notes, shelf, name))
 
     async def record(self, lines: bytes, /) -> None:
         await self._hop(partial(self._journal.append, lines))
@@ -110,6 +120,16 @@ class FolderVault:
 
     def free(self) -> int:
         return self._disk.free()
+
+    def _reader(self, shelf: Shelf, name: str) -> "_Reader":
+        return _Reader(self._disk, self._shelves.place(shelf, name), self._mark)
+
+    def _sure(self, look: Callable[[Shelf, str], Result], shelf: Shelf, name: str) -> Result:
+        """Look for a file; that there is none is told only where the vault is."""
+        found = look(shelf, name)
+        if not found:
+            self._mark.prove()
+        return found
 
     async def _hop(self, step: Callable[[], Result]) -> Result:
         """
@@ -246,8 +266,8 @@ class _Hashes:
 class _Reader:
     """One open file; it stays readable where it is removed in the meantime."""
 
-    def __init__(self, disk: Disk, shelves: Shelves, shelf: Shelf, name: str) -> None:
-        self._disk, self._shelves, self._place = disk, shelves, shelves.place(shelf, name)
+    def __init__(self, disk: Disk, place: Path, mark: Mark) -> None:
+        self._disk, self._place, self._mark = disk, place, mark
         self._handle: int | None = None
 
     def read(self, start: int, stop: int | None, most: int = BLOCK) -> bytes:
@@ -262,8 +282,7 @@ class _Reader:
         try:
             return self._disk.open(self._place)
         except FileNotFoundError as error:
-            if not self._shelves.are_there():  # else an unmounted disk would have lost it all
-                raise
+            self._mark.prove()  # else an unmounted disk would have lost it all
             raise Gone(self._place.name) from error
 
     def read_cached(self, start: int, stop: int | None) -> bytes | None:

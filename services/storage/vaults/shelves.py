@@ -51,10 +51,6 @@ class Shelves:
         suffix = ".webp" if shelf is Shelf.THUMBNAILS else ""
         return self._root.joinpath(shelf, name[:2], f"{name}{suffix}")
 
-    def are_there(self) -> bool:
-        """Whether the vault is: where its disk is not mounted, its folder is another one."""
-        return self.disk.size(self._root / "version") is not None
-
     def temporary(self) -> Path:
         """Return a name in tmp that nobody has."""
         return self._tmp / f"{self._process}.{next(self._numbers)}"

@@ -1,0 +1,97 @@
+"""Storage starts while the vault's disk is not mounted: nothing is lost, nothing kept beside it."""
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.lab.process import Control
+from tests.system.books import ask
+from tests.system.client import prove_whole, watch
+from tests.system.stack import Stack, running_stack
+
+ORDER = {"prompt": "a lighthouse at dawn", "models": ["recraft-v3"]}
+TWO_HOURS_AGO = ", ".join(
+    f"{each} = {each} - interval '2 hours'" for each in ("created_at", "sent_at", "deadline")
+)
+UNCLEAR = "SELECT 1 FROM purchases WHERE state = 'unclear' AND fence > $1"
+QUICK = {"LAB_PACE": "0", "WORKER_PATIENCE": "1", "ANSWER_SECONDS": "2"}
+
+
+def bought_and_not_kept(stack: Stack, faults: Path, point: str) -> str:
+    """Order a picture, kill the generator at *point*, return where the job is."""
+    (faults / point).touch(mode=0o666)
+    answer = httpx.post(f"{stack.url}/images/generate", json=ORDER, timeout=30)
+    job = answer.raise_for_status().json()["job_id"]
+    stack.await_(lambda: not (faults / point).exists())
+    return f"/images/jobs/{job}"
+
+
+def unmount(vault: Path) -> Path:
+    """Leave an empty folder of the same user's in its place; return where the vault is."""
+    disk = vault.rename(vault.with_name("the-disk"))
+    vault.mkdir(mode=0o700)
+    os.chown(vault, disk.stat().st_uid, disk.stat().st_gid)
+    return disk
+
+
+def begin_without(stack: Stack, vault: Path) -> Path:
+    """Have storage start with *vault* unmounted, and return where the vault is."""
+    disk = unmount(vault)
+    stack.kill("storage")
+    stack.await_(lambda: "mount its disk" in stack.logs("storage"))
+    return disk
+
+
+def mount(disk: Path, vault: Path) -> None:
+    assert list(vault.iterdir()) == []
+    vault.rmdir()
+    disk.rename(vault)
+
+
+def is_drawn(stack: Stack) -> bool:
+    """Whether a living worker has the drawn purchase, and asks storage for it."""
+    held = "SELECT 1 FROM purchases WHERE state = 'drawn' AND owner IS NOT NULL"
+    return bool(ask(stack, held))
+
+
+def test_a_picture_that_was_paid_for_waits_until_the_disk_is_mounted(tmp_path):
+    tmp_path.chmod(0o777)
+    with running_stack("--lab", FAULT_FOLDER=str(tmp_path), **QUICK) as stack:
+        lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
+        job = bought_and_not_kept(stack, tmp_path, "drawn.after_commit")
+        vault = stack.data / "vault"
+        disk = begin_without(stack, vault)
+        stack.await_(lambda: is_drawn(stack))
+        assert httpx.get(f"{stack.url}/readyz").status_code == 503
+        mount(disk, vault)
+        prove_whole(watch(stack.url, job), 1)
+        assert len(lab.ledger()) == 1
+
+
+def test_an_answer_in_the_vault_is_not_given_up_however_long_storage_is_away(tmp_path):
+    """A vendor's links die in an hour; a receipt does not."""
+    tmp_path.chmod(0o777)
+    with running_stack("--lab", FAULT_FOLDER=str(tmp_path), **QUICK) as stack:
+        lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
+        job = bought_and_not_kept(stack, tmp_path, "receipt.after_close")
+        vault = stack.data / "vault"
+        disk = begin_without(stack, vault)
+        stack.await_(lambda: bool(ask(stack, UNCLEAR, 0)))
+        [(fence,)] = ask(stack, f"UPDATE purchases SET {TWO_HOURS_AGO} RETURNING fence")
+        stack.await_(lambda: bool(ask(stack, UNCLEAR, fence + 1)), 60)  # and looked up since
+        mount(disk, vault)
+        prove_whole(watch(stack.url, job), 1)
+        assert len(lab.ledger()) == 1
+
+
+def test_a_stack_does_not_start_without_the_disk_and_says_what_to_do(tmp_path):
+    with running_stack() as stack:
+        vault = stack.data / "vault"
+        stack.stop()
+        disk = unmount(vault)
+        with pytest.raises(AssertionError, match="mount its disk"):
+            stack.start()
+        mount(disk, vault)
+        stack.start()
