@@ -40,7 +40,6 @@ _UNHANDED = 300.0  # likewise of an input image that does not get there
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
-_AWAY = (errors.Unavailable, errors.Late, errors.Exhausted)
 _SPOILT = (errors.Invalid, errors.DataLoss)
 log = logs.get()
 
@@ -147,7 +146,8 @@ class Deeds:
                     self.tell(moves.Drawing(self.late()))
         except seam.Unclear as error:
             wait = error.retry_after or _RETRY_PROVIDER
-            return moves.OutOfSight(str(error), wait, self.late())
+            ours = isinstance(error, seam.Unread)
+            return moves.OutOfSight(str(error), wait, self.late(), ours)
         finally:
             self.tools.live.over(self.known.purchase_id)
         raise RuntimeError(f"{self.vendor.name} stopped telling before the end")
@@ -189,7 +189,7 @@ class Deeds:
             return moves.Vanished(index, str(fault))
         except errors.Denied as fault:
             return _forbidden(index, fault, self._pause(fault, request))
-        except _AWAY as fault:
+        except patience.PASSING as fault:
             return moves.Unstored(index, str(fault), self._pause(fault, request))
         faults.point("import.after")
         self.assets[index] = answer.asset

@@ -251,6 +251,7 @@ class OutOfSight:
     why: str
     delay: float
     late: float = 0.0  # seconds since the deadline
+    ours: bool = False  # storage of ours could not, and it keeps what it has for ever
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from chassis import errors
 
 _SHORTEST, _LONGEST = 1.0, 900.0  # seconds
 _SOURCE = 60.0  # seconds at most until a source is tried again: its link dies within the hour
-_PASSING = (errors.Unavailable, errors.Late, errors.Exhausted)
+PASSING = (errors.Unavailable, errors.Late, errors.Exhausted)  # as well as ever, later on
 
 
 def after(fault: errors.Fault, sent: Timestamp, now: float | None = None) -> float:
@@ -18,7 +18,7 @@ def after(fault: errors.Fault, sent: Timestamp, now: float | None = None) -> flo
     Half of its age, or what the CDN asks for; the longest where somebody must first change
     something, as a wrong secret.
     """
-    if not isinstance(fault, _PASSING):
+    if not isinstance(fault, PASSING):
         return _LONGEST
     age = (time.time() if now is None else now) - sent.ToMicroseconds() / 1e6
     return min(_LONGEST, max(_SHORTEST, age / 2, fault.retry_after or 0.0))

@@ -227,6 +227,10 @@ class Unkept(Unclear):
     """It answered, and storage of ours did not keep the answer: no sign of its illness."""
 
 
+class Unread(Unclear):
+    """Storage of ours could not be asked for its receipt: what lies there does not die."""
+
+
 class Forged(ProviderError):
     """A webhook that the provider did not sign, or not just now."""
 

@@ -42,7 +42,6 @@ from services.generator.moves import (
     Unknowable,
 )
 from services.generator.standing import (
-    OUT_OF_REACH,
     Handlers,
     Next,
     Purchase,
@@ -52,6 +51,7 @@ from services.generator.standing import (
     cancel_there,
     leave,
     let_go,
+    out_of_reach,
     out_of_sight,
 )
 
@@ -243,7 +243,7 @@ def _expired(purchase: Purchase, why: str) -> Next:
 
 
 def _unseen(purchase: Purchase, event: OutOfSight) -> Next:
-    if event.late >= OUT_OF_REACH:
+    if out_of_reach(event):
         return _expired(purchase, f"nobody could tell in time what became of it: {event.why}")
     return out_of_sight(purchase, event)
 

@@ -35,7 +35,8 @@ async def look_up(
             tickets = await _recognized(provider, order, hinted)
             tickets = tickets or await provider.look_up(order)
     except seam.ProviderError as error:
-        return moves.OutOfSight(str(error), error.retry_after or _RETRY, late())
+        ours = isinstance(error, seam.Unread)
+        return moves.OutOfSight(str(error), error.retry_after or _RETRY, late(), ours)
     faults.point("lookup.after")
     alike = any(ticket.alike for ticket in tickets)
     if len(tickets) > 1 and not alike:

@@ -16,7 +16,6 @@ from services.generator.moves import (
     Unknowable,
 )
 from services.generator.standing import (
-    OUT_OF_REACH,
     Handlers,
     Next,
     Purchase,
@@ -25,6 +24,7 @@ from services.generator.standing import (
     cancel_there,
     leave,
     let_go,
+    out_of_reach,
     out_of_sight,
 )
 
@@ -81,7 +81,7 @@ def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
 
 def _undecided(purchase: Purchase, event: OutOfSight) -> Next:
     """Ask again until whatever was drawn would be gone from the provider."""
-    if event.late < OUT_OF_REACH:
+    if not out_of_reach(event):
         return out_of_sight(purchase, event)
     why = "nobody could tell in time whether it was bought, and it may have been charged"
     return leave(purchase, Unknowable(f"{why}: {event.why}"))

@@ -93,6 +93,11 @@ def cancel_there(purchase: Purchase) -> Effects:
     return (CancelThere(purchase.ticket),) if wanted else ()
 
 
+def out_of_reach(event: OutOfSight) -> bool:
+    """Whether what was drawn is gone by now; what lies in our vault is not, while it is away."""
+    return event.late >= OUT_OF_REACH and not event.ours
+
+
 def out_of_sight(purchase: Purchase, event: OutOfSight) -> Next:
     """Leave it to whoever comes next, a while later."""
     return leave(purchase, Parked(event.delay))

@@ -150,7 +150,8 @@ def follow(held: Any, effect: moves.Follow) -> Iterator[float]:
         if killed(held, "follow"):
             return
         if strikes("a look fails"):
-            held.happen(moves.OutOfSight("no answer", 1.0, held.late()))
+            ours = not vendor.lists  # its answer lies in a receipt
+            held.happen(moves.OutOfSight("no answer", 1.0, held.late(), ours))
             return
         if poisoned(held, "follow") or strikes("a look raises"):
             held.happen(moves.Raised("a defect"))

@@ -190,6 +190,7 @@ def check_end(world: Any) -> None:
     for row in ledger.purchases.values():
         promise(not row.has_work, "nothing stays open", row)
         _check_ending(world, row)
+        _check_receipt(vendor, row)
     promise(ledger.reserved == 0, "nothing stays reserved", None, ledger.reserved)
     limits = ledger.permits["replicate"]
     back = limits.in_use == limits.sending == 0
@@ -284,6 +285,14 @@ def _check_ending(world: Any, row: Purchase) -> None:
         promise(late >= OUT_OF_REACH, "it is asked until its time is over", row)
     elif charged == "unknown" and vendor.lists:
         promise(charge and charge.closed, "only a blind provider hides a picture", row)
+
+
+def _check_receipt(vendor: Any, row: Purchase) -> None:
+    """What lies in our vault is not given up, however long storage is away."""
+    found = vendor.terms.askable and vendor.receipts.get(row.purchase_id)
+    given_up = row.ending == "unclear" and found
+    given_up = given_up or (row.ending == "expired" and not vendor.lists)
+    promise(not given_up, "what lies in our vault is not given up", row)
 
 
 def _check_published(world: Any) -> None:

@@ -183,7 +183,7 @@ class Provider:
             raise ValueError("a defect")
         if not self.lists:
             if self.trouble.strikes("storage is away"):
-                raise seam.Unclear("storage is away")
+                raise seam.Unread("storage is away")
             if self.kind == ANSWERED and order.awaited and mine not in self.receipts:
                 raise seam.Unclear("whoever sent it may still hear its answer")
             there = self.receipts.setdefault(mine, False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 SIMULATION = "simulation"
 MACHINE = "services/generator/purchase.py"
+STANDING = "services/generator/standing.py"
 SETTLING = "services/generator/settling.py"
 KEEPING = "services/generator/keeping.py"
 EDGES = "services/catalog/edges.py"

@@ -5,7 +5,7 @@ A row that stays green is a defence that nothing needs, or one that nothing show
 """
 
 from tests.generator import mutations_of_answers, mutations_of_images, mutations_of_money
-from tests.generator.mutation import EDGES, ENDINGS, MACHINE, SETTLING, Mutation
+from tests.generator.mutation import EDGES, ENDINGS, MACHINE, SETTLING, STANDING, Mutation
 
 
 def _machine(name: str) -> str:
@@ -187,14 +187,27 @@ TABLE = (
     Mutation(
         "what nobody can tell is asked for until its time is over",
         SETTLING,
-        "    if event.late < OUT_OF_REACH:\n",
+        "    if not out_of_reach(event):\n",
         "    if event.late < 0:\n",
+    ),
+    Mutation(
+        "a receipt in our vault is not given up while storage is away",
+        STANDING,
+        "    return event.late >= OUT_OF_REACH and not event.ours\n",
+        "    return event.late >= OUT_OF_REACH\n",
+    ),
+    Mutation(
+        "that storage is away is no word of the provider's",
+        "services/generator/reconcile.py",
+        "        ours = isinstance(error, seam.Unread)\n",
+        "        ours = False\n",
     ),
     Mutation(
         "of an absence the provider's own word is proof, and not that it did not answer",
         "services/generator/reconcile.py",
         "    except seam.ProviderError as error:\n"
-        "        return moves.OutOfSight(str(error), error.retry_after or _RETRY, late())\n",
+        "        ours = isinstance(error, seam.Unread)\n"
+        "        return moves.OutOfSight(str(error), error.retry_after or _RETRY, late(), ours)\n",
         "    except seam.ProviderError:\n        return moves.LookedUp(())\n",
     ),
     # -- canceling
@@ -308,7 +321,7 @@ TABLE = (
     Mutation(
         "what cannot be seen is asked for until its links are dead",
         MACHINE,
-        "    if event.late >= OUT_OF_REACH:\n",
+        "    if out_of_reach(event):\n",
         "    if event.late >= 0:\n",
     ),
     # -- tries

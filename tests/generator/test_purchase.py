@@ -291,6 +291,16 @@ def test_what_nobody_can_see_is_given_up_an_hour_after_its_deadline():
     assert steps(effects) == ["Parked"]  # what is drawn waits for its own expiry
 
 
+@pytest.mark.parametrize("late", [-5, 3599, 3600, 1e6])
+def test_while_storage_of_ours_is_away_a_receipt_is_not_given_up(late):
+    """The links of a vendor die within the hour; what is in our vault stays there."""
+    away = moves.OutOfSight("storage is down", 2, late, ours=True)
+    _stage, done = after(FORGETFUL, moves.Bought("receipt:1"), away)
+    assert steps(done) == ["Ticketed", "Parked"]
+    state, _ = settling.resume_unclear(FORGETFUL, wait=0, canceling=False)
+    assert steps(purchase.step(state, away)[1]) == ["Parked"]
+
+
 @pytest.mark.parametrize(
     ("closed", "canceling", "ending", "reason", "retry"),
     [

@@ -15,6 +15,7 @@ import httpx
 from chassis import faults, logs
 from chassis.errors import Fault
 from services.generator import provider as seam
+from services.generator.patience import PASSING
 from services.generator.providers import transport
 from services.generator.providers.outline import Outline, Part
 
@@ -54,7 +55,7 @@ class Receipted:
                 raise seam.Unclear("whoever sent it may still hear its answer")
             absent = await self.receipts.seal(order.purchase_id)
         except Fault as fault:
-            raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+            raise unread(fault) from fault
         return [] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)]
 
 
@@ -196,6 +197,12 @@ async def _kept(writing: Awaitable[None]) -> None:
         raise seam.Unkept(f"its answer is not kept: {fault}") from fault
 
 
+def unread(fault: Fault) -> seam.Unclear:
+    """What is told of a receipt that storage could not be asked for, or cannot give."""
+    kind = seam.Unread if isinstance(fault, PASSING) else seam.Unclear
+    return kind(str(fault), retry_after=fault.retry_after)
+
+
 async def outline(receipts: seam.Receipts, ticket: seam.Ticket) -> Any:
     """
     Return the answer that *ticket* names, with a `Part` for each picture.
@@ -251,7 +258,7 @@ async def _pieces(receipts: seam.Receipts, purchase_id: str) -> AsyncIterator[by
         try:
             piece = await receipts.read(purchase_id, start, start + _PIECE)
         except Fault as fault:
-            raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+            raise unread(fault) from fault
         if piece is None:
             raise seam.Unclear(f"there is no receipt of {purchase_id}")
         yield piece

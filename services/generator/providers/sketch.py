@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from chassis.errors import Exhausted, Fault
 from services.generator import provider as seam
+from services.generator.providers.answered import unread
 from services.generator.sketching.easel import Easel
 from services.generator.sketching.scene import Scene, compose
 
@@ -55,7 +56,7 @@ class Sketch:
         try:
             found = await self._receipts.read(purchase_id, 0, INDEX)
         except Fault as fault:
-            raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+            raise unread(fault) from fault
         if found is None:
             raise seam.Unclear(f"there is no receipt of {purchase_id}")
         yield _drawn(found)
@@ -65,7 +66,7 @@ class Sketch:
         try:
             absent = await self._receipts.seal(order.purchase_id)
         except Fault as fault:
-            raise seam.Unclear(str(fault), retry_after=fault.retry_after) from fault
+            raise unread(fault) from fault
         return [] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)]
 
     async def _draw(self, order: seam.Order, media_type: str, report: seam.Report) -> bytes:

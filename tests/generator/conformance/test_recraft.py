@@ -174,6 +174,15 @@ class TestRecraft(ProviderSuite):
             await shop.buy(shop.order())
         assert len(shop.charges()) == 1
 
+    async def test_while_our_storage_is_away_nothing_is_known_of_a_receipt(self, shop):
+        ticket = await shop.buy(shop.order())
+        shop.receipts.broken = True
+        for awaited in (True, False):
+            with pytest.raises(seam.Unread):
+                await shop.provider.look_up(replace(shop.order(), awaited=awaited))
+        with pytest.raises(seam.Unread):
+            await shop.told(ticket)
+
     async def test_a_look_up_leaves_its_place_to_an_answer_that_may_come(self, shop):
         order = replace(shop.order(), awaited=True)
         with pytest.raises(seam.Unclear, match="may still hear"):

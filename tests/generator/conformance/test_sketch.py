@@ -96,9 +96,9 @@ class TestSketch(ProviderSuite):
         shop.receipts.broken = True
         with pytest.raises(seam.Unavailable):
             await shop.buy(shop.order(ID))
-        with pytest.raises(seam.Unclear):
+        with pytest.raises(seam.Unread):
             await shop.provider.look_up(shop.order(ID))
-        with pytest.raises(seam.Unclear):
+        with pytest.raises(seam.Unread):
             [seen async for seen in shop.provider.follow(seam.Ticket(f"receipt:{ID}"))]
 
     async def test_the_same_order_is_the_same_picture(self, shop):
