@@ -70,6 +70,11 @@ def plan(folder: Folder, shape: Shape = ALONE, **given: str) -> dict[str, Proces
     return {one.name: one for one in stack(settings, folder, shape)}
 
 
+def test_what_remembers_the_vault_lies_with_the_data_wherever_the_vault_is(folder: Folder) -> None:
+    storage = plan(folder, VAULT_URL="file:///mnt/disk/vault")["storage"]
+    assert storage.environment["VAULT_ID_FILE"] == str(folder.path / "vault.id")
+
+
 def test_what_a_process_reads_of_vendors_is_in_every_list() -> None:
     """`GIVEN` is then proven to be sent, to be passed by compose and to be documented."""
     reads = {

@@ -195,12 +195,14 @@ TABLE = (
         STANDING,
         "    return event.late >= OUT_OF_REACH and not event.ours\n",
         "    return event.late >= OUT_OF_REACH\n",
+        _machine("test_while_storage_of_ours_is_away_a_receipt_is_not_given_up"),
     ),
     Mutation(
         "that storage is away is no word of the provider's",
         "services/generator/reconcile.py",
         "        ours = isinstance(error, seam.Unread)\n",
         "        ours = False\n",
+        "tests/generator/test_unread.py",
     ),
     Mutation(
         "of an absence the provider's own word is proof, and not that it did not answer",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from chassis.errors import DataLoss, Late, Unavailable
 from services.generator import provider as seam
 from services.generator.providers import answered
 from tests.generator.memory_receipts import MemoryReceipts
@@ -51,6 +52,20 @@ async def test_of_an_error_without_end_the_beginning_is_enough(status):
     [said] = heard
     assert said.text.startswith("no no ")
     assert len(said.content) <= 1 << 16
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Unavailable("SERVICE_UNAVAILABLE", "away", retry_after=3), seam.Unread),
+        (Late("DEADLINE_EXCEEDED", "slow"), seam.Unread),
+        (DataLoss("HASH_MISMATCH", "cut off"), seam.Unclear),
+    ],
+    ids=["away", "slow", "spoilt"],
+)
+def test_what_storage_cannot_give_any_more_is_not_waited_for_for_ever(fault, kind):
+    told = answered.unread(fault)
+    assert (type(told), told.retry_after) == (kind, fault.retry_after)
 
 
 class Drain:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.lab.process import Control
+from tests.postgres import temporary_data
 from tests.system.books import ask
 from tests.system.client import prove_whole, watch
 from tests.system.stack import Stack, running_stack
@@ -86,12 +87,12 @@ def test_an_answer_in_the_vault_is_not_given_up_however_long_storage_is_away(tmp
         assert len(lab.ledger()) == 1
 
 
-def test_a_stack_does_not_start_without_the_disk_and_says_what_to_do(tmp_path):
-    with running_stack() as stack:
-        vault = stack.data / "vault"
-        stack.stop()
+def test_a_stack_does_not_start_without_the_disk_and_says_what_to_do():
+    with temporary_data() as data:
+        Stack(data).start().stop()
+        vault = data / "vault"
         disk = unmount(vault)
         with pytest.raises(AssertionError, match="mount its disk"):
-            stack.start()
+            Stack(data).start()
         mount(disk, vault)
-        stack.start()
+        Stack(data).start().stop()  # each on ports of its own: others take what is free meanwhile
