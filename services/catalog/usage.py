@@ -75,6 +75,10 @@ class Usage:
             raise arguments.invalid("cap_usd_micros", "must not be negative")
         if cap is not None and self.server_cap is not None and cap > self.server_cap:
             raise _above(self.server_cap)
+        await self._set(user_id, cap)
+        return await self._set(user_id, cap)  # a month that began meanwhile took the old one along
+
+    async def _set(self, user_id: int, cap: int | None) -> Cap:
         async with as_user(self.pool, user_id) as connection:
             await connection.execute(SQL.set_spend_cap, user_id, cap)
             return await self._cap(connection, user_id)
