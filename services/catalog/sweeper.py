@@ -2,8 +2,8 @@
 Finds what nobody works on: the purchases of dead workers, open work left alone, and jobs
 that have waited for the CDN long enough.
 
-One sweeps at a time, in all replicas: whoever holds an advisory lock, on a connection of
-its own, so that its end frees the lock.
+One watches and sweeps at a time, in all replicas: whoever holds an advisory lock, on a connection
+that only the watch has, so that its end frees the lock.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from datetime import timedelta
 import asyncpg
 
 from chassis import faults, logs
+from chassis.beside import Beside
 from chassis.errors import Unavailable
 from services.catalog import endings
 from services.catalog.database import is_gone
@@ -31,13 +32,17 @@ TALK = timedelta(minutes=10)  # a language call has told what it cost by then, o
 MOST = 200  # purchases announced at once for one provider
 MOST_PUBLISHED = 100  # likewise, of what only the CDN has not: new work goes first
 _TOGETHER = 500  # purchases that one transaction takes from their dead owners
-_SOON = 0.05  # seconds: no sweep follows the last one sooner
+_SOON = 0.05  # seconds: no look follows the last one sooner
 log = logs.get()
 
 
 @dataclass(slots=True, kw_only=True)
 class Sweeper:
-    """Sweeps every *pause* seconds and at each *wake*; a worker silent for *patience* is dead."""
+    """
+    Sweeps every *pause* seconds and at each *wake*; a worker silent for *patience* is dead.
+
+    Who is, is watched for beside it: a sweep that is slow, or fails, keeps nobody unburied.
+    """
 
     connect: Callable[[], Awaitable[asyncpg.Connection]]
     ledger: Ledger
@@ -51,16 +56,22 @@ class Sweeper:
         self.vigil = Vigil(timedelta(seconds=self.patience))
 
     async def run(self) -> None:
-        """Sweep for ever; a lost database only makes it wait."""
+        """Watch and sweep for ever; a lost database only makes it wait."""
+        await self._ever_again(self._hold_and_watch)
+
+    async def _ever_again(self, session: Callable[[asyncpg.Connection], Awaitable[None]]) -> None:
+        """Give *session* a connection of its own, and another one whenever it fails."""
         while True:
             try:
                 connection = await self.connect()
                 try:
-                    await self._hold_and_sweep(connection)
+                    await session(connection)
                 finally:
                     connection.terminate()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if not is_gone(error):
+                if is_gone(error):
+                    log.warning("a sweep was broken off", error=repr(error))
+                else:
                     log.exception("a sweep failed")
             except Unavailable:
                 pass  # it is told by who found it so
@@ -68,18 +79,33 @@ class Sweeper:
                 log.exception("a sweep failed")
             await asyncio.sleep(self.pause)
 
-    async def _hold_and_sweep(self, connection: asyncpg.Connection) -> None:
+    async def _hold_and_watch(self, connection: asyncpg.Connection) -> None:
         while not await connection.fetchval(SQL.hold_sweep):  # noqa: ASYNC110
             await asyncio.sleep(self.pause)  # the lock is PostgreSQL's
         self.vigil.begin_anew()  # after an outage the living beat first
+        sweeping = Beside()
+        sweeping.start(self._ever_again(self._sweep_on))
+        try:
+            await self._watch(connection)
+        finally:
+            await sweeping.close()
+
+    async def _watch(self, connection: asyncpg.Connection) -> None:
+        """Look for the dead in time, or the vigil is no vigil: no sweep is waited for."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            pause = await self.bury(connection)
+            await asyncio.sleep(max(_SOON, began + pause - loop.time()))
+
+    async def _sweep_on(self, connection: asyncpg.Connection) -> None:
         while True:
             self.wake.forget()
-            pause = await self.sweep(connection)
-            await self.wake.wait(min(pause, self.patience / 3))  # or the vigil is no vigil
+            await self.sweep(connection)
+            await self.wake.wait(self.pause)
 
-    async def sweep(self, connection: asyncpg.Connection) -> float:
-        """Sweep once; return in how many seconds there may be something to sweep again."""
-        next_death = await self._bury(connection)
+    async def sweep(self, connection: asyncpg.Connection) -> None:
+        """Sweep once."""
         orphans = await connection.fetch(SQL.orphaned_purchases)
         faults.point("sweep.before_orphans")
         await self._take_over(orphans)
@@ -92,11 +118,10 @@ class Sweeper:
         await self.ledger.change([Change(row["purchase_id"], "", _nothing) for row in late])
         await connection.execute(SQL.forget_webhooks, INBOX)
         await connection.execute(SQL.close_forgotten_language_calls, TALK)
-        return self.pause if next_death is None else max(_SOON, min(next_death, self.pause))
 
-    async def _bury(self, connection: asyncpg.Connection) -> float | None:
+    async def bury(self, connection: asyncpg.Connection) -> float:
         """
-        Forget the workers that were silent; return in how many seconds the next may be dead.
+        Forget the workers that were silent; return in how many seconds it is time to look again.
 
         Who is dead was so when it was asked what time it is: whatever holds this up from then on
         holds up the heartbeats of the living as well.
@@ -104,11 +129,13 @@ class Sweeper:
         silent = timedelta(seconds=self.patience)
         now = await self.ledger.look_at_the_clock()
         if self.vigil.looks(now):
-            await connection.execute(SQL.bury_silent_workers, now - silent)
+            if await connection.execute(SQL.bury_silent_workers, now - silent) != "DELETE 0":
+                self.wake.up()
         else:
             await connection.execute(SQL.cap_heartbeats)
         next_death: float | None = await connection.fetchval(SQL.next_death, silent)
-        return next_death
+        often = self.patience / 3
+        return often if next_death is None else min(next_death, often)
 
     async def _take_over(self, orphans: Sequence[asyncpg.Record]) -> None:
         for start in range(0, len(orphans), _TOGETHER):

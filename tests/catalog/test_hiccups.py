@@ -41,6 +41,7 @@ class Watch:
         self.sweeper = Sweeper(connect=None, ledger=ledger, news=news, patience=PATIENCE)
 
     async def sweep(self) -> None:
+        await self.sweeper.bury(self.sweeping)
         await self.sweeper.sweep(self.sweeping)
 
     async def beat(self, worker: str) -> bool:

@@ -44,6 +44,7 @@ async def studio(pools, user, database_url):
 
     async def sweep():
         news.bus.announced.clear()
+        await sweeper.bury(connection)
         await sweeper.sweep(connection)
         await news.close()
         return [purchase_id for _subject, purchase_id in news.bus.announced]

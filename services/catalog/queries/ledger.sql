@@ -371,12 +371,15 @@ WHERE owner = $1
 -- name: look_at_the_clock
 SELECT clock_timestamp() FROM pg_logical_emit_message(true, 'sweep', '');
 
+-- Nobody waits for a worker whose row is held: that is a heartbeat of its own, under way.
 -- name: bury_silent_workers
-DELETE FROM workers WHERE heartbeat_at < $1;
+DELETE FROM workers WHERE worker_id IN
+  (SELECT worker_id FROM workers WHERE heartbeat_at < $1 FOR UPDATE SKIP LOCKED);
 
 -- Where the clock was set back, the last word of the dead would lie in the future until it is over.
 -- name: cap_heartbeats
-UPDATE workers SET heartbeat_at = clock_timestamp() WHERE heartbeat_at > clock_timestamp();
+UPDATE workers SET heartbeat_at = clock_timestamp() WHERE worker_id IN
+  (SELECT worker_id FROM workers WHERE heartbeat_at > clock_timestamp() FOR UPDATE SKIP LOCKED);
 
 -- Tells in how many seconds the next one is dead, if he says nothing until then.
 -- name: next_death
