@@ -265,6 +265,8 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
         batch.let_go_of(purchase, batch.now)  # who looked did not know of it: look again
     elif kind == "absent":
         next_ = step.absent.next if step.absent.HasField("next") else None
+        if next_ and next_.model_key == purchase.model_key and endings.is_worn_out(purchase):
+            next_ = None
         if next_ is None:
             last = purchase.error["message"] if purchase.error else "none"
             purchase.error = outcome.said("PROVIDER_FAILED", _NOTHING_THERE + last)
@@ -291,7 +293,7 @@ def _fail(batch: Batch, purchase: Purchase, step: edge_pb2.FailEdge) -> None:
     if purchase.state == "sending":
         endings.become_unclear(batch, purchase, error)
     purchase.owner = None
-    if purchase.tries >= endings.MAX_TRIES:
+    if endings.is_worn_out(purchase):
         endings.quarantine_or_wait(batch, purchase)
 
 

@@ -30,8 +30,13 @@ def orphan(batch: Batch, purchase: Purchase, *, alone: bool) -> None:
         died = outcome.said("PURCHASE_UNCLEAR", "The worker died while the order was under way.")
         become_unclear(batch, purchase, died)
         permits.heed(batch, purchase, edge_pb2.Heard())
-    if purchase.is_open and purchase.tries >= MAX_TRIES:
+    if purchase.is_open and is_worn_out(purchase):
         quarantine_or_wait(batch, purchase)
+
+
+def is_worn_out(purchase: Purchase) -> bool:
+    """Whether *purchase* was tried so often that its order is not made again."""
+    return purchase.tries >= MAX_TRIES
 
 
 def cancel_planned(batch: Batch, purchase: Purchase) -> None:
@@ -113,6 +118,9 @@ def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
     if purchase.state in ("running", "drawn") and any(e > batch.now for e in expiries):
         purchase.not_before = batch.now + AGAIN
         return
+    if _can_be_asked_for(batch, purchase):
+        purchase.not_before = purchase.deadline  # not before: each look may kill one more
+        return
     if _is_in_its_receipt(batch, purchase):
         doublings = min(purchase.tries - MAX_TRIES, 10)
         purchase.not_before = batch.now + min(AGAIN * 2**doublings, AGAIN_AT_MOST)
@@ -124,6 +132,14 @@ def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
     batch.close(purchase, "quarantined")
     batch.alarms.append(("quarantined", purchase.purchase_id))
     _tell_ended(batch, purchase, None)
+
+
+def _can_be_asked_for(batch: Batch, purchase: Purchase) -> bool:
+    """Whether its provider can still tell what became of an order whose answer was lost."""
+    limits = batch.permits.get(purchase.provider)
+    if purchase.state != "unclear" or not limits or not limits.lookup_possible:
+        return False
+    return purchase.deadline is not None and purchase.deadline > batch.now
 
 
 def _is_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:

@@ -204,10 +204,37 @@ async def test_dying_alone_with_a_purchase_counts_as_a_try(pools, user, studio):
         worker = f"w{number}"
         await workers.beat(pools.ledger, beat(worker), PATIENCE)
         await taken(ledger, claim(purchase_id, worker))
+        await connection.execute("UPDATE purchases SET deadline = now()")
         await silence(connection, worker)
         await sweep()
     row = await connection.fetchrow("SELECT state, tries, charged FROM purchases")
     assert tuple(row) == ("quarantined", 5, "unknown")
+
+
+@pytest.mark.parametrize("possible", [True, False])
+async def test_a_lost_answer_can_be_asked_for_once_more_when_five_have_died_of_it(
+    pools, user, studio, possible
+):
+    """Not before its deadline, when all can be told: each look may kill one more."""
+    ledger, sweep, connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+
+    async def die(worker):
+        request = beat(worker)
+        request.limits[0].lookup_possible = possible
+        await workers.beat(pools.ledger, request, PATIENCE)
+        await taken(ledger, claim(purchase_id, worker))
+        await silence(connection, worker)
+        await sweep()
+
+    for number in range(5):
+        await die(f"w{number}")
+    row = "SELECT state, tries, not_before IS NOT DISTINCT FROM deadline FROM purchases"
+    if possible:
+        assert tuple(await connection.fetchrow(row)) == ("unclear", 5, True)
+        await connection.execute("UPDATE purchases SET not_before = now(), deadline = now()")
+        await die("w5")
+    assert tuple(await connection.fetchrow(row))[:2] == ("quarantined", 5 + possible)
 
 
 async def test_an_order_that_is_tried_anew_remembers_whom_it_killed(pools, user, studio):
@@ -220,13 +247,15 @@ async def test_an_order_that_is_tried_anew_remembers_whom_it_killed(pools, user,
         await silence(connection, dies)
         await sweep()
         assert await connection.fetchval("SELECT max(tries) FROM purchases") == number
-        if number < 5:  # another one finds that nothing was ordered, and the order begins anew
-            [owned] = await taken(ledger, claim(purchase_id, lives))
-            following = next_attempt()
-            await taken(ledger, absent(purchase_id, owned.fence, following))
-            purchase_id = following.purchase_id
-    states = await connection.fetch("SELECT state FROM purchases ORDER BY attempt")
-    assert [row["state"] for row in states] == ["void"] * 4 + ["quarantined"]
+        # Another one finds that nothing was ordered, and the order begins anew: four times.
+        await connection.execute("UPDATE purchases SET not_before = NULL")
+        [owned] = await taken(ledger, claim(purchase_id, lives))
+        following = next_attempt()
+        await taken(ledger, absent(purchase_id, owned.fence, following))
+        purchase_id = following.purchase_id
+    rows = await connection.fetch("SELECT state, charged FROM purchases ORDER BY attempt")
+    assert [tuple(row) for row in rows] == [("void", "no")] * 5
+    assert await connection.fetchval("SELECT state FROM image_jobs") == "failed"
 
 
 async def test_dying_with_two_purchases_counts_for_neither(pools, user, studio):

@@ -39,6 +39,7 @@ def test_the_fifth_death_is_the_last_and_the_others_come_home(poisoned):
     poison, ends = watched(stack.url, POISON)
     for death in range(1, TRIES):
         stack.await_(lambda: not any(folder.iterdir()))
+        ask(stack, "UPDATE purchases SET deadline = now()")  # until then it would be asked for
         assert tries(stack) < death
         (folder / FATAL).touch(mode=0o666)
     stack.await_(lambda: not any(folder.iterdir()))
