@@ -166,6 +166,11 @@ def next_attempt(reserve=0):
     )
 
 
+def beat(worker, **limits):
+    limit = ledger_pb2.ProviderLimit(provider="sketch", lookup_possible=True, **limits)
+    return ledger_service_pb2.HeartbeatRequest(worker_id=worker, limits=[limit])
+
+
 async def taken(ledger, *edges):
     """Take edges that must all succeed; return the purchases after them."""
     results = await ledger.apply(edges)

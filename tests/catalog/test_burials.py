@@ -1,7 +1,7 @@
 """Whoever is dead is found by a sweeper that is slow, or fails at what else it has to do."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -10,8 +10,7 @@ import pytest
 from services.catalog import workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
-from tests.catalog.purchases import admitted, claim, make_ledger, taken, ticket
-from tests.catalog.test_sweeper import beat
+from tests.catalog.purchases import admitted, beat, claim, make_ledger, taken, ticket
 
 PATIENCE = 1.5  # seconds
 SOON = 15.0  # many times as long as it takes
@@ -38,14 +37,11 @@ async def slow(url, seconds):
         await asyncio.gather(copy(reader, to_them, 0), copy(theirs, writer, seconds))
 
     async def copy(source, sink, late):
-        try:
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):
             while chunk := await source.read(65536):
-                await asyncio.sleep(late)
-                sink.write(chunk)
-        except OSError:
-            pass
-        finally:
-            sink.close()
+                loop.call_later(late, sink.write, chunk)
+        sink.close()
 
     async with await asyncio.start_server(pass_on, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]

@@ -4,6 +4,7 @@ from tests.generator.mutation import Mutation
 
 VIGIL = "tests/catalog/test_vigil.py"
 HICCUPS = "tests/catalog/test_hiccups.py"
+BURIALS = "tests/catalog/test_burials.py"
 UNHEARD = "tests/generator/test_unheard.py"
 
 TABLE = (
@@ -48,6 +49,48 @@ TABLE = (
         "            await connection.execute(SQL.cap_heartbeats)\n",
         "            pass\n",
         HICCUPS,
+    ),
+    Mutation(
+        "the dead are looked for in time, however long a look takes",
+        "services/catalog/sweeper.py",
+        "began + pause - loop.time()",
+        "pause",
+        BURIALS,
+    ),
+    Mutation(
+        "no sweep is waited for by who looks for the dead",
+        "services/catalog/sweeper.py",
+        "pause = await self.bury(connection)\n",
+        "pause = await self.bury(connection)\n            await self.sweep(connection)\n",
+        BURIALS,
+    ),
+    Mutation(
+        "a burial is followed by a sweep",
+        "services/catalog/sweeper.py",
+        "                self.wake.up()\n",
+        "                pass\n",
+        BURIALS,
+    ),
+    Mutation(
+        "a heartbeat that does not end keeps no other unburied",
+        "services/catalog/queries/ledger.sql",
+        "WHERE heartbeat_at < $1 FOR UPDATE SKIP LOCKED",
+        "WHERE heartbeat_at < $1 FOR UPDATE",
+        BURIALS,
+    ),
+    Mutation(
+        "what killed five workers can be asked for once more",
+        "services/catalog/endings.py",
+        "    if _can_be_asked_for(batch, purchase):\n",
+        "    if False:\n",
+        "tests/catalog/test_sweeper.py",
+    ),
+    Mutation(
+        "what killed five workers is not ordered again",
+        "services/catalog/edges.py",
+        "purchase.model_key and endings.is_worn_out(purchase):\n",
+        "purchase.model_key and False:\n",
+        "tests/catalog/test_sweeper.py",
     ),
     Mutation(
         "who is taken for dead hears what only he can",
