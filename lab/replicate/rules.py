@@ -13,6 +13,7 @@ class Rules:
     what is left of a rate. *retry_after_header*: whether a 429 has it beside its body.
     *expired_status*: of a file that is gone. *shows_webhook*: whether a prediction tells its
     webhook. *fills_in_defaults*: whether the input comes back with what was left out.
+    *account*: the user name of whose token it is, whichever comes.
     """
 
     creates_per_minute: int | None = 600
@@ -23,6 +24,7 @@ class Rules:
     expired_status: int = 404
     shows_webhook: bool = True
     fills_in_defaults: bool = False
+    account: str = "lab"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -33,6 +35,8 @@ class Rules:
             usual = getattr(Rules(), name)
             if name.endswith(("_per_minute", "_burst")):
                 right = value is None or (type(value) is int and value > 0)
+            elif name == "account":
+                right = isinstance(value, str) and value.isascii() and value.isprintable()
             elif name == "expired_status":
                 right = type(value) is int and 400 <= value <= 599
             else:

@@ -147,7 +147,12 @@ class Replicate:
 
     async def _account(self, _request: web.Request) -> web.Response:
         return web.json_response(
-            {"type": "user", "username": "lab", "name": "The lab", "github_url": None}
+            {
+                "type": "user",
+                "username": self._api.rules.account,
+                "name": "The lab",
+                "github_url": None,
+            }
         )
 
 

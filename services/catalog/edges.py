@@ -60,10 +60,12 @@ def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcom
         if permits.take_permit(batch, purchase) is Verdict.WAIT:
             return NO_PERMIT
         purchase.state, purchase.not_before = "sending", None
-        purchase.sent_at = batch.now
+        purchase.sent_at, purchase.account = batch.now, step.account
         purchase.deadline = batch.now + step.time_limit.ToTimedelta()
         if job.state == "queued":
             job.state = "running"
+    elif purchase.restored and not purchase.account:  # nothing follows it, whatever is found
+        purchase.account = step.account
     purchase.owner = step.worker_id
     purchase.fence += 1
     return CLAIMED

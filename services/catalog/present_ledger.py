@@ -63,6 +63,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         subject=job.subject,
         sent_back=purchase.sent_back,
         restored=purchase.restored,
+        account=purchase.account,
     )
     if purchase.sent_back_since:
         found.sent_back_time.FromDatetime(purchase.sent_back_since)

@@ -79,6 +79,7 @@ class Purchase:
     restored: bool = False  # open when the database came back from a copy: nothing follows it
     sent_back: int = 0  # so often unbought, for the reason in its error
     sent_back_since: datetime | None = None
+    account: str = ""  # of the provider's, that its order went out under
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
     refusal: dict[str, Any] | None = None  # why one that was just claimed may not be sent

@@ -169,9 +169,13 @@ class Errand:
                 return keeping.resume_drawn(terms, missing, kept, canceling=canceling)
             case shown if shown in THROUGH:
                 return keeping.resume_kept(terms, frozenset(self._deeds.kept))
-        wait = reconcile.wait(claim.purchase.send_time, terms, self._now())
-        hinted = bool(claim.webhook_tickets)
-        return settling.resume_unclear(terms, wait=wait, canceling=canceling, hinted=hinted)
+        return settling.resume_unclear(
+            terms,
+            wait=reconcile.wait(claim.purchase.send_time, terms, self._now()),
+            unlisted=self._tools.seen.wait(self.purchase_id, terms.lag),
+            canceling=canceling,
+            hinted=bool(claim.webhook_tickets),
+        )
 
     def _start(self, effect: moves.Effect) -> None:
         deeds = self._deeds
@@ -215,6 +219,8 @@ class Errand:
     def _commit(self, step: moves.Step) -> None:
         """Queue the edge now, so that edges keep their order; wait for it beside."""
         marks.before(step)
+        if isinstance(step, moves.Doubted):  # it has left, or never will
+            self._tools.seen.wait(self.purchase_id, 0.0)
         future = self._tools.ledger.submit(edges.edge(step, self._known, self._deeds.assets))
         self._spawn(self._committed, step, future)
 

@@ -56,6 +56,7 @@ class Tools:
     vendors: Mapping[str, Vendor]
     live: Live
     health: Health = field(default_factory=Health)
+    seen: reconcile.Seen = field(default_factory=reconcile.Seen)  # of what is unclear
     numbering: Numbering | None = None  # None: nobody writes the numbers down
     notice: Callable[[str], None] = lambda _provider: None
 

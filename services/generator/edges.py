@@ -64,10 +64,10 @@ class Known:
     heard: edge_pb2.Heard | None = None  # of its provider, until it is written
 
 
-def claim(purchase_id: str, worker_id: str, time_limit: float) -> edge_pb2.Edge:
-    """The edge that takes a purchase; *time_limit* in seconds is the provider's."""
+def claim(purchase_id: str, worker_id: str, time_limit: float, account: str) -> edge_pb2.Edge:
+    """The edge that takes a purchase; *time_limit* in seconds and *account* are the provider's."""
     made = edge_pb2.Edge(purchase_id=purchase_id)
-    made.claim.worker_id = worker_id
+    made.claim.worker_id, made.claim.account = worker_id, account
     made.claim.time_limit.CopyFrom(_seconds(time_limit))
     return made
 

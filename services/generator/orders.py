@@ -59,7 +59,8 @@ def of_claim(claim: ledger_pb2.LedgerPurchase, registry: Registry) -> Order:
     place, images = place_of(shown.ordinal, spec), images_of(shown.ordinal, spec, registry)
     made = order(model, spec, place, images, shown.purchase_id, claim.repeats)
     sent = shown.send_time.ToDatetime(UTC) if shown.HasField("send_time") else None
-    return replace(made, sent=sent, as_planned=fingerprint(made) == claim.fingerprint)
+    as_planned = fingerprint(made) == claim.fingerprint
+    return replace(made, sent=sent, as_planned=as_planned, account=claim.account)
 
 
 def size(model: Model, spec: job_pb2.JobSpec) -> Size:

@@ -44,6 +44,7 @@ class Order:
     *sent*, of one that is looked up: it certainly did not leave before; *asked* is by the same
     clock, when it is looked up; *awaited*: whoever sent it may live, and hear its answer yet.
     Not *as_planned*: another release planned it, with inputs that this one would not send.
+    *account*: the one that it went out under, see `HasAccount`; empty where nobody knows.
     """
 
     purchase_id: str
@@ -55,6 +56,7 @@ class Order:
     asked: datetime | None = None
     awaited: bool = False
     as_planned: bool = True
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,14 @@ class CanBeAsked(Protocol):
 
     async def look_up(self, order: Order, /) -> list[Ticket]:
         """Find all that may be *order*'s, the oldest first; none may mean: not listed yet."""
+
+
+@runtime_checkable
+class HasAccount(Protocol):
+    """A provider that lists to each account its own orders alone: a token may be of another."""
+
+    async def account(self, /) -> str:
+        """Name the account that an order leaves under now; empty where that is not to be had."""
 
 
 @runtime_checkable

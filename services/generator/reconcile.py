@@ -1,6 +1,8 @@
 """Settles a purchase whose answer was lost: waits out the provider's lag, then asks."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from time import monotonic
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -10,11 +12,31 @@ from services.generator import provider as seam
 from services.generator.standing import Terms
 
 _RETRY = 5.0  # seconds until a provider that did not answer is asked again
+_FORGOTTEN = 3600.0  # seconds; who is seen again later waits once more
 log = logs.get()
 
 
+@dataclass(slots=True)
+class Seen:
+    """
+    Since when this process knows of orders whose answer was lost, by its own *clock*.
+
+    They had left by then, whatever the database's clock says of it: that may have been set since.
+    """
+
+    clock: Callable[[], float] = monotonic
+    _since: dict[str, float] = field(default_factory=dict)
+
+    def wait(self, purchase_id: str, lag: float) -> float:
+        """Seconds until it is known of for so long as a list may *lag*, 0 at the least."""
+        now, kept = self.clock(), max(_FORGOTTEN, 2 * lag)
+        while self._since and now - next(iter(self._since.values())) > kept:
+            del self._since[next(iter(self._since))]
+        return max(0.0, self._since.setdefault(purchase_id, now) + lag - now)
+
+
 def wait(sent: Timestamp, terms: Terms, now: float) -> float:
-    """Seconds until a call of *sent* must show in the provider's list, 0 at the least."""
+    """Seconds until a call of *sent* should show in the provider's list, 0 at the least."""
     return max(0.0, terms.lag - (now - sent.ToMicroseconds() / 1e6))
 
 

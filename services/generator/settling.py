@@ -31,13 +31,18 @@ from services.generator.standing import (
 _LOST = "the provider cannot be asked what became of it, so it may have been charged"
 
 
-def resume_unclear(terms: Terms, *, wait: float, canceling: bool, hinted: bool = False) -> Next:
+def resume_unclear(
+    terms: Terms, *, wait: float, unlisted: float, canceling: bool, hinted: bool = False
+) -> Next:
     """
-    Begin with one whose answer was lost; the list must show it in *wait* seconds.
+    Begin with one whose answer was lost.
 
-    It is looked up then, at once where a webhook has *hinted* at it.
+    It is looked up in *wait* seconds, at once where a webhook has *hinted* at it; that a list
+    does not show it is no proof for *unlisted* seconds.
     """
-    purchase = Purchase(Stage.UNCLEAR, terms, canceling=canceling, unlisted=max(0.0, wait))
+    purchase = Purchase(
+        Stage.UNCLEAR, terms, canceling=canceling, unlisted=max(0.0, wait, unlisted)
+    )
     return _settle(purchase, 0 if hinted else wait)
 
 

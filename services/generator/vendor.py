@@ -1,6 +1,6 @@
 """A provider as the worker buys from it: the adapter and the terms that go with it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from imagestudio.catalog.v1 import ledger_pb2
@@ -46,6 +46,19 @@ class _Unknown:
     async def follow(self, _ticket: seam.Ticket, /) -> AsyncIterator[seam.Drawn]:
         raise seam.Unclear("there is no key for this provider")
         yield
+
+
+async def terms_of_claim(vendors: Mapping[str, Vendor], name: str) -> tuple[float, str]:
+    """
+    What a claim says of its provider: the seconds that it may take, and our account with it.
+
+    Any name that is no provider's is of work that orders nothing.
+    """
+    if vendor := vendors.get(name):
+        provider = vendor.provider
+        account = await provider.account() if isinstance(provider, seam.HasAccount) else ""
+        return vendor.time_limit, account
+    return max((each.time_limit for each in vendors.values()), default=0.0), ""
 
 
 def unknown(name: str) -> Vendor:

@@ -28,6 +28,7 @@ from services.generator.deeds import Tools
 from services.generator.ledger import AnswerLostError
 from services.generator.room import Room
 from services.generator.seat import Seat, say_goodbye
+from services.generator.vendor import terms_of_claim
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _GOODBYE = 1.0  # seconds for the last: without it our silence tells the same, later
@@ -178,11 +179,10 @@ class Worker:
         After an answer that was lost the claim is made again. If the first one was taken,
         the ledger names us as owner of what we never began: that is given back.
         """
-        limits = {name: vendor.time_limit for name, vendor in self.tools.vendors.items()}
-        time_limit = limits.get(provider) or max(limits.values(), default=0.0)  # ANY is no order
+        terms = await terms_of_claim(self.tools.vendors, provider)
         lost = False
         while True:
-            edge = edges.claim(purchase_id, self.worker_id, time_limit)
+            edge = edges.claim(purchase_id, self.worker_id, *terms)
             faults.point("claim.before_commit")
             try:
                 result = await self.tools.ledger.apply(edge)

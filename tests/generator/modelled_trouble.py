@@ -17,14 +17,17 @@ ASKED = (LISTED, ALIKE)  # with an id at once and a list
 RESTORED = "the database is an old copy"
 
 # Each with the kinds of provider at which it can happen.
-PROCESSES = dict.fromkeys(
-    (
-        *("a worker dies", "all die at once", "a worker is paused", "a worker ends"),
-        *("beats are lost", "nobody sweeps", "a user cancels", "time leaps"),
-        RESTORED,
+PROCESSES = {
+    **dict.fromkeys(
+        (
+            *("a worker dies", "all die at once", "a worker is paused", "a worker ends"),
+            *("beats are lost", "nobody sweeps", "a user cancels", "time leaps"),
+            RESTORED,
+        ),
+        KINDS,
     ),
-    KINDS,
-)
+    "the clock is set": ASKED,
+}
 CALLS = {
     **dict.fromkeys(
         (
@@ -83,6 +86,7 @@ FAULTS = {
 _UNCLEAR = ("the answer is lost",)
 PRELUDES = {  # what has to go wrong, so that the other can
     **dict.fromkeys(("a look-up raises", "the list is away", "the list is late"), _UNCLEAR),
+    "the clock is set": (*_UNCLEAR, "the list is late"),
     **dict.fromkeys(("the list is blank", "a webhook crosses a look-up"), _UNCLEAR),
     **dict.fromkeys(("a cancel is lost", "a cancel raises"), ("it hangs", "a user cancels")),
     **dict.fromkeys(

@@ -65,6 +65,7 @@ class Worker:
         self.owned_until = -1.0
         self.introduced = False
         self.strange: set[tuple[str, int]] = set()
+        self.seen = reconcile.Seen(lambda: self.ledger.now)
 
     # -- living
 
@@ -138,7 +139,7 @@ class Worker:
             self._claim(purchase_id, self.world.ledger.now, lost=False)
 
     def _claim(self, purchase_id: str, began: float, *, lost: bool) -> None:
-        edge = edges.claim(purchase_id, self.name, LIMIT)
+        edge = edges.claim(purchase_id, self.name, LIMIT, "")
         self.submit(edge, partial(self._claimed, purchase_id, began, lost))
 
     def _claimed(self, purchase_id: str, began: float, lost: bool, answer: Any) -> None:
@@ -270,9 +271,12 @@ class Held:
             sent = Timestamp()
             if answer.sent_at:  # or it was planned, in a copy
                 sent.FromDatetime(answer.sent_at)
-            wait = reconcile.wait(sent, terms, self.world.moment)
             first = settling.resume_unclear(
-                terms, wait=wait, canceling=canceling, hinted=bool(self.hinted)
+                terms,
+                wait=reconcile.wait(sent, terms, self.world.moment),
+                unlisted=self.worker.seen.wait(self.purchase_id, terms.lag),
+                canceling=canceling,
+                hinted=bool(self.hinted),
             )
         self.move(first)
         if self.worker.stopping:
@@ -316,6 +320,8 @@ class Held:
         for effect in effects:
             kind = type(effect)
             if kind is moves.Commit:
+                if type(effect.step) is moves.Doubted:
+                    self.worker.seen.wait(self.purchase_id, 0.0)
                 edge = rendered(effect.step, self)
                 self.worker.submit(edge, partial(self.answered, effect.step))
             elif kind is moves.Interrupt:

@@ -1,10 +1,12 @@
 """Defences of permits, money, pictures and the end of a job; see `mutations.py`."""
 
-from tests.generator.mutation import EDGES, ENDINGS, KEEPING, MACHINE, Mutation
+from tests.generator.mutation import EDGES, ENDINGS, KEEPING, MACHINE, SETTLING, Mutation
 
 REPLICATE = "services/generator/providers/replicate.py"
 TRANSPORT = "services/generator/providers/transport.py"
 LOOK_UP = "tests/generator/test_replicate_lookup.py"
+ACCOUNT = "tests/generator/test_account.py"
+UNLISTED = "tests/generator/test_unlisted.py"
 
 TABLE = (
     # -- permits and money
@@ -86,16 +88,57 @@ TABLE = (
     Mutation(
         "where no clock is told, nothing is absent",
         REPLICATE,
-        "        if ahead is None and not shown.alike:\n",
-        "        if False:\n",
+        "    if ahead is None:\n",
+        "    if False:\n",
         LOOK_UP,
     ),
     Mutation(
         "nor is it, where an equal order has all that was found",
         REPLICATE,
-        "shown.unsure > 0 or ahead is None\n",
-        "shown.unsure > 0\n",
+        "unsure=bool(doubt))",
+        "unsure=False)",
         LOOK_UP,
+    ),
+    Mutation(
+        "the list of another account proves nothing",
+        REPLICATE,
+        "        if ours != order.account:\n",
+        "        if False:\n",
+        ACCOUNT,
+    ),
+    Mutation(
+        "nor does that of one that nobody knows",
+        REPLICATE,
+        '            return "nobody knows',
+        '            return "" and "nobody knows',
+        ACCOUNT,
+    ),
+    Mutation(
+        "a claim tells the account that its order leaves under",
+        "services/generator/vendor.py",
+        "        return vendor.time_limit, account\n",
+        '        return vendor.time_limit, ""\n',
+        ACCOUNT,
+    ),
+    Mutation(
+        "that account stays with the order",
+        "services/generator/orders.py",
+        ", account=claim.account)",
+        ")",
+        ACCOUNT,
+    ),
+    Mutation(
+        "a list is read late enough by the clock of who reads it",
+        SETTLING,
+        "unlisted=max(0.0, wait, unlisted)",
+        "unlisted=max(0.0, wait)",
+    ),
+    Mutation(
+        "who sent an order knows of its loss from then on",
+        "services/generator/buy.py",
+        "        if isinstance(step, moves.Doubted):  # it",
+        "        if False:  # it",
+        UNLISTED,
     ),
     Mutation(
         "a look-up is dated by the clock that the sending was",

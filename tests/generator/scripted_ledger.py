@@ -48,6 +48,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.edges: list[edge_pb2.Edge] = []
         self.patience, self.alive, self.now = 3.0, True, NOW
         self.claims, self.gives_away = 0, False
+        self.account = ""  # that the claim of its order told
         self.asked = asyncio.Event()  # something is to be written
         self.turns: asyncio.Semaphore | None = None  # so many calls are answered, where it is given
         self.owner, self.fence = "", 0
@@ -87,6 +88,8 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
             won = not self.owner
             if won:
                 self.owner, self.fence = edge.claim.worker_id, self.fence + 1
+                if self.state == SENDING:
+                    self.account = edge.claim.account
             outcome = CLAIMED if won else TAKEN
             found = ledger_service_pb2.EdgeResult(outcome=outcome, purchase=self.purchase())
             self.fence += self.gives_away
@@ -111,7 +114,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.purchase.send_time.FromMicroseconds(int((NOW - self.sent) * 1e6))
         found.purchase.deadline.FromMicroseconds(int((NOW - self.sent + self.limit) * 1e6))
         found.webhook_tickets.extend(self.hinted)
-        found.repeats = self.repeats
+        found.repeats, found.account = self.repeats, self.account
         found.models_tried.extend(self.tried)
         if self.refusal:
             found.refusal.CopyFrom(self.refusal)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import httpx
 
 from services.generator.provider import Order
+from services.generator.providers.account import Account
 from services.generator.providers.replicate import Replicate
 from tests.generator.memory_pictures import no_files
 
@@ -12,7 +13,10 @@ SLUG = "black-forest-labs/flux-schnell"
 ID = "01890000-0000-7000-8000-000000000001"  # of 28 June 2023, 03:15:47 UTC
 INPUTS = {"prompt": "a lighthouse", "seed": 7}
 ASKED, DATE = datetime(2026, 11, 22, 7, 10, tzinfo=UTC), "Sun, 22 Nov 2026 07:10:00 GMT"
-ORDER = Order(purchase_id=ID, slug=SLUG, inputs=INPUTS, give_up_after=300, asked=ASKED)
+OURS = "user/us"  # our account
+ORDER = Order(
+    purchase_id=ID, slug=SLUG, inputs=INPUTS, give_up_after=300, asked=ASKED, account=OURS
+)
 
 
 class Script(httpx.AsyncBaseTransport):
@@ -43,6 +47,7 @@ def replicate(transport: httpx.AsyncBaseTransport, **extra) -> Replicate:
         "hook": None,
         "usual": {SLUG: 8.0},
         "prices": {SLUG: 3_000},
+        "whose": Account(OURS),
     } | extra
     return Replicate(http=http, **settings)
 

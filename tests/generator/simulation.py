@@ -8,6 +8,7 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 
 import hashlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from imagestudio.catalog.v1 import edge_pb2
@@ -294,11 +295,21 @@ class World:
                 self.sweeps_from = ledger.now + dice.choice((5.0, 30.0, 200.0))
             case "a user cancels":
                 ledger.cancel(dice.choice(list(ledger.jobs)))
-            case "time leaps":
-                self.land(now=True)
-                ledger.now += dice.choice((10.0, LAG + 10, TTL + 10))
+            case "time leaps" | "the clock is set":
+                self.leap(dice.choice((10.0, LAG + 10, TTL + 10)), alone=name != "time leaps")
             case _:
                 raise AssertionError(name)
+
+    def leap(self, seconds: float, *, alone: bool) -> None:
+        """Time leaps, or the database's clock *alone*: to it, what it has written is older."""
+        if not alone:
+            self.land(now=True)
+            self.ledger.now += seconds
+            return
+        for row in self.ledger.working:
+            for name in ("sent_at", "not_before", "deadline"):
+                if at := getattr(row, name):
+                    setattr(row, name, at - timedelta(seconds=seconds))
 
     def crash(self, worker: Worker) -> None:
         """Kill *worker*; what it had sent may still arrive, without an answer."""

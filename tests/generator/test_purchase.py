@@ -141,13 +141,13 @@ def test_a_worker_that_ends_writes_down_what_it_has_bought():
 
 def test_an_absence_is_tried_again_unless_nobody_wants_it_any_more():
     for canceling in (False, True):
-        state, _ = settling.resume_unclear(SKETCH, wait=0, canceling=canceling)
+        state, _ = settling.resume_unclear(SKETCH, wait=0, unlisted=0, canceling=canceling)
         _, effects = purchase.step(state, moves.LookedUp(()))
         assert effects == (moves.Commit(moves.Absent(again=not canceling)),)
 
 
 def test_where_nothing_is_no_proof_it_may_have_been_bought_and_is_not_tried_again():
-    state, effects = settling.resume_unclear(FORGETFUL, wait=0, canceling=False)
+    state, effects = settling.resume_unclear(FORGETFUL, wait=0, unlisted=0, canceling=False)
     assert effects == (moves.LookUp(),)
     assert steps(purchase.step(state, moves.LookedUp(()))[1]) == ["Unknowable"]
     _, effects = purchase.step(state, moves.LookedUp(("receipt:1",)))
@@ -160,9 +160,11 @@ def test_a_claim_whose_answer_was_lost_is_given_back():
 
 
 def test_a_hint_has_it_looked_up_at_once_and_is_no_proof_of_an_absence():
-    state, effects = settling.resume_unclear(LISTED, wait=90, canceling=False)
+    state, effects = settling.resume_unclear(LISTED, wait=90, unlisted=90, canceling=False)
     assert effects == (moves.Commit(moves.Parked(90)),)
-    state, effects = settling.resume_unclear(LISTED, wait=90, canceling=False, hinted=True)
+    state, effects = settling.resume_unclear(
+        LISTED, wait=90, unlisted=90, canceling=False, hinted=True
+    )
     assert effects == (moves.LookUp(),)
     for unproven in ((), ("p1",)):
         looked = moves.LookedUp(unproven, alike=True)
@@ -173,7 +175,7 @@ def test_a_hint_has_it_looked_up_at_once_and_is_no_proof_of_an_absence():
 
 def settled(looked, ticket, *, terms=LISTED, canceling=False):
     """What is done once the ledger has said which ticket is its own of those found."""
-    state, _ = settling.resume_unclear(terms, wait=0, canceling=canceling)
+    state, _ = settling.resume_unclear(terms, wait=0, unlisted=0, canceling=canceling)
     state, _ = purchase.step(state, looked)
     found = moves.Found(looked.tickets, looked.alike)
     return purchase.step(state, moves.Committed(found, ticket))
@@ -202,7 +204,7 @@ def test_what_was_bought_by_name_and_is_anothers_is_never_absent():
 
 
 def test_what_nobody_can_tell_is_asked_for_an_hour_and_ends_with_its_charge_unknown():
-    state, _ = settling.resume_unclear(LISTED, wait=0, canceling=False)
+    state, _ = settling.resume_unclear(LISTED, wait=0, unlisted=0, canceling=False)
     for late, step in ((-5, "Parked"), (3599, "Parked"), (3600, "Unknowable")):
         _, effects = purchase.step(state, moves.OutOfSight("inputs are blank", 5, late))
         assert steps(effects) == [step]
@@ -297,7 +299,7 @@ def test_while_storage_of_ours_is_away_a_receipt_is_not_given_up(late):
     away = moves.OutOfSight("storage is down", 2, late, ours=True)
     _stage, done = after(FORGETFUL, moves.Bought("receipt:1"), away)
     assert steps(done) == ["Ticketed", "Parked"]
-    state, _ = settling.resume_unclear(FORGETFUL, wait=0, canceling=False)
+    state, _ = settling.resume_unclear(FORGETFUL, wait=0, unlisted=0, canceling=False)
     assert steps(purchase.step(state, away)[1]) == ["Parked"]
 
 

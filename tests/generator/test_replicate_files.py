@@ -16,7 +16,7 @@ from services.generator.provider import Refused, Role, Unavailable, Unclear
 from services.generator.providers.replicate_files import INSIDE
 from services.storage import decoder
 from tests.generator.memory_pictures import MemoryPictures, files_of
-from tests.generator.scripted_wire import ASKED, ID, Script, replicate, says
+from tests.generator.scripted_wire import ASKED, ID, OURS, Script, replicate, says
 from tests.storage.pictures import picture
 
 SMALL, LARGE = picture(), bytes(300_000)
@@ -33,7 +33,7 @@ def order(key: str, *references: seam.Reference) -> seam.Order:
     given = {"prompt": "a lighthouse", "seed": 7}
     return seam.Order(
         purchase_id=ID, slug=SLUGS[key], inputs=given, give_up_after=300, references=references,
-        asked=ASKED,
+        asked=ASKED, account=OURS,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from tests.generator.simulation import World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/state-machine.md").read_text()
-HISTORIES = 1_400
+HISTORIES = 1_700
 SEEDS = range(0, 3 * HISTORIES, 3)  # every third of the pairs, and then the next ones
 
 

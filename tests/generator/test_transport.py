@@ -24,16 +24,17 @@ from services.generator.provider import (
     Unclear,
 )
 from services.generator.providers import transport
+from services.generator.providers.account import Account
 from services.generator.providers.replicate import Replicate
 from tests.generator.memory_pictures import no_files
-from tests.generator.scripted_wire import ID, SLUG
+from tests.generator.scripted_wire import ID, OURS, SLUG
 
 WORDS = {"prompt": "a lighthouse " * 50_000}  # long enough to hang up in the middle
-ORDER = Order(purchase_id=ID, slug=SLUG, inputs=WORDS, give_up_after=300)
+ORDER = Order(purchase_id=ID, slug=SLUG, inputs=WORDS, give_up_after=300, account=OURS)
 
 
 def provider(http):
-    return Replicate(http=http, files=no_files(http), hook=None, usual={})
+    return Replicate(http=http, files=no_files(http), hook=None, usual={}, whose=Account(OURS))
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])

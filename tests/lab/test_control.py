@@ -164,6 +164,7 @@ def test_faults_are_told_with_all_that_they_leave_out(lab):
         ("vendors/replicate", {"creates_per_minute": 0}),
         ("vendors/replicate", {"expired_status": 200}),
         ("vendors/replicate", {"shows_webhook": 1}),
+        ("vendors/replicate", {"account": None}),
         ("vendors/replicate", {"mood": 1}),
     ],
     ids=str,

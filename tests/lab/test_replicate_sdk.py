@@ -172,6 +172,8 @@ def test_models(lab, client):
     assert found.versions.get(found.latest_version.id).id == found.latest_version.id
     assert len(client.models.list().results) >= 20
     assert client.accounts.current().username == "lab"
+    lab.vendor("replicate", account="others")
+    assert client.accounts.current().username == "others"
 
 
 def test_files(lab, client):

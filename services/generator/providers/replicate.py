@@ -23,6 +23,7 @@ import httpx
 from chassis import logs
 from services.generator import provider as seam
 from services.generator.providers import predictions, transport
+from services.generator.providers.account import Account, named
 from services.generator.providers.crowd import Crowd
 from services.generator.providers.dates import Dates
 from services.generator.providers.lookups import Lookups
@@ -42,6 +43,10 @@ _RECENT = timedelta(minutes=20)  # of 600 orders a minute, Replicate's most, 120
 _MOST_BYTES = 128 << 20  # of an answer: a page of 100 orders may show 0.7 MB of each
 _WINDOW = 300  # seconds in which a webhook must come
 _SECRET_LIVES = 60.0  # seconds in which a forged webhook does not make us ask for it anew
+_ANOTHERS = (
+    "it was ordered from another account of Replicate's than REPLICATE_API_TOKEN is of now: "
+    "only a token of that one tells what became of it"
+)
 log = logs.get()
 
 
@@ -78,6 +83,7 @@ class Replicate:
     _crowd: Crowd = field(default_factory=Crowd, repr=False)
     _lookups: Lookups = field(default_factory=Lookups, repr=False)
     _old_lookups: Lookups = field(default_factory=Lookups, repr=False)  # nobody waits for these
+    whose: Account = field(default_factory=Account, repr=False)
     clock: Callable[[], float] = monotonic
     _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -142,12 +148,25 @@ class Replicate:
             shown = await self._shown(order, predictions.since(order, ahead))
         if shown.named:  # so was whatever else this order may have bought
             return shown.named[::-1]
-        if shown.unsure and not shown.alike:
-            raise seam.Unclear(f"{shown.unsure} listed predictions show no more whose they are")
-        if ahead is None and not shown.alike:
-            raise seam.Unclear("the listing tells no date, so that it may begin too late")
-        unsure = shown.unsure > 0 or ahead is None
-        return [seam.Ticket(each, alike=True, unsure=unsure) for each in shown.alike[::-1]]
+        doubt = await self._doubt_whose(order) or _doubt(shown, ahead)
+        if doubt and not shown.alike:
+            raise seam.Unclear(doubt)
+        return [seam.Ticket(each, alike=True, unsure=bool(doubt)) for each in shown.alike[::-1]]
+
+    async def account(self, /) -> str:
+        return await self.whose.told(self._account)
+
+    async def _account(self) -> str:
+        told = await self._get("/v1/account")
+        return named(told.get("type"), told.get("username"))
+
+    async def _doubt_whose(self, order: seam.Order) -> str:
+        """Why the list may not be that of *order*'s account; Unclear where it surely is not."""
+        if not order.account or not (ours := await self.account()):
+            return "nobody knows whether it was ordered from the account that tells its list"
+        if ours != order.account:
+            raise seam.Unclear(_ANOTHERS, retry_after=_BLIND)
+        return ""
 
     async def _shown(self, order: seam.Order, since: datetime) -> _Shown:
         """All that a listing shows of *order* since then."""
@@ -302,6 +321,15 @@ def can_check_webhooks() -> bool:
     except Exception:
         return False
     return True
+
+
+def _doubt(shown: _Shown, ahead: timedelta | None) -> str:
+    """Why an order may have been bought of which no more is shown; empty where it was not."""
+    if shown.unsure:
+        return f"{shown.unsure} listed predictions show no more whose they are"
+    if ahead is None:
+        return "the listing tells no date, so that it may begin too late"
+    return ""
 
 
 def _opened(headers: Mapping[str, str], body: bytes, secret: str) -> seam.Webhook:

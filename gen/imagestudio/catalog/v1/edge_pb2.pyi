@@ -290,8 +290,13 @@ class ClaimEdge(_message.Message):
 
     WORKER_ID_FIELD_NUMBER: _builtins.int
     TIME_LIMIT_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Who will work on it."""
+    account: _builtins.str
+    """What names the provider's account that an order of theirs goes out under; empty
+    where that is not known.
+    """
     @_builtins.property
     def time_limit(self) -> _duration_pb2.Duration:
         """How long the provider's work on it may take."""
@@ -301,10 +306,11 @@ class ClaimEdge(_message.Message):
         *,
         worker_id: _builtins.str = ...,
         time_limit: _duration_pb2.Duration | None = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time_limit", b"time_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["time_limit", b"time_limit", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "time_limit", b"time_limit", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

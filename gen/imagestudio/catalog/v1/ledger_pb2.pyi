@@ -161,6 +161,7 @@ class LedgerPurchase(_message.Message):
     SENT_BACK_FIELD_NUMBER: _builtins.int
     SENT_BACK_TIME_FIELD_NUMBER: _builtins.int
     RESTORED_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -187,6 +188,8 @@ class LedgerPurchase(_message.Message):
     """
     restored: _builtins.bool
     """It came back with a restored database: whoever sent it then has ended since."""
+    account: _builtins.str
+    """As its claimer told in ClaimEdge; empty for what was never sent, too."""
     @_builtins.property
     def purchase(self) -> _purchase_pb2.Purchase:
         """What the user may see too."""
@@ -246,10 +249,11 @@ class LedgerPurchase(_message.Message):
         sent_back: _builtins.int = ...,
         sent_back_time: _timestamp_pb2.Timestamp | None = ...,
         restored: _builtins.bool = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "purchase", b"purchase", "refusal", b"refusal", "sent_back_time", b"sent_back_time", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "restored", b"restored", "sent_back", b"sent_back", "sent_back_time", b"sent_back_time", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "restored", b"restored", "sent_back", b"sent_back", "sent_back_time", b"sent_back_time", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
