@@ -21,6 +21,7 @@ from lab.world import World
 _LIVES = timedelta(hours=24)  # what a link to a picture does
 _CREDITS = 1_000_000.0
 _REFUSED, _BROKEN = "refuse-me", "fail-me"  # words of a prompt that end it badly
+_TOO_FEW, _BY_LINK = "too-few", "by-link"  # and that bring something else than was ordered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,10 @@ class Recraft:
         if _BROKEN in words:
             raise Problem(500, "Something went wrong")
         ticket = str(uuid.uuid4())
-        wanted = [self._wanted(order, f"{ticket}/{place}") for place in range(order.count)]
+        if _BY_LINK in words:
+            order = replace(order, inline=False)
+        count = order.count - 1 if _TOO_FEW in words else order.count
+        wanted = [self._wanted(order, f"{ticket}/{place}") for place in range(count)]
         found = [await self._shown(order, one) for one in wanted]
         self._charge(order, ticket, request)
         created, cost = int(self._world.clock.now().timestamp()), round(model.credits * order.count)

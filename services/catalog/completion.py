@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2, job_pb2
 from services.catalog.database import Connection
 from services.catalog.queries import SQL
-from services.catalog.rows import ENDED_JOB, FAILED, Batch, Job
+from services.catalog.rows import ENDED_JOB, Batch, Job
 from services.catalog.words import CHARGED, JOB_STATES
 
 _JOB = [each.name for each in fields(Job)]
@@ -81,7 +81,7 @@ def _waits(batch: Batch, job: Job) -> bool:
 
 
 def _troubled(batch: Batch, through: Sequence[Job]) -> list[int]:
-    failed = batch.failed | {p.job_id for p in batch.purchases.values() if p.state in FAILED}
+    failed = batch.failed | {p.job_id for p in batch.purchases.values() if p.has_failed}
     return [job.job_id for job in through if job.job_id in failed]
 
 

@@ -130,6 +130,20 @@ def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
     batch.settle(purchase, cost=step.cost.usd_micros if known else purchase.reserved)
     if step.HasField("estimate") and known:
         _compare(batch, purchase, step.cost.usd_micros, step.estimate.usd_micros)
+    if len(step.outputs) < step.ordered_count:
+        _miss(batch, purchase, step.ordered_count)
+
+
+def _miss(batch: Batch, purchase: Purchase, ordered: int) -> None:
+    """Tell that fewer images came than were *ordered*, now and at the job's end."""
+    purchase.error = outcome.short(len(purchase.outputs), ordered, purchase.cost)
+    warning = job_event_pb2.JobEvent.Warning(
+        reason=outcome.SHORT,
+        message=purchase.error["message"],
+        model=purchase.model_key,
+        purchase_id=purchase.purchase_id,
+    )
+    batch.tell(purchase, warning=warning)
 
 
 def _compare(batch: Batch, purchase: Purchase, cost: int, estimate: int) -> None:
@@ -290,7 +304,7 @@ def _fail(batch: Batch, purchase: Purchase, step: edge_pb2.FailEdge) -> None:
         return
     purchase.tries += 1
     error = outcome.evidence(step.error) or outcome.said("INTERNAL", "Work on it failed.")
-    purchase.error = error
+    purchase.error = outcome.still_short(purchase.error, error)
     purchase.not_before = batch.now + step.delay.ToTimedelta()
     if purchase.state == "sending":
         endings.become_unclear(batch, purchase, error)

@@ -160,7 +160,9 @@ def close_if_through(batch: Batch, purchase: Purchase) -> None:
     if "drawn" in states:
         return
     batch.close(purchase, "lost" if "lost" in states else "kept")
-    if "lost" in states:
+    if "lost" not in states:
+        purchase.error = outcome.in_the_end(purchase.error)
+    else:
         _tell_ended(batch, purchase, None)
 
 

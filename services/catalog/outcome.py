@@ -7,6 +7,8 @@ from google.rpc import status_pb2
 from chassis import errors
 
 Evidence = dict[str, Any]
+SHORT = "IMAGES_MISSING"
+_SHORT = "short"  # where evidence says so beside whatever else it tells; queries look for it
 
 
 def evidence(status: status_pb2.Status) -> Evidence | None:
@@ -27,6 +29,32 @@ def after(first: Evidence | None, last: Evidence | None) -> Evidence | None:
     if not first or not last:
         return last or first
     return last | {"message": f"{first['message'].rstrip('.')}; {last['message']}"}
+
+
+def short(came: int, ordered: int, cost: int) -> Evidence:
+    """Say that fewer images came than were ordered, at *cost* micro-USD in all."""
+    message = (
+        f"{came} of the {ordered} images that were ordered came, for {cost / 1e6:.6f} USD in all. "
+        "What came is kept; ask again for what is missing."
+    )
+    return said(SHORT, message, code=15) | {_SHORT: message}
+
+
+def still_short(first: Evidence | None, last: Evidence) -> Evidence:
+    """Let *last* not hide that fewer images came, if the *first* said so."""
+    return last | {_SHORT: first[_SHORT]} if first and is_short(first) else last
+
+
+def in_the_end(last: Evidence | None) -> Evidence | None:
+    """What remains to be said of what is kept: that some are missing, whatever went wrong since."""
+    if last and is_short(last):
+        return said(SHORT, last[_SHORT], code=15) | {_SHORT: last[_SHORT]}
+    return last
+
+
+def is_short(found: Evidence | None) -> bool:
+    """Whether it tells that fewer images came than were ordered."""
+    return found is not None and _SHORT in found
 
 
 def _clean(text: str) -> str:

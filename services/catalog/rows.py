@@ -10,6 +10,7 @@ from typing import Any
 
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2
+from services.catalog import outcome
 from services.catalog.breaker import Breaker
 
 OPEN = frozenset({"planned", "sending", "running", "drawn", "unclear"})
@@ -88,6 +89,12 @@ class Purchase:
     def is_open(self) -> bool:
         """Whether its job waits for it."""
         return self.state in OPEN
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it brought nothing, or fewer images than were ordered."""
+        short = self.state in ("kept", "published") and outcome.is_short(self.error)
+        return self.state in FAILED or short
 
     @property
     def is_twin(self) -> bool:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 
-import httpx
-
 from chassis import identity
 from chassis.bus import Bus
 from chassis.channel import Peer
@@ -36,6 +34,7 @@ from services.generator.live import Live
 from services.generator.numbering import Numbering
 from services.generator.pictures import Pictures
 from services.generator.preparation import Preparation
+from services.generator.providers import transport
 from services.generator.receipts import Receipts
 from services.generator.rounds import Rounds
 from services.generator.seat import Seat
@@ -58,7 +57,7 @@ class Generator:
     catalog: Peer
     storage: Peer
     easel: Easel
-    outgoing: list[httpx.AsyncClient]
+    outgoing: list[transport.Outgoing]
     bus: Bus
     ledger: Ledger
     live: Live
@@ -82,7 +81,7 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     vault = storage_service_pb2_grpc.StorageServiceStub(storage.channel)
     receipts, hints = Receipts(storage, vault), Hints(bus)
     numbering, pictures = Numbering(storage, vault), Pictures(storage, vault)
-    outgoing: list[httpx.AsyncClient] = []
+    outgoing: list[transport.Outgoing] = []
     vendors = sold_here(settings, easel, receipts, pictures, hints, outgoing)
     tools, strays = _tools(settings, catalog, bus, receipts, vendors, numbering)
     ledger = tools.ledger

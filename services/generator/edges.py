@@ -235,6 +235,8 @@ def _drawn(known: Known) -> edge_pb2.DrawnEdge:
     if known.drawn.cost is not None:
         made.estimate.usd_micros = known.price(known.images)
         made.estimate.basis = cost_pb2.COST_BASIS_ESTIMATED
+    if known.order.as_planned:  # else its calls bring other numbers of images
+        made.ordered_count = known.images
     return made
 
 

@@ -8,7 +8,7 @@ It translates; it never retries, stores, logs a secret, or knows what a job is.
 `follow` raises Unclear alone: whatever kept us from looking, the ticket stays good.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -225,6 +225,10 @@ class Unclear(ProviderError):
     """It may have been bought: the answer to everything that proves nothing."""
 
 
+class Withheld(Unclear):
+    """It may have drawn it, and keeps it back for what it shows: no sign of its illness."""
+
+
 class Unkept(Unclear):
     """It answered, and storage of ours did not keep the answer: no sign of its illness."""
 
@@ -241,6 +245,7 @@ class ReceiptSink(Protocol):
     """Takes a raw answer. When `close` returns it is durable; parse nothing before."""
 
     async def write(self, chunk: bytes, /) -> None: ...
+    def written(self) -> Iterable[bytes]: ...  # so far, in pieces
     async def close(self) -> None: ...
 
 

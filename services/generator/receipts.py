@@ -9,7 +9,7 @@ a `buy` asks nobody.
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 
@@ -110,6 +110,9 @@ class Sink:
         full = len(held) // _CHUNK * _CHUNK
         self._pieces += (held[start : start + _CHUNK] for start in range(0, full, _CHUNK))
         self._held = held[full:]
+
+    def written(self) -> Iterable[bytes]:
+        return chain(self._pieces, (self._held,))
 
     async def close(self) -> None:
         if self._held:

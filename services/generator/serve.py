@@ -59,8 +59,8 @@ async def end(generator: compose.Generator, beside: Beside, settings: Settings) 
     await generator.live.close()
     await generator.ledger.close()
     await generator.bus.close()
-    for http in generator.outgoing:
-        await http.aclose()
+    for each in reversed(generator.outgoing):
+        await each.aclose()
     await generator.easel.close()
     await generator.storage.close()
     await generator.catalog.close()

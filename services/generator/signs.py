@@ -39,7 +39,7 @@ def _sign(error: seam.ProviderError) -> edge_pb2.ProviderSign.ValueType:
             return edge_pb2.PROVIDER_SIGN_UNSPECIFIED
         case seam.NoCredit() | seam.NotKnown():
             return edge_pb2.PROVIDER_SIGN_REFUSES_US
-        case seam.Refused():
+        case seam.Refused() | seam.Withheld():
             return edge_pb2.PROVIDER_SIGN_WELL
         case seam.Busy() | seam.Unkept():
             return edge_pb2.PROVIDER_SIGN_UNSPECIFIED

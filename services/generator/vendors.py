@@ -34,7 +34,7 @@ def sold_here(
     receipts: Receipts,
     pictures: Pictures,
     hints: Hints,
-    outgoing: list[httpx.AsyncClient],
+    outgoing: list[transport.Outgoing],
 ) -> dict[str, Vendor]:
     """
     All of them by name; what they ask over is added to *outgoing*, to be closed at the end.
@@ -44,13 +44,14 @@ def sold_here(
     found = {"sketch": _sketch(settings, easel, receipts)}
 
     def client(base: str, **headers: str) -> httpx.AsyncClient:
-        outgoing.append(transport.client(base, headers))
-        return outgoing[-1]
+        outgoing.append(http := transport.client(base, headers))
+        return http
 
     if token := settings.replicate_api_token.reveal():
         lag = _replicates_lag(settings)
         http = client(settings.replicate_base_url, Authorization=f"Bearer {token}")
-        found["replicate"] = _replicate(settings, http, hints, pictures, lag)
+        outgoing.append(shop := _replicates_own(settings, http, hints, pictures))
+        found["replicate"] = _replicate(settings, shop, lag)
     if token := settings.recraft_api_token.reveal():
         http = client(settings.recraft_base_url, Authorization=f"Bearer {token}")
         found["recraft"] = _recraft(settings, http, receipts)
@@ -118,26 +119,27 @@ def _answering(
     )
 
 
-def _replicate(
-    settings: Settings, http: httpx.AsyncClient, hints: Hints, pictures: Pictures, lag: float
-) -> Vendor:
+def _replicates_own(
+    settings: Settings, http: httpx.AsyncClient, hints: Hints, pictures: Pictures
+) -> Replicate:
     sold = _of("replicate", settings)
+    slots = {model.slug: model.references for model in sold}
+    return Replicate(
+        http=http,
+        files=Files(http=http, pictures=pictures, slots=slots),
+        hook=_replicates_hook(settings),
+        usual={model.slug: model.typical for model in reversed(sold)},
+        prices=_flat_prices(sold),
+        pause=hints.wait,
+    )
+
+
+def _replicate(settings: Settings, provider: Replicate, lag: float) -> Vendor:
     return Vendor(
         name="replicate",
-        provider=Replicate(
-            http=http,
-            files=Files(
-                http=http,
-                pictures=pictures,
-                slots={model.slug: model.references for model in sold},
-            ),
-            hook=_replicates_hook(settings),
-            usual={model.slug: model.typical for model in reversed(sold)},
-            prices=_flat_prices(sold),
-            pause=hints.wait,
-        ),
+        provider=provider,
         terms=Terms(askable=True, lag=lag, cancelable=True),
-        time_limit=max(model.time_limit for model in sold),
+        time_limit=max(model.time_limit for model in _of("replicate", settings)),
         most_in_flight=settings.replicate_in_flight,
         most_per_minute=settings.replicate_per_minute,
         watched=True,

@@ -32,6 +32,7 @@ from services.generator.vendor import terms_of_claim
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
 _GOODBYE = 1.0  # seconds for the last: without it our silence tells the same, later
+_REST = 0.2  # seconds for acknowledgements: what is not told comes again, and is dropped
 _PULL_WAIT = 5.0  # seconds
 _MORE = 50  # purchases taken at once where much waits, and the others are left theirs
 _SELDOM = 10  # beats between two looks at what is ours by the ledger's word
@@ -121,6 +122,7 @@ class Worker:
         await _ended([self._works[each] for each in self._unheard], grace)
         await self._abandon()
         await _end(self._lives)
+        await self._beside.close(_REST)
         try:
             await self._beat(leaving=True)
         except errors.Fault as fault:
@@ -255,10 +257,7 @@ class Worker:
 
     async def _abandon(self, spared: Collection[str] = ()) -> None:
         """Drop all work but what is *spared* at once, writing nothing more."""
-        works = [work for each, work in self._works.items() if each not in spared]
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+        await _end([work for each, work in self._works.items() if each not in spared])
 
     # -- the queue
 

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 
 HOSTS = {
     "replicate": ("replicate.delivery",),  # and all below it; likewise any other vendor's
+    "recraft": ("img.recraft.ai",),  # where its pictures' public links lead; no page of it says so
 }
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _URL = re.compile(

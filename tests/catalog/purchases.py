@@ -73,7 +73,7 @@ def ticket(purchase_id, fence, reference=None):
     return Edge(purchase_id=purchase_id, fence=fence, ticket=step)
 
 
-def drawn(purchase_id, fence, count=1, cost=0, estimate=None):
+def drawn(purchase_id, fence, count=1, cost=0, estimate=None, ordered=0):
     outputs = [
         ledger_pb2.PurchaseOutput(index=index, source=f"receipt:{purchase_id}#0-{index}")
         for index in range(count)
@@ -81,6 +81,7 @@ def drawn(purchase_id, fence, count=1, cost=0, estimate=None):
     step = edge_pb2.DrawnEdge(outputs=outputs, cost=cost_pb2.Cost(usd_micros=cost, basis=3))
     if estimate is not None:
         step.estimate.usd_micros = estimate
+    step.ordered_count = ordered
     return Edge(purchase_id=purchase_id, fence=fence, drawn=step)
 
 

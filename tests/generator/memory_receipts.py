@@ -1,5 +1,7 @@
 """Receipts in memory, by the vault's rules: one for a purchase, once, whole or not at all."""
 
+from collections.abc import Iterable
+
 from chassis.errors import Precondition, Unavailable
 
 SEAL = b"sealed"
@@ -36,6 +38,9 @@ class MemorySink:
     async def write(self, chunk: bytes, /) -> None:
         self.receipts.answer()
         self.taken += chunk
+
+    def written(self) -> Iterable[bytes]:
+        return [self.taken]
 
     async def close(self) -> None:
         self.receipts.answer()

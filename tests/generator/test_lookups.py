@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.generator.provider import Unclear
 from services.generator.providers import lookups as lookups_of
 from services.generator.providers.lookups import Lookups
 
@@ -71,6 +72,59 @@ async def test_who_is_slow_about_a_page_holds_up_nobody_who_shares_it():
     goes_on.set()
     await waits
     assert seen == {"quick": 8, "slow": 4}
+
+
+async def test_who_is_slow_about_many_pages_looks_again_another_time():
+    lookups, goes_on, seen = Lookups(patience=0.01), asyncio.Event(), list[Any]()
+    pages, _ = listing(50)
+
+    async def slow(_page):
+        await goes_on.wait()
+
+    async def quick(page):
+        seen.append(page)
+
+    waits = asyncio.create_task(lookups.read(NOON, slow, pages))
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)  # nor who comes later
+    assert len(seen) == 100
+    goes_on.set()
+    with pytest.raises(Unclear, match="takes long"):
+        await waits
+
+
+async def test_who_comes_while_one_who_is_slow_looks_alone_does_not_wait_for_him():
+    lookups, goes_on, begun = Lookups(patience=0.01), asyncio.Event(), asyncio.Event()
+    pages, read = listing(50)
+
+    async def slow(_page):
+        begun.set()
+        await goes_on.wait()
+
+    async def quick(_page):
+        return
+
+    waits = asyncio.create_task(lookups.read(NOON, slow, pages))
+    await begun.wait()
+    while len(read) <= lookups_of._AHEAD:
+        await asyncio.sleep(0)
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)
+    goes_on.set()
+    with pytest.raises(Unclear, match="takes long"):
+        await waits
+
+
+async def test_who_is_slow_and_in_nobodys_way_sees_all():
+    lookups, seen = Lookups(patience=0), list[Any]()
+    pages, _ = listing(20)
+
+    async def slow(page):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        seen.append(page)
+
+    await asyncio.wait_for(lookups.read(NOON, slow, pages), 20)
+    assert len(seen) == 20
 
 
 async def test_of_a_long_list_no_more_is_read_than_who_is_slow_can_take():

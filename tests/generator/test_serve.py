@@ -83,6 +83,47 @@ async def test_what_nobody_hears_at_the_end_is_said_for_less_than_the_end_may_ta
     assert settings.settle + settings.drain + waited < DRAIN
 
 
+async def test_what_goes_on_beside_ends_before_what_it_goes_on_over_is_closed():
+    catalog, storage = Catalog(), Away()
+    ended = list[tuple[str, bool]]()
+    async with answering(catalog, storage) as port:
+        environment = {
+            "GENERATOR_PORT": str(free_port()),
+            "CATALOG_TARGET": f"127.0.0.1:{port}",
+            "STORAGE_TARGET": f"127.0.0.1:{port}",
+            "NATS_URL": "nats://127.0.0.1:1",
+            "SERVICE_SECRET": SECRET.decode(),
+            "REPLICATE_API_TOKEN": "r8_" + "x" * 37,
+        }
+        settings = read(Settings, environment)
+        generator = compose.generator(settings)
+        shop = generator.worker.tools.vendors["replicate"].provider
+        began = await serve.begin(generator, settings)
+        over = {
+            "acknowledgements": (
+                generator.worker._beside,
+                lambda: bool(generator.ledger._beside._tasks),
+            ),
+            "uploads": (shop.files.beside, lambda: not shop.http.is_closed),
+            "crowd": (shop._crowd.beside, lambda: not shop.http.is_closed),
+            "look-ups": (shop._lookups.beside, lambda: not shop.http.is_closed),
+            "old look-ups": (shop._old_lookups.beside, lambda: not shop.http.is_closed),
+        }
+
+        async def goes_on(name, is_open):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append((name, is_open()))
+
+        for name, (beside, is_open) in over.items():
+            beside.start(goes_on(name, is_open))
+        while not generator.worker.room:
+            await asyncio.sleep(0)
+        await asyncio.wait_for(serve.end(generator, began, settings), 60)
+    assert sorted(ended) == sorted((name, True) for name in over)
+
+
 class Finishing(Slow):
     """One that is stopped while its answer becomes durable, and finishes that."""
 

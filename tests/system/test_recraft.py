@@ -52,6 +52,26 @@ def test_pictures_are_kept_at_what_they_cost(stack, lab, key, slug, kind, usd):
     assert not job.of("warning")
 
 
+def test_fewer_pictures_than_were_paid_for_are_told(stack, lab):
+    job = generate(stack[0].url, {**ORDER, "prompt": "a lighthouse, too-few", "count": 3})
+    [warning], completed = job.of("warning"), job.completed
+    assert (warning["reason"], warning["model"]) == ("IMAGES_MISSING", "recraft-v3")
+    assert warning["message"].startswith("2 of the 3 images that were ordered came, for 0.12")
+    [failure] = completed["failures"]
+    assert (failure["reason"], failure["charged"]) == ("IMAGES_MISSING", True)
+    assert (completed["state"], len(completed["images"])) == ("partially_succeeded", 2)
+    assert completed["cost_usd"] == pytest.approx(0.12) == charged(lab)[0][3]
+    read = httpx.get(f"{stack[0].url}/images/jobs/{completed['job_id']}").json()
+    assert (read["state"], read["failures"]) == ("partially_succeeded", [failure])
+
+
+def test_links_in_place_of_pictures_are_fetched(stack, lab):
+    job = generate(stack[0].url, {**ORDER, "prompt": "a lighthouse, by-link", "count": 2})
+    prove_whole(job, 2)
+    assert not job.of("warning")
+    assert len(charged(lab)) == 1
+
+
 @pytest.mark.parametrize("point", ["receipt.after_close", "buy.after_send"])
 def test_an_answer_that_is_kept_is_found_by_whoever_comes_next(stack, lab, point):
     stack, folder = stack

@@ -33,7 +33,8 @@ SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p
                        WHERE w.purchase_id = p.purchase_id ORDER BY w.created_at) END AS webhooks,
        (SELECT count(*) FROM purchases q
         WHERE q.job_id = p.job_id AND q.purchase_id <> ALL ($1::uuid[])
-          AND q.state IN ('ended', 'void', 'lost', 'quarantined')) AS others_failed,
+          AND (q.state IN ('ended', 'void', 'lost', 'quarantined')
+               OR q.state IN ('kept', 'published') AND q.error ? 'short')) AS others_failed,
        m.max_in_flight, m.max_per_minute, m.lookup_possible, m.lookup_lag, m.watched,
        clock_timestamp() AS now
 FROM purchases p LEFT JOIN permits m USING (provider)

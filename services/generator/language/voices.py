@@ -15,7 +15,7 @@ from services.generator.providers import transport
 from services.generator.settings import Settings
 
 
-def voice_here(settings: Settings, outgoing: list[httpx.AsyncClient]) -> Voice | None:
+def voice_here(settings: Settings, outgoing: list[transport.Outgoing]) -> Voice | None:
     """
     The model that is asked, None without a key; its client is added to *outgoing*, to be closed.
 

@@ -6,8 +6,9 @@ asked what became of a call whose answer was lost; a receipt of it is all that a
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
@@ -89,7 +90,7 @@ async def buy(
     except Exception as error:  # cut off, or too slow: it is bought for all we know
         slow = isinstance(error, TimeoutError)
         why = f"no whole answer in {patience:g} seconds" if slow else transport.told(error)
-        if not pour.has(holds):
+        if not await pour.has(holds):
             raise seam.Unclear(why) from error
         log.warning("an answer without its end has all that was ordered", why=why)
     finally:
@@ -148,12 +149,11 @@ async def said(answer: httpx.Response) -> httpx.Response:
 
 @dataclass(slots=True)
 class _Pour:
-    """An answer on its way into *receipt*, and its outline, for one that breaks off."""
+    """An answer on its way into *receipt*."""
 
     receipt: seam.ReceiptSink
     watch: Watch | None
     size: int = 0  # bytes that came, too many where there are too many
-    _outline: Outline | None = field(default_factory=Outline)  # None: it makes no sense
 
     async def all_of(self, answer: httpx.Response) -> None:
         async for chunk in answer.aiter_bytes():
@@ -163,19 +163,15 @@ class _Pour:
             await _kept(self.receipt.write(chunk))
             if self.watch:
                 self.watch(chunk)
-            self._outlined(chunk)
 
-    def _outlined(self, chunk: bytes) -> None:
-        try:
-            if self._outline:
-                self._outline.feed(chunk)
-        except ValueError:
-            self._outline = None
-
-    def has(self, holds: Holds) -> bool:
+    async def has(self, holds: Holds) -> bool:
         """Whether what came is an answer, or events, of which one *holds* what was ordered."""
+        found = Outline()
         try:
-            return self._outline is not None and any(map(holds, self._outline.events()))
+            for piece in self.receipt.written():
+                found.feed(piece)
+                await asyncio.sleep(0)  # there may be much of it
+            return any(map(holds, found.events()))
         except SENSELESS:
             return False
 
@@ -227,6 +223,24 @@ async def _outlined(receipts: seam.Receipts, ticket: seam.Ticket) -> Outline:
 def pictures(found: Iterable[Any]) -> tuple[seam.Inline, ...]:
     """Those of an outline's texts that are pictures; what is none hides no other."""
     return tuple(seam.Inline(each.start, each.stop) for each in found if isinstance(each, Part))
+
+
+def shown(told: Mapping[str, Any], live: timedelta) -> list[seam.Inline | seam.Link]:
+    """The pictures of an answer's data; where one is a link instead, it lives so long."""
+    found = list[seam.Inline | seam.Link]()
+    for each in objects(told.get("data")):
+        inline, url = pictures([each.get("b64_json")]), each.get("url")
+        found += inline
+        if not inline and url and isinstance(url, str):
+            found.append(seam.Link(url, _expiry(told.get("created"), live)))
+    return found
+
+
+def _expiry(created: Any, live: timedelta) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(created, UTC) + live
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
 
 
 def objects(found: Any) -> list[dict[str, Any]]:

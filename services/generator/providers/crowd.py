@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from chassis.beside import Beside
 from services.generator.providers.predictions import Prediction, is_working
 
 _ALONE = 32  # so many are looked at one by one
@@ -27,6 +28,7 @@ class Crowd:
     _followed: set[str] = field(default_factory=set)
     _wanted: set[str] = field(default_factory=set)
     _gathering: asyncio.Task[dict[str, Prediction]] | None = None
+    beside: Beside = field(default_factory=Beside)
 
     @contextmanager
     def with_one_more(self, reference: str) -> Iterator[None]:
@@ -43,7 +45,7 @@ class Crowd:
             return None
         self._wanted.add(reference)
         if self._gathering is None:
-            self._gathering = asyncio.create_task(self._list(pages))
+            self._gathering = self.beside.start(self._list(pages))
             self._gathering.add_done_callback(lambda done: done.cancelled() or done.exception())
         found = (await asyncio.shield(self._gathering)).get(reference)
         return found if found and is_working(found) else None

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from chassis.beside import Beside
+from services.generator.provider import Unclear
 from services.generator.providers.predictions import Prediction, is_past
 
 Page: TypeAlias = list[Prediction]
 Pages: TypeAlias = Callable[[datetime], AsyncIterator[Page]]
 _AHEAD = 4  # pages that are read before who is slow has taken the first of them
+PATIENCE = 10.0  # seconds that others wait for him then: he looks again another time
 
 
 @dataclass(eq=False, slots=True)
@@ -29,9 +32,21 @@ class _Look:
     _shown: asyncio.Queue[Page | Exception | None] = field(default_factory=asyncio.Queue)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AHEAD))
 
-    async def show(self, page: Page) -> None:
-        await self._room.acquire()
+    async def show(self, page: Page, patience: float, is_alone: Callable[[], bool]) -> None:
+        """Show him *page*; who is too slow for the others looks no more."""
+        while not await self._has_room(patience):
+            if not is_alone():
+                self.left = True
+                self.end(Unclear("others wait for the listing, and this look at it takes long"))
+                return
         self._shown.put_nowait(page)
+
+    async def _has_room(self, patience: float) -> bool:
+        try:
+            async with asyncio.timeout(patience):
+                return await self._room.acquire()
+        except TimeoutError:
+            return False
 
     def end(self, error: Exception | None) -> None:
         """Tell how the listing ended; the reader of it waits for nobody then."""
@@ -56,6 +71,8 @@ class Lookups:
 
     _waiting: list[_Look] = field(default_factory=list)
     _reading: asyncio.Task[None] | None = None
+    patience: float = PATIENCE
+    beside: Beside = field(default_factory=Beside)
 
     async def read(
         self, since: datetime, take: Callable[[Page], Awaitable[None]], pages: Pages
@@ -70,31 +87,38 @@ class Lookups:
         self._waiting.append(look)
         if self._reading is None:
             nobody = contextvars.Context()  # it reads for all, whoever came first
-            self._reading = asyncio.create_task(self._run(pages), context=nobody)
+            self._reading = nobody.run(self.beside.start, self._run(pages))
         await look.each(take)
 
     async def _run(self, pages: Pages) -> None:
         while self._waiting:
             looks, self._waiting = self._waiting, []
-            await _read(looks, pages)
+            await self._read(looks, pages)
         self._reading = None
 
+    async def _read(self, looks: list[_Look], pages: Pages) -> None:
+        """Show each of *looks* a listing as far back as it looks, and how it ended."""
+        error = None
+        try:
+            async for page in pages(min(look.since for look in looks)):
+                await self._show(looks, page)
+                looks = [look for look in looks if not look.left]
+                past = [look for look in looks if is_past(page, look.since)]
+                for look in past:
+                    look.end(None)
+                looks = [look for look in looks if look not in past]
+                if not looks:
+                    break
+        except Exception as broken:
+            error = broken
+        for look in looks:
+            look.end(error)
 
-async def _read(looks: list[_Look], pages: Pages) -> None:
-    """Show each of *looks* a listing as far back as it looks, and how it ended."""
-    error = None
-    try:
-        async for page in pages(min(look.since for look in looks)):
-            for look in looks:
-                if not look.left:
-                    await look.show(page)
-            past = [look for look in looks if is_past(page, look.since)]
-            for look in past:
-                look.end(None)
-            looks = [look for look in looks if not look.left and look not in past]
-            if not looks:
-                break
-    except Exception as broken:
-        error = broken
-    for look in looks:
-        look.end(error)
+    async def _show(self, looks: list[_Look], page: Page) -> None:
+        for look in looks:
+            if not look.left:
+                await look.show(
+                    page,
+                    self.patience,
+                    lambda: not self._waiting and sum(not each.left for each in looks) == 1,
+                )

@@ -8,7 +8,7 @@ One picture may come as a stream: what comes before it is shown, and forgotten.
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -26,6 +26,7 @@ _LOOK = 15.0  # seconds for its list of models
 _NO_CREDIT = "OpenAI says that the account is empty: add credit at platform.openai.com"
 _NOT_KNOWN = "OpenAI does not take the key: set OPENAI_API_KEY to a valid one, then start anew"
 _BLOCKED = "moderation_blocked"
+_PERHAPS = "it does not say whether it drew and charges: its usage page tells"
 _LINKS_LIVE = timedelta(hours=1)  # those of DALL-E 3
 log = logs.get()
 
@@ -160,23 +161,7 @@ def _images(told: Mapping[str, Any]) -> list[seam.Inline | seam.Link]:
     """The finished pictures of an answer, or of an event of one."""
     if str(told.get("type", "")).endswith(".completed"):
         return [*answered.pictures([told.get("b64_json")])]
-    found = [_image(each, told.get("created")) for each in answered.objects(told.get("data"))]
-    return [image for image in found if image]
-
-
-def _image(found: Mapping[str, Any], created: Any) -> seam.Inline | seam.Link | None:
-    """A picture, or a link to one that was drawn at *created*; None where it is neither."""
-    for inline in answered.pictures([found.get("b64_json")]):
-        return inline
-    url = found.get("url")
-    return seam.Link(url, _expiry(created)) if url and isinstance(url, str) else None
-
-
-def _expiry(created: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(created, UTC) + _LINKS_LIVE
-    except (ValueError, TypeError, OverflowError, OSError):
-        return None
+    return answered.shown(told, _LINKS_LIVE)
 
 
 def _cost(usage: Any, tokens: Tokens | None) -> int | None:
@@ -194,6 +179,12 @@ def _cost(usage: Any, tokens: Tokens | None) -> int | None:
         return None
 
 
+def _stage(error: Mapping[str, Any]) -> object:
+    """Where its moderation looked: only what was stopped at the input was surely not drawn."""
+    details = error.get("moderation_details")
+    return details.get("moderation_stage") if isinstance(details, dict) else None
+
+
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
     error, why = transport.own_error(answer), transport.error(seam.Refused, answer)
     if openai_errors.is_of_account(error):
@@ -203,5 +194,7 @@ def _refusal(answer: httpx.Response) -> seam.ProviderError | None:
     if answer.status_code not in answered.REFUSALS:
         return None
     if error.get("code") == _BLOCKED:
-        return seam.ContentRefused(str(why))
+        if _stage(error) == "input":
+            return seam.ContentRefused(str(why))
+        return seam.Withheld(f"{why}; {_PERHAPS}")
     return transport.refused(answer, no_credit=_NO_CREDIT, not_known=_NOT_KNOWN)

@@ -32,6 +32,12 @@ def is_working(found: Prediction) -> bool:
     return found.get("status") in _WORKING
 
 
+def is_unshown(found: Prediction) -> bool:
+    """Whether it succeeded, and of its output nothing is shown, or is said to be removed."""
+    done = found.get("status") == "succeeded"
+    return done and not found.get("output") and not found.get("data_removed")
+
+
 def event(found: Prediction, prices: Mapping[str, int]) -> Event:
     """Where it stands; *prices* are an image's in micro-USD, by model."""
     why, billed = str(found.get("error") or found.get("status")), _billed(found)

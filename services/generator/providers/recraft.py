@@ -6,6 +6,7 @@ Its answer has no id to ask for again, and no list: see `answered.py` for what f
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 
@@ -17,6 +18,7 @@ _NO_CREDIT = "Recraft says that the account is empty: buy API units in its profi
 _NOT_KNOWN = (
     "Recraft does not take the token: set RECRAFT_API_TOKEN to a valid one, then start anew"
 )
+_LINKS_LIVE = timedelta(hours=24)  # where it answers with links, which nobody orders
 _CREDIT = 1000  # micro-USD: 1,000 API units are a dollar
 _WORDS = {"seed": "random_seed"}  # ours and theirs
 
@@ -51,8 +53,7 @@ class Recraft(answered.Receipted):
     ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
         try:
             told = await answered.outline(self.receipts, ticket)
-            found = answered.objects(told["data"])
-            drawn = answered.pictures(each.get("b64_json") for each in found)
+            drawn = answered.shown(told, _LINKS_LIVE)
             cost = answered.cost(told.get("credits"), _CREDIT)
         except answered.SENSELESS as error:
             yield answered.senseless(error)
@@ -61,7 +62,7 @@ class Recraft(answered.Receipted):
             charged = None if cost is None else cost > 0
             yield seam.Ended(charged=charged, reason="an answer without a picture")
             return
-        yield seam.Drawn(images=drawn, seconds=None, cost=cost)
+        yield seam.Drawn(images=tuple(drawn), seconds=None, cost=cost)
 
 
 def _refusal(answer: httpx.Response) -> seam.ProviderError | None:

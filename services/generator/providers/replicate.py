@@ -37,6 +37,7 @@ BUY, _ASK = 45.0, 30.0  # seconds in all for an order, and for anything that is 
 _FOR_THE_ORDER = 15.0  # seconds of them that its input images leave
 _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
+_UNSHOWN = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for what may be shown late
 _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
 _MOST_PAGES = 200
 _RECENT = timedelta(minutes=20)  # of 600 orders a minute, Replicate's most, 120 pages
@@ -89,6 +90,11 @@ class Replicate:
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _dates: Dates = field(default_factory=Dates, repr=False)
 
+    async def aclose(self) -> None:
+        """End what goes on beside the orders, while *http* is still open."""
+        for each in (self.files, self._crowd, self._lookups, self._old_lookups):
+            await each.beside.close()
+
     async def buy(
         self, order: seam.Order, _receipt: seam.ReceiptSink, _report: seam.Report, /
     ) -> seam.Ticket:
@@ -125,10 +131,14 @@ class Replicate:
     ) -> AsyncIterator[seam.Working | seam.Drawn | seam.Ended]:
         delays: Iterator[float] | None = None
         most: float | None = None
+        unshown = iter(_UNSHOWN)
         alone = True  # the first look, and one after a hint, wait for no listing
         with self._crowd.with_one_more(ticket.reference):
             while True:
                 found = await self._seen(ticket.reference, alone=alone)
+                if predictions.is_unshown(found) and (wait := next(unshown, None)):
+                    alone = await self._paused(ticket.reference, wait)
+                    continue
                 event = predictions.event(found, self.prices)
                 if not isinstance(event, seam.Working):
                     break

@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 import httpx
 
 from chassis import faults
+from chassis.beside import Beside
 from services.generator import masks
 from services.generator import provider as seam
 from services.generator.models import Slot
@@ -47,6 +48,7 @@ class Files:
     pictures: seam.Pictures
     slots: Mapping[str, Sequence[Slot]]
     clock: Callable[[], float] = monotonic
+    beside: Beside = field(default_factory=Beside, repr=False)
     _urls: dict[tuple[str, bool], tuple[str, float]] = field(default_factory=dict, repr=False)
     _uploads: dict[tuple[str, bool], asyncio.Task[str]] = field(default_factory=dict, repr=False)
     _turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4), repr=False)
@@ -116,7 +118,7 @@ class Files:
                 self._remember(key, task.result(), began)
 
         began = self.clock()
-        self._uploads[key] = asyncio.create_task(self._uploaded(content, media_type))
+        self._uploads[key] = self.beside.start(self._uploaded(content, media_type))
         self._uploads[key].add_done_callback(ended)
 
     async def _uploaded(self, content: bytes, media_type: str) -> str:

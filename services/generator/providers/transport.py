@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import httpx
@@ -41,6 +41,12 @@ _TOKENS = ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
 _KEYS = re.compile(r"\b(?:AIza|sk-|r8_)[\w*-]{6,}")  # of the vendors', whole or masked
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?")
 _LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
+
+
+class Outgoing(Protocol):
+    """What goes out of here, and is closed at the end: what was opened last first."""
+
+    async def aclose(self) -> None: ...
 
 
 def client(

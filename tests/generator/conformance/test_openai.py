@@ -9,11 +9,13 @@ import httpx
 import pytest
 from PIL import Image
 
+from imagestudio.catalog.v1 import edge_pb2
 from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import orders
 from services.generator import provider as seam
 from services.generator.providers import transport
 from services.generator.providers.openai import OpenAI
+from services.generator.signs import of_error
 from services.storage import decoder
 from tests.generator.conformance.answered_shop import ID, AnsweredShop
 from tests.generator.conformance.provider_suite import ProviderSuite
@@ -246,17 +248,32 @@ class TestOpenAI(ProviderSuite):
     async def test_what_it_will_not_draw_is_refused_for_its_content(self, shop):
         with pytest.raises(seam.ContentRefused, match=r"400 Your .* system\. \(moderation_block"):
             await shop.buy(shop.order(prompt="refuse-me"))
-        said = {"error": {"code": "moderation_blocked", "message": "No."}}
-        http = httpx.AsyncClient(
-            transport=Script(httpx.Response(400, json=said)), base_url="https://o.test"
-        )
-        with pytest.raises(seam.ContentRefused):
-            await replace(shop.provider, http=http).buy(
-                shop.order(), shop.receipts.sink(ID), lambda _s: None
-            )
         late = shop.asked(shop.order(prompt="refuse-late"), partial_images=1)
         ended = await shop.bought(late)
         assert (ended.content, ended.charged) == (True, None)
+
+    @pytest.mark.parametrize(
+        ("details", "error"),
+        [
+            ({"moderation_stage": "input"}, seam.ContentRefused),
+            ({"moderation_stage": "output"}, seam.Withheld),
+            ({"moderation_stage": "unknown"}, seam.Withheld),
+            ({}, seam.Withheld),
+            ("output", seam.Withheld),
+            (None, seam.Withheld),
+        ],
+    )
+    async def test_what_it_withholds_may_be_charged(self, shop, details, error):
+        """OpenAI says nowhere that a picture is free which it drew and then kept back."""
+        said = {"code": "moderation_blocked", "message": "No.", "moderation_details": details}
+        http = httpx.AsyncClient(
+            transport=Script(httpx.Response(400, json={"error": said})), base_url="https://o.test"
+        )
+        with pytest.raises(error, match="No") as refused:
+            await replace(shop.provider, http=http).buy(
+                shop.order(), shop.receipts.sink(ID), lambda _s: None
+            )
+        assert of_error(refused.value, "openai").sign == edge_pb2.PROVIDER_SIGN_WELL
 
     async def test_its_rate_is_read_ahead_and_kept(self, shop):
         shop.lab.vendor("openai", orders_per_minute=2)

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -112,7 +113,7 @@ class TestRecraft(ProviderSuite):
     @pytest.mark.parametrize(
         ("answer", "charged"),
         [('{"data": [], "credits": 0}', False), ('{"data": [], "credits": 40}', True),
-         ('{"data": [{"url": "https://x"}], "credits": 40}', True), ('{"data": 1}', None),
+         ('{"data": [{"url": 1}], "credits": 40}', True), ('{"data": 1}', None),
          ('{"data": []}', None),
          ('{"credits": "x", "data": []}', None), ("[]", None),
          ('{"data": [{"b64_json": "short"}]}', None)],
@@ -121,6 +122,14 @@ class TestRecraft(ProviderSuite):
         ended = await shop.answered(answer.encode())
         assert isinstance(ended, seam.Ended)
         assert ended.charged is charged
+
+    async def test_a_link_in_place_of_a_picture_is_one_all_the_same(self, shop):
+        """It is paid for, and lives for a day."""
+        told = {"created": 0, "credits": 40, "data": [{"url": "https://img.recraft.ai/x"}]}
+        drawn = await shop.answered(json.dumps(told).encode())
+        expiry = datetime.fromtimestamp(0, UTC) + timedelta(days=1)
+        link = seam.Link("https://img.recraft.ai/x", expiry)
+        assert (drawn.images, drawn.cost) == ((link,), 40_000)
 
     @pytest.mark.parametrize(
         ("credits_", "cost"),

@@ -394,6 +394,11 @@ class DrawnEdge(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     ESTIMATE_FIELD_NUMBER: _builtins.int
+    ORDERED_COUNT_FIELD_NUMBER: _builtins.int
+    ordered_count: _builtins.int
+    """How many images were ordered; fewer outputs bring the event `warning` and, at
+    the job's end, a failure. 0: not compared.
+    """
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.PurchaseOutput]:
         """At least one, with index, source and source_expire_time."""
@@ -414,10 +419,11 @@ class DrawnEdge(_message.Message):
         outputs: _abc.Iterable[_ledger_pb2.PurchaseOutput] | None = ...,
         cost: _cost_pb2.Cost | None = ...,
         estimate: _cost_pb2.Cost | None = ...,
+        ordered_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "estimate", b"estimate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "estimate", b"estimate", "outputs", b"outputs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "estimate", b"estimate", "ordered_count", b"ordered_count", "outputs", b"outputs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

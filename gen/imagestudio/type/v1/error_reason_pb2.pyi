@@ -138,6 +138,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_COST_DIFFERS: _ErrorReason.ValueType  # 53
     """A warning alone: the provider tells another cost than was estimated, by more than a tenth. metadata: none."""
+    ERROR_REASON_IMAGES_MISSING: _ErrorReason.ValueType  # 54
+    """DATA_LOSS, a warning and a job's failure: the provider brought fewer images than were ordered, and those are
+    kept. metadata: none.
+    """
     ERROR_REASON_LANGUAGE_NOT_CONFIGURED: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: no language model is configured here. metadata: none."""
     ERROR_REASON_LANGUAGE_ANSWER_LOST: _ErrorReason.ValueType  # 61
@@ -273,6 +277,10 @@ order was tried, since an earlier one has just told so. metadata: provider.
 """
 ERROR_REASON_COST_DIFFERS: ErrorReason.ValueType  # 53
 """A warning alone: the provider tells another cost than was estimated, by more than a tenth. metadata: none."""
+ERROR_REASON_IMAGES_MISSING: ErrorReason.ValueType  # 54
+"""DATA_LOSS, a warning and a job's failure: the provider brought fewer images than were ordered, and those are
+kept. metadata: none.
+"""
 ERROR_REASON_LANGUAGE_NOT_CONFIGURED: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: no language model is configured here. metadata: none."""
 ERROR_REASON_LANGUAGE_ANSWER_LOST: ErrorReason.ValueType  # 61

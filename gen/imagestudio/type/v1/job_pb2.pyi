@@ -386,7 +386,7 @@ class JobFailure(_message.Message):
     """Whether it was charged: YES, NO or UNKNOWN."""
     @_builtins.property
     def cost(self) -> _cost_pb2.Cost:
-        """What it cost; for UNKNOWN what counts as spent. Unset on an event told before
+        """What it cost, with what it brought nevertheless; for UNKNOWN what counts as spent. Unset on an event told before
         there was this field.
         """
 
