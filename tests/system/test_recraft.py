@@ -4,9 +4,9 @@ import hashlib
 import signal
 import threading
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Lab
 from tests.system.books import ask
 from tests.system.client import Job, generate, prove_whole
@@ -126,7 +126,7 @@ def test_a_refusal_costs_nothing_and_another_model_draws(stack, lab):
     job = generate(stack[0].url, ORDER | {"fallback_models": ["flux-schnell"]})
     [image] = job.completed["images"]
     assert image["model"] == "flux-schnell"
-    content = httpx.get(image["vault_url"], timeout=10).content
+    content = patient.get(image["vault_url"]).content
     assert hashlib.sha256(content).hexdigest() == image["image_hash"]
 
 

@@ -15,6 +15,7 @@ from services.generator import provider as seam
 from services.generator.providers import transport
 from services.generator.providers.openai import OpenAI
 from services.storage import decoder
+from tests import patient
 from tests.generator.conformance.answered_shop import ID, AnsweredShop
 from tests.generator.conformance.provider_suite import ProviderSuite
 from tests.generator.memory_pictures import MemoryPictures
@@ -79,7 +80,7 @@ async def sent(shop: OpenAIShop, order: seam.Order) -> httpx.Request:
     answer = json.dumps({"data": [{"b64_json": PICTURE}]}).encode()
     script = Script(httpx.Response(200, content=answer))
     key = {"Authorization": "Bearer secret"}
-    http = httpx.AsyncClient(transport=script, base_url="https://o.test/v1", headers=key)
+    http = patient.AsyncClient(transport=script, base_url="https://o.test/v1", headers=key)
     await replace(shop.provider, http=http).buy(order, shop.receipts.sink(ID), lambda _s: None)
     return script.requests[0]
 
@@ -237,7 +238,7 @@ class TestOpenAI(ProviderSuite):
     )
     async def test_an_empty_account_is_told_by_code_or_type(self, shop, status, error):
         script = Script(httpx.Response(status, json={"error": error}))
-        http = httpx.AsyncClient(transport=script, base_url="https://o.test")
+        http = patient.AsyncClient(transport=script, base_url="https://o.test")
         with pytest.raises(seam.NoCredit, match="add credit"):
             await replace(shop.provider, http=http).buy(
                 shop.order(), shop.receipts.sink(ID), lambda _s: None
@@ -247,7 +248,7 @@ class TestOpenAI(ProviderSuite):
         with pytest.raises(seam.ContentRefused, match=r"400 Your .* system\. \(moderation_block"):
             await shop.buy(shop.order(prompt="refuse-me"))
         said = {"error": {"code": "moderation_blocked", "message": "No."}}
-        http = httpx.AsyncClient(
+        http = patient.AsyncClient(
             transport=Script(httpx.Response(400, json=said)), base_url="https://o.test"
         )
         with pytest.raises(seam.ContentRefused):
@@ -359,6 +360,6 @@ class TestOpenAI(ProviderSuite):
             assert shop.opened(image).size == (1792, 1024)
         else:
             assert image.url.startswith(f"{shop.lab.url}/openai/delivery/")
-            assert httpx.get(image.url).headers["content-type"] == "image/png"
+            assert patient.get(image.url).headers["content-type"] == "image/png"
             assert image.expires_at is not None
         assert shop.charges() == [(ID, "dall-e-3", 1)]
