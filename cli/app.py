@@ -369,8 +369,10 @@ for command in (care.backup, care.restore, care.rebuild):
 def test(context: typer.Context) -> None:
     """Run the tests; --release adds the long ones, all else goes to pytest."""
     arguments = [argument for argument in context.args if argument != "--release"]
-    marks = [] if "--release" in context.args else ["-m", "not release"]
+    endless = ["-o", "faulthandler_timeout=0"]  # a campaign may take as long as it takes
+    marks = endless if "--release" in context.args else ["-m", "not release"]
     if not arguments:  # all of them: most wait for real processes, so three at a time
         marks += ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+        marks += ["--max-worker-restart=0"]  # else what made a worker end is run again for ever
     os.chdir(CHECKOUT)
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *marks, *arguments])  # noqa: S606

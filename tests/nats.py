@@ -24,7 +24,7 @@ from tests.postgres import temporary_data
 
 _CONFIGURATION = Path(__file__).parent.parent / "deploy" / "nats.conf"
 _PASSWORD = "password-for-tests"
-_START = 20.0  # seconds
+_START = 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import pytest
 from tests.ports import free_port
 
 _READY = "database system is ready to accept connections"
-_START = 60.0  # seconds; about one is usual
+_START = 120.0  # seconds; about one is usual
 
 
 @dataclass(frozen=True, slots=True)

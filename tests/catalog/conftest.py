@@ -5,6 +5,7 @@ A migrated PostgreSQL for the catalog's tests: each test has a database of its o
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -115,6 +116,8 @@ async def shelf(shared_url: str) -> AsyncIterator[Shelf]:
     pools = await database.open_pools(shared_url)
     ledger, news = make_ledger(pools.ledger, PUBLIC)
     library = open_library(pools, ledger, news, server_cap=50_000_000)
+    patient = replace(library.feeds, silence=600)  # no heartbeat comes before what is to come
+    library = replace(library, feeds=patient)
 
     async def resolve(credential: str | None) -> identity.Caller:
         if credential is None:

@@ -39,7 +39,7 @@ class Person:
         """Call *method*; its request is made of *fields*. Failures come as Fault."""
         asked = request or getattr(catalog_service_pb2, f"{method}Request")(**fields)
         try:
-            return await getattr(self.stub, method)(asked, metadata=self.metadata, timeout=10)
+            return await getattr(self.stub, method)(asked, metadata=self.metadata, timeout=60)
         except grpc.aio.AioRpcError as error:
             raise errors.from_rpc(error, "catalog") from error
 

@@ -33,11 +33,11 @@ async def test_a_claim_whose_caller_is_gone_is_given_back_and_what_is_in_hand_is
     held, sending, running = await admitted(pools.ledger, user, 3)
     await taken(ledger, claim(held), ticket(held, 1), park(held, 1))
     async with (
-        served(pools.ledger, ledger, patience=0.6) as peer,
+        served(pools.ledger, ledger, patience=3) as peer,
         hired(peer, Shop(), most=1) as worker,
     ):
         me = worker.worker_id
-        async with asyncio.timeout(30):  # its heartbeat brings it the one that nobody has
+        async with asyncio.timeout(60):  # its heartbeat brings it the one that nobody has
             while (await row_of(pools, held))["owner"] != me:
                 await asyncio.sleep(0.05)
         await taken(ledger, claim(sending, me), claim(running, me), ticket(running, 1))
@@ -65,7 +65,7 @@ async def test_a_goodbye_has_what_the_worker_had_given_to_others_before_the_next
         await until(pools, earlier, "unclear")  # the first sweep has begun
         assert (await row_of(pools, mine))["owner"] == "w1"
         stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
-        await peer.ask(stub.Heartbeat, asking(leaving=True), timeout=10)
+        await peer.ask(stub.Heartbeat, asking(leaving=True), timeout=60)
         await until(pools, mine, "running")
         sweeping.cancel()
 

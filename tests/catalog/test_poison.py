@@ -57,7 +57,7 @@ async def test_what_raises_each_time_is_set_aside_at_the_fifth_and_the_queue_goe
     others = [await running(ledger, pools.ledger, user) for _ in range(company)]
     await run_as_owner(database_url, "UPDATE purchases SET deadline = now() - interval '1 s'")
     before, shop = alarms("quarantined"), Defective("poison")
-    async with served(pools.ledger, ledger, patience=0.6) as peer, hired(peer, shop) as worker:
+    async with served(pools.ledger, ledger, patience=3) as peer, hired(peer, shop) as worker:
         await until(pools, poison, "quarantined")
         for each in others:
             await until(pools, each, "ended")

@@ -46,7 +46,7 @@ async def test_a_stream_that_is_not_read_holds_little_and_ends_in_words_that_hel
     download = stubs.StorageServiceStub(peer.channel).DownloadAsset
     answers = peer.stream(download, pb.DownloadAssetRequest(), timeout=None, user_id=1)
     await anext(answers)
-    await asyncio.wait_for(shelf.left.wait(), 15)
+    await asyncio.wait_for(shelf.left.wait(), 60)
     assert shelf.sent <= MOST
     with pytest.raises(errors.Unavailable, match="go on after the last event"):
         async for _ in answers:
@@ -68,7 +68,7 @@ async def test_who_leaves_a_stream_is_no_defect_and_no_line_in_the_log():
             answers = peer.stream(download, pb.DownloadAssetRequest(), timeout=None, user_id=1)
             await anext(answers)
             await answers.aclose()
-            await asyncio.wait_for(shelf.left.wait(), 15)
+            await asyncio.wait_for(shelf.left.wait(), 60)
         await peer.close()
         await server.stop(lame=0, grace=0)
     assert lines == []

@@ -152,7 +152,7 @@ def listeners() -> Iterator[Listeners]:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from cli.lab import Lab
+from tests import patient
 from tests.lab.process import Lab as Running
 from tests.lab.process import running_lab
 
@@ -42,7 +43,7 @@ def kinds(running: Running) -> list[tuple[object, object]]:
 def look(running: Running) -> int:
     headers = {"Authorization": "Bearer r8_lab"}
     url = f"{running.url}/replicate/v1/predictions/none"
-    return httpx.get(url, headers=headers, trust_env=False).status_code
+    return patient.get(url, headers=headers, trust_env=False).status_code
 
 
 def test_faults_come_ahead_of_those_in_force_which_stay(running: Running) -> None:

@@ -44,7 +44,7 @@ class Running:
     def pid(self, name: str) -> int | None:
         return self.supervisor.children[name].pid
 
-    async def until(self, condition: Callable[[], bool], patience: float = 20) -> None:
+    async def until(self, condition: Callable[[], bool], patience: float = 60) -> None:
         async with asyncio.timeout(patience):
             while not condition():
                 await asyncio.sleep(0.005)
@@ -138,7 +138,7 @@ async def test_a_killed_process_comes_back_and_is_told_of(supervise: Any) -> Non
     assert any("one ended (killed by SIGKILL)" in one.get("say", "") for one in running.told)
 
 
-async def test_who_is_killed_again_and_again_is_back_within_a_second_each_time(
+async def test_who_is_killed_again_and_again_is_not_kept_waiting_as_who_does_not_get_ready(
     supervise: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The growing pauses are for what does not get ready."""
@@ -223,16 +223,16 @@ def test_the_guardian_alone_ends_all_even_the_deaf(tmp_path: Path) -> None:
         output.readline()
     command = [sys.executable, "-I", "-S", leash.__file__, "0.2"]
     watched = "".join(f"+{one.pid} {int(signal.SIGTERM)}\n" for one in (deaf, polite))
-    subprocess.run(command, input=watched, text=True, check=True, timeout=20)
-    assert polite.wait(5) == -signal.SIGTERM
-    assert deaf.wait(5) == -signal.SIGKILL
+    subprocess.run(command, input=watched, text=True, check=True, timeout=60)
+    assert polite.wait(60) == -signal.SIGTERM
+    assert deaf.wait(60) == -signal.SIGKILL
 
 
 def test_the_guardian_spares_what_it_was_told_to_forget() -> None:
     spared = subprocess.Popen([sys.executable, "-S", "-c", FOREVER], start_new_session=True)
     command = [sys.executable, "-I", "-S", leash.__file__, "0.2"]
     told = f"+{spared.pid} 15\n-{spared.pid}\n"
-    subprocess.run(command, input=told, text=True, check=True, timeout=20)
+    subprocess.run(command, input=told, text=True, check=True, timeout=60)
     assert spared.poll() is None
     spared.kill()
     spared.wait()

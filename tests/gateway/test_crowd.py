@@ -156,7 +156,7 @@ async def test_the_source_is_left_with_the_last_watcher_and_not_before():
     await asyncio.sleep(0)
     assert not source.closed.is_set()
     await second.aclose()
-    await asyncio.wait_for(source.closed.wait(), 5)
+    await asyncio.wait_for(source.closed.wait(), 60)
 
 
 async def test_what_one_may_see_is_not_shown_to_another():

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import build
 from gateway.sse import Streams
+from tests import patient
 from tests.gateway.scripted import Scripted
 
 TOO_MUCH = {
@@ -35,7 +36,7 @@ async def asking(stage):
     services = await stage.play(Scripted([]))
     app = build(services.settings, services, Streams())
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+    async with patient.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         http.app = app
         yield http
 

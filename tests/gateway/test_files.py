@@ -3,12 +3,12 @@
 import hashlib
 from io import BytesIO
 
-import httpx
 import pytest
 from PIL import Image
 
 from gateway.routes.files import _headers
 from imagestudio.storage.v1.storage_service_pb2 import DownloadHeader
+from tests import patient
 from tests.system.client import generate
 
 
@@ -108,7 +108,7 @@ def test_who_wants_no_bytes_leaves_no_stream_in_the_middle(http, stack, image):
     def counted() -> dict[str, float]:
         """Downloads by how they ended."""
         called = 'method="/imagestudio.storage.v1.StorageService/DownloadAsset"'
-        lines = httpx.get(url).text.splitlines()
+        lines = patient.get(url).text.splitlines()
         counts = [one for one in lines if one.startswith("studio_rpc_seconds_count")]
         ours = [one for one in counts if called in one]
         return {one.split('code="')[1].split('"')[0]: float(one.split()[-1]) for one in ours}

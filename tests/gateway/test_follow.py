@@ -96,7 +96,7 @@ async def test_whoever_leaves_ends_the_call_and_nothing_else(stage):
     first, events = await follow.opened(follow.generate(services, ASKED))
     assert first.sequence == (await anext(events)).sequence == 1
     await events.aclose()
-    await asyncio.wait_for(script.left.wait(), 5)
+    await asyncio.wait_for(script.left.wait(), 60)
 
 
 async def test_a_stream_without_a_first_event_is_a_service_that_does_not_answer(stage):

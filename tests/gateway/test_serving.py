@@ -10,6 +10,7 @@ import pytest
 
 from chassis.errors import Exhausted
 from gateway.compose import listen, serve
+from tests import patient
 from tests.gateway.scripted import CUT, HANG, Scripted, event, settings
 from tests.ports import free_port
 
@@ -25,7 +26,9 @@ async def serving(services=None, **change):
     stop = asyncio.Event()
     running = asyncio.create_task(serve(type(found)(**(here | {"port": port} | change)), stop))
     transport = httpx.AsyncHTTPTransport(retries=8)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", transport=transport) as http:
+    async with patient.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", transport=transport
+    ) as http:
         try:
             yield http, stop
         finally:
@@ -148,7 +151,7 @@ async def test_a_connection_that_takes_nothing_is_closed_with_what_it_was_to_tak
     port, loop = free_port(), asyncio.get_running_loop()
     server = await loop.create_server(Sender, sock=listen("127.0.0.1", port, stuck=1.0))
     with socket.create_connection(("127.0.0.1", port)):
-        await asyncio.wait_for(lost.wait(), 30)
+        await asyncio.wait_for(lost.wait(), 60)
     server.close()
 
 

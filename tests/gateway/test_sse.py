@@ -35,7 +35,7 @@ class Client:
     async def until(self, text: str) -> None:
         while text not in self.text:
             self.wrote.clear()
-            await asyncio.wait_for(self.wrote.wait(), 5)
+            await asyncio.wait_for(self.wrote.wait(), 60)
 
     @property
     def chunks(self) -> list[bytes]:
@@ -106,7 +106,7 @@ async def test_what_piled_up_goes_out_in_one_write_and_only_the_newest_of_a_topi
         client.reads.set()
 
     serving = asyncio.create_task(stream(source()).run(client.receive, client.send))
-    await asyncio.wait_for(client.wrote.wait(), 5)
+    await asyncio.wait_for(client.wrote.wait(), 60)
     more.set()
     await serving
 
@@ -132,7 +132,7 @@ async def test_a_client_that_does_not_read_stops_the_source_and_loses_nothing():
             yield frame("kept", {"": "x" * 100}, number)
 
     serving = asyncio.create_task(stream(source()).run(client.receive, client.send))
-    await asyncio.wait_for(stuck.wait(), 5)
+    await asyncio.wait_for(stuck.wait(), 60)
     for _ in range(10):
         await asyncio.sleep(0)
     assert taken <= most

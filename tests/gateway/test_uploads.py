@@ -61,9 +61,9 @@ async def test_an_upload_that_its_client_breaks_off_ends_quietly(caplog):
             await http.get("/healthz")  # it listens now
             _reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)
             writer.write(HEAD + b"x" * 10)
-            await shelf.began.wait()
+            await asyncio.wait_for(shelf.began.wait(), 60)
             writer.close()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while counted(499) == before:
                     await asyncio.sleep(0.02)
     assert shelf.taken == b"x" * 10
@@ -115,10 +115,10 @@ async def test_a_storage_that_falls_silent_is_left(pieces):
     shelf = Shelf(silent=True)
     async with served(shelf) as port:
         services = Services(settings(port))
-        upload = Upload(request(*pieces), 100, silence=0.01, patience=0.5)
+        upload = Upload(request(*pieces), 100, silence=0.01, patience=5)
         with pytest.raises(Late, match="storage"):
-            await asyncio.wait_for(upload.to(services.storage), 15)
-        await shelf.left.wait()
+            await asyncio.wait_for(upload.to(services.storage), 60)
+        await asyncio.wait_for(shelf.left.wait(), 60)
         await services.close()
 
 

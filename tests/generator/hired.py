@@ -25,7 +25,7 @@ from tests.generator.wire import serving
 
 async def soon(waiting):
     """Fail rather than hang."""
-    return await asyncio.wait_for(waiting, 15)
+    return await asyncio.wait_for(waiting, 60)
 
 
 class World:

@@ -7,6 +7,7 @@ import httpx
 from services.generator.provider import Order
 from services.generator.providers.account import Account
 from services.generator.providers.replicate import Replicate
+from tests import patient
 from tests.generator.memory_pictures import no_files
 
 SLUG = "black-forest-labs/flux-schnell"
@@ -39,7 +40,7 @@ class Script(httpx.AsyncBaseTransport):
 
 
 def replicate(transport: httpx.AsyncBaseTransport, **extra) -> Replicate:
-    http = httpx.AsyncClient(transport=transport, base_url=extra.pop("url", "https://r.test"))
+    http = patient.AsyncClient(transport=transport, base_url=extra.pop("url", "https://r.test"))
     if isinstance(transport, Script):
         extra.setdefault("pause", transport.pause)
     settings = {

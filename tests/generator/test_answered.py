@@ -9,6 +9,7 @@ import pytest
 from chassis.errors import DataLoss, Late, Unavailable
 from services.generator import provider as seam
 from services.generator.providers import answered
+from tests import patient
 from tests.generator.memory_receipts import MemoryReceipts
 from tests.generator.scripted_wire import ID, Script
 
@@ -35,7 +36,7 @@ async def endless() -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("status", [400, 502])
 async def test_of_an_error_without_end_the_beginning_is_enough(status):
-    http = httpx.AsyncClient(
+    http = patient.AsyncClient(
         transport=Script(httpx.Response(status, content=endless())), base_url="https://v.test"
     )
     sink = MemoryReceipts().sink(ID)
@@ -91,7 +92,7 @@ async def pieces(count: int, more: bytes) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize(("more", "bought"), [(b"", True), (b"+", False)])
 async def test_an_answer_has_512_mib_at_most_and_a_larger_one_proves_nothing(more, bought):
     answer = httpx.Response(200, content=pieces(64, more))
-    http, sink = httpx.AsyncClient(transport=Script(answer), base_url="https://v.test"), Drain()
+    http, sink = patient.AsyncClient(transport=Script(answer), base_url="https://v.test"), Drain()
     request = http.build_request("POST", "/")
     buying = answered.buy(http, request, sink, ID, patience=60, refusal=lambda _said: None)
     if bought:

@@ -15,6 +15,7 @@ from services.generator.models import Registry
 from services.generator.providers.openai import OpenAI
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
+from tests import patient
 from tests.generator.memory_pictures import MemoryPictures
 from tests.generator.memory_receipts import MemoryReceipts
 from tests.generator.scripted_wire import Script, replicate
@@ -29,7 +30,7 @@ def registry(day: str) -> Registry:
 
 def calendar(known: Registry, *answers: httpx.Response | Exception) -> Calendar:
     """One that reads OpenAI's list, which is *answers* one after another."""
-    http = httpx.AsyncClient(transport=Script(*answers), base_url="https://o.test/v1")
+    http = patient.AsyncClient(transport=Script(*answers), base_url="https://o.test/v1")
     provider = OpenAI(http=http, receipts=MemoryReceipts(), pictures=MemoryPictures(), tokens={})
     vendor = Vendor(name="openai", provider=provider, terms=Terms(askable=True), time_limit=1)
     return Calendar(known, {"openai": vendor})

@@ -5,8 +5,6 @@ import asyncio
 import pytest
 
 from services.generator.provider import Drawn, Ticket, Unclear
-from services.generator.providers import crowd as module
-from services.generator.providers import replicate as adapter
 from services.generator.providers.crowd import Crowd
 from tests.generator.scripted_wire import SLUG, Script, replicate, says
 
@@ -29,16 +27,13 @@ class Listing:
             raise self.error
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(module, "_GATHER", 0.001)
-    monkeypatch.setattr(module, "_PER_PAGE", 0.0)
-    monkeypatch.setattr(module, "_ALONE", 2)
+def small():
+    return Crowd(alone=2, gather=0.001, per_page=0.0)
 
 
 @pytest.fixture
 def crowd():
-    found = Crowd()
+    found = small()
     found._followed.update("abc")
     return found
 
@@ -55,9 +50,9 @@ async def test_one_listing_serves_all_who_wait(crowd):
 
 
 async def test_few_are_not_worth_a_listing():
-    listing = Listing([])
-    with Crowd().with_one_more("a"):
-        assert await Crowd().told_of("a", listing) is None
+    listing, few = Listing([]), small()
+    with few.with_one_more("a"), few.with_one_more("b"):
+        assert await few.told_of("a", listing) is None
     assert listing.read == 0
 
 
@@ -133,22 +128,40 @@ class Desk(Script):
         return says(**drawing("x", status), output="https://r/1")
 
 
+class Together:
+    """A pause that ends for all three at once."""
+
+    def __init__(self) -> None:
+        self.here, self.all_here = 0, asyncio.Event()
+
+    async def __call__(self, reference, seconds):
+        self.here += 1
+        if self.here % 3 == 0:
+            self.all_here.set()
+            self.all_here = asyncio.Event()
+        else:
+            await self.all_here.wait()
+
+
+AT_ONCE = {"usual": {SLUG: 0.0}, "rarer": (0.0,) * 1000}  # no pause is shorter than that: no hint
+
+
 async def followed(desk, **extra):
-    provider = replicate(desk, usual={SLUG: 0.001}, **extra)
+    provider = replicate(desk, crowd=small(), **extra)
 
     async def follow(reference):
         return [type(event) async for event in provider.follow(Ticket(reference))]
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         told = await asyncio.gather(*(follow(each) for each in "abc"))
     assert [each[-1] for each in told] == [Drawn] * 3
-    assert not provider._crowd._followed
+    assert not provider.crowd._followed
 
 
-async def test_many_that_are_followed_cost_a_look_at_each_end_and_listings_between(monkeypatch):
-    monkeypatch.setattr(adapter, "_RARER", (0.001,) * 1000)
+async def test_many_that_are_followed_cost_a_look_at_each_end_and_listings_between():
     desk = Desk(until_done=3, by="list")
-    await followed(desk, pause=adapter._sleep)
+    await followed(desk, pause=Together(), **AT_ONCE)
+    assert desk.asked_for["list"] == 3
     assert desk.asked_for["look"] == 6  # each one's first and last
 
 
@@ -158,11 +171,10 @@ async def test_who_was_hinted_looks_for_himself_at_once():
     assert desk.asked_for["list"] == 0
 
 
-async def test_where_there_is_no_list_each_is_looked_at(monkeypatch):
-    monkeypatch.setattr(adapter, "_RARER", (0.001,) * 1000)
+async def test_where_there_is_no_list_each_is_looked_at():
     desk = Desk(until_done=20, by="look")
     desk.has_list = False
-    await followed(desk, pause=adapter._sleep)
+    await followed(desk, pause=lambda *_: asyncio.sleep(0), **AT_ONCE)
     assert desk.asked_for["list"] > 0
 
 

@@ -15,6 +15,7 @@ from services.generator.providers import transport
 from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
+from tests import patient
 from tests.generator.conformance.provider_suite import decoded
 from tests.generator.memory_pictures import MemoryPictures
 from tests.generator.memory_receipts import MemoryReceipts
@@ -69,7 +70,7 @@ async def falling_silent(answer: bytes):
         await asyncio.Event().wait()
 
     script = Script(httpx.Response(200, content=body()))
-    async with httpx.AsyncClient(transport=script, base_url="https://v.test") as http:
+    async with patient.AsyncClient(transport=script, base_url="https://v.test") as http:
         yield http, 0.0
 
 

@@ -124,7 +124,7 @@ async def test_a_claim_whose_stream_broke_is_one_whose_answer_was_lost():
     ledger = Ledger(peer, ledger_service_pb2_grpc.LedgerServiceStub(peer.channel))
     ledger.start()
     with pytest.raises(AnswerLostError):
-        await asyncio.wait_for(ledger.submit(claim("a")), 30)
+        await asyncio.wait_for(ledger.submit(claim("a")), 60)
     await ledger.close()
     await peer.close()
     await server.stop(None)
@@ -160,7 +160,7 @@ async def test_an_edge_at_which_the_ledger_breaks_is_not_said_again_for_ever(wir
     """The machine then counts a try, and the fifth quarantines its purchase with the evidence."""
     wire.script.failures = [errors.Fault("INTERNAL", f"defect {n}") for n in range(99)]
     with pytest.raises(errors.Fault, match="defect 4"):
-        await asyncio.wait_for(wire.ledger.submit(park("a")), 15)
+        await asyncio.wait_for(wire.ledger.submit(park("a")), 60)
     assert wire.script.calls == [["a"]] * 5
     wire.script.failures = []
     await wire.ledger.submit(park("b"))
@@ -170,7 +170,7 @@ async def test_the_others_are_written_while_one_edge_breaks_the_ledger_again_and
     defect = errors.Fault("INTERNAL", "a defect")
     wire.script.breaks["b"] = defect
     futures = [wire.ledger.submit(park(name)) for name in "abc"]
-    results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 15)
+    results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 60)
     assert [type(each).__name__ for each in results] == ["EdgeResult", "Fault", "EdgeResult"]
     assert wire.script.calls == [["a", "b", "c"], ["a"], *[["b"]] * 5, ["c"]]
 
@@ -178,7 +178,7 @@ async def test_the_others_are_written_while_one_edge_breaks_the_ledger_again_and
 async def test_a_claim_at_which_the_ledger_breaks_is_answered(wire):
     wire.script.failures = [errors.Fault("INTERNAL", "a defect")]
     with pytest.raises(errors.Fault):
-        await asyncio.wait_for(wire.ledger.submit(claim("a")), 15)
+        await asyncio.wait_for(wire.ledger.submit(claim("a")), 60)
     assert wire.script.calls == [["a"]]
 
 
@@ -206,14 +206,14 @@ def long(name: str, size: int) -> edge_pb2.Edge:
 async def test_edges_that_are_long_together_go_in_calls_that_the_wire_takes(wire):
     futures = [wire.ledger.submit(long(name, MAX_MESSAGE // 5)) for name in "abcdef"]
     futures.append(wire.ledger.submit(long("g", MAX_MESSAGE - 2000)))
-    await asyncio.wait_for(asyncio.gather(*futures), 15)
+    await asyncio.wait_for(asyncio.gather(*futures), 60)
     assert wire.script.calls == [["a", "b"], ["c", "d"], ["e", "f"], ["g"]]
 
 
 async def test_an_edge_that_no_call_can_bring_is_refused_and_the_others_are_written(wire):
     edges = [park("a"), long("b", MAX_MESSAGE), park("c")]
     first, too_long, last = [wire.ledger.submit(edge) for edge in edges]
-    await asyncio.wait_for(asyncio.gather(first, last), 15)
+    await asyncio.wait_for(asyncio.gather(first, last), 60)
     with pytest.raises(errors.Invalid):
         await too_long
     assert wire.script.calls == [["a", "c"]]

@@ -17,7 +17,7 @@ def hints():
 
 async def soon(waiting):
     """Fail rather than hang."""
-    return await asyncio.wait_for(waiting, 15)
+    return await asyncio.wait_for(waiting, 60)
 
 
 async def begun(*waits):

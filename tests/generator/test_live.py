@@ -24,7 +24,7 @@ class Bus:
         self.came.set()
 
     async def until(self, count: int) -> list[job_event_pb2.JobEvent.Progress]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(self.told) < count:
                 self.came.clear()
                 await self.came.wait()

@@ -66,8 +66,8 @@ async def test_who_is_slow_about_a_page_holds_up_nobody_who_shares_it():
         seen["quick"] = seen.get("quick", 0) + 1
 
     waits = asyncio.create_task(lookups.read(NOON, slow, pages))
-    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)
-    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)  # nor who comes later
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 60)
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 60)  # nor who comes later
     assert seen == {"quick": 8}
     goes_on.set()
     await waits
@@ -141,7 +141,7 @@ async def test_of_a_long_list_no_more_is_read_than_who_is_slow_can_take():
         await asyncio.sleep(0)
     assert len(read) == lookups_of._AHEAD + 1
     goes_on.set()
-    await asyncio.wait_for(waits, 20)
+    await asyncio.wait_for(waits, 60)
     assert len(read) == 100
 
 
@@ -164,7 +164,7 @@ async def test_who_ends_before_he_has_taken_his_pages_keeps_nobody_waiting(how):
     if how == "leaves":
         ends.cancel()
     goes_on.set()
-    await asyncio.wait_for(looks, 20)
+    await asyncio.wait_for(looks, 60)
     assert len(taken) == 50
     with pytest.raises(asyncio.CancelledError if how == "leaves" else ValueError):
         await ends

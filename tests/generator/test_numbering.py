@@ -56,7 +56,7 @@ async def test_all_are_told_in_one_call_that_is_repeated_until_it_was_heard(stor
             told.add("p", output(number))
         beside = Beside()
         beside.start(told.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while told._waiting:
                 await asyncio.sleep(0)
         await beside.close()

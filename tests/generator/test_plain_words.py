@@ -4,7 +4,6 @@ import asyncio
 import re
 import socket
 
-import httpx
 import pytest
 
 from services.generator import masks
@@ -16,6 +15,7 @@ from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
 from services.generator.providers.sketch import Sketch
 from services.generator.sketching.easel import Easel
+from tests import patient
 from tests.generator.memory_pictures import MemoryPictures
 from tests.generator.memory_receipts import MemoryReceipts
 from tests.generator.scripted_wire import ID
@@ -66,7 +66,7 @@ async def test_a_server_that_is_not_there(host):
 @pytest.mark.parametrize("kept", [b"<html>", b"[]", b'{"data": 7}', b'{"error": 7, "data": [3]}'])
 @pytest.mark.parametrize("name", ["openai", "google", "recraft"])
 async def test_an_answer_that_makes_no_sense(name, kept):
-    receipts, http = MemoryReceipts(), httpx.AsyncClient()
+    receipts, http = MemoryReceipts(), patient.AsyncClient()
     receipts.kept[ID] = kept
     shop = {"http": http, "receipts": receipts}
     vendor = {

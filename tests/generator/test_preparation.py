@@ -49,4 +49,4 @@ async def test_one_that_is_refused_ends_the_others():
         with pytest.raises(Invalid) as refused:
             await Preparation(peer, vault, peer, library).of(spec)
         assert list(refused.value.fields) == ["references[1]"]
-        await asyncio.wait_for(storage.left.wait(), 10)
+        await asyncio.wait_for(storage.left.wait(), 60)

@@ -231,7 +231,7 @@ async def test_a_list_that_breaks_off_was_not_read(world):
 
 async def test_a_notice_is_heeded_at_once_and_reads_no_list(world):
     world.beside.start(world.strays.run())
-    await asyncio.wait_for(world.catalog.asked.wait(), 15)  # what the ledger knows from before
+    await asyncio.wait_for(world.catalog.asked.wait(), 60)  # what the ledger knows from before
     world.catalog.knows("t2")
     world.seller.owns, world.catalog.turns = {"t2"}, 5
     for provider in ("replicate", "mute", "nobody's"):
@@ -276,7 +276,7 @@ async def noticed(catalog, shop):
     async with serving(NAME, add) as peer, hired(peer, shop) as worker:
         worker.tools.notice = found.put_nowait
         worker.take(ID, "sketch")
-        return await asyncio.wait_for(found.get(), 30)
+        return await asyncio.wait_for(found.get(), 60)
 
 
 async def test_a_worker_whose_ticket_comes_too_late_gives_notice():

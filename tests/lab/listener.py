@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_PATIENCE = 20.0  # seconds
+_PATIENCE = 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-_START = 20.0  # seconds
+_START = 120.0  # seconds
 _OURS = ("HOST", "LAB_")  # settings that a neighbour's environment must not lend us
 
 
@@ -69,7 +69,7 @@ class Control:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests import patient
 from tests.lab.process import Lab
 
 SCHNELL = "black-forest-labs/flux-schnell"
@@ -61,5 +62,5 @@ class Replicate:
 @contextmanager
 def replicate(lab: Lab, token: str = "r8_good") -> Iterator[Replicate]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with httpx.Client(base_url=f"{lab.url}/replicate", headers=headers, timeout=20) as http:
+    with patient.Client(base_url=f"{lab.url}/replicate", headers=headers) as http:
         yield Replicate(http)

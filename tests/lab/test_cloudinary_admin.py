@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from cloudinary import api, exceptions, uploader, utils
 
+from tests import patient
 from tests.lab.cloudinary_client import configured, picture, size_of
 
 
@@ -141,12 +141,12 @@ def test_the_urls_of_the_official_client_lead_to_the_picture():
     uploaded("pets/cat")
     plain, _ = utils.cloudinary_url("pets/cat", format="png")
     assert "/v1/" in plain
-    assert httpx.get(plain).content == picture(64, 48)
+    assert patient.get(plain).content == picture(64, 48)
     url, _ = utils.cloudinary_url(
         "pets/cat", format="jpg",
         transformation=[{"width": 32, "height": 32, "crop": "fill"}, {"angle": 90}],
     )  # fmt: skip
-    served = httpx.get(url)
+    served = patient.get(url)
     assert served.headers["content-type"] == "image/jpeg"
     assert size_of(served.content) == (32, 32)
 
@@ -156,8 +156,8 @@ def test_signed_urls(long):
     uploaded("pets/ä cat")
     options = {"sign_url": True, "long_url_signature": long, "width": 16, "crop": "scale"}
     url, _ = utils.cloudinary_url("pets/ä cat", format="png", **options)
-    assert size_of(httpx.get(url).content) == (16, 12)
-    forged = httpx.get(url.replace("w_16", "w_17"))
+    assert size_of(patient.get(url).content) == (16, 12)
+    forged = patient.get(url.replace("w_16", "w_17"))
     assert forged.status_code == 401
     assert forged.headers["x-cld-error"].startswith("Invalid signature")
 
@@ -166,5 +166,5 @@ def test_what_is_authenticated_is_delivered_to_signed_urls_alone():
     uploaded("secret", type="authenticated")
     bare, _ = utils.cloudinary_url("secret", type="authenticated", format="png")
     signed, _ = utils.cloudinary_url("secret", type="authenticated", format="png", sign_url=True)
-    assert httpx.get(bare).status_code == 401
-    assert httpx.get(signed).content == picture(64, 48)
+    assert patient.get(bare).status_code == 401
+    assert patient.get(signed).content == picture(64, 48)

@@ -1,9 +1,9 @@
 """Cloudinary's official client changes what the lab holds: names, tags, context, or all of it."""
 
-import httpx
 import pytest
 from cloudinary import api, exceptions, uploader
 
+from tests import patient
 from tests.lab.cloudinary_client import configured, picture, size_of
 
 
@@ -31,7 +31,7 @@ def test_explicit_adds_what_was_not_said_before():
     assert (told["tags"], told["context"]) == (["new"], {"custom": {"k": "v"}})
     assert (told["asset_folder"], told["display_name"]) == ("elsewhere", "Renamed")
     assert len(told["phash"]) == 16
-    assert size_of(httpx.get(told["eager"][0]["secure_url"]).content) == (32, 20)
+    assert size_of(patient.get(told["eager"][0]["secure_url"]).content) == (32, 20)
 
 
 def test_explicit_of_what_is_not_there():
@@ -52,8 +52,8 @@ def test_renaming_keeps_the_asset_and_frees_the_name():
     first = uploaded("before")
     told = uploader.rename("before", "after/wards")
     assert (told["asset_id"], told["etag"]) == (first["asset_id"], first["etag"])
-    assert httpx.get(told["url"]).content == picture()
-    assert httpx.get(first["url"]).status_code == 404
+    assert patient.get(told["url"]).content == picture()
+    assert patient.get(first["url"]).status_code == 404
     assert api.resource("after/wards")["asset_id"] == first["asset_id"]
 
 
@@ -64,7 +64,7 @@ def test_renaming_does_not_overwrite_unasked():
         uploader.rename("a", "b")
     uploader.rename("a", "b", overwrite=True)
     assert [each["public_id"] for each in api.resources()["resources"]] == ["b"]
-    assert httpx.get(api.resource("b")["url"]).content == picture()
+    assert patient.get(api.resource("b")["url"]).content == picture()
 
 
 def test_renaming_what_is_not_there():
@@ -76,7 +76,7 @@ def test_destroying_twice(lab):
     url = uploaded("gone")["url"]
     assert uploader.destroy("gone", invalidate=True)["result"] == "ok"
     assert uploader.destroy("gone")["result"] == "not found"
-    assert httpx.get(url).status_code == 404
+    assert patient.get(url).status_code == 404
     assert lab.assets() == []
 
 

@@ -6,11 +6,11 @@ import io
 import random
 import re
 
-import httpx
 import pytest
 from cloudinary import api, exceptions, uploader, utils
 from PIL import Image
 
+from tests import patient
 from tests.lab.cloudinary_client import configured, picture, size_of
 
 
@@ -40,7 +40,7 @@ def test_a_file_comes_back_byte_for_byte(lab, tmp_path):
         told["secure_url"]
         == f"{lab.url}/cloudinary/lab/image/upload/v{told['version']}/pets/cat.png"
     )
-    served = httpx.get(told["secure_url"])
+    served = patient.get(told["secure_url"])
     assert served.content == content
     assert served.headers["etag"] == f'"{told["etag"]}"'
 
@@ -140,7 +140,7 @@ def test_without_overwriting_the_first_one_stays(lab):
     again = uploader.upload(second, public_id="once", overwrite=False, tags="b")
     assert again["existing"] is True
     assert again | {"request_id": 0} == told | {"existing": True, "request_id": 0}
-    assert httpx.get(again["url"]).content == first
+    assert patient.get(again["url"]).content == first
     assert len(lab.assets()) == 1
 
 
@@ -152,8 +152,8 @@ def test_overwriting_makes_a_new_version_of_the_same_asset():
     assert again["overwritten"] is True
     assert again["version"] > told["version"]
     assert again["asset_id"] == told["asset_id"]
-    assert size_of(httpx.get(told["url"]).content) == (64, 64)
-    assert size_of(httpx.get(told["eager"][0]["url"]).content) == (9, 9)
+    assert size_of(patient.get(told["url"]).content) == (64, 64)
+    assert size_of(patient.get(told["eager"][0]["url"]).content) == (9, 9)
 
 
 def test_eager_images_are_there_at_once():
@@ -169,7 +169,7 @@ def test_eager_images_are_there_at_once():
     assert (fill["width"], fill["height"], fill["format"]) == (64, 64, "png")
     assert (half["width"], half["height"], half["format"]) == (160, 100, "webp")
     for derived in (fill, half):
-        served = httpx.get(derived["secure_url"])
+        served = patient.get(derived["secure_url"])
         assert len(served.content) == derived["bytes"]
         assert size_of(served.content) == (derived["width"], derived["height"])
     assert [each["transformation"] for each in api.resource(told["public_id"])["derived"]]
@@ -184,7 +184,7 @@ def test_an_eager_transformation_that_cannot_be_keeps_the_upload_out(lab):
 def test_an_incoming_transformation_changes_what_is_kept():
     told = uploader.upload(picture(), width=100, crop="limit", format="jpg")
     assert (told["width"], told["height"], told["format"]) == (100, 62, "jpg")
-    assert size_of(httpx.get(told["url"]).content) == (100, 62)
+    assert size_of(patient.get(told["url"]).content) == (100, 62)
 
 
 def test_a_perceptual_hash_only_where_asked_for():
@@ -196,7 +196,7 @@ def test_raw_files_keep_their_extension():
     told = uploader.upload(b"some text", resource_type="raw", filename="notes.txt")
     assert told["public_id"].endswith(".txt")
     assert "width" not in told
-    served = httpx.get(told["url"])
+    served = patient.get(told["url"])
     assert (served.content, served.headers["content-type"]) == (b"some text", "text/plain")
 
 
@@ -210,7 +210,7 @@ def test_formats_have_cloudinarys_names(name):
     told = uploader.upload(picture(64, 48, name))
     assert told["format"] == {"JPEG": "jpg", "TIFF": "tif"}.get(name, name.lower())
     assert told["url"].endswith(f".{told['format']}")
-    assert size_of(httpx.get(told["url"]).content) == (64, 48)
+    assert size_of(patient.get(told["url"]).content) == (64, 48)
 
 
 @pytest.mark.parametrize("content", [b"no image", picture()[:-500]])
@@ -255,7 +255,7 @@ def test_an_instant_one_reads_heads_and_makes_eager_images_when_they_are_looked_
     assert (told["width"], told["height"], told["format"]) == (320, 200, "png")
     assert [made["status"] for made in told["eager"]] == ["processing", "processing"]
     assert api.resource("x")["derived"] == []
-    first, second = (httpx.get(made["url"]) for made in told["eager"])
+    first, second = (patient.get(made["url"]) for made in told["eager"])
     assert size_of(first.content) == (64, 40)
     assert first.headers["content-type"] == "image/webp"
     assert size_of(second.content)[0] == 9
@@ -272,7 +272,7 @@ def test_large_files_come_in_chunks():
     )
     assert (told["width"], told["height"], told["format"]) == (1400, 1400, "bmp")
     assert told["etag"] == md5(content)
-    assert httpx.get(told["url"]).content == content
+    assert patient.get(told["url"]).content == content
 
 
 def test_chunks_of_a_raw_file_keep_its_id():

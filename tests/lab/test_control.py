@@ -7,11 +7,13 @@ from datetime import datetime
 import httpx
 import pytest
 
+from tests import patient
+
 GOOD = {"vendor": "replicate", "where": "create", "kind": "drop_after"}
 
 
 def put(lab, path, body):
-    return httpx.put(f"{lab.url}/_lab/{path}", json=body)
+    return patient.put(f"{lab.url}/_lab/{path}", json=body)
 
 
 def test_a_new_lab_has_charged_nothing_and_nobody_called(lab):
@@ -37,9 +39,9 @@ def test_every_charge_is_there_once(lab, api):
 def test_a_picture_is_told_once_it_was_handed_out_with_the_hash_of_all_of_it(lab, api):
     drawn = api.drawn(num_outputs=2)
     assert lab.ask("GET", "/_lab/pictures") == []
-    whole = httpx.get(drawn["output"][1]).content
+    whole = patient.get(drawn["output"][1]).content
     lab.faults([{"vendor": "replicate", "where": "file", "kind": "html"}])
-    assert httpx.get(drawn["output"][1]).content != whole
+    assert patient.get(drawn["output"][1]).content != whole
 
     (picture,) = lab.ask("GET", "/_lab/pictures")
     assert picture == {
@@ -51,10 +53,10 @@ def test_a_picture_is_told_once_it_was_handed_out_with_the_hash_of_all_of_it(lab
 def test_a_picture_in_an_answer_is_told_though_the_answer_is_lost(lab):
     order = {"prompt": "a boat", "model": "recraftv3", "n": 2, "response_format": "b64_json"}
     url, token = f"{lab.url}/recraft/v1/images/generations", {"Authorization": "Bearer lab"}
-    heard = httpx.post(url, json=order, headers=token).json()["data"]
+    heard = patient.post(url, json=order, headers=token).json()["data"]
     lab.faults([{"vendor": "recraft", "where": "create", "kind": "drop_after"}])
     with pytest.raises(httpx.TransportError):
-        httpx.post(url, json=order, headers=token)
+        patient.post(url, json=order, headers=token)
 
     told = lab.ask("GET", "/_lab/pictures")
     assert [one["index"] for one in told] == [0, 1, 0, 1]
@@ -80,7 +82,7 @@ def test_the_clock_moves_on_request_and_never_back(lab):
 
     assert found["ahead_seconds"] == 86_400
     assert 86_400 <= (datetime.fromisoformat(found["now"]) - before).total_seconds() < 86_460
-    assert httpx.post(f"{lab.url}/_lab/clock", json={"advance_seconds": -1}).status_code == 400
+    assert patient.post(f"{lab.url}/_lab/clock", json={"advance_seconds": -1}).status_code == 400
 
 
 def test_a_reset_forgets_everything(lab, api):
@@ -151,7 +153,7 @@ def test_faults_are_told_with_all_that_they_leave_out(lab):
     assert found == [
         GOOD | {"kind": "hang:2.5", "rate": 1.0, "times": None, "seed": 0, "struck": 0, "words": ""}
     ]
-    assert httpx.delete(f"{lab.url}/_lab/faults").json() == []
+    assert patient.delete(f"{lab.url}/_lab/faults").json() == []
 
 
 @pytest.mark.parametrize(
@@ -174,11 +176,11 @@ def test_settings_that_make_no_sense_are_refused(lab, path, body):
 
 
 def test_a_body_that_is_no_json_is_refused(lab):
-    assert httpx.put(f"{lab.url}/_lab/faults", content=b"{").status_code == 400
+    assert patient.put(f"{lab.url}/_lab/faults", content=b"{").status_code == 400
 
 
 def test_an_unknown_vendor_is_not_found(lab):
-    assert httpx.get(f"{lab.url}/_lab/vendors/acme").status_code == 404
+    assert patient.get(f"{lab.url}/_lab/vendors/acme").status_code == 404
 
 
 def test_the_pace_is_each_models_usual_time_where_none_is_set(lab, api):

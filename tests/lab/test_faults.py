@@ -6,6 +6,7 @@ import time
 import httpx
 import pytest
 
+from tests import patient
 from tests.lab.replicate_client import CUT, replicate
 
 CREATE = {"vendor": "replicate", "where": "create"}
@@ -85,10 +86,10 @@ def test_delays_add_up_and_spoil_nothing(lab, api):
 
 def test_one_that_is_truncated_promises_more_than_it_sends(lab, api):
     picture = api.drawn()["output"][0]
-    whole = httpx.get(picture).content
+    whole = patient.get(picture).content
     lab.faults([{"vendor": "replicate", "where": "file", "kind": "truncate"}])
     got = []
-    with httpx.stream("GET", picture) as answer:
+    with patient.stream("GET", picture) as answer:
         with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
             got.extend(answer.iter_bytes())
         assert answer.status_code == 200

@@ -4,10 +4,10 @@ import base64
 import hashlib
 import io
 
-import httpx
 import pytest
 from PIL import Image
 
+from tests import patient
 from tests.lab.sdk import errors, genai, types
 
 FLASH, PRO, OLD = "gemini-nano-banana-2.1", "gemini-3-pro-image", "imagen-3.0-generate-002"
@@ -144,7 +144,7 @@ def test_keys(lab, key, code, status, reason):
 
 def test_a_key_that_stands_in_the_address_is_none(lab):
     url = f"{lab.url}/google/v1/models?key=good"
-    assert httpx.get(url, trust_env=False).json()["error"]["status"] == "PERMISSION_DENIED"
+    assert patient.get(url, trust_env=False).json()["error"]["status"] == "PERMISSION_DENIED"
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -188,7 +188,7 @@ def test_models(lab, client):
 def predict(lab, prompt="a boat", model=OLD, **parameters):
     url, key = f"{lab.url}/google/v1beta/models/{model}:predict", {"x-goog-api-key": "good"}
     body = {"instances": [{"prompt": prompt}], "parameters": parameters}
-    return httpx.post(url, json=body, headers=key, trust_env=False)
+    return patient.post(url, json=body, headers=key, trust_env=False)
 
 
 def test_imagen_is_gone(lab):

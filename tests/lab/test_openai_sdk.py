@@ -3,10 +3,10 @@
 import base64
 import io
 
-import httpx
 import pytest
 from PIL import Image
 
+from tests import patient
 from tests.lab.sdk import openai
 
 MODEL = "gpt-image-2.5-flare"
@@ -268,9 +268,9 @@ def test_the_retired_one_is_gone_and_was_as_it_was(lab, client, inline):
     if inline:
         assert opened(found.b64_json).size == (1792, 1024)
     else:
-        assert Image.open(io.BytesIO(httpx.get(found.url).content)).size == (1792, 1024)
+        assert Image.open(io.BytesIO(patient.get(found.url).content)).size == (1792, 1024)
         lab.advance(3600)
-        assert httpx.get(found.url).status_code == 404
+        assert patient.get(found.url).status_code == 404
     assert [each["model"] for each in lab.ledger()] == ["dall-e-3"]
 
 

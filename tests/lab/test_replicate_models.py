@@ -3,11 +3,11 @@
 import io
 import xml.etree.ElementTree as ET
 
-import httpx
 import pytest
 from PIL import Image
 
 from lab.replicate.catalogue import load
+from tests import patient
 
 MODELS = load()
 PNG, JPEG, WEBP = "image/png", "image/jpeg", "image/webp"
@@ -35,7 +35,7 @@ def test_every_model_gives_a_picture_at_its_price(lab, api, slug):
 
     assert isinstance(found["output"], list if model.gives_list else str)
     links = found["output"] if model.gives_list else [found["output"]]
-    assert [size_of(httpx.get(link))[0] > 0 for link in links] == [True]
+    assert [size_of(patient.get(link))[0] > 0 for link in links] == [True]
     assert [charge["usd"] for charge in lab.ledger()] == [round(model.price, 6)]
 
 
@@ -74,7 +74,7 @@ def test_pictures_are_as_many_as_large_and_of_the_kind_that_was_ordered(
 ):
     found = api.drawn(slug, **inputs)
     links = found["output"] if isinstance(found["output"], list) else [found["output"]]
-    answers = [httpx.get(link) for link in links]
+    answers = [patient.get(link) for link in links]
 
     assert [size_of(answer) for answer in answers] == [size] * count
     assert {answer.headers["content-type"] for answer in answers} == {media_type}
@@ -86,8 +86,8 @@ def test_pictures_are_as_many_as_large_and_of_the_kind_that_was_ordered(
 def test_two_pictures_of_one_prompt_differ_and_one_is_always_the_same(lab, api, kind):
     first, second = (api.drawn(seed=1, output_format=kind)["output"][0] for _ in range(2))
 
-    assert httpx.get(first).content != httpx.get(second).content
-    assert httpx.get(first).content == httpx.get(first).content
+    assert patient.get(first).content != patient.get(second).content
+    assert patient.get(first).content == patient.get(first).content
 
 
 @pytest.mark.parametrize("wanted", [70_000, 300_000])
@@ -104,7 +104,7 @@ def test_two_pictures_of_one_prompt_differ_and_one_is_always_the_same(lab, api, 
 def test_a_picture_is_about_as_big_as_a_bench_wants_it(lab, api, slug, inputs, wanted):
     lab.pace(0, bytes=wanted)
     output = api.drawn(slug, **inputs)["output"]
-    answer = httpx.get(output if isinstance(output, str) else output[0])
+    answer = patient.get(output if isinstance(output, str) else output[0])
 
     assert abs(len(answer.content) - wanted) < 100
     assert size_of(answer) == (1024, 1024)
@@ -113,9 +113,9 @@ def test_a_picture_is_about_as_big_as_a_bench_wants_it(lab, api, slug, inputs, w
 def test_nobody_needs_a_token_for_a_picture_and_nobody_guesses_one(lab, api):
     (link,) = api.drawn()["output"]
 
-    assert httpx.get(link).status_code == 200
-    assert httpx.get(link.replace("out-0", "out-1")).status_code == 404
-    assert httpx.get(f"{lab.url}/replicate/delivery/none/out-0.webp").status_code == 404
+    assert patient.get(link).status_code == 200
+    assert patient.get(link.replace("out-0", "out-1")).status_code == 404
+    assert patient.get(f"{lab.url}/replicate/delivery/none/out-0.webp").status_code == 404
 
 
 def test_a_model_tells_its_schema_as_the_api_does(lab, api):

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.replicate_client import PRO, RECRAFT, SCHNELL
 
 HOUR = 3600
@@ -197,7 +197,7 @@ def test_after_an_hour_nothing_is_left_of_it_but_its_record(lab, api, slug):
     made = api.drawn(slug)
     picture = made["output"] if slug == PRO else made["output"][0]
     lab.advance(HOUR - 60)
-    assert httpx.get(picture).status_code == 200
+    assert patient.get(picture).status_code == 200
     assert api.get(made)["data_removed"] is False
     lab.advance(61)
     found = api.get(made)
@@ -205,7 +205,7 @@ def test_after_an_hour_nothing_is_left_of_it_but_its_record(lab, api, slug):
     assert found["data_removed"] is True
     assert (found["output"], found["input"], found["logs"]) == (None, {}, "")
     assert found["status"] == "succeeded"
-    assert httpx.get(picture).status_code == 404
+    assert patient.get(picture).status_code == 404
     assert api.listed() == [made["id"]]
 
 
@@ -214,7 +214,7 @@ def test_the_status_of_a_file_that_is_gone_can_be_chosen(lab, api):
     lab.vendor("replicate", expired_status=410)
     lab.advance(HOUR + 5)
 
-    assert httpx.get(picture).status_code == 410
+    assert patient.get(picture).status_code == 410
 
 
 @pytest.mark.parametrize(

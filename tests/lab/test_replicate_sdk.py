@@ -3,9 +3,9 @@
 import io
 import time
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.replicate_client import CUT, PRO, RECRAFT, SCHNELL
 
 try:
@@ -139,7 +139,7 @@ def test_run_by_version_and_without_waiting(lab, client):
     version = client.models.get(SCHNELL).latest_version.id
     (link,) = client.run(f"{SCHNELL}:{version}", input=INPUT, wait=False)
 
-    assert httpx.get(link).headers["content-type"] == "image/webp"
+    assert patient.get(link).headers["content-type"] == "image/webp"
 
 
 def test_run_raises_what_the_model_said(lab, client):

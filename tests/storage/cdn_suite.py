@@ -10,10 +10,10 @@ import hashlib
 import random
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from services.storage.cdn import File
+from tests import patient
 from tests.storage.pictures import picture
 
 LINK = "abcdefghijklmnopqrstuvwxyz"
@@ -53,7 +53,7 @@ class CdnSuite:
         assert held() == {LINK: sha256(content)}
         assert LINK in urlsplit(found.url).path
         assert LINK in urlsplit(found.thumbnail_url).path
-        async with httpx.AsyncClient() as http:
+        async with patient.AsyncClient() as http:
             assert (await http.get(found.url)).content == content
             preview = await http.get(found.thumbnail_url)
         assert preview.status_code == 200

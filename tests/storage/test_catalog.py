@@ -44,7 +44,7 @@ async def key_for(target, subject):
     peer = Peer(target, "catalog", service="cli", secret=SECRET.encode())
     stub = pb_grpc.CatalogServiceStub(peer.channel)
     request = pb.CreateApiKeyRequest(label="test", subject=subject)
-    made = await peer.ask(stub.CreateApiKey, request, timeout=20)
+    made = await peer.ask(stub.CreateApiKey, request, timeout=60)
     await peer.close()
     return made.secret
 

@@ -79,11 +79,11 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
         taking = []
         for waiting, hours in enumerate((0, 9, 1, 5)):
             taking.append(asyncio.create_task(take(hours)))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(lane._waiting) < waiting:
                     await asyncio.sleep(0)
         may_go.set()
-        await asyncio.wait_for(asyncio.gather(*taking), 20)
+        await asyncio.wait_for(asyncio.gather(*taking), 60)
         await vault.close()
         assert lab.paths == ["/0", "/1", "/5", "/9"]
 

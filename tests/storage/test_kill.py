@@ -62,7 +62,7 @@ async def test_a_kill_leaves_nothing_half_and_the_second_try_completes(
         with suppress(Fault):
             await story(client, lab)
         await client.close()
-        assert storage.wait(timeout=5) == -signal.SIGKILL, "the story does not pass this point"
+        assert storage.wait(timeout=120) == -signal.SIGKILL, "the story does not pass this point"
 
     async with running(folder, catalog.target, **told) as (_, target):
         client = Client(target)

@@ -27,7 +27,7 @@ async def test_it_serves_tells_its_room_to_prometheus_and_ends_when_asked(folder
         assert "studio_vault_reserve_bytes 2.68435456e+08" in text
         await client.close()
         storage.send_signal(signal.SIGTERM)
-        assert storage.wait(timeout=15) == 0
+        assert storage.wait(timeout=120) == 0
         log = storage.stderr.read()
     assert SECRET not in log
     assert LINK_KEY not in log
@@ -64,14 +64,14 @@ async def test_a_restart_keeps_every_picture_and_link(folder, catalog):
 )
 def test_a_wrong_setting_ends_the_start_with_78(folder, wrong, said):
     with process(environment(folder, "127.0.0.1:1") | wrong) as storage:
-        assert storage.wait(timeout=15) == 78
+        assert storage.wait(timeout=120) == 78
         assert said in storage.stderr.read()
 
 
 def test_a_folder_that_cannot_be_written_ends_the_start(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with process(environment(tmp_path / "file" / "vault", "127.0.0.1:1")) as storage:
-        assert storage.wait(timeout=15) == 1
+        assert storage.wait(timeout=120) == 1
         assert "cannot be written" in storage.stderr.read()
 
 
@@ -84,7 +84,7 @@ def test_a_folder_of_another_user_ends_the_start(tmp_path):
     except (subprocess.CalledProcessError, PermissionError):
         pytest.skip("nobody cannot enter the folder of this Python")
     with process(said, user=65534, group=65534) as storage:
-        assert storage.wait(timeout=15) == 1
+        assert storage.wait(timeout=120) == 1
         assert "Permission denied" in storage.stderr.read()
 
 
@@ -93,7 +93,7 @@ def test_a_port_in_use_is_said(folder, tmp_path):
     with process(said) as first:
         _until_served(said)
         with process(said | {"VAULT_URL": f"file://{tmp_path}/other"}) as second:
-            assert second.wait(timeout=15) == 1
+            assert second.wait(timeout=120) == 1
             assert "set STORAGE_PORT" in second.stderr.read()
         assert first.poll() is None
 
@@ -102,4 +102,4 @@ def _until_served(said):
     import grpc
 
     with grpc.insecure_channel(f"127.0.0.1:{said['STORAGE_PORT']}") as channel:
-        grpc.channel_ready_future(channel).result(timeout=15)
+        grpc.channel_ready_future(channel).result(timeout=120)

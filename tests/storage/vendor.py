@@ -98,7 +98,7 @@ class Vendor:
 
     async def get(self, url: str, fetch: Fetch | None = None) -> bytes:
         """Fetch as storage does; fails rather than hangs."""
-        async with asyncio.timeout(20), aclosing(pictured(fetch or self.fetch(), url)) as pieces:
+        async with asyncio.timeout(60), aclosing(pictured(fetch or self.fetch(), url)) as pieces:
             return b"".join([piece async for piece in pieces])
 
     async def answer(self, reader, writer):

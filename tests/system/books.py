@@ -29,6 +29,11 @@ def ask(stack: Any, query: str, *arguments: object) -> list[asyncpg.Record]:
     return asyncio.run(asked())
 
 
+def states(stack: Any, jobs: list[str]) -> list[str]:
+    """In which state each purchase of *jobs* is."""
+    return [row["state"] for row in books(stack, jobs)["purchases"]]
+
+
 def books(stack: Any, jobs: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Every row of *jobs*, by table."""
     ids = [int(job.rpartition("/")[2]) for job in jobs]

@@ -21,7 +21,7 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from imagestudio.type.v1.job_pb2 import JobSpec
 
-_PATIENCE = 30.0  # seconds for any one call
+_PATIENCE = 120.0  # seconds for any one call
 _WAIT = 60.0  # seconds for a job
 _LOOK = 0.4  # seconds between two looks at one
 Log = list[int]  # the numbers of a job's durable events, as they came
@@ -89,8 +89,9 @@ class Callers:
                         text = (await answer.aread()).decode()
                         self.failed.append(f"{method} {path}: {answer.status_code} {text[:300]}")
                         return
-                    async for kind, number, data in frames(answer.aiter_lines()):
-                        job = job or data["job_id"]
+                    # A gateway that ends may say so in place of the first event.
+                    job = job or answer.headers["location"].rpartition("/")[2]
+                    async for kind, number, _data in frames(answer.aiter_lines()):
                         log += [number] if number else []
                         ended = ended or kind == "completed"
             except httpx.ReadError as error:

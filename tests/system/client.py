@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 
-PATIENCE = 60.0  # seconds for a job to be through, crashes and all
+from tests import patient
+
+PATIENCE = 120.0  # seconds for a job to be through, crashes and all
 
 
 @dataclass
@@ -134,6 +136,6 @@ def prove_whole(job: Job, count: int) -> None:
         *range(1, count + 1)
     ]
     for image in completed["images"]:
-        found = httpx.get(image["url"], timeout=10)
+        found = patient.get(image["url"])
         assert found.status_code == 200
         assert hashlib.sha256(found.content).hexdigest() == image["image_hash"]

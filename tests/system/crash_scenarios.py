@@ -17,11 +17,13 @@ from PIL import Image
 
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
+from tests import patient
 from tests.system.books import ask
-from tests.system.client import Job, generate
+from tests.system.client import PATIENCE, Job, generate
 
 Scenario = Callable[..., tuple[Job, int | None]]
 SLOW = {"parameters": {"sketch": {"seconds": 2}}}
+ENDLESS = {"parameters": {"sketch": {"seconds": 20}}}  # it is interrupted
 SLOWER = {"parameters": {"sketch": {"seconds": 5}}}  # that a cancel comes before the end
 PROMPT = {"prompt": "a lighthouse at dawn", "models": ["sketch"], "size": "128x128"}
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
@@ -44,10 +46,10 @@ def drawn_here(stack, trap: Path) -> tuple[Job, int]:
 def rewritten(stack, trap: Path) -> tuple[Job, int]:
     """A prompt is rewritten first; dead or alive, that is paid for once, and told if it is lost."""
     written = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/requests"
-    before = httpx.get(written).json().get("openai", {}).get("chat", 0)
+    before = patient.get(written).json().get("openai", {}).get("chat", 0)
     trap.touch(mode=0o666)
     job = generate(stack.url, BOUGHT | {"smart_prompt": True})
-    assert httpx.get(written).json().get("openai", {}).get("chat", 0) - before <= 1
+    assert patient.get(written).json().get("openai", {}).get("chat", 0) - before <= 1
     assert len(job.of("prompt_enhanced")) + len(job.of("warning")) == 1
     return job, 1
 
@@ -69,7 +71,7 @@ class Watching:
     def until(self, kind: str) -> None:
         """Wait for an event of *kind*."""
         with self._heard:
-            assert self._heard.wait_for(lambda: self.job.of(kind), 30), self.job.events
+            assert self._heard.wait_for(lambda: self.job.of(kind), PATIENCE), self.job.events
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -99,10 +101,10 @@ def answer_lost(stack, trap: Path) -> tuple[Job, int]:
     """The vendor takes the order, charges it and hangs up: the worker doubts, and dies at that."""
     fault = {"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/faults"
-    httpx.put(lab, json=[fault]).raise_for_status()
+    patient.put(lab, json=[fault]).raise_for_status()
     trap.touch(mode=0o666)
     job = generate(stack.url, BOUGHT)
-    httpx.delete(lab).raise_for_status()
+    patient.delete(lab).raise_for_status()
     return job, 1
 
 
@@ -110,11 +112,11 @@ def made_twice(stack, trap: Path) -> tuple[Job, int]:
     """The vendor takes the order twice; the job is shown once both pictures are kept."""
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/faults"
     twice = {"vendor": "replicate", "where": "create", "kind": "duplicate", "times": 1}
-    httpx.put(lab, json=[twice]).raise_for_status()
+    patient.put(lab, json=[twice]).raise_for_status()
     trap.touch(mode=0o666)
     job = generate(stack.url, BOUGHT)
-    httpx.delete(lab).raise_for_status()
-    stack.await_(lambda: len(shown(stack, job)) == 2, 60)
+    patient.delete(lab).raise_for_status()
+    stack.await_(lambda: len(shown(stack, job)) == 2)
     return job, len(job.completed["images"])
 
 
@@ -129,7 +131,7 @@ def shown(stack, job: Job):
 
 def stopped(stack, trap: Path) -> tuple[Job, int]:
     """The generator is asked to end while it draws, gives the drawing back, and dies at that."""
-    with Watching(stack.url, PROMPT | SLOW) as watching:
+    with Watching(stack.url, PROMPT | ENDLESS) as watching:
         watching.until("progress")
         trap.touch(mode=0o666)
         stack.kill("generator-1", signal.SIGTERM)
@@ -140,10 +142,10 @@ def source_away(stack, trap: Path) -> tuple[Job, int]:
     """The vendor's file host fails once: the purchase is put down, with its pictures unfetched."""
     fault = {"vendor": "replicate", "where": "file", "kind": "status:503", "times": 1}
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/faults"
-    httpx.put(lab, json=[fault]).raise_for_status()
+    patient.put(lab, json=[fault]).raise_for_status()
     trap.touch(mode=0o666)
     job = generate(stack.url, BOUGHT)
-    httpx.delete(lab).raise_for_status()
+    patient.delete(lab).raise_for_status()
     return job, 1
 
 
@@ -193,7 +195,7 @@ _NOT_THERE = (
 
 def insist(method, request):
     """Call until the service is there to answer; a killed one is back after some seconds."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE
     while True:
         try:
             return method(request(), timeout=10, wait_for_ready=True)
@@ -216,14 +218,14 @@ def canceled(stack, trap: Path) -> tuple[Job, None]:
 def canceled_there(stack, trap: Path) -> tuple[Job, None]:
     """A bought job that is canceled while its vendor draws it, slowly."""
     pace = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/pace"
-    usual = httpx.get(pace).json()
-    httpx.put(pace, json=usual | {"seconds": 5}).raise_for_status()
+    usual = patient.get(pace).json()
+    patient.put(pace, json=usual | {"seconds": 5}).raise_for_status()
     with Watching(stack.url, BOUGHT) as watching:
         watching.until("purchased")
         trap.touch(mode=0o666)
         with httpx.Client(base_url=stack.url, timeout=10) as http:
             stack.await_(lambda: answered(http, f"{watching.job.url}/cancel"))
-    httpx.put(pace, json=usual).raise_for_status()
+    patient.put(pace, json=usual).raise_for_status()
     return watching.job, None
 
 
@@ -251,10 +253,10 @@ def picture_gone(stack, trap: Path) -> tuple[Job, int]:
     """The vendor's file host has it no more, and a worker dies over saying so."""
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/faults"
     gone = {"vendor": "replicate", "where": "file", "kind": "status:410"}
-    httpx.put(lab, json=[gone]).raise_for_status()
+    patient.put(lab, json=[gone]).raise_for_status()
     trap.touch(mode=0o666)
     job = generate(stack.url, BOUGHT)
-    httpx.delete(lab).raise_for_status()
+    patient.delete(lab).raise_for_status()
     return job, 0
 
 

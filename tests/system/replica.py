@@ -21,7 +21,7 @@ from imagestudio.type.v1.job_pb2 import JobSpec
 from tests.leash import leashed
 from tests.ports import free_port
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 120.0  # seconds
 _STILL = 64 * 1024  # bytes by which memory that does not grow may differ
 
 
@@ -33,11 +33,11 @@ class Replica:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self.stub = GeneratorServiceStub(self.channel)
 
-    def await_ready(self, patience: float = 2 * PATIENCE) -> None:
+    def await_ready(self, patience: float = PATIENCE) -> None:
         """Return when it takes calls."""
         grpc.channel_ready_future(self.channel).result(patience)
 
-    def start(self, spec: dict[str, Any], request_id: str = "", timeout: float = 20.0) -> str:
+    def start(self, spec: dict[str, Any], request_id: str = "", timeout: float = 60.0) -> str:
         """Start a job, or find it again by its request; return its name."""
         request_id = request_id or str(uuid.uuid4())
         asked = json_format.ParseDict(spec, JobSpec())
@@ -100,16 +100,25 @@ def sleeps(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def nap(stack: Any, name: str, seconds: float) -> None:
-    """Stop a process and its children for so long, and let them go on (Linux)."""
+@contextmanager
+def asleep(stack: Any, name: str) -> Iterator[None]:
+    """Stop a process and its children meanwhile, and let them go on (Linux)."""
     pid = stack.kill(name, signal.SIGSTOP)
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     for child in map(int, children):
         os.kill(child, signal.SIGSTOP)
-    time.sleep(seconds)
-    for each in (*map(int, children), pid):
-        with suppress(ProcessLookupError):
-            os.kill(each, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for each in (*map(int, children), pid):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
+
+
+def nap(stack: Any, name: str, seconds: float) -> None:
+    """Stop a process and its children for so long."""
+    with asleep(stack, name):
+        time.sleep(seconds)
 
 
 def settled(stack: Any, names: tuple[str, ...]) -> dict[str, int]:

@@ -3,9 +3,8 @@
 import json
 from pathlib import Path
 
-import httpx
-
 from services.generator.models import files
+from tests import patient
 from tests.generator.test_added_models import put
 from tests.lab.process import Lab
 from tests.system.client import generate, prove_whole
@@ -20,7 +19,7 @@ def test_the_page_is_followed(tmp_path):
     put(tmp_path, OLD, f"recraft/{RECRAFT}.json")
     settings = {"LAB_PACE": "0", "MODELS_DIR": str(put(tmp_path))}
     with running_stack("--lab", **settings) as stack:
-        listed = httpx.get(f"{stack.url}/images/models", timeout=10).json()["models"]
+        listed = patient.get(f"{stack.url}/images/models").json()["models"]
         [model] = [each for each in listed if each["key"] == "flux-dev"]
         assert model["price_per_image_usd"] == 0.025
         order = {
@@ -36,7 +35,7 @@ def test_the_page_is_followed(tmp_path):
         tried = stack.studio("models", "--check", "--only", "flux-dev")
         assert tried.returncode == 0, tried.stdout + tried.stderr
         beyond = {**order, "parameters": {"flux-dev": {"guidance": 11}}}
-        refused = httpx.post(f"{stack.url}/images/generate", json=beyond, timeout=10)
+        refused = patient.post(f"{stack.url}/images/generate", json=beyond)
         assert refused.status_code == 400
         assert "parameters.flux-dev.guidance" in refused.text
         told_of_another_price(stack.url)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Lab, running_lab
 from tests.postgres import temporary_data
 from tests.system.client import generate, prove_whole
@@ -35,19 +35,19 @@ def behind(lab: Lab) -> dict[str, str]:
 
 
 def jobs_of(stack: Stack) -> dict[str, dict[str, object]]:
-    found = httpx.get(f"{stack.url}/images/jobs", params={"page_size": 100}).json()["jobs"]
-    return {job["job_id"]: httpx.get(f"{stack.url}/images/jobs/{job['job_id']}").json()
+    found = patient.get(f"{stack.url}/images/jobs", params={"page_size": 100}).json()["jobs"]
+    return {job["job_id"]: patient.get(f"{stack.url}/images/jobs/{job['job_id']}").json()
             for job in found}  # fmt: skip
 
 
 def begin(stack: Stack) -> str:
-    answer = httpx.post(f"{stack.url}/images/generate", json=DRAW)
+    answer = patient.post(f"{stack.url}/images/generate", json=DRAW)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["job_id"])
 
 
 def state(stack: Stack, job_id: str) -> str:
-    return str(httpx.get(f"{stack.url}/images/jobs/{job_id}").json()["state"])
+    return str(patient.get(f"{stack.url}/images/jobs/{job_id}").json()["state"])
 
 
 def ended(stack: Stack, *ids: str) -> bool:
@@ -75,14 +75,14 @@ def drill() -> Iterator[SimpleNamespace]:
             made.planned = [begin(stack) for _ in range(3)]
             done = stack.studio("backup", "--to", str(made.copy))
             assert done.returncode == 0, done.stderr
-            httpx.post(f"{stack.url}/images/jobs/{made.planned[2]}/cancel")
+            patient.post(f"{stack.url}/images/jobs/{made.planned[2]}/cancel")
             lab.pace(0.05)
             made.later = begin(stack)
             lab.advance(310)
             everything = (made.running, *made.planned, made.later)
-            stack.await_(lambda: ended(stack, *everything), 60)
+            stack.await_(lambda: ended(stack, *everything))
             made.before = jobs_of(stack)
-            made.variants = httpx.get(f"{stack.url}/images/variants").json()["variants"]
+            made.variants = patient.get(f"{stack.url}/images/variants").json()["variants"]
         finally:
             stack.stop()
         made.charges = lab.ledger()
@@ -103,9 +103,9 @@ def back(drill: SimpleNamespace) -> SimpleNamespace:
     drill.said = done.stderr
     drill.stack.start()
     everything = (drill.running, *drill.planned, drill.later)
-    drill.stack.await_(lambda: ended(drill.stack, *everything), 60)
+    drill.stack.await_(lambda: ended(drill.stack, *everything))
     drill.after = jobs_of(drill.stack)
-    drill.found = httpx.get(f"{drill.stack.url}/images/variants").json()["variants"]
+    drill.found = patient.get(f"{drill.stack.url}/images/variants").json()["variants"]
     drill.charged, drill.created = drill.lab.ledger(), drill.lab.requests()["replicate"]["create"]
     return drill
 
@@ -123,7 +123,7 @@ def test_every_picture_is_there_again_with_its_link(back):
                      for one in back.variants}  # fmt: skip
     assert len(found) == len(back.variants) == 5
     for one in found:
-        assert httpx.get(one["cdn_url"]).status_code == 200
+        assert patient.get(one["cdn_url"]).status_code == 200
 
 
 def test_what_was_open_in_the_copy_ends_as_it_did(back):
@@ -172,7 +172,7 @@ def test_told_so_it_moves_the_database_aside_and_buys_nothing_either(back):
     assert list(back.stack.data.glob("postgres*.replaced-*"))
     back.stack.start()
     everything = (back.running, *back.planned, back.later)
-    back.stack.await_(lambda: ended(back.stack, *everything), 60)
+    back.stack.await_(lambda: ended(back.stack, *everything))
     assert back.lab.requests()["replicate"]["create"] == before
     assert set(jobs_of(back.stack)) >= set(back.before)  # and whatever came after the restore
 

@@ -12,6 +12,7 @@ from typing import Self
 import httpx
 import pytest
 
+from tests import patient
 from tests.postgres import temporary_data
 from tests.system.client import Job, generate, prove_whole, watch
 from tests.system.stack import Stack, running_stack
@@ -93,7 +94,7 @@ def test_everything_is_killed_at_once_and_no_job_is_lost():
     """Supervisor and all: the next start finds what was begun."""
     with temporary_data() as data:
         stack = Stack(data).start()
-        started = httpx.post(f"{stack.url}/images/generate", json=SLOW)
+        started = patient.post(f"{stack.url}/images/generate", json=SLOW)
         location = started.headers["location"]
         for pid in stack.all_pids():
             with suppress(ProcessLookupError):  # it has just died with its parent
@@ -136,16 +137,16 @@ def test_a_full_disk_takes_no_new_job_and_loses_nothing(small_disk):
     filler.write_bytes(b"x" * (free - 8 * 1024 * 1024))
 
     def status() -> int:
-        return httpx.post(f"{stack.url}/images/generate", json=PICTURE).status_code
+        return patient.post(f"{stack.url}/images/generate", json=PICTURE).status_code
 
     stack.await_(lambda: status() == 507)
-    refused = httpx.post(f"{stack.url}/images/generate", json=PICTURE)
+    refused = patient.post(f"{stack.url}/images/generate", json=PICTURE)
     assert refused.json()["code"] == "DISK_FULL"
     assert "retry-after" in refused.headers
     again = httpx.post(f"{stack.url}/images/generate", json=body, timeout=30).json()
     assert (again["job_id"], again["replayed"]) == (before.completed["job_id"], True)
     image = before.completed["images"][0]
-    assert httpx.get(image["url"]).status_code == 200
+    assert patient.get(image["url"]).status_code == 200
 
     filler.unlink()
     stack.await_(lambda: status() == 202)
@@ -176,7 +177,7 @@ def _fill(path: Path) -> None:
 
 def _refused_for_room(stack: Stack) -> bool:
     """Tell whether storage has said that a receipt or picture does not fit."""
-    metrics = httpx.get(f"http://127.0.0.1:{stack.port('STORAGE_PORT') + 100}/metrics").text
+    metrics = patient.get(f"http://127.0.0.1:{stack.port('STORAGE_PORT') + 100}/metrics").text
     return any(
         line.startswith("studio_rpc_seconds_count") and "RESOURCE_EXHAUSTED" in line
         for line in metrics.splitlines()

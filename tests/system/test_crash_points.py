@@ -7,9 +7,9 @@ The rows come from the source: a new point without a scenario that passes it fai
 import hashlib
 import re
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.system.client import Job, prove_whole
 from tests.system.crash_scenarios import SCENARIOS, SOLD, plain, shown
 from tests.system.stack import CHECKOUT, running_stack
@@ -57,7 +57,7 @@ def test_a_kill_here_loses_and_doubles_nothing(faulty, point):
         prove_whole(job, count)
         stack.await_(lambda: published(stack, job))
         prove_once(before, Vendors(stack), shown(stack, job))
-    stack.await_(lambda: httpx.get(f"{stack.url}/readyz").status_code == 200)
+    stack.await_(lambda: patient.get(f"{stack.url}/readyz").status_code == 200)
 
 
 class Vendors:
@@ -65,11 +65,11 @@ class Vendors:
 
     def __init__(self, stack) -> None:
         lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab"
-        charges = httpx.get(f"{lab}/ledger").json()["charges"]
+        charges = patient.get(f"{lab}/ledger").json()["charges"]
         words = [each for each in charges if each["vendor"] == "openai" and not each["images"]]
         self.charges = [each for each in charges if each not in words]
         self.assets = {
-            each["public_id"]: each["sha256"] for each in httpx.get(f"{lab}/assets").json()
+            each["public_id"]: each["sha256"] for each in patient.get(f"{lab}/assets").json()
         }
 
 
@@ -88,10 +88,10 @@ def prove_once(before: Vendors, after: Vendors, images) -> None:
 
 def published(stack, job: Job) -> bool:
     """Whether all that was kept has its CDN's URL, and the CDN those bytes."""
-    images = httpx.get(f"{stack.url}{job.url}", timeout=10).json()["images"]
+    images = patient.get(f"{stack.url}{job.url}").json()["images"]
     if not all("/cloudinary/" in image["url"] for image in images):
         return False
-    found = [httpx.get(image["url"], timeout=10).content for image in images]
+    found = [patient.get(image["url"]).content for image in images]
     hashes = [hashlib.sha256(content).hexdigest() for content in found]
     assert hashes == [image["image_hash"] for image in images]
     return True

@@ -21,6 +21,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from imagestudio.generator.v1 import generator_service_pb2, generator_service_pb2_grpc
+from tests import patient
 from tests.lab.process import Control
 from tests.ports import free_port
 from tests.postgres import running_postgres, temporary_data
@@ -78,7 +79,7 @@ def test_it_stands_still_for_longer_than_anybody_waits(paced, seconds):
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
         try:
-            stack.await_(lambda: stack.logs("catalog").count(AWAY) > said + 2, 60)
+            stack.await_(lambda: stack.logs("catalog").count(AWAY) > said + 2)
             refused = httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=30)
             assert refused.status_code == 503
             stack.await_(lambda: time.monotonic() > stood + seconds, 2 * seconds + 1)
@@ -110,7 +111,7 @@ def test_all_connections_are_cut_again_and_again(paced):
         return cut >= 30
 
     with Many(stack.url, DRAW, 3) as many:
-        stack.await_(often, 60)
+        stack.await_(often)
     prove_charged_once(lab, many)
 
 
@@ -194,20 +195,20 @@ def test_its_disk_fills_up_under_jobs_which_wait_and_lose_nothing(small):
         _fill(filler)
         assert shutil.disk_usage(place).free < 65536
         try:
-            stack.await_(refuses, 120)
+            stack.await_(refuses)
         finally:
             filler.unlink()
     assert seen <= {202, 503, 507}
     for job in many.jobs:
         prove_whole(job, 2)
     lab.pace(0.05)
-    stack.await_(lambda: len(_open_jobs(stack)) == 0, 60)
+    stack.await_(lambda: len(_open_jobs(stack)) == 0)
     charges = Counter(charge["purchase_id"] for charge in lab.ledger())
     assert set(charges.values()) == {1}
-    images = httpx.get(f"{stack.url}/images/variants", params={"page_size": 200}).json()
+    images = patient.get(f"{stack.url}/images/variants", params={"page_size": 200}).json()
     assert {image["purchase_id"] for image in images["variants"]} == set(charges)
 
 
 def _open_jobs(stack: Stack) -> list[str]:
-    found = httpx.get(f"{stack.url}/images/jobs", params={"page_size": 100}).json()["jobs"]
+    found = patient.get(f"{stack.url}/images/jobs", params={"page_size": 100}).json()["jobs"]
     return [job["job_id"] for job in found if job["state"] in ("queued", "running")]

@@ -6,9 +6,9 @@ by whatever way the second one becomes known.
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Control
 from tests.system.client import Job, generate
 from tests.system.stack import Stack, running_stack
@@ -37,18 +37,20 @@ def world(alert):
 
 
 def usage(stack: Stack):
-    return httpx.get(f"{stack.url}/images/usage").json()["cap"]
+    return patient.get(f"{stack.url}/images/usage").json()["cap"]
 
 
 def alarms(stack: Stack, kind: str) -> float:
     """What the catalog has counted."""
     url = f"http://127.0.0.1:{stack.port('CATALOG_PORT') + 100}/metrics"
-    found = re.search(rf'studio_purchase_alarms_total{{kind="{kind}"}} (\S+)', httpx.get(url).text)
+    found = re.search(
+        rf'studio_purchase_alarms_total{{kind="{kind}"}} (\S+)', patient.get(url).text
+    )
     return float(found[1]) if found else 0.0
 
 
 def images(stack: Stack, job: Job):
-    return httpx.get(f"{stack.url}{job.url}").json()["images"]
+    return patient.get(f"{stack.url}{job.url}").json()["images"]
 
 
 def prove_all_is_kept(stack: Stack, lab: Control, job: Job, spent: float, count: int = 2) -> None:
@@ -61,12 +63,12 @@ def prove_all_is_kept(stack: Stack, lab: Control, job: Job, spent: float, count:
     assert len(charges) == count == len({image["purchase_id"] for image in kept})
     assert len({image["image_hash"] for image in kept}) == count
     assert sorted(image["version_number"] for image in kept) == [*range(1, count + 1)]
-    shown = httpx.get(f"{stack.url}{job.url}").json()
+    shown = patient.get(f"{stack.url}{job.url}").json()
     assert shown["cost_usd"] == pytest.approx(charged)
     assert usage(stack)["spent_usd"] - spent == pytest.approx(charged)
     assert sum(image["cost_usd"] for image in kept) == pytest.approx(charged)
     for image in kept:
-        assert httpx.get(image["vault_url"]).status_code == 200
+        assert patient.get(image["vault_url"]).status_code == 200
 
 
 def test_a_webhook_tells_of_the_second_one_while_the_job_is_drawn(world):
@@ -118,7 +120,7 @@ def test_what_is_of_no_purchase_of_ours_is_counted_and_shown(world):
         "webhook_events_filter": ["completed"],
     }
     lab.faults([DEAF])
-    made = httpx.post(url, json=order, headers={"Authorization": "Bearer r8_somebody"})
+    made = patient.post(url, json=order, headers={"Authorization": "Bearer r8_somebody"})
     made.raise_for_status()
     stack.await_(lambda: alarms(stack, "unknown") == before + 1)
     assert made.json()["id"] in Path(stack.data / "logs" / "catalog.log").read_text()

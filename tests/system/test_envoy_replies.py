@@ -8,7 +8,6 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -18,19 +17,20 @@ import pytest
 from cli import envoy
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from tests import patient
 from tests.leash import leashed
 from tests.ports import free_ports
 
 pytestmark = pytest.mark.skipif(
     envoy.installed() is None, reason="Envoy has no package for this platform"
 )
-_SHORTER = {  # the same answers, sooner
+_ONE_MORE = {
     "num_retries: 40": "num_retries: 1",
     "num_retries: 15": "num_retries: 1",
     "num_retries: 20": "num_retries: 1",
-    "request_headers_timeout: 10s": "request_headers_timeout: 0.3s",
-    "timeout: 60s": "timeout: 0.3s",
 }
+_SHORTER = _ONE_MORE | {"request_headers_timeout: 10s": "request_headers_timeout: 2s"}
+_OF_THE_SILENT = _SHORTER | {"timeout: 60s": "timeout: 0.3s"}  # nothing comes, however late
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def silent() -> Iterator[socket.socket]:
 
 
 def started(
-    folder: Path, gateway: int, shorter: Mapping[str, str] = MappingProxyType(_SHORTER)
+    folder: Path, gateway: int, shorter: Mapping[str, str]
 ) -> tuple[subprocess.Popen[bytes], int]:
     """Return an Envoy in front of *gateway*, which logs to edge.log in *folder*, and its port."""
     edge, *nobody = free_ports(4)
@@ -58,7 +58,7 @@ def started(
         process = subprocess.Popen(command, stdout=log)
     while True:
         try:
-            httpx.get(f"http://127.0.0.1:{edge}/metrics")
+            patient.get(f"http://127.0.0.1:{edge}/metrics")
         except httpx.ConnectError:
             assert process.poll() is None
         else:
@@ -71,8 +71,10 @@ def edges(
     tmp_path_factory: pytest.TempPathFactory,
     silent: socket.socket,
 ) -> Iterator[tuple[str, int]]:
-    gateway = silent.getsockname()[1] if request.param == "silent" else free_ports(1)[0]
-    process, port = started(tmp_path_factory.mktemp("edge"), gateway)
+    gateway, shorter = free_ports(1)[0], _SHORTER
+    if request.param == "silent":
+        gateway, shorter = silent.getsockname()[1], _OF_THE_SILENT
+    process, port = started(tmp_path_factory.mktemp("edge"), gateway, shorter)
     yield request.param, port
     process.terminate()
     process.wait()
@@ -92,7 +94,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 def test_no_gateway_is_a_problem_that_says_to_come_again(edges: tuple[str, int]) -> None:
     kind, port = edges
-    answer = httpx.get(f"http://127.0.0.1:{port}/images/jobs")
+    answer = patient.get(f"http://127.0.0.1:{port}/images/jobs")
     status = 503 if kind == "nobody" else 504
     assert "Idempotency-Key" in problem(answer, status, "SERVICE_UNAVAILABLE")["detail"]
     assert answer.json()["retry_after"] == 1
@@ -101,7 +103,7 @@ def test_no_gateway_is_a_problem_that_says_to_come_again(edges: tuple[str, int])
 
 @pytest.mark.parametrize("path", ["/metrics", "/imagestudio.catalog.v1.LedgerService/Admit"])
 def test_what_is_not_routed_is_a_problem(edges: tuple[str, int], path: str) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{edges[1]}{path}")
+    answer = patient.get(f"http://127.0.0.1:{edges[1]}{path}")
     assert "/docs" in problem(answer, 404, "REQUEST_INVALID")["detail"]
 
 
@@ -157,9 +159,9 @@ def test_a_request_that_kills_the_gateway_is_not_sent_for_ever(
 
 def test_headers_that_are_not_taken_are_a_problem(edges: tuple[str, int]) -> None:
     url = f"http://127.0.0.1:{edges[1]}/"
-    long = httpx.get(url, headers={"x-long": "x" * 70_000})
+    long = patient.get(url, headers={"x-long": "x" * 70_000})
     assert "60 KiB" in problem(long, 431, "REQUEST_INVALID")["detail"]
-    odd = httpx.get(url, headers={"x_odd": "1"})
+    odd = patient.get(url, headers={"x_odd": "1"})
     assert "underscore" in problem(odd, 400, "REQUEST_INVALID")["detail"]
 
 
@@ -186,7 +188,7 @@ async def test_grpc_gets_its_own_status(edges: tuple[str, int]) -> None:
 
 
 def test_grpc_web_gets_its_own_status(edges: tuple[str, int]) -> None:
-    answer = httpx.post(
+    answer = patient.post(
         f"http://127.0.0.1:{edges[1]}/imagestudio.generator.v1.GeneratorService/ListModels",
         content=struct.pack(">BI", 0, 0),
         headers={"Content-Type": "application/grpc-web+proto", "X-Grpc-Web": "1"},
@@ -230,7 +232,7 @@ KEYED = ("/images/generate", "/images/generate/stream")
 def closing(tmp_path: Path) -> Iterator[tuple[Gateway, str]]:
     with Gateway() as gateway:
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
-        process, port = started(tmp_path, gateway.server_address[1])
+        process, port = started(tmp_path, gateway.server_address[1], _ONE_MORE)
         yield gateway, f"http://127.0.0.1:{port}"
         process.terminate()
         process.wait()
@@ -246,22 +248,22 @@ def test_what_may_be_done_twice_is_asked_again(
     closing: tuple[Gateway, str], method: str, path: str, key: dict[str, str]
 ) -> None:
     gateway, url = closing
-    assert httpx.request(method, f"{url}{path}", headers=key).status_code == 204
+    assert patient.request(method, f"{url}{path}", headers=key).status_code == 204
     assert gateway.asked == [method, method]
 
 
 @pytest.mark.parametrize("path", ORDERS)
 def test_an_order_that_was_sent_is_not_sent_again(closing: tuple[Gateway, str], path: str) -> None:
     gateway, url = closing
-    assert httpx.post(f"{url}{path}").status_code == 503
+    assert patient.post(f"{url}{path}").status_code == 503
     assert gateway.asked == ["POST"]
 
 
 def test_a_failure_is_logged_and_a_picture_s_path_is_not(tmp_path: Path) -> None:
-    process, port = started(tmp_path, free_ports(1)[0])
+    process, port = started(tmp_path, free_ports(1)[0], _ONE_MORE)
     try:
         for path in ("/images/jobs", "/i/secret", "//i/secret", "/i/%73ecret/thumbnail"):
-            httpx.get(f"http://127.0.0.1:{port}{path}?token=hunter2")
+            patient.get(f"http://127.0.0.1:{port}{path}?token=hunter2")
     finally:
         process.terminate()  # it writes what it still holds
         process.wait()

@@ -12,6 +12,7 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2 as storage
 from imagestudio.type.v1 import job_pb2
+from tests import patient
 
 ORDER = pb.StartGenerationRequest(spec=job_pb2.JobSpec(prompt="for a stranger", models=["sketch"]))
 CALLS = {
@@ -41,7 +42,7 @@ def called(stack, method: str, message: Message, headers: dict[str, str]) -> htt
 
 
 def jobs(stack) -> list[str]:
-    found = httpx.get(f"{stack.url}/images/jobs", params={"q": "stranger"}).json()["jobs"]
+    found = patient.get(f"{stack.url}/images/jobs", params={"q": "stranger"}).json()["jobs"]
     return [each["prompt"] for each in found]
 
 
@@ -64,7 +65,7 @@ def test_nor_does_it_by_any_other_name_of_its_body(stack, kind):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_rest_says_the_same(stack, page):
-    answer = httpx.post(f"{stack.url}/images/generate", json={"prompt": "for a stranger"},
+    answer = patient.post(f"{stack.url}/images/generate", json={"prompt": "for a stranger"},
                         headers=PAGES[page])  # fmt: skip
     assert answer.status_code == 403
     assert jobs(stack) == []
@@ -73,9 +74,9 @@ def test_rest_says_the_same(stack, page):
 def test_nor_does_a_page_of_this_machine_read_anything_without_keys_but_pictures(stack):
     """CORS would let it: any program that shows pages here is on localhost."""
     for path in ("/images/jobs", "/images/events", "/images/variants", "/images/usage"):
-        answer = httpx.get(f"{stack.url}{path}", headers=PAGES["localhost"])
+        answer = patient.get(f"{stack.url}{path}", headers=PAGES["localhost"])
         assert answer.status_code == 403, path
-    picture = httpx.get(f"{stack.url}/i/{'a' * 26}", headers=PAGES["localhost"])
+    picture = patient.get(f"{stack.url}/i/{'a' * 26}", headers=PAGES["localhost"])
     assert picture.status_code == 404  # it is looked for
 
 
@@ -91,4 +92,4 @@ async def test_a_client_that_is_no_browser_may_call_us_by_any_name(stack):
     target = stack.url.removeprefix("http://")
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         stub = generator_service_pb2_grpc.GeneratorServiceStub(channel)
-        assert (await stub.ListModels(pb.ListModelsRequest(), timeout=20)).models
+        assert (await stub.ListModels(pb.ListModelsRequest(), timeout=60)).models

@@ -1,8 +1,8 @@
 """Google at a whole stack: kept at what its tokens cost, and what was lost is told."""
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Lab
 from tests.system.client import generate, prove_whole
 from tests.system.stack import running_stack
@@ -111,7 +111,7 @@ def test_a_model_that_is_overloaded_is_ordered_again_and_charged_once(stack, lab
 
 def test_imagen_is_gone_and_its_successor_draws_where_that_is_wanted(stack, lab):
     order = ORDER | {"models": ["imagen-3"]}
-    refused = httpx.post(f"{stack[0].url}/images/generate", json=order, timeout=10)
+    refused = patient.post(f"{stack[0].url}/images/generate", json=order)
     assert refused.status_code == 409
     assert FLASH in refused.text
     assert not lab.requests()

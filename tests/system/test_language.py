@@ -10,6 +10,7 @@ import pytest
 
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from tests import patient
 from tests.system.client import frames, generate
 
 IDEA = {"seed_text": "the sea", "suggestion_count": 3}
@@ -64,7 +65,7 @@ def test_suggestions_are_paid_for_as_they_are_charged(lit, vendors):
 
 def test_streams_are_never_compressed(url, vendors):
     ask_ = {"json": IDEA, "headers": EVERYTHING, "timeout": 30}
-    with httpx.stream("POST", f"{url}/images/prompt-suggestions/stream", **ask_) as answer:
+    with patient.stream("POST", f"{url}/images/prompt-suggestions/stream", **ask_) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers
         assert answer.headers["cache-control"] == "no-store"
@@ -176,10 +177,10 @@ ORDERS = [
 @pytest.mark.parametrize("order", ORDERS)
 def test_what_stands_in_a_picture_is_never_done(lit, vendors, reference, order):
     vendors.vendor("anthropic", obeys=order)
-    jobs = httpx.get(f"{lit.url}/images/jobs").json()["jobs"]
+    jobs = patient.get(f"{lit.url}/images/jobs").json()["jobs"]
     [(kind, problem)] = ask(lit.url, "analyze-references", {"references": [reference]})
     assert (kind, problem["code"]) == ("error", "LANGUAGE_ANSWER_UNFIT")
-    assert httpx.get(f"{lit.url}/images/jobs").json()["jobs"] == jobs
+    assert patient.get(f"{lit.url}/images/jobs").json()["jobs"] == jobs
     assert [each["images"] for each in vendors.ledger()] == [0]
 
 

@@ -6,35 +6,34 @@ purchase is found again, it is charged once and kept once.
 import os
 import signal
 import threading
-import time
 from contextlib import contextmanager, suppress
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Control
-from tests.system.client import Job, generate, prove_whole
+from tests.system.client import PATIENCE, Job, generate, prove_whole
 from tests.system.stack import running_stack
 
 DRAW = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
-LAG = 60  # seconds in which the list need not show what was bought, on `patient`
+LAG = 3600  # seconds, for ever here, in which the list of `wary` need not show what was bought
 DROPPED = {"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}
 DEAF = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
 BLIND = {"vendor": "replicate", "where": "list", "kind": "status:500", "times": 1}
 
 
 @pytest.fixture(scope="module")
-def patient():
-    """A stack that trusts no list before a minute is over, and its lab."""
+def wary():
+    """A stack that trusts no list before an hour is over, and its lab."""
     quick = {"LAB_PACE": "0.05", "LOOKUP_LAG": str(LAG), "WORKER_PATIENCE": "1"}
     with running_stack("--lab", **quick) as stack:
         yield stack, Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
 
 
 @pytest.fixture
-def killed(patient):
+def killed(wary):
     """The same with drawings that take three seconds, in which somebody can die."""
-    stack, lab = patient
+    stack, lab = wary
     lab.reset()
     lab.pace(3)
     return stack, lab
@@ -50,7 +49,7 @@ def prove_bought_once(stack, lab, job: Job) -> None:
     assert job.completed["cost_usd"] == charge["usd"]
     stack.await_(lambda: copies(lab, image) == 1)
     of = {"job": job.completed["job_id"]}
-    (shown,) = httpx.get(f"{stack.url}/images/variants", params=of).json()["variants"]
+    (shown,) = patient.get(f"{stack.url}/images/variants", params=of).json()["variants"]
     assert shown["image_hash"] == image["image_hash"]
 
 
@@ -58,13 +57,11 @@ def copies(lab, image) -> int:
     return [one["sha256"] for one in lab.assets()].count(image["image_hash"])
 
 
-def test_a_webhook_settles_a_lost_answer_long_before_the_list_need_show_it(patient):
-    stack, lab = patient
+def test_a_webhook_settles_a_lost_answer_long_before_the_list_need_show_it(wary):
+    stack, lab = wary
     lab.reset()
     lab.faults([DROPPED])
-    began = time.monotonic()
     job = generate(stack.url, DRAW)
-    assert time.monotonic() - began < LAG / 4
     prove_bought_once(stack, lab, job)
     assert job.of("unclear")
     assert "list" not in lab.requests()["replicate"]
@@ -100,7 +97,7 @@ def being_drawn(url: str):
     )
     thread.start()
     try:
-        assert bought.wait(30), job.events
+        assert bought.wait(PATIENCE), job.events
         yield job
     finally:
         thread.join()

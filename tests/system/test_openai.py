@@ -3,10 +3,10 @@
 import base64
 import io
 
-import httpx
 import pytest
 from PIL import Image
 
+from tests import patient
 from tests.lab.process import Lab
 from tests.system.client import generate, prove_whole
 from tests.system.stack import running_stack
@@ -89,7 +89,7 @@ def test_a_stream_that_broke_off_is_told_and_not_asked_for_again(stack, lab, kin
 
 def test_a_retired_model_is_refused_or_replaced(stack, lab):
     url, order = stack[0].url, ORDER | {"models": ["dall-e-3"]}
-    refused = httpx.post(f"{url}/images/estimate", json=order, timeout=10)
+    refused = patient.post(f"{url}/images/estimate", json=order)
     told = refused.json()
     assert (told["code"], refused.status_code) == ("MODEL_RETIRED", 409)
     assert "gpt-image-2" in told["detail"]
@@ -98,7 +98,7 @@ def test_a_retired_model_is_refused_or_replaced(stack, lab):
     assert [image["model"] for image in job.completed["images"]] == ["gpt-image-2"]
     [warning] = job.of("warning")
     assert (warning["reason"], warning["model"]) == ("MODEL_RETIRED", "gpt-image-2")
-    retired = httpx.get(f"{url}/images/models", params={"retired": True}, timeout=10).json()
+    retired = patient.get(f"{url}/images/models", params={"retired": True}).json()
     [found] = [model for model in retired["models"] if model["key"] == "dall-e-3"]
     assert (found["state"], found["successor"]) == ("retired", "gpt-image-2")
     assert found["retire_time"].startswith("2026-05-12")
@@ -111,7 +111,7 @@ def test_a_model_s_end_is_read_from_its_provider_s_list(stack, lab):
     stack.kill_and_await("generator-1")
 
     def told() -> bool:
-        listed = httpx.get(f"{stack.url}/images/models", timeout=10).json()["models"]
+        listed = patient.get(f"{stack.url}/images/models").json()["models"]
         [found] = [model for model in listed if model["key"] == "gpt-image-2.6-flare"]
         return str(found["retire_time"]).startswith("2027-01-31")
 
@@ -135,7 +135,7 @@ def test_an_animation_is_kept_and_published_as_it_came(stack, lab):
     prove_whole(job, 2)
     for image in job.completed["images"]:
         assert (image["media_type"], image["width"]) == ("image/gif", 512)
-        kept, copy = httpx.get(image["vault_url"]), httpx.get(image["url"])
+        kept, copy = patient.get(image["vault_url"]), patient.get(image["url"])
         assert kept.headers["content-type"] == copy.headers["content-type"] == "image/gif"
         assert kept.headers["content-disposition"].endswith('.gif"')
         assert kept.content == copy.content
@@ -143,7 +143,7 @@ def test_an_animation_is_kept_and_published_as_it_came(stack, lab):
         with Image.open(io.BytesIO(kept.content)) as opened:
             assert (opened.format, opened.n_frames) == ("GIF", 4)
             assert opened.info["duration"] == 120
-        thumbnail = httpx.get(f"{image['vault_url']}/thumbnail")
+        thumbnail = patient.get(f"{image['vault_url']}/thumbnail")
         with Image.open(io.BytesIO(thumbnail.content)) as small:
             assert (small.format, small.size, small.n_frames) == ("WEBP", (512, 512), 1)
             assert len(small.convert("RGB").getcolors(2**20)) > 100  # no placeholder
@@ -161,7 +161,7 @@ def test_drawings_are_ordered_one_by_one_and_served_by_the_vault(stack, lab):
     assert len(lab.ledger()) == 2
     for image in job.completed["images"]:
         assert (image["media_type"], image["width"]) == ("image/svg+xml", 1024)
-        served = httpx.get(image["url"])
+        served = patient.get(image["url"])
         assert served.headers["content-type"] == "image/svg+xml"
         assert "sandbox" in served.headers["content-security-policy"]
     assert not lab.assets()

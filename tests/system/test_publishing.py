@@ -7,6 +7,7 @@ import urllib.request
 import httpx
 import pytest
 
+from tests import patient
 from tests.ports import free_port
 from tests.system.client import generate, prove_whole
 from tests.system.stack import running_stack
@@ -80,7 +81,7 @@ def test_an_outage_holds_a_job_up_for_the_wait_alone_and_is_made_up_for(studio):
     cdn.ask("DELETE", "faults")
     studio.await_(lambda: links(job) <= set(cdn.assets()))
     studio.await_(lambda: all("/cloudinary/" in image["url"] for image in shown(studio, job)))
-    assert httpx.get(f"{studio.url}{job.url}/events?after={job.last}").status_code == 204
+    assert patient.get(f"{studio.url}{job.url}/events?after={job.last}").status_code == 204
 
 
 def test_a_generators_death_between_vault_and_cdn_is_made_up_for(studio):

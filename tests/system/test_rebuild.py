@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import asyncpg
-import httpx
 import pytest
 
+from tests import patient
 from tests.system.client import generate, prove_whole
 from tests.system.stack import Stack, running_stack
 
@@ -86,7 +86,7 @@ def lost() -> Iterator[SimpleNamespace]:
             prove_whole(job, len(body["models"]) * body.get("count", 1))
         mine = {"Authorization": f"Bearer {keys['ada']}"}
         [first] = jobs[0].completed["images"]
-        gone = httpx.delete(f"{stack.url}/images/variants/{first['variant_id']}", headers=mine)
+        gone = patient.delete(f"{stack.url}/images/variants/{first['variant_id']}", headers=mine)
         assert gone.status_code in (200, 204), gone.text
         stack.await_(lambda: written_down(stack.data) == sum(len(j.of("image_kept")) for j in jobs))
         made = SimpleNamespace(stack=stack, jobs=jobs, before=every_row(stack))
@@ -121,17 +121,17 @@ def test_they_have_their_times(lost):
 def test_links_that_were_given_out_live(lost):
     for job in lost.jobs:
         for image in job.completed["images"]:
-            assert httpx.get(image["vault_url"]).status_code == 200
+            assert patient.get(image["vault_url"]).status_code == 200
 
 
 def test_a_job_and_its_log_can_be_read_by_its_user_alone(lost):
     job = lost.jobs[2].completed
     for user, status in (("ada", 200), ("bob", 404)):
         mine = {"Authorization": f"Bearer {lost.keys[user]}"}
-        found = httpx.get(f"{lost.stack.url}/images/jobs/{job['job_id']}", headers=mine)
+        found = patient.get(f"{lost.stack.url}/images/jobs/{job['job_id']}", headers=mine)
         assert found.status_code == status
     mine = {"Authorization": f"Bearer {lost.keys['ada']}"}
-    log = httpx.get(f"{lost.stack.url}/images/jobs/{job['job_id']}/events", headers=mine)
+    log = patient.get(f"{lost.stack.url}/images/jobs/{job['job_id']}/events", headers=mine)
     assert log.text.count("event: image_kept") == 6
     assert "event: completed" in log.text
 

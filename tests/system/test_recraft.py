@@ -4,9 +4,9 @@ import hashlib
 import signal
 import threading
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Lab
 from tests.system.books import ask
 from tests.system.client import Job, generate, prove_whole
@@ -61,7 +61,7 @@ def test_fewer_pictures_than_were_paid_for_are_told(stack, lab):
     assert (failure["reason"], failure["charged"]) == ("IMAGES_MISSING", True)
     assert (completed["state"], len(completed["images"])) == ("partially_succeeded", 2)
     assert completed["cost_usd"] == pytest.approx(0.12) == charged(lab)[0][3]
-    read = httpx.get(f"{stack[0].url}/images/jobs/{completed['job_id']}").json()
+    read = patient.get(f"{stack[0].url}/images/jobs/{completed['job_id']}").json()
     assert (read["state"], read["failures"]) == ("partially_succeeded", [failure])
 
 
@@ -146,7 +146,7 @@ def test_a_refusal_costs_nothing_and_another_model_draws(stack, lab):
     job = generate(stack[0].url, ORDER | {"fallback_models": ["flux-schnell"]})
     [image] = job.completed["images"]
     assert image["model"] == "flux-schnell"
-    content = httpx.get(image["vault_url"], timeout=10).content
+    content = patient.get(image["vault_url"]).content
     assert hashlib.sha256(content).hexdigest() == image["image_hash"]
 
 

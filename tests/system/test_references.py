@@ -15,6 +15,7 @@ from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from imagestudio.type.v1.image_pb2 import ReferenceImage
 from imagestudio.type.v1.job_pb2 import JobSpec
+from tests import patient
 from tests.system.client import generate, prove_whole
 
 FLUX = {"prompt": "a lighthouse at dawn", "models": ["flux-1.1-pro"]}
@@ -51,7 +52,7 @@ def inputs(stack, job) -> dict:
     kept = httpx.get(f"{stack.url}/images/variants/{variant}", timeout=30).json()
     prediction = kept["replicate_prediction_id"]
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/replicate/v1/predictions/{prediction}"
-    return httpx.get(lab, headers={"Authorization": "Bearer r8_lab"}).json()["input"]
+    return patient.get(lab, headers={"Authorization": "Bearer r8_lab"}).json()["input"]
 
 
 def test_a_picture_is_sent_used_and_stripped_of_what_it_tells(lit, vendors):
@@ -61,7 +62,7 @@ def test_a_picture_is_sent_used_and_stripped_of_what_it_tells(lit, vendors):
     job = generate(lit.url, FLUX | {"references": [{"id": picture["id"], "role": "style"}]})
     prove_whole(job, 1)
     given = inputs(lit, job)["image_prompt"]  # large, so that it was uploaded before
-    file = httpx.get(given, headers={"Authorization": "Bearer r8_lab"}).json()
+    file = patient.get(given, headers={"Authorization": "Bearer r8_lab"}).json()
     assert file["content_type"] == "image/jpeg"
     assert file["checksums"]["sha256"] != picture["id"]
     assert len(vendors.ledger()) == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from tests import patient
 from tests.system.client import generate, prove_whole
 from tests.system.stack import Stack
 
@@ -35,7 +36,7 @@ def drawn_at(stack: Stack) -> str:
     variant = httpx.get(f"{stack.url}/images/variants/{image['variant_id']}", timeout=30).json()
     ticket = variant["replicate_prediction_id"]
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/replicate/v1/predictions/{ticket}"
-    output = httpx.get(lab, headers={"Authorization": "Bearer r8_lab"}).json()["output"]
+    output = patient.get(lab, headers={"Authorization": "Bearer r8_lab"}).json()["output"]
     return output if isinstance(output, str) else output[0]
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests import patient
 from tests.ports import free_port
 from tests.system.client import generate
 from tests.system.stack import running_stack
@@ -76,7 +76,7 @@ def test_one_trace_runs_through_every_process_to_the_provider(collected):
 
 def test_a_picture_s_link_is_in_no_trace_since_it_opens_the_picture(collected):
     (image,) = generate(collected.url, PICTURE).completed["images"]
-    assert httpx.get(image["url"]).status_code == 200
+    assert patient.get(image["url"]).status_code == 200
     link = image["url"].rpartition("/")[2]
 
     def named():
@@ -97,7 +97,7 @@ def test_every_line_of_our_logs_is_json_and_names_its_process(stack):
 def test_every_process_tells_its_metrics(stack):
     generate(stack.url, PICTURE)
     for name in ("CATALOG_PORT", "STORAGE_PORT", "GENERATOR_PORT"):
-        text = httpx.get(f"http://127.0.0.1:{stack.port(name) + 100}/metrics").text
+        text = patient.get(f"http://127.0.0.1:{stack.port(name) + 100}/metrics").text
         assert "studio_rpc_seconds_count" in text
-    gateway = httpx.get(f"http://127.0.0.1:{stack.port('GATEWAY_PORT')}/metrics").text
+    gateway = patient.get(f"http://127.0.0.1:{stack.port('GATEWAY_PORT')}/metrics").text
     assert "studio_http" in gateway

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Control
 from tests.postgres import temporary_data
 from tests.system.books import ask
@@ -65,7 +66,7 @@ def test_a_picture_that_was_paid_for_waits_until_the_disk_is_mounted(tmp_path):
         vault = stack.data / "vault"
         disk = begin_without(stack, vault)
         stack.await_(lambda: is_drawn(stack))
-        assert httpx.get(f"{stack.url}/readyz").status_code == 503
+        assert patient.get(f"{stack.url}/readyz").status_code == 503
         mount(disk, vault)
         prove_whole(watch(stack.url, job), 1)
         assert len(lab.ledger()) == 1

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.postgres import temporary_data
 from tests.system.stack import Stack, running_stack
 
@@ -30,7 +30,7 @@ def test_the_lab_is_a_process_of_the_stack_and_comes_back(stack: Stack) -> None:
     assert found["lab"] == stack.port("LAB_PORT")
     stack.kill_and_await("lab")
     clock = f"http://127.0.0.1:{stack.port('LAB_PORT')}/_lab/clock"
-    assert httpx.get(clock).status_code == 200
+    assert patient.get(clock).status_code == 200
 
 
 def test_it_stands_for_the_vendors_and_says_so(stack: Stack) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 
+from tests import patient
 from tests.postgres import temporary_data
 from tests.system.stack import CHECKOUT, Stack
 
@@ -92,13 +92,13 @@ def test_a_pull_and_a_start_migrate_and_keep_everything(origin: Path) -> None:
         try:
             made = json.loads(studio("generate", "from before", "--size", "64x64", "--json"))
             (image,) = made["images"]
-            picture = httpx.get(image["url"]).content
+            picture = patient.get(image["url"]).content
             number = release(origin)
             git(checkout, "pull", "--quiet")
             studio("down")
             studio("up", "--detach")
             assert asyncio.run(migrated(data)) == (number, ["kept"])
-            assert httpx.get(image["url"]).content == picture
+            assert patient.get(image["url"]).content == picture
             (job,) = json.loads(studio("jobs", "--json"))
             assert (job["job_id"], job["prompt"]) == (made["job_id"], "from before")
             again = json.loads(studio("generate", "from after", "--size", "64x64", "--json"))

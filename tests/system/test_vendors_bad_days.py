@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import running_lab
 from tests.system.client import Job, generate, prove_whole
 from tests.system.stack import running_stack
@@ -89,7 +89,7 @@ def test_a_picture_whose_time_is_over_before_it_was_fetched_is_lost_and_charged(
     """The file host is down until the vendor has removed what it drew."""
     vendors.vendor("replicate", expired_status=410)  # our clock does not leap with the lab's
     vendors.faults([fault("replicate", "file", "status:503")])
-    with httpx.Client(base_url=lit.url) as http:
+    with patient.Client(base_url=lit.url) as http:
         place = http.post("/images/generate", json=DRAW).headers["location"]
         lit.await_(lambda: vendors.faults()[0]["struck"] == 1)
         vendors.advance(3700)
@@ -139,7 +139,7 @@ def test_what_the_cdn_does_not_take_now_it_has_later_once(lit, vendors, kind):
     lit.await_(lambda: "/cloudinary/" in shown(lit.url, job)["url"])
     assert vendors.faults()[0]["struck"] == 1
     image = shown(lit.url, job)
-    found = httpx.get(image["url"]).content
+    found = patient.get(image["url"]).content
     assert hashlib.sha256(found).hexdigest() == image["image_hash"]
     mine = [one for one in vendors.assets() if one["sha256"] == image["image_hash"]]
     assert len(mine) == 1
@@ -156,7 +156,7 @@ def test_what_is_too_big_for_the_cdns_plan_is_served_by_the_vault(lit, vendors):
 
 
 def shown(url: str, job: Job) -> dict[str, Any]:
-    (image,) = httpx.get(f"{url}{job.url}").json()["images"]
+    (image,) = patient.get(f"{url}{job.url}").json()["images"]
     return image
 
 

@@ -5,9 +5,8 @@ them is enough; where nobody can be asked it waits, and is neither given up nor 
 
 import time
 
-import httpx
-
 from services.catalog import breaker
+from tests import patient
 from tests.system.client import generate, prove_whole
 from tests.system.test_zombies import drawing
 
@@ -41,7 +40,7 @@ def test_no_webhook_ever_comes_and_we_look(lit, vendors):
 def test_a_webhook_alone_brings_it_home_before_we_would_look(lit, vendors):
     began = time.monotonic()
     job = generate(lit.url, LONG)
-    assert time.monotonic() - began < USUAL / 2
+    assert time.monotonic() - began < USUAL
     prove_bought(vendors, [job])
     assert vendors.requests()["replicate"]["get"] <= 3  # at once, and at each word of the vendor
 
@@ -56,10 +55,10 @@ def test_answers_and_webhooks_are_lost_and_the_list_has_them_all(lit, vendors):
 
 def test_while_nobody_can_be_asked_a_webhook_is_not_believed_and_it_waits(lit, vendors):
     vendors.faults([BLIND])
-    place = httpx.post(f"{lit.url}/images/generate", json=DRAW).headers["location"]
+    place = patient.post(f"{lit.url}/images/generate", json=DRAW).headers["location"]
     lit.await_(lambda: vendors.faults()[0]["struck"] >= 5, REST)
     assert vendors.requests()["replicate"]["webhook"] >= 1
-    assert httpx.get(f"{lit.url}{place}").json()["ended_at"] is None
+    assert patient.get(f"{lit.url}{place}").json()["ended_at"] is None
     vendors.faults([])
-    lit.await_(lambda: httpx.get(f"{lit.url}{place}").json()["state"] == "succeeded")
+    lit.await_(lambda: patient.get(f"{lit.url}{place}").json()["state"] == "succeeded")
     assert vendors.requests()["replicate"]["create"] == len(vendors.ledger()) == 1

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 
 import grpc
-import httpx
 import pytest
 
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from tests import patient
 from tests.system.client import generate, prove_whole, watch
 from tests.system.stack import Stack, running_stack
 
@@ -38,12 +38,12 @@ def test_a_command_draws_and_survives_the_gateway(bare: Stack) -> None:
     done = bare.studio("generate", "a boat", "--size", "64x64")
     assert done.returncode == 0, done.stderr
     bare.kill_and_await("gateway")
-    assert httpx.get(done.stdout.strip()).headers["content-type"] == "image/png"
+    assert patient.get(done.stdout.strip()).headers["content-type"] == "image/png"
 
 
 async def test_grpc_is_on_the_generator_s_own_port(bare: Stack) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{bare.port('GENERATOR_PORT')}") as channel:
-        found = await GeneratorServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=10)
+        found = await GeneratorServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=60)
     assert "sketch" in {model.key for model in found.models}
 
 

@@ -13,14 +13,15 @@ import grpc
 import pytest
 
 from tests.lab.process import Control
-from tests.system.books import ask, books
-from tests.system.client import Job, generate, prove_whole
-from tests.system.replica import kinds, nap, replicas, sleeps
+from tests.system.books import ask, books, states
+from tests.system.client import PATIENCE, Job, generate, prove_whole
+from tests.system.replica import asleep, kinds, nap, replicas, sleeps
 from tests.system.stack import running_stack
 
 BOUGHT = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
 DRAWN_HERE = {"prompt": "a boat", "models": ["sketch"], "size": {"width": 64, "height": 64}}
-LATE = {"kind": "hang:8", "times": 1, "vendor": "replicate"}
+LONG = 300  # seconds, that pass at once where they are waited for
+LATE = {"kind": f"hang:{LONG}", "times": 1, "vendor": "replicate"}
 USUAL = ["buy.before_send", "ticket.before_commit", "keep.before_commit"]
 ALL = [
     *("claim.before_commit", "claim.after_commit", "buy.after_send", "ticket.after_commit"),
@@ -36,7 +37,7 @@ def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
     folder.chmod(0o777)
     lab = {"LAB_PACE": "0.05"}
-    quick = {"WORKER_PATIENCE": "1", "LOOKUP_LAG": "1", "FAULT_FOLDER": str(folder), **lab}
+    quick = {"WORKER_PATIENCE": "3", "LOOKUP_LAG": "1", "FAULT_FOLDER": str(folder), **lab}
     with running_stack("--lab", "--generators", "2", **quick) as stack:
         yield stack, folder
 
@@ -100,8 +101,8 @@ def test_who_fell_asleep_at_any_step_finds_it_done_by_another(pair, lab, point):
     stack, folder = pair
     trap, request = folder / point, str(uuid.uuid4())
     trap.write_text("sleep")
-    with suppress(grpc.RpcError):  # it may fall asleep before it has answered
-        replicas(stack, 2)[0].start(BOUGHT, request, timeout=2)
+    start = threading.Thread(target=ask_for, args=(replicas(stack, 2)[0], request))
+    start.start()
     stack.await_(lambda: not trap.exists())
     with sleeping(stack) as sleeper:
         job = sleeper.awake.start(BOUGHT, request)
@@ -109,6 +110,12 @@ def test_who_fell_asleep_at_any_step_finds_it_done_by_another(pair, lab, point):
         assert events[-1].completed.job.images
         assert [event.sequence for event in events] == [*range(1, len(events) + 1)]
         prove_untouched(stack, lab, sleeper, [job])
+    start.join()
+
+
+def ask_for(one, request: str) -> None:
+    with suppress(grpc.RpcError):  # it may fall asleep before it has answered
+        one.start(BOUGHT, request, timeout=PATIENCE)
 
 
 def test_who_is_stopped_with_work_at_every_stage_writes_nothing_when_he_wakes(pair, lab):
@@ -117,7 +124,7 @@ def test_who_is_stopped_with_work_at_every_stage_writes_nothing_when_he_wakes(pa
     lab.faults([LATE | {"where": "create"}, LATE | {"where": "file"}])
     jobs = [one.start(BOUGHT)]  # sending
     stack.await_(lambda: lab.faults()[0]["struck"])
-    lab.pace(8)
+    lab.pace(LONG)
     jobs.append(one.start(BOUGHT))  # running
     stack.await_(lambda: states(stack, jobs)[1] == "running")
     lab.pace(0.05)
@@ -127,13 +134,10 @@ def test_who_is_stopped_with_work_at_every_stage_writes_nothing_when_he_wakes(pa
     stack.await_(lambda: sleeps(stack.ps()[one.name]))
     assert states(stack, jobs) == ["sending", "running", "drawn"]
     with sleeping(stack) as sleeper:
+        lab.advance(LONG)
         for job in jobs:
             assert sleeper.awake.watch(job)[-1].completed.job.images
         prove_untouched(stack, lab, sleeper, jobs)
-
-
-def states(stack, jobs: list[str]) -> list[str]:
-    return [row["state"] for row in books(stack, jobs)["purchases"]]
 
 
 def test_storage_sleeps_under_receipts_and_imports_and_nothing_is_lost(pair, lab):
@@ -167,11 +171,12 @@ ANSWERED = {"prompt": "a lighthouse at dawn", "models": ["recraft-v3"]}
 @pytest.mark.parametrize("name", ["catalog", "postgres"])
 def test_who_only_sleeps_costs_nobody_an_answer_that_comes_once(pair, lab, name):
     stack, _folder = pair
-    lab.pace(6)
+    lab.pace(LONG)
     owners = workers(stack)
     with drawing(stack, ANSWERED, 3) as ordered:
         stack.await_(lambda: lab.requests().get("recraft", {}).get("create") == 3)
         nap(stack, name, NAP)
+        lab.advance(LONG)
     for job in ordered:
         prove_whole(job, 1)
         assert not job.of("unclear")
@@ -181,13 +186,15 @@ def test_who_only_sleeps_costs_nobody_an_answer_that_comes_once(pair, lab, name)
 
 def test_a_generator_that_was_taken_for_dead_hears_what_only_it_can(pair, lab):
     stack, _folder = pair
-    lab.pace(6)
+    lab.pace(LONG)
     one = replicas(stack, 2)[0]
     jobs = [one.start(ANSWERED | {"models": [each]}) for each in ("recraft-v3", "gpt-image-2")]
     stack.await_(
         lambda: all(lab.requests().get(v, {}).get("create") for v in ("recraft", "openai"))
     )
-    nap(stack, one.name, NAP)
+    with asleep(stack, one.name):
+        stack.await_(lambda: states(stack, jobs) == ["unclear"] * 2)
+    lab.advance(LONG)
     for job in jobs:
         events = replicas(stack, 2)[1].watch(job)
         assert "unclear" in kinds(events)
@@ -196,7 +203,7 @@ def test_a_generator_that_was_taken_for_dead_hears_what_only_it_can(pair, lab):
 
 
 DRAWN = {"prompt": "a boat", "models": ["sketch"], "size": "64x64"}
-NAP = 3.0  # seconds: three times the silence that is death
+NAP = 9.0  # seconds: three times the silence that is death
 
 
 def workers(stack) -> set[str]:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Self
 
 from tests.ports import free_port
@@ -36,7 +36,7 @@ class Wire:
     def __enter__(self) -> Self:
         self._thread.start()
         self.heal()
-        assert self._listens.wait(10)
+        assert self._listens.wait(60)
         return self
 
     def __exit__(self, *_failure: object) -> None:
@@ -107,10 +107,19 @@ class Wire:
                     return
 
 
-def part(wires: Collection[Wire], seconds: float) -> None:
-    """Hold *wires* for so long, and heal them."""
+@contextlib.contextmanager
+def parted(wires: Collection[Wire]) -> Iterator[None]:
+    """Hold *wires* meanwhile, and heal them."""
     for wire in wires:
         wire.hold()
-    time.sleep(seconds)
-    for wire in wires:
-        wire.heal()
+    try:
+        yield
+    finally:
+        for wire in wires:
+            wire.heal()
+
+
+def part(wires: Collection[Wire], seconds: float) -> None:
+    """Hold *wires* for so long, and heal them."""
+    with parted(wires):
+        time.sleep(seconds)

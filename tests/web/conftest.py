@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
+_PATIENCE = 60_000  # milliseconds
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 
@@ -17,6 +18,7 @@ async def browser():
         why = f"{CHROMIUM} is missing: `apt-get install chromium` brings it"
         assert os.environ.get("CI") != "true", why
         pytest.skip(why)
+    expect.set_options(timeout=_PATIENCE)
     async with async_playwright() as playwright:
         made = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         yield made
@@ -30,6 +32,7 @@ async def open_page(browser, stack):
 
     async def open_(**window):
         context = await browser.new_context(**window)
+        context.set_default_timeout(_PATIENCE)
         windows.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -13,18 +13,23 @@ from typing import TypeAlias
 from chassis.beside import Beside
 from services.generator.providers.predictions import Prediction, is_working
 
-_ALONE = 32  # so many are looked at one by one
 _PAGE = 100  # predictions
-_GATHER = 0.5  # seconds in which those come together that one listing serves
-_PER_PAGE = 0.1  # seconds more for each page that will have to be read
 
 Pages: TypeAlias = Callable[[], AsyncIterator[list[Prediction]]]
 
 
 @dataclass(slots=True)
 class Crowd:
-    """Who is followed in this process, and the listing that is under way for them."""
+    """
+    Who is followed in this process, and the listing that is under way for them.
 
+    *alone* of them are looked at one by one; in *gather* seconds, and *per_page* more for each page
+    that will have to be read, those come together that one listing serves.
+    """
+
+    alone: int = 32
+    gather: float = 0.5
+    per_page: float = 0.1
     _followed: set[str] = field(default_factory=set)
     _wanted: set[str] = field(default_factory=set)
     _gathering: asyncio.Task[dict[str, Prediction]] | None = None
@@ -41,7 +46,7 @@ class Crowd:
 
     async def told_of(self, reference: str, pages: Pages) -> Prediction | None:
         """What a listing that begins now tells of one that is still drawn; None: ask for it."""
-        if len(self._followed) <= _ALONE:
+        if len(self._followed) <= self.alone:
             return None
         self._wanted.add(reference)
         if self._gathering is None:
@@ -52,7 +57,7 @@ class Crowd:
 
     async def _list(self, pages: Pages) -> dict[str, Prediction]:
         most = math.ceil(len(self._followed) / _PAGE) + 1
-        await asyncio.sleep(_GATHER + _PER_PAGE * most)
+        await asyncio.sleep(self.gather + self.per_page * most)
         wanted, self._wanted, self._gathering = self._wanted, set(), None
         found: dict[str, Prediction] = {}
         async for page in pages():

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -38,7 +38,7 @@ _FOR_THE_ORDER = 15.0  # seconds of them that its input images leave
 _AGAIN = (0.5, 1.0, 2.0)  # seconds between looks that failed, before a follow gives up
 _BLIND = 30.0  # seconds after an answer that another look will not better: 401, 404 …
 _UNSHOWN = (1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between looks for what may be shown late
-_RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)  # seconds between looks once the usual time is over
+_RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)
 _MOST_PAGES = 200
 _RECENT = timedelta(minutes=20)  # of 600 orders a minute, Replicate's most, 120 pages
 _MOST_BYTES = 128 << 20  # of an answer: a page of 100 orders may show 0.7 MB of each
@@ -70,8 +70,8 @@ class Replicate:
     Draws through Replicate's predictions API.
 
     *http* must stand on `transport.client`. *usual* and *prices* are by the provider's word
-    for a model. *pause* is told whose next look it holds up; it may end early. *patience* is in
-    seconds, for an order.
+    for a model. *pause* is told whose next look it holds up; it may end early. *rarer*: seconds
+    between looks once the usual time is over. *patience* is in seconds, for an order.
     """
 
     http: httpx.AsyncClient
@@ -80,8 +80,9 @@ class Replicate:
     usual: Mapping[str, float]  # seconds that a model usually takes
     prices: Mapping[str, int] = field(default_factory=dict)  # micro-USD an image
     pause: Pause = _sleep
+    rarer: Sequence[float] = _RARER
     patience: float = BUY
-    _crowd: Crowd = field(default_factory=Crowd, repr=False)
+    crowd: Crowd = field(default_factory=Crowd, repr=False)
     _lookups: Lookups = field(default_factory=Lookups, repr=False)
     _old_lookups: Lookups = field(default_factory=Lookups, repr=False)  # nobody waits for these
     whose: Account = field(default_factory=Account, repr=False)
@@ -133,7 +134,7 @@ class Replicate:
         most: float | None = None
         unshown = iter(_UNSHOWN)
         alone = True  # the first look, and one after a hint, wait for no listing
-        with self._crowd.with_one_more(ticket.reference):
+        with self.crowd.with_one_more(ticket.reference):
             while True:
                 found = await self._seen(ticket.reference, alone=alone)
                 if predictions.is_unshown(found) and (wait := next(unshown, None)):
@@ -146,7 +147,7 @@ class Replicate:
                     most = max(most or 0.0, event.fraction)
                 yield seam.Working(most)
                 usual = self.usual.get(str(found.get("model")), 2.0)
-                delays = delays or chain([usual], _RARER, repeat(5.0))
+                delays = delays or chain([usual], self.rarer, repeat(5.0))
                 alone = await self._paused(ticket.reference, next(delays))
         yield event
 
@@ -270,7 +271,7 @@ class Replicate:
         told = None
         if not alone:
             with contextlib.suppress(seam.Unclear):  # then its own look tells what is wrong
-                told = await self._crowd.told_of(reference, self._pages)
+                told = await self.crowd.told_of(reference, self._pages)
         return told or await self._get(_path(reference))
 
     async def _get(self, path: str) -> dict[str, Any]:

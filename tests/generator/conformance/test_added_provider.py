@@ -14,6 +14,7 @@ from imagestudio.type.v1 import job_pb2
 from services.generator import orders, vendors
 from services.generator import provider as seam
 from services.generator.models import files
+from tests import patient
 from tests.generator.conformance.answered_shop import ID
 from tests.generator.conformance.provider_suite import PROMPT, ProviderSuite, decoded
 from tests.generator.memory_receipts import MemoryReceipts
@@ -47,7 +48,7 @@ class AcmeShop:
         self.sent, self.named = [], []  # orders, and the purchases that they are for
         self.receipts = MemoryReceipts()
         wire = httpx.MockTransport(self._answer)
-        self.http = httpx.AsyncClient(transport=wire, base_url="https://acme.example")
+        self.http = patient.AsyncClient(transport=wire, base_url="https://acme.example")
         self.provider = acme.Acme(http=self.http, receipts=self.receipts)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

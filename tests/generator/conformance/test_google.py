@@ -14,6 +14,7 @@ from services.generator import provider as seam
 from services.generator.models.tokens import Tokens
 from services.generator.providers import transport
 from services.generator.providers.google import Google
+from tests import patient
 from tests.generator.conformance.answered_shop import ID, AnsweredShop
 from tests.generator.conformance.provider_suite import ProviderSuite
 from tests.generator.memory_pictures import MemoryPictures
@@ -75,7 +76,7 @@ async def sent(shop: GoogleShop, order: seam.Order) -> httpx.Request:
     """What *order* is on the wire."""
     script = Script(httpx.Response(200, content=saying(IMAGE)))
     key = {"x-goog-api-key": "secret"}
-    http = httpx.AsyncClient(transport=script, base_url="https://g.test", headers=key)
+    http = patient.AsyncClient(transport=script, base_url="https://g.test", headers=key)
     await replace(shop.provider, http=http).buy(order, shop.receipts.sink(ID), lambda _s: None)
     return script.requests[0]
 
@@ -211,7 +212,7 @@ class TestGoogle(ProviderSuite):
     )  # fmt: skip
     async def test_a_refusal_is_what_its_reason_says(self, shop, status, error, kind, why):
         script = Script(httpx.Response(status, json={"error": error}))
-        http = httpx.AsyncClient(transport=script, base_url="https://g.test")
+        http = patient.AsyncClient(transport=script, base_url="https://g.test")
         with pytest.raises(seam.ProviderError, match=why) as raised:
             await replace(shop.provider, http=http).buy(
                 shop.order(), shop.receipts.sink(ID), lambda _s: None

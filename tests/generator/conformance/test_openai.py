@@ -17,6 +17,7 @@ from services.generator.providers import transport
 from services.generator.providers.openai import OpenAI
 from services.generator.signs import of_error
 from services.storage import decoder
+from tests import patient
 from tests.generator.conformance.answered_shop import ID, AnsweredShop
 from tests.generator.conformance.provider_suite import ProviderSuite
 from tests.generator.memory_pictures import MemoryPictures
@@ -81,7 +82,7 @@ async def sent(shop: OpenAIShop, order: seam.Order) -> httpx.Request:
     answer = json.dumps({"data": [{"b64_json": PICTURE}]}).encode()
     script = Script(httpx.Response(200, content=answer))
     key = {"Authorization": "Bearer secret"}
-    http = httpx.AsyncClient(transport=script, base_url="https://o.test/v1", headers=key)
+    http = patient.AsyncClient(transport=script, base_url="https://o.test/v1", headers=key)
     await replace(shop.provider, http=http).buy(order, shop.receipts.sink(ID), lambda _s: None)
     return script.requests[0]
 
@@ -239,7 +240,7 @@ class TestOpenAI(ProviderSuite):
     )
     async def test_an_empty_account_is_told_by_code_or_type(self, shop, status, error):
         script = Script(httpx.Response(status, json={"error": error}))
-        http = httpx.AsyncClient(transport=script, base_url="https://o.test")
+        http = patient.AsyncClient(transport=script, base_url="https://o.test")
         with pytest.raises(seam.NoCredit, match="add credit"):
             await replace(shop.provider, http=http).buy(
                 shop.order(), shop.receipts.sink(ID), lambda _s: None
@@ -266,7 +267,7 @@ class TestOpenAI(ProviderSuite):
     async def test_what_it_withholds_may_be_charged(self, shop, details, error):
         """OpenAI says nowhere that a picture is free which it drew and then kept back."""
         said = {"code": "moderation_blocked", "message": "No.", "moderation_details": details}
-        http = httpx.AsyncClient(
+        http = patient.AsyncClient(
             transport=Script(httpx.Response(400, json={"error": said})), base_url="https://o.test"
         )
         with pytest.raises(error, match="No") as refused:
@@ -376,6 +377,6 @@ class TestOpenAI(ProviderSuite):
             assert shop.opened(image).size == (1792, 1024)
         else:
             assert image.url.startswith(f"{shop.lab.url}/openai/delivery/")
-            assert httpx.get(image.url).headers["content-type"] == "image/png"
+            assert patient.get(image.url).headers["content-type"] == "image/png"
             assert image.expires_at is not None
         assert shop.charges() == [(ID, "dall-e-3", 1)]

@@ -9,6 +9,7 @@ from services.generator.language import anthropic, google, openai
 from services.generator.language.seam import LanguageModel, Picture, Question, Told
 from services.generator.language.stream import Door
 from services.generator.providers import transport
+from tests import patient
 
 PICTURE = Picture("image/webp", b"RIFF....WEBP")
 QUESTION = Question(instructions="be brief", text="the sea", pictures=(PICTURE,), most=900)
@@ -31,7 +32,7 @@ def model(vendor: str, http: httpx.AsyncClient, patience: float = 5.0) -> Langua
 
 
 def scripted(vendor: str, wire: httpx.AsyncBaseTransport, patience: float = 5.0) -> LanguageModel:
-    return model(vendor, httpx.AsyncClient(transport=wire, base_url="https://v.test"), patience)
+    return model(vendor, patient.AsyncClient(transport=wire, base_url="https://v.test"), patience)
 
 
 def at(vendor: str, url: str, key: str = "lab", patience: float = 5.0) -> LanguageModel:

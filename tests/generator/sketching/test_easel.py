@@ -50,7 +50,7 @@ async def ended(*pids):
     for descriptor in [os.pidfd_open(pid) for pid in pids if Path(f"/proc/{pid}").exists()]:
         gone = asyncio.Event()
         loop.add_reader(descriptor, gone.set)
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(gone.wait(), 60)
         loop.remove_reader(descriptor)
         os.close(descriptor)
 
