@@ -65,7 +65,7 @@ def _all(settings: StackSettings) -> Iterator[Finding]:
     yield from _settings()
     yield from _access(settings, state or {})
     yield from _folder(settings, folder)
-    yield from _engines(settings)
+    yield from _engines(settings, folder)
     yield from _vendors(settings, state)
     if state is None:
         yield from _ports(settings)
@@ -142,15 +142,24 @@ def _disk(place: Path, reserve: int) -> Finding:
     return Finding("disk", _GOOD, words)
 
 
-def _engines(settings: StackSettings) -> Iterator[Finding]:
+def _engines(settings: StackSettings, folder: Folder) -> Iterator[Finding]:
     yield _engine("PostgreSQL", settings.database_url, 5432, "DATABASE_URL")
     yield _engine("NATS", settings.nats_url, 4222, "NATS_URL")
-    if settings.vault_url:
-        vault = Path(unquote(urlsplit(settings.vault_url).path))
-        good = vault.is_dir() and os.access(vault, os.W_OK)
-        words = f"{vault} {'can' if good else 'cannot'} be written"
-        yield Finding("vault", _GOOD if good else _BAD, words, "" if good else "see VAULT_URL")
+    yield from _vault(settings, folder)
     yield _envoy(settings)
+
+
+def _vault(settings: StackSettings, folder: Folder) -> Iterator[Finding]:
+    """Whether it can be written; one of our own is made at the first start."""
+    vault = Path(unquote(urlsplit(processes.vault_url(settings, folder)).path))
+    if not settings.vault_url and not vault.exists():
+        return
+    inside = vault / "tmp"  # where every write begins, once storage has made it
+    good = os.access(vault, os.W_OK | os.X_OK)
+    good = good and (not inside.exists() or os.access(inside, os.W_OK | os.X_OK))
+    words = f"{vault} {'can' if good else 'cannot'} be written"
+    remedy = "mount its disk, not read-only, and let this user write there, or see VAULT_URL"
+    yield Finding("vault", _GOOD if good else _BAD, words, "" if good else remedy)
 
 
 def _envoy(settings: StackSettings) -> Finding:

@@ -14,13 +14,16 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis.channel import Peer, insisting
+from chassis.errors import Fault
 from gateway.settings import Settings
 from imagestudio.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from imagestudio.catalog.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from imagestudio.storage.v1.storage_service_pb2 import GetRoomRequest
 from imagestudio.storage.v1.storage_service_pb2_grpc import StorageServiceStub
 
 PATIENCE = 8.0  # seconds for an answer
+_SILENT = "does not answer"
 
 
 @dataclass(slots=True)
@@ -65,14 +68,14 @@ class Service:
 
         return await insisting(once)
 
-    async def is_ready(self, timeout: float = 1.0) -> bool:
-        """Tell whether the peer serves now."""
+    async def problem(self, timeout: float = 1.0) -> str:
+        """Tell why the peer does not serve now; empty where it does."""
         check = health_pb2_grpc.HealthStub(self.peer.channel).Check
         try:
             answer = await check(health_pb2.HealthCheckRequest(), timeout=timeout)
         except grpc.aio.AioRpcError:
-            return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            return _SILENT
+        return "" if answer.status == health_pb2.HealthCheckResponse.SERVING else _SILENT
 
 
 @dataclass(slots=True)
@@ -95,11 +98,22 @@ class Services:
         self.storage = Service(storage, StorageServiceStub(storage.channel))
         self.generator = Service(generator, GeneratorServiceStub(generator.channel))
 
-    async def readiness(self) -> dict[str, bool]:
-        """Tell which services serve now, by name."""
-        asked = {"catalog": self.catalog, "storage": self.storage, "generator": self.generator}
-        ready = await asyncio.gather(*(service.is_ready() for service in asked.values()))
-        return dict(zip(asked, ready, strict=True))
+    async def problems(self) -> dict[str, str]:
+        """Tell of each service what keeps it from its work now; empty where nothing does."""
+        catalog, storage, generator = await asyncio.gather(
+            self.catalog.problem(), self._storage_problem(), self.generator.problem()
+        )
+        return {"catalog": catalog, "storage": storage, "generator": generator}
+
+    async def _storage_problem(self) -> str:
+        """One whose vault takes nothing still serves what it has, and so calls itself healthy."""
+        if problem := await self.storage.problem():
+            return problem
+        try:
+            await self.storage.ask("GetRoom", GetRoomRequest(), user_id=0)
+        except Fault as fault:
+            return fault.message
+        return ""
 
     async def close(self) -> None:
         """End the channels."""

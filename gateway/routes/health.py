@@ -21,18 +21,20 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_model=answers.Readiness, responses={503: problems()[503]})
 async def readyz(behind: Behind) -> Response:
-    """Tell that every service behind us runs, or which one does not."""
-    found = await behind.readiness()
-    if missing := [name for name, ready in found.items() if not ready]:
+    """Tell that every service behind us works, or which one does not, and why."""
+    found = await behind.problems()
+    if wrong := {name: problem for name, problem in found.items() if problem}:
+        said = "; ".join(f"{name}: {problem}" for name, problem in wrong.items())
         raise Unavailable(
             "SERVICE_UNAVAILABLE",
-            f"Not ready: no answer from {', '.join(missing)}. `studio ps` shows what runs.",
-            metadata={"service": ",".join(missing)},
-            fields=dict.fromkeys(missing, "does not answer"),
+            f"Not ready. {said.rstrip('.')}. `studio ps` shows what runs.",
+            metadata={"service": ",".join(wrong)},
+            fields=wrong,
             retry_after=1.0,
         )
+    services = dict.fromkeys(found, True)
     return JSONResponse(
-        {"status": "ready", "services": found}, headers={"Cache-Control": "no-store"}
+        {"status": "ready", "services": services}, headers={"Cache-Control": "no-store"}
     )
 
 

@@ -326,6 +326,23 @@ def _park(batch: Batch, purchase: Purchase, step: edge_pb2.ParkEdge) -> None:
     batch.let_go_of(purchase, batch.now if unheard else not_before)
 
 
+def _warn(batch: Batch, purchase: Purchase, step: edge_pb2.WarnEdge) -> None:
+    """Tell what keeps it waiting, once: who works on it next meets the same."""
+    if purchase.state not in ("sending", "drawn"):
+        raise guards.conflict(purchase, "nothing that was paid for waits to be kept")
+    error = outcome.evidence(step.error)
+    if error is None or (purchase.error and purchase.error["reason"] == error["reason"]):
+        return
+    purchase.error = error
+    warning = job_event_pb2.JobEvent.Warning(
+        reason=error["reason"],
+        message="An image waits to be kept: " + error["message"],
+        model=purchase.model_key,
+        purchase_id=purchase.purchase_id,
+    )
+    batch.tell(purchase, warning=warning)
+
+
 _STEPS: dict[str, Callable[[Batch, Purchase, Any], None]] = {
     "release": _release,
     "ticket": _ticket,
@@ -338,4 +355,5 @@ _STEPS: dict[str, Callable[[Batch, Purchase, Any], None]] = {
     "settle": _settle,
     "fail": _fail,
     "park": _park,
+    "warn": _warn,
 }

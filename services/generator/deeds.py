@@ -26,7 +26,7 @@ from services.generator import (
 )
 from services.generator import provider as seam
 from services.generator.health import Health
-from services.generator.ledger import Ledger
+from services.generator.ledger import Ledger, Result
 from services.generator.live import Live
 from services.generator.models import Registry
 from services.generator.numbering import Numbering
@@ -40,6 +40,7 @@ _UNHANDED = 300.0  # likewise of an input image that does not get there
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
+_OF_THE_VAULT = ("VAULT_UNAVAILABLE", "DISK_FULL")
 _SPOILT = (errors.Invalid, errors.DataLoss)
 log = logs.get()
 
@@ -81,6 +82,7 @@ class Deeds:
     tell: Callable[[moves.Event], None]
     interrupted: bool = False
     sending: bool = False
+    warned: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
     learned: bool = False
     learning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one look for all outputs
@@ -107,7 +109,8 @@ class Deeds:
         if not self.known.order.as_planned:
             return moves.Declined("this release would send another order than was planned")
         user_id = identifiers.number_of(self.claim.user)
-        sink = self.tools.receipts.sink(self.known.purchase_id, self.vendor.name, user_id)
+        about = self.known.purchase_id, self.vendor.name, user_id
+        sink = self.tools.receipts.sink(*about, self.warn)
         faults.point("buy.before_send")
         if not self.may_send():  # the last thing before it leaves: who slept until now is late
             return moves.NeverSent("the claim had grown too old, or its worker ends", 0)
@@ -191,6 +194,7 @@ class Deeds:
         except errors.Denied as fault:
             return _forbidden(index, fault, self._pause(fault, request))
         except patience.PASSING as fault:
+            self.warn(fault)
             return moves.Unstored(index, str(fault), self._pause(fault, request))
         faults.point("import.after")
         self.assets[index] = answer.asset
@@ -202,6 +206,13 @@ class Deeds:
             return fault.retry_after or _RETRY
         sent = self.claim.purchase.send_time
         return patience.at_source(fault, sent, request.source_expire_time)
+
+    def warn(self, fault: errors.Fault) -> None:
+        """Have the job told, once, that a vault which takes nothing keeps its picture waiting."""
+        if fault.reason in _OF_THE_VAULT and not self.warned:
+            self.warned = True
+            told = self.tools.ledger.submit(edges.waits(self.known, fault))
+            told.add_done_callback(_unwarned)
 
     async def publish(self, index: int) -> moves.Event:
         """Have the CDN copy a kept output; meanwhile the vault serves it."""
@@ -291,6 +302,12 @@ class Deeds:
                 return
         except seam.Unclear as error:
             log.info("kept without the provider's details", error=str(error))
+
+
+def _unwarned(told: asyncio.Future[Result]) -> None:
+    """It is told or not: what has become of the purchase, its next edge hears."""
+    if not told.cancelled() and (error := told.exception()):
+        log.info("a job is not told that it waits", error=str(error))
 
 
 def _forbidden(index: int, fault: errors.Denied, pause: float) -> moves.Event:

@@ -1,4 +1,4 @@
-"""Whether the vault's disk has room for new work: asked once a second at the most."""
+"""Whether the vault's disk takes what new work brings: asked once a second at the most."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from chassis.channel import Peer
 from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
 
 _FRESH = 1.0  # seconds
-_TIMEOUT = 2.0  # seconds
+_TIMEOUT = 6.0  # seconds; a disk that hangs is told as unwritable before
 _AGAIN = 5.0  # seconds until it may be worth while to ask again
 log = logs.get()
 
@@ -20,13 +20,12 @@ class Disk:
     storage: Peer
     vault: "storage_service_pb2_grpc.StorageServiceAsyncStub"
     _room: storage_service_pb2.GetRoomResponse | None = None
-    _asked: float = 0.0
+    _heard: float = 0.0  # the room; who asks meanwhile asks, too, and goes by no older one
 
     async def check(self) -> None:
-        """Refuse new work below the reserve: DISK_FULL."""
+        """Refuse new work below the reserve, DISK_FULL, and while nothing can be written."""
         now = asyncio.get_running_loop().time()
-        if self._room is None or now - self._asked > _FRESH:
-            self._asked = now
+        if self._room is None or now - self._heard > _FRESH:
             await self._ask()
         room = self._room
         if room is not None and room.free_bytes < room.reserve_bytes:
@@ -44,6 +43,9 @@ class Disk:
             self._room = await self.storage.ask(
                 self.vault.GetRoom, request, timeout=_TIMEOUT, user_id=0
             )
+            self._heard = asyncio.get_running_loop().time()
         except errors.Fault as fault:
             self._room = None
+            if fault.reason == "VAULT_UNAVAILABLE":
+                raise
             log.warning("room not known", error=str(fault))

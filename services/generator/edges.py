@@ -91,6 +91,13 @@ def broken_off(purchase_id: str, fence: int, error: Exception) -> edge_pb2.Edge:
     return made
 
 
+def waits(known: Known, fault: errors.Fault) -> edge_pb2.Edge:
+    """The edge that tells its job what keeps a picture that was paid for waiting."""
+    made = edge_pb2.Edge(purchase_id=known.purchase_id, fence=known.fence)
+    made.warn.error.CopyFrom(errors.to_status(errors.Fault(fault.reason, fault.message)))
+    return made
+
+
 def adopted(stray: ledger_service_pb2.Stray, model: Model, reserve: int) -> edge_pb2.Edge:
     """The edge that makes a purchase of *stray*, which may cost *reserve* micro-USD."""
     made = edge_pb2.Edge(purchase_id=stray.purchase.purchase.purchase_id)

@@ -9,7 +9,7 @@ a `buy` asks nobody.
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 
@@ -27,6 +27,11 @@ _PATIENCE = 300.0  # seconds that a whole answer waits for storage, which may ne
 _SEALING = 15.0  # seconds likewise of a seal, which can be tried another time
 _SEAL = b'{"sealed": "nothing was bought"}\n'
 log = logs.get()
+Waits = Callable[[errors.Fault], None]
+
+
+def _alone(_fault: errors.Fault) -> None:
+    """Nobody wants to hear that it waits."""
 
 
 @dataclass(slots=True)
@@ -42,10 +47,12 @@ class Receipts:
     patience: float = _PATIENCE
     _heads: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
-    def sink(self, purchase_id: str, provider: str, user_id: int = 0) -> "Sink":
+    def sink(
+        self, purchase_id: str, provider: str, user_id: int = 0, waits: Waits = _alone
+    ) -> "Sink":
         """What takes the answer to *purchase_id*, bought for a user, or for nobody."""
         header = pb.ReceiptHeader(purchase_id=purchase_id, provider=provider)
-        return Sink(self, header, user_id, self.patience)
+        return Sink(self, header, user_id, self.patience, waits)
 
     async def read(self, purchase_id: str, start: int, stop: int, /) -> bytes | None:
         head = self._heads.get(purchase_id, b"")
@@ -95,13 +102,14 @@ class Sink:
     All of it stays in memory until then, and is sent when it is whole: who still draws would hold
     a call to storage open. Where storage goes away, or its disk is full, it is sent again, since
     a vendor's answer is paid for and comes once. Only another answer that is kept in its place
-    ends that before *patience*, in seconds, does.
+    ends that before *patience*, in seconds, does. *waits* hears each time why.
     """
 
     receipts: Receipts
     header: pb.ReceiptHeader
     user_id: int
     patience: float
+    waits: Waits
     _pieces: list[bytes] = field(default_factory=list)  # each but the last is full
     _held: bytes = b""  # what does not fill one yet
 
@@ -136,6 +144,7 @@ class Sink:
                 if not _may_pass(fault) or clock() + wait > until:
                     raise
                 log.warning("a receipt is sent again", error=str(fault))
+                self.waits(fault)
                 await asyncio.sleep(wait)
             else:
                 return

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from chassis.errors import DataLoss, OutOfRange, Precondition
+from chassis import logs
+from chassis.errors import DataLoss, Fault, OutOfRange, Precondition
 from chassis.faults import point
 from chassis.identity import Caller
 from services.storage import names
@@ -19,6 +20,7 @@ from services.storage.turns import Turns
 from services.storage.vault import Found, Gone, Shelf, Vault
 
 CHUNK = 64 * 1024  # bytes
+log = logs.get()
 
 Note = TypeVar("Note", FileNote, ReceiptNote)
 
@@ -53,7 +55,7 @@ class Assets:
         link = self._link(caller, name)
         found = await self.vault.find(Shelf.FILES, link)
         if found is None:
-            raise names.unknown(name)
+            raise await self._nothing(name, link)
         return _whole(found, FileNote.unpack(found.note))
 
     async def whole(self, caller: Caller, name: str) -> FileNote:
@@ -96,6 +98,17 @@ class Assets:
             point("storage.assets.after_forget")
             await self.vault.remove(Shelf.THUMBNAILS, link)  # first: the file tells of it
             await self.vault.remove(Shelf.FILES, link)
+
+    async def _nothing(self, name: str, link: str) -> Fault:
+        """Tell what was never there from what somebody has taken out of the vault."""
+        if not await self.vault.is_torn(Shelf.FILES, link):
+            return names.unknown(name)
+        log.error("a file is gone from the vault", file=link)
+        return DataLoss(
+            "HASH_MISMATCH",
+            "This picture was kept, and its file is gone from the vault: restore it from a backup.",
+            metadata={"found": "no file"},
+        )
 
     def _link(self, caller: Caller, name: str) -> str:
         named = names.parse(name)

@@ -30,6 +30,7 @@ from services.storage.room import Room
 from services.storage.settings import Settings
 from services.storage.sources import Policy
 from services.storage.thumbnails import Thumbnails
+from services.storage.trial import Trial
 from services.storage.turns import Turns
 from services.storage.vault import Vault
 from services.storage.vaults.folder import FolderVault
@@ -93,7 +94,7 @@ def storage(settings: Settings) -> Storage:
     peer = Peer(settings.catalog_target, "catalog", service="storage", secret=secret)
     catalog, child, turns = Catalog(peer), Child(), Turns()
     links = Links(settings.link_key.reveal().encode())
-    room = Room(vault.free, settings.disk_reserve)
+    room = Room(vault.free, settings.disk_reserve, Trial(vault.probe))
     keep = Keep(vault=vault, links=links, room=room, turns=turns, catalog=catalog)
     receipts = Receipts(vault=vault, room=room, turns=turns)
     of_vendors, of_users = _fetches(settings.lab_url)

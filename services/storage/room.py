@@ -8,21 +8,29 @@ from dataclasses import dataclass
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from chassis.errors import Exhausted
-from services.storage.vault import Full
+from chassis.errors import Exhausted, Unavailable
+from services.storage.trial import Trial
+from services.storage.vault import Full, Sick
 
 _AGAIN = 5.0  # seconds until it may be worth while to ask again
 
 
 class Room:
-    """*free* tells the bytes that are left, and may take its time; *reserve* is in bytes, too."""
+    """
+    *free* tells the bytes that are left, and may take its time; *reserve* is in bytes, too.
 
-    def __init__(self, free: Callable[[], int], reserve: int) -> None:
-        self.free, self.reserve = free, reserve
+    *trial* knows whether any of them can be written.
+    """
+
+    def __init__(self, free: Callable[[], int], reserve: int, trial: Trial) -> None:
+        self.free, self.reserve, self._trial = free, reserve, trial
 
     async def left(self) -> int:
-        """Bytes that are left; asked in a thread, since a disk may have others to serve."""
-        return await asyncio.to_thread(self.free)
+        """Bytes that are left; Unavailable VAULT_UNAVAILABLE where none can be written."""
+        failure = await self._trial.failure()
+        if isinstance(failure, Sick):
+            raise _unwritable(failure)
+        return 0 if failure else await self._free()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -35,18 +43,25 @@ class Room:
             REGISTRY.unregister(gauges)
 
     async def check(self) -> None:
-        """Refuse new work below the reserve: DISK_FULL."""
+        """Refuse new work below the reserve, DISK_FULL, and where nothing can be written."""
         left = await self.left()
         if left < self.reserve:
             raise self._full(left)
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Tell of a vault that is Full in the middle of a write as DISK_FULL."""
+        """Tell of a vault that is Full in the middle of a write as DISK_FULL; one is a trial."""
         try:
             yield
         except Full as error:
-            raise self._full(await self.left()) from error
+            raise self._full(await self._free()) from error
+        except Sick as error:
+            self._trial.learn(error)
+            raise
+
+    async def _free(self) -> int:
+        """Ask in a thread, since a disk may have others to serve."""
+        return await asyncio.to_thread(self.free)
 
     def _full(self, left: int) -> Exhausted:
         return Exhausted(
@@ -56,6 +71,16 @@ class Room:
             metadata={"free_bytes": str(left)},
             retry_after=_AGAIN,
         )
+
+
+def _unwritable(sick: Sick) -> Unavailable:
+    return Unavailable(
+        "VAULT_UNAVAILABLE",
+        f"The vault cannot be written ({sick.why}): see that its disk is mounted, sound and not "
+        "read-only, and that storage's user may write there. Until then no new work is taken; "
+        "nothing that was kept is given up.",
+        retry_after=_AGAIN,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

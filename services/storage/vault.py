@@ -58,11 +58,11 @@ class Sick(Unavailable):
     """
 
     def __init__(self, why: str) -> None:
+        self.why = why
         super().__init__(
-            "SERVICE_UNAVAILABLE",
+            "VAULT_UNAVAILABLE",
             f"The vault's disk cannot be used now ({why}): look after it. Nothing that was kept "
             "is given up meanwhile.",
-            metadata={"service": "storage"},
             retry_after=_AGAIN,
         )
 
@@ -117,11 +117,17 @@ class Vault(Protocol):
     async def notes(self, shelf: Shelf, name: str, /) -> list[bytes]:
         """All notes of a file, the first one first; none where there is no file."""
 
+    async def is_torn(self, shelf: Shelf, name: str, /) -> bool:
+        """Whether a first note lies there without its file, which somebody took away."""
+
     async def record(self, lines: bytes, /) -> None:
         """Append whole *lines* to what the vault knows beside its files, durably. Raises Full."""
 
     async def remove(self, shelf: Shelf, name: str, /) -> None:
         """Remove a file and its notes, durably; fine where there is none."""
+
+    async def probe(self) -> None:
+        """Write a few bytes, durably, and remove them. Raises Full and Sick."""
 
     def free(self) -> int:
         """Bytes that can still be taken; it may block, so ask in a thread."""

@@ -5,6 +5,7 @@ import uuid
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2
 
+from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_pb2, purchase_pb2
 from services.catalog import admit
@@ -157,6 +158,11 @@ def park(purchase_id, fence):
     return Edge(purchase_id=purchase_id, fence=fence, park=edge_pb2.ParkEdge())
 
 
+def warn(purchase_id, fence, reason="VAULT_UNAVAILABLE"):
+    error = errors.to_status(errors.Unavailable(reason, "Mount its disk."))
+    return Edge(purchase_id=purchase_id, fence=fence, warn=edge_pb2.WarnEdge(error=error))
+
+
 def next_attempt(reserve=0):
     return ledger_pb2.PlannedPurchase(
         purchase_id=str(uuid.uuid4()),
@@ -194,8 +200,6 @@ async def kept(ledger, purchase_id, cost=0):
 
 async def refused(ledger, edge):
     """Take an edge that must be refused; return the reason."""
-    from chassis.errors import from_status
-
     [result] = await ledger.apply([edge])
     assert result.status.code != OK
-    return from_status(result.status).reason
+    return errors.from_status(result.status).reason

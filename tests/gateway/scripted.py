@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from chassis.errors import Fault
 from chassis.server import Server
 from chassis.settings import Secret
 from gateway.services import Services
@@ -22,6 +23,11 @@ from imagestudio.catalog.v1.ledger_service_pb2_grpc import (
 )
 from imagestudio.generator.v1 import generator_service_pb2 as wire
 from imagestudio.generator.v1 import generator_service_pb2_grpc as stubs
+from imagestudio.storage.v1.storage_service_pb2 import GetRoomResponse
+from imagestudio.storage.v1.storage_service_pb2_grpc import (
+    StorageServiceServicer,
+    add_StorageServiceServicer_to_server,
+)
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from tests.ports import free_port
 
@@ -39,11 +45,16 @@ def event(sequence: int, *, kind: str = "warning") -> JobEvent:
     return found
 
 
-class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer):
-    """Each call plays the next line: events, and how it ends; *asked* has the requests."""
+class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer, StorageServiceServicer):
+    """
+    Each call plays the next line: events, and how it ends; *asked* has the requests.
+
+    *unwritable* is what storage says of its vault.
+    """
 
     def __init__(self, *lines: list[Any]) -> None:
         self.lines, self.asked = list(lines), []
+        self.unwritable: Fault | None = None
         self.left = asyncio.Event()
 
     async def GenerateImages(self, request, context):
@@ -67,6 +78,11 @@ class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer):
         async for _ in self._play(request, context):
             pass
         return wire.EstimateCostResponse()
+
+    async def GetRoom(self, request, context):
+        if self.unwritable:
+            raise self.unwritable
+        return GetRoomResponse()
 
     async def _play(self, request, context) -> AsyncIterator[JobEvent]:
         self.asked.append(request)
@@ -107,7 +123,7 @@ class Stage:
         self._open: list[tuple[Services, Server]] = []
 
     async def play(self, script: Scripted) -> Services:
-        """Serve *script*; return services whose generator and catalog it is."""
+        """Serve *script*; return services whose generator, catalog and storage it is."""
 
         async def nobody(_credential):
             raise AssertionError("the gateway calls with a service token")
@@ -115,6 +131,7 @@ class Stage:
         def add(server: grpc.aio.Server) -> None:
             stubs.add_GeneratorServiceServicer_to_server(script, server)
             add_CatalogServiceServicer_to_server(script, server)
+            add_StorageServiceServicer_to_server(script, server)
 
         port = free_port()
         server = Server(

@@ -142,12 +142,12 @@ async def test_a_service_that_stays_away_is_told_so(stage):
     assert not script.lines
 
 
-async def test_readiness_names_who_is_missing(stage):
+async def test_who_is_missing_is_named(stage):
     services = await stage.play(Scripted())
-    assert await services.readiness() == {"catalog": True, "storage": True, "generator": True}
+    assert await services.problems() == {"catalog": "", "storage": "", "generator": ""}
 
     await stage.close()
 
     services = Services(settings(free_port()))
-    assert set((await services.readiness()).values()) == {False}
+    assert set((await services.problems()).values()) == {"does not answer"}
     await services.close()

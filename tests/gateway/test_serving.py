@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from chassis.errors import Exhausted
+from chassis.errors import Exhausted, Unavailable
 from gateway.compose import listen, serve
 from tests import patient
 from tests.gateway.scripted import CUT, HANG, Scripted, event, settings
@@ -118,6 +118,20 @@ async def test_readyz_says_who_is_missing_and_healthz_that_we_live():
     assert alive.status_code == 200
     assert ready.status_code == 503
     assert set(ready.json()["fields"]) == {"catalog", "storage", "generator"}
+
+
+async def test_readyz_says_that_the_vault_cannot_be_written_until_it_can(stage):
+    script = Scripted()
+    script.unwritable = Unavailable("VAULT_UNAVAILABLE", "The vault cannot be written: mount it.")
+    services = await stage.play(script)
+    async with serving(services) as (http, _):
+        sick = await http.get("/readyz")
+        script.unwritable = None
+        well = await http.get("/readyz")
+    assert (sick.status_code, well.status_code) == (503, 200)
+    assert sick.json()["fields"] == {"storage": "The vault cannot be written: mount it."}
+    assert "storage: The vault cannot be written: mount it. `studio ps`" in sick.json()["detail"]
+    assert well.json()["services"] == {"catalog": True, "storage": True, "generator": True}
 
 
 async def test_a_path_or_method_that_is_none_is_a_problem():

@@ -178,10 +178,14 @@ async def troubled(*faults):
      Denied("CREDENTIAL_INVALID", "another secret")],
     ids=repr,
 )  # fmt: skip
-async def test_a_paid_answer_is_sent_again_whatever_storage_said(fault):
+async def test_a_paid_answer_is_sent_again_whatever_storage_said_and_who_waits_hears_it(fault):
+    heard = []
     async with troubled(fault) as (storage, receipts):
-        await keep(receipts)
+        taking = receipts.sink(ID, "sketch", 1, heard.append)
+        await taking.write(ANSWER)
+        await taking.close()
         assert (storage.taken, storage.tries) == ([ANSWER], 2)
+    assert [(each.reason, each.message) for each in heard] == [(fault.reason, fault.message)]
 
 
 async def test_it_is_given_up_when_its_patience_is_over_and_not_before_what_storage_asks_for():

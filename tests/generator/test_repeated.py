@@ -80,21 +80,27 @@ class Library(catalog_service_pb2_grpc.CatalogServiceServicer):
 
 
 class Room(storage_service_pb2_grpc.StorageServiceServicer):
-    """Has room."""
+    """Has room, unless its vault is *unwritable*."""
+
+    unwritable = False
 
     async def GetRoom(self, request, context):
+        if self.unwritable:
+            raise Unavailable("VAULT_UNAVAILABLE", "Mount it.", retry_after=5)
         return storage_service_pb2.GetRoomResponse(free_bytes=1 << 40)
 
 
 @contextlib.asynccontextmanager
-async def starting(books: Books, voice: Voice | None = None) -> AsyncIterator[Start]:
+async def starting(
+    books: Books, voice: Voice | None = None, room: Room | None = None
+) -> AsyncIterator[Start]:
     """Yield what starts a job over a wire to *books*."""
     identity.current.set(identity.Caller(1))
 
     def add(server):
         ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, server)
         catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(Library(), server)
-        storage_service_pb2_grpc.add_StorageServiceServicer_to_server(Room(), server)
+        storage_service_pb2_grpc.add_StorageServiceServicer_to_server(room or Room(), server)
 
     async with serving(NAME, add) as peer, hired(peer, Shop()) as worker:
         ledger = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
@@ -129,6 +135,21 @@ async def test_what_can_be_admitted_asks_nothing_before():
     async with starting(books) as start:
         assert (await start(SKETCH)).job.name == "jobs/8"
     assert books.looks == 0
+
+
+async def test_a_vault_that_takes_nothing_is_no_place_for_new_work_and_what_is_known_is_told():
+    books, room = Books(), Room()
+    room.unwritable = True
+    async with starting(books, room=room) as start:
+        with pytest.raises(Unavailable, match="Mount it") as refused:
+            await start(SKETCH)
+        assert (refused.value.reason, refused.value.retry_after) == ("VAULT_UNAVAILABLE", 5)
+        assert not books.orders
+        books.known.add(request_fingerprint(SKETCH))
+        assert (await start(SKETCH)).job.name == "jobs/7"
+        room.unwritable = False
+        books.known.clear()
+        assert (await start(SKETCH)).job.name == "jobs/8"
 
 
 async def test_a_catalog_that_is_away_is_not_asked_what_it_knows():

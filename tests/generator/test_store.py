@@ -15,13 +15,20 @@ from chassis.errors import (
     Late,
     Missing,
     Unavailable,
+    from_status,
 )
-from imagestudio.catalog.v1 import ledger_pb2
+from imagestudio.catalog.v1 import (
+    edge_pb2,
+    ledger_pb2,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+)
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
 from services.generator import models, moves
 from services.generator.buy import Errand
 from services.generator.deeds import Tools
+from services.generator.ledger import Ledger
 from services.generator.models import Registry
 from services.generator.provider import Drawn, Link, Unclear
 from services.generator.standing import Terms
@@ -47,6 +54,19 @@ class Storage(pb_grpc.StorageServiceServicer):
         return pb.ImportAssetResponse(asset=pb.Asset(name="assets/ab"))
 
 
+class Books(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """Takes every edge."""
+
+    def __init__(self) -> None:
+        self.edges: asyncio.Queue[edge_pb2.Edge] = asyncio.Queue()
+
+    async def Apply(self, request, context):
+        for edge in request.edges:
+            self.edges.put_nowait(edge)
+        results = [ledger_service_pb2.EdgeResult() for _ in request.edges]
+        return ledger_service_pb2.ApplyResponse(results=results)
+
+
 class Vendors:
     """A vendor that has drawn."""
 
@@ -63,17 +83,21 @@ class Vendors:
 
 @pytest.fixture
 async def world():
-    storage = Storage()
+    storage, books = Storage(), Books()
+    storage.books = books
 
     def add(server):
         pb_grpc.add_StorageServiceServicer_to_server(storage, server)
+        ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(books, server)
 
     async with serving("imagestudio.storage.v1.StorageService", add) as peer:
         vendor = Vendor(
             name="replicate", provider=Vendors(), terms=Terms(askable=True), time_limit=60
         )
+        ledger = Ledger(peer, ledger_service_pb2_grpc.LedgerServiceStub(peer.channel))
+        ledger.start()
         tools = Tools(
-            ledger=None, storage=peer, vault=pb_grpc.StorageServiceStub(peer.channel),
+            ledger=ledger, storage=peer, vault=pb_grpc.StorageServiceStub(peer.channel),
             receipts=None, live=None, vendors={"replicate": vendor},
             registry=Registry(models.EVERY, configured={"sketch"}, default="sketch"),
         )  # fmt: skip
@@ -84,6 +108,7 @@ async def world():
         claim.spec.models.append("sketch")
         errand = Errand(tools, claim, claimed_at=0, owned_until=lambda: 0, now=lambda: 0)
         yield storage, errand._deeds
+        await ledger.close()
 
 
 async def test_storage_is_told_whose_url_it_is_and_when_it_dies(world):
@@ -123,6 +148,30 @@ async def test_an_output_is_lost_where_no_other_try_can_help_and_only_there(worl
     storage, deeds = world
     storage.fault = fault
     assert await deeds.store(0) == event
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Unavailable("VAULT_UNAVAILABLE", "mount it", retry_after=2),
+        Exhausted("DISK_FULL", "free some space", retry_after=5),
+    ],
+    ids=repr,
+)
+async def test_a_job_is_told_once_that_the_vault_takes_nothing(world, fault):
+    storage, deeds = world
+    storage.fault = Unavailable("SERVICE_UNAVAILABLE", "it starts", retry_after=1)
+    await deeds.store(0)  # that passes, and is nobody's concern
+    storage.fault = fault
+    for _ in range(2):
+        await deeds.store(0)
+    storage.fault = None
+    await deeds.store(0)
+    deeds.tools.ledger.submit(edge_pb2.Edge(purchase_id="the last"))
+    edges = [await asyncio.wait_for(storage.books.edges.get(), 30) for _ in range(2)]
+    assert [edge.purchase_id for edge in edges] == [ID, "the last"]
+    told = from_status(edges[0].warn.error)
+    assert (told.reason, told.message) == (fault.reason, fault.message)
 
 
 @pytest.mark.parametrize(

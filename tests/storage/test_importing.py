@@ -15,6 +15,7 @@ from services.storage.names import Links
 from services.storage.receipts import Receipts
 from services.storage.room import Room
 from services.storage.sources import Link
+from services.storage.trial import Trial
 from services.storage.turns import Turns
 from tests.storage.client import PURCHASE, link_of
 from tests.storage.pictures import decoded, picture, svg
@@ -67,7 +68,7 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
         lab.scripts = {"/0": held_back, "/9": http(PNG), "/1": http(PNG), "/5": http(PNG)}
         vault = vault_at(f"file://{folder}")
         await vault.open()
-        room = Room(vault.free, 0)
+        room = Room(vault.free, 0, Trial(vault.probe))
         keep = Keep(vault=vault, links=Links(b"key"), room=room, turns=turns, catalog=None)
         receipts = Receipts(vault=vault, room=room, turns=turns)
         imports = Imports(keep=keep, receipts=receipts, fetch=lab.fetch(url), lane=lane)

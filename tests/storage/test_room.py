@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 from services.storage.compose import vault_at
 from services.storage.room import Room
+from services.storage.trial import Trial
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def told(name):
 
 
 async def test_a_vault_is_asked_for_its_room_as_long_as_it_is_shown(vault, folder):
-    room = Room(vault.free, 4096)
+    room = Room(vault.free, 4096, Trial(vault.probe))
     assert told("free") is None  # made is not shown
     with room.shown():
         assert told("free") > 0
@@ -34,12 +35,13 @@ async def test_a_vault_is_asked_for_its_room_as_long_as_it_is_shown(vault, folde
 
 
 async def test_two_vaults_of_one_process_do_not_forbid_each_other(vault):
-    with Room(vault.free, 1).shown(), Room(vault.free, 2).shown():
+    trial = Trial(vault.probe)
+    with Room(vault.free, 1, trial).shown(), Room(vault.free, 2, trial).shown():
         assert generate_latest().count(b"\nstudio_vault_reserve_bytes ") == 2
     assert told("reserve") is None
 
 
-async def test_a_disk_that_takes_its_time_holds_nobody_else_up():
+async def test_a_disk_that_takes_its_time_holds_nobody_else_up(vault):
     asked, may_tell = threading.Event(), threading.Event()
 
     def free():
@@ -47,7 +49,7 @@ async def test_a_disk_that_takes_its_time_holds_nobody_else_up():
         may_tell.wait(30)
         return 1
 
-    checking = asyncio.create_task(Room(free, 0).check())
+    checking = asyncio.create_task(Room(free, 0, Trial(vault.probe)).check())
     assert await asyncio.to_thread(asked.wait, 30)
     assert not checking.done()
     may_tell.set()

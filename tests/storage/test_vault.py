@@ -244,6 +244,28 @@ async def test_a_full_disk_at_any_step_leaves_nothing_half_and_the_next_try_succ
     assert at > 10  # it was full at each of them
 
 
+async def test_a_probe_leaves_nothing(tmp_path):
+    vault = local(tmp_path)
+    await vault.open()
+    before = sorted(tmp_path.rglob("*"))
+    await vault.probe()
+    assert sorted(tmp_path.rglob("*")) == before
+    await vault.close()
+
+
+async def test_what_lacks_its_file_is_told_from_what_was_never_there(tmp_path):
+    vault = local(tmp_path)
+    await vault.open()
+    await keep(vault, Shelf.FILES, LINK, b"a picture")
+    assert not await vault.is_torn(Shelf.FILES, LINK)
+    [file] = tmp_path.rglob(LINK)
+    file.unlink()
+    assert await vault.is_torn(Shelf.FILES, LINK)
+    await vault.remove(Shelf.FILES, LINK)
+    assert not await vault.is_torn(Shelf.FILES, LINK)
+    await vault.close()
+
+
 async def test_lines_can_be_added_beside_the_files_and_are_no_file(vault):
     await vault.record(b"one\n")
     await vault.record(b"two\n")
@@ -286,7 +308,11 @@ async def test_a_disk_that_fails_may_be_asked_again(error, after):
     await vault.open()
     disk.fail(after, error)
     with pytest.raises(Unavailable, match="look after it"):
+        await vault.probe()
+    disk.fail(after, error)
+    with pytest.raises(Unavailable, match=rf"\({os.strerror(error)}\): look after it") as sick:
         await keep(vault, Shelf.FILES, LINK, b"x" * 2_000_000)
+    assert "/vault" not in str(sick.value)
     disk.fail(-1, 0)
     await keep(vault, Shelf.FILES, LINK, b"x" * 2_000_000)
     assert await read(vault, Shelf.FILES, LINK) == b"x" * 2_000_000

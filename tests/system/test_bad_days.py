@@ -1,11 +1,13 @@
 """What goes away while jobs run, and comes back: NATS with its folder, PostgreSQL, the disk."""
 
+import json
 import os
 import shutil
 import subprocess
 import threading
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -151,6 +153,65 @@ def test_a_full_disk_takes_no_new_job_and_loses_nothing(small_disk):
     filler.unlink()
     stack.await_(lambda: status() == 202)
     prove_whole(generate(stack.url, PICTURE), 1)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """As a kernel makes a disk that has failed; what is open for writing may stay so."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_vault_that_cannot_be_written_takes_no_new_job_and_everybody_is_told(small_disk):
+    stack, vault = small_disk
+    body = PICTURE | {"request_id": str(uuid.uuid4())}
+    before = generate(stack.url, body)
+    stack.await_(lambda: patient.get(f"{stack.url}/readyz").status_code == 200)
+
+    def answer() -> httpx.Response:
+        return httpx.post(f"{stack.url}/images/generate", json=PICTURE, timeout=30)
+
+    with read_only(vault / "tmp"):
+        stack.await_(lambda: answer().status_code == 503)  # what was tried counts for a second
+        refused = answer()
+        assert refused.json()["code"] == "VAULT_UNAVAILABLE"
+        assert "(Read-only file system): see that its disk is mounted" in refused.json()["detail"]
+        assert "retry-after" in refused.headers
+        again = httpx.post(f"{stack.url}/images/generate", json=body, timeout=30).json()
+        assert (again["job_id"], again["replayed"]) == (before.completed["job_id"], True)
+        assert patient.get(before.completed["images"][0]["url"]).status_code == 200
+        ready = patient.get(f"{stack.url}/readyz")
+        assert ready.status_code == 503
+        assert "Read-only file system" in ready.json()["fields"]["storage"]
+        doctor = stack.studio("doctor", "--json")
+        assert doctor.returncode == 1
+        wrong = {each["about"]: each for each in json.loads(doctor.stdout) if each["remedy"]}
+        assert wrong["vault"]["found"] == f"{vault} cannot be written"
+        assert "Read-only file system" in wrong["stack"]["found"]
+        log = (stack.data / "logs" / "storage.log").read_text()
+        assert "the vault cannot be written" in log
+
+    stack.await_(lambda: answer().status_code == 202)
+    stack.await_(lambda: patient.get(f"{stack.url}/readyz").status_code == 200)
+    prove_whole(generate(stack.url, PICTURE), 1)
+
+
+def test_a_job_under_way_is_told_once_that_the_vault_takes_nothing_and_then_goes_on(small_disk):
+    stack, vault = small_disk
+    slow = PICTURE | {"parameters": {"sketch": {"seconds": 3}}}
+    with Many(stack.url, slow, 1) as many, read_only(vault / "tmp"):
+        job = many.jobs[0]
+        stack.await_(lambda: job.of("warning"))
+        assert not job.completed
+    [warning] = job.of("warning")
+    assert warning["reason"] == "VAULT_UNAVAILABLE"
+    assert "waits to be kept" in warning["message"]
+    assert "Read-only file system" in warning["message"]
+    prove_whole(job, 1)
 
 
 def test_a_disk_that_fills_up_under_a_job_makes_it_wait_and_loses_nothing(small_disk):

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from chassis import logs
 from chassis.faults import point
 from services.storage.disk import Disk, full
 from services.storage.vault import Digests, Found, Full, Gone, Shelf, Sick
@@ -31,6 +32,7 @@ _HELD_BY_ALL = 8 * 1024 * 1024  # bytes; beyond, each draft writes what is worth
 _WORTH = 256 * 1024
 _PIECES = 512  # at most, however small
 _THREADS = 8  # fsyncs wait side by side
+log = logs.get()
 
 Result = TypeVar("Result")
 
@@ -56,8 +58,9 @@ class FolderVault:
             await self._hop(self._shelves.prepare)
             await self._hop(self._mark.settle)
         except (Full, Sick) as error:
+            why = error.why if isinstance(error, Sick) else error
             raise SystemExit(
-                f"storage: {self._root}, or {self._known}, cannot be written ({error}): make both "
+                f"storage: {self._root}, or {self._known}, cannot be written ({why}): make both "
                 "writable for this user and free some space, or set VAULT_URL to another folder "
                 "and VAULT_ID_FILE to another file"
             ) from error
@@ -112,11 +115,18 @@ class FolderVault:
     async def notes(self, shelf: Shelf, name: str, /) -> list[bytes]:
         return await self._hop(partial(self._sure, self._shelves.notes, shelf, name))
 
+    async def is_torn(self, shelf: Shelf, name: str, /) -> bool:
+        return await self._hop(partial(self._shelves.is_torn, shelf, name))
+
     async def record(self, lines: bytes, /) -> None:
         await self._hop(partial(self._journal.append, lines))
 
     async def remove(self, shelf: Shelf, name: str, /) -> None:
         await self._hop(partial(self._shelves.remove, shelf, name))
+
+    async def probe(self) -> None:
+        await self._hop(self._mark.prove)
+        await self._hop(self._shelves.probe)
 
     def free(self) -> int:
         return self._disk.free()
@@ -149,7 +159,9 @@ class FolderVault:
         except OSError as error:
             if full(error):
                 raise Full(str(error)) from error
-            raise Sick(str(error)) from error
+            # In full here alone: whoever is refused sees no path of ours, and no link in it.
+            log.warning("the vault's disk fails", error=str(error))
+            raise Sick(error.strerror or "it fails") from error
 
 
 class _Hop(Protocol):

@@ -5,6 +5,7 @@ Where a disk is not mounted, an empty folder is in its place. Taken for a new va
 kept would look lost, and what comes next would be gone once the disk is back.
 """
 
+import errno
 import uuid
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class Mark:
     def prove(self) -> None:
         """Raise where what is missing proves nothing, since the vault itself is not there."""
         if self._read(self._inside) != self._id:
-            raise FileNotFoundError(f"{self._inside.parent} is not the vault: is its disk mounted?")
+            why = "the vault is not there: is its disk mounted?"
+            raise FileNotFoundError(errno.ENOENT, why, str(self._inside.parent))
 
     def _read(self, path: Path) -> bytes:
         try:

@@ -41,8 +41,12 @@ class Shelves:
                 self.disk.sync_folder(folder)
         for name in self.disk.entries(self._tmp) if alone else ():
             self.disk.remove(self._tmp / name)
-        self.disk.remove(self._write(b"can be written"))
+        self.probe()
         self.disk.share()
+
+    def probe(self) -> None:
+        """Write a small file and remove it. fsync: only that proves that the disk takes it."""
+        self.disk.remove(self._write(b"can be written"))
 
     def place(self, shelf: Shelf, name: str) -> Path:
         """Where *name* lies. A receipt's id begins with the time: its end spreads better."""
@@ -113,6 +117,11 @@ class Shelves:
             return []
         found = [self._content(path) for path in self._beside(place)]
         return [note for note in found if note is not None]
+
+    def is_torn(self, shelf: Shelf, name: str) -> bool:
+        """Whether a first note lies there without its file."""
+        place = self.place(shelf, name)
+        return self.disk.size(place) is None and self.disk.size(_note(place)) is not None
 
     def names(self, shelf: Shelf) -> Iterator[str]:
         """List the files of a shelf that has notes; a note without its file is nothing."""

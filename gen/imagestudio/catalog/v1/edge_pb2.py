@@ -30,51 +30,53 @@ from imagestudio.type.v1 import cost_pb2 as imagestudio_dot_type_dot_v1_dot_cost
 from imagestudio.type.v1 import purchase_pb2 as imagestudio_dot_type_dot_v1_dot_purchase__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!imagestudio/catalog/v1/edge.proto\x12\x16imagestudio.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a#imagestudio/catalog/v1/ledger.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\"imagestudio/type/v1/purchase.proto\"\x88\x06\n\x04\x45\x64ge\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x32\n\x05\x63laim\x18\x03 \x01(\x0b\x32!.imagestudio.catalog.v1.ClaimEdgeH\x00\x12\x36\n\x07release\x18\x04 \x01(\x0b\x32#.imagestudio.catalog.v1.ReleaseEdgeH\x00\x12\x34\n\x06ticket\x18\x05 \x01(\x0b\x32\".imagestudio.catalog.v1.TicketEdgeH\x00\x12\x32\n\x05\x64rawn\x18\x06 \x01(\x0b\x32!.imagestudio.catalog.v1.DrawnEdgeH\x00\x12\x30\n\x04keep\x18\x07 \x01(\x0b\x32 .imagestudio.catalog.v1.KeepEdgeH\x00\x12\x30\n\x04lose\x18\x08 \x01(\x0b\x32 .imagestudio.catalog.v1.LoseEdgeH\x00\x12.\n\x03\x65nd\x18\t \x01(\x0b\x32\x1f.imagestudio.catalog.v1.EndEdgeH\x00\x12\x36\n\x07unclear\x18\n \x01(\x0b\x32#.imagestudio.catalog.v1.UnclearEdgeH\x00\x12\x34\n\x06settle\x18\x0b \x01(\x0b\x32\".imagestudio.catalog.v1.SettleEdgeH\x00\x12\x30\n\x04\x66\x61il\x18\x0c \x01(\x0b\x32 .imagestudio.catalog.v1.FailEdgeH\x00\x12\x30\n\x04park\x18\r \x01(\x0b\x32 .imagestudio.catalog.v1.ParkEdgeH\x00\x12\x36\n\x07publish\x18\x0e \x01(\x0b\x32#.imagestudio.catalog.v1.PublishEdgeH\x00\x12\x32\n\x05\x61\x64opt\x18\x14 \x01(\x0b\x32!.imagestudio.catalog.v1.AdoptEdgeH\x00\x12,\n\x05heard\x18\x0f \x01(\x0b\x32\x1d.imagestudio.catalog.v1.HeardB\x06\n\x04step\"\x96\x01\n\x05Heard\x12\x32\n\x04sign\x18\x01 \x01(\x0e\x32$.imagestudio.catalog.v1.ProviderSign\x12\x34\n\tallowance\x18\x02 \x01(\x0b\x32!.imagestudio.catalog.v1.Allowance\x12#\n\x07refusal\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\"L\n\tAllowance\x12\x13\n\x0borders_left\x18\x01 \x01(\x05\x12*\n\x07renewal\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"i\n\tAdoptEdge\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12/\n\x0ctypical_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13reserved_usd_micros\x18\x03 \x01(\x03\"^\n\tClaimEdge\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12-\n\ntime_limit\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\"m\n\x0bReleaseEdge\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x11\n\tsent_back\x18\x03 \x01(\x08\"M\n\nTicketEdge\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12/\n\x0ctypical_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb1\x01\n\tDrawnEdge\x12\x37\n\x07outputs\x18\x01 \x03(\x0b\x32&.imagestudio.catalog.v1.PurchaseOutput\x12\'\n\x04\x63ost\x18\x02 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12+\n\x08\x65stimate\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12\x15\n\rordered_count\x18\x04 \x01(\x05\"\x98\x01\n\x08KeepEdge\x12\x14\n\x0coutput_index\x18\x01 \x01(\x05\x12\x30\n\x05image\x18\x02 \x01(\x0b\x32!.imagestudio.catalog.v1.KeptImage\x12\x30\n\x04\x66ile\x18\x03 \x01(\x0b\x32\".imagestudio.catalog.v1.FileRecord\x12\x12\n\nto_publish\x18\x04 \x01(\x08\"K\n\x0bPublishEdge\x12\x14\n\x0coutput_index\x18\x01 \x01(\x05\x12\x0f\n\x07\x63\x64n_url\x18\x02 \x01(\t\x12\x15\n\rthumbnail_url\x18\x03 \x01(\t\"C\n\x08LoseEdge\x12\x14\n\x0coutput_index\x18\x01 \x01(\x05\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xf0\x01\n\x07\x45ndEdge\x12\x33\n\x06\x65nding\x18\x01 \x01(\x0e\x32#.imagestudio.type.v1.PurchaseEnding\x12-\n\x07\x63harged\x18\x02 \x01(\x0e\x32\x1c.imagestudio.type.v1.Charged\x12\'\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12\x35\n\x04next\x18\x05 \x01(\x0b\x32\'.imagestudio.catalog.v1.PlannedPurchase\"x\n\x0bUnclearEdge\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x17\n\x0flookup_possible\x18\x02 \x01(\x08\x12-\n\nlookup_lag\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa1\x03\n\nSettleEdge\x12\x39\n\x05\x66ound\x18\x01 \x01(\x0b\x32(.imagestudio.catalog.v1.SettleEdge.FoundH\x00\x12;\n\x06\x61\x62sent\x18\x02 \x01(\x0b\x32).imagestudio.catalog.v1.SettleEdge.AbsentH\x00\x12\x44\n\x0bnot_askable\x18\x03 \x01(\x0b\x32-.imagestudio.catalog.v1.SettleEdge.NotAskableH\x00\x1aX\n\x05\x46ound\x12\x0f\n\x07tickets\x18\x01 \x03(\t\x12/\n\x0ctypical_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x61like\x18\x03 \x01(\x08\x1a?\n\x06\x41\x62sent\x12\x35\n\x04next\x18\x01 \x01(\x0b\x32\'.imagestudio.catalog.v1.PlannedPurchase\x1a/\n\nNotAskable\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.StatusB\t\n\x07outcome\"W\n\x08\x46\x61ilEdge\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12(\n\x05\x64\x65lay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"_\n\x08ParkEdge\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*|\n\x0cProviderSign\x12\x1d\n\x19PROVIDER_SIGN_UNSPECIFIED\x10\x00\x12\x16\n\x12PROVIDER_SIGN_WELL\x10\x01\x12\x17\n\x13PROVIDER_SIGN_FAILS\x10\x02\x12\x1c\n\x18PROVIDER_SIGN_REFUSES_US\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!imagestudio/catalog/v1/edge.proto\x12\x16imagestudio.catalog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a#imagestudio/catalog/v1/ledger.proto\x1a\x1eimagestudio/type/v1/cost.proto\x1a\"imagestudio/type/v1/purchase.proto\"\xba\x06\n\x04\x45\x64ge\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x32\n\x05\x63laim\x18\x03 \x01(\x0b\x32!.imagestudio.catalog.v1.ClaimEdgeH\x00\x12\x36\n\x07release\x18\x04 \x01(\x0b\x32#.imagestudio.catalog.v1.ReleaseEdgeH\x00\x12\x34\n\x06ticket\x18\x05 \x01(\x0b\x32\".imagestudio.catalog.v1.TicketEdgeH\x00\x12\x32\n\x05\x64rawn\x18\x06 \x01(\x0b\x32!.imagestudio.catalog.v1.DrawnEdgeH\x00\x12\x30\n\x04keep\x18\x07 \x01(\x0b\x32 .imagestudio.catalog.v1.KeepEdgeH\x00\x12\x30\n\x04lose\x18\x08 \x01(\x0b\x32 .imagestudio.catalog.v1.LoseEdgeH\x00\x12.\n\x03\x65nd\x18\t \x01(\x0b\x32\x1f.imagestudio.catalog.v1.EndEdgeH\x00\x12\x36\n\x07unclear\x18\n \x01(\x0b\x32#.imagestudio.catalog.v1.UnclearEdgeH\x00\x12\x34\n\x06settle\x18\x0b \x01(\x0b\x32\".imagestudio.catalog.v1.SettleEdgeH\x00\x12\x30\n\x04\x66\x61il\x18\x0c \x01(\x0b\x32 .imagestudio.catalog.v1.FailEdgeH\x00\x12\x30\n\x04park\x18\r \x01(\x0b\x32 .imagestudio.catalog.v1.ParkEdgeH\x00\x12\x36\n\x07publish\x18\x0e \x01(\x0b\x32#.imagestudio.catalog.v1.PublishEdgeH\x00\x12\x32\n\x05\x61\x64opt\x18\x14 \x01(\x0b\x32!.imagestudio.catalog.v1.AdoptEdgeH\x00\x12\x30\n\x04warn\x18\x15 \x01(\x0b\x32 .imagestudio.catalog.v1.WarnEdgeH\x00\x12,\n\x05heard\x18\x0f \x01(\x0b\x32\x1d.imagestudio.catalog.v1.HeardB\x06\n\x04step\"\x96\x01\n\x05Heard\x12\x32\n\x04sign\x18\x01 \x01(\x0e\x32$.imagestudio.catalog.v1.ProviderSign\x12\x34\n\tallowance\x18\x02 \x01(\x0b\x32!.imagestudio.catalog.v1.Allowance\x12#\n\x07refusal\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\"L\n\tAllowance\x12\x13\n\x0borders_left\x18\x01 \x01(\x05\x12*\n\x07renewal\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"i\n\tAdoptEdge\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12/\n\x0ctypical_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13reserved_usd_micros\x18\x03 \x01(\x03\"^\n\tClaimEdge\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12-\n\ntime_limit\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\"m\n\x0bReleaseEdge\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x11\n\tsent_back\x18\x03 \x01(\x08\"M\n\nTicketEdge\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12/\n\x0ctypical_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb1\x01\n\tDrawnEdge\x12\x37\n\x07outputs\x18\x01 \x03(\x0b\x32&.imagestudio.catalog.v1.PurchaseOutput\x12\'\n\x04\x63ost\x18\x02 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12+\n\x08\x65stimate\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12\x15\n\rordered_count\x18\x04 \x01(\x05\"\x98\x01\n\x08KeepEdge\x12\x14\n\x0coutput_index\x18\x01 \x01(\x05\x12\x30\n\x05image\x18\x02 \x01(\x0b\x32!.imagestudio.catalog.v1.KeptImage\x12\x30\n\x04\x66ile\x18\x03 \x01(\x0b\x32\".imagestudio.catalog.v1.FileRecord\x12\x12\n\nto_publish\x18\x04 \x01(\x08\"K\n\x0bPublishEdge\x12\x14\n\x0coutput_index\x18\x01 \x01(\x05\x12\x0f\n\x07\x63\x64n_url\x18\x02 \x01(\t\x12\x15\n\rthumbnail_url\x18\x03 \x01(\t\"C\n\x08LoseEdge\x12\x14\n\x0coutput_index\x18\x01 \x01(\x05\x12!\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xf0\x01\n\x07\x45ndEdge\x12\x33\n\x06\x65nding\x18\x01 \x01(\x0e\x32#.imagestudio.type.v1.PurchaseEnding\x12-\n\x07\x63harged\x18\x02 \x01(\x0e\x32\x1c.imagestudio.type.v1.Charged\x12\'\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x19.imagestudio.type.v1.Cost\x12!\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.Status\x12\x35\n\x04next\x18\x05 \x01(\x0b\x32\'.imagestudio.catalog.v1.PlannedPurchase\"x\n\x0bUnclearEdge\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x17\n\x0flookup_possible\x18\x02 \x01(\x08\x12-\n\nlookup_lag\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa1\x03\n\nSettleEdge\x12\x39\n\x05\x66ound\x18\x01 \x01(\x0b\x32(.imagestudio.catalog.v1.SettleEdge.FoundH\x00\x12;\n\x06\x61\x62sent\x18\x02 \x01(\x0b\x32).imagestudio.catalog.v1.SettleEdge.AbsentH\x00\x12\x44\n\x0bnot_askable\x18\x03 \x01(\x0b\x32-.imagestudio.catalog.v1.SettleEdge.NotAskableH\x00\x1aX\n\x05\x46ound\x12\x0f\n\x07tickets\x18\x01 \x03(\t\x12/\n\x0ctypical_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x61like\x18\x03 \x01(\x08\x1a?\n\x06\x41\x62sent\x12\x35\n\x04next\x18\x01 \x01(\x0b\x32\'.imagestudio.catalog.v1.PlannedPurchase\x1a/\n\nNotAskable\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.StatusB\t\n\x07outcome\"W\n\x08\x46\x61ilEdge\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12(\n\x05\x64\x65lay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"-\n\x08WarnEdge\x12!\n\x05\x65rror\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\"_\n\x08ParkEdge\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*|\n\x0cProviderSign\x12\x1d\n\x19PROVIDER_SIGN_UNSPECIFIED\x10\x00\x12\x16\n\x12PROVIDER_SIGN_WELL\x10\x01\x12\x17\n\x13PROVIDER_SIGN_FAILS\x10\x02\x12\x1c\n\x18PROVIDER_SIGN_REFUSES_US\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagestudio.catalog.v1.edge_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROVIDERSIGN']._serialized_start=3111
-  _globals['_PROVIDERSIGN']._serialized_end=3235
+  _globals['_PROVIDERSIGN']._serialized_start=3208
+  _globals['_PROVIDERSIGN']._serialized_end=3332
   _globals['_EDGE']._serialized_start=257
-  _globals['_EDGE']._serialized_end=1033
-  _globals['_HEARD']._serialized_start=1036
-  _globals['_HEARD']._serialized_end=1186
-  _globals['_ALLOWANCE']._serialized_start=1188
-  _globals['_ALLOWANCE']._serialized_end=1264
-  _globals['_ADOPTEDGE']._serialized_start=1266
-  _globals['_ADOPTEDGE']._serialized_end=1371
-  _globals['_CLAIMEDGE']._serialized_start=1373
-  _globals['_CLAIMEDGE']._serialized_end=1467
-  _globals['_RELEASEEDGE']._serialized_start=1469
-  _globals['_RELEASEEDGE']._serialized_end=1578
-  _globals['_TICKETEDGE']._serialized_start=1580
-  _globals['_TICKETEDGE']._serialized_end=1657
-  _globals['_DRAWNEDGE']._serialized_start=1660
-  _globals['_DRAWNEDGE']._serialized_end=1837
-  _globals['_KEEPEDGE']._serialized_start=1840
-  _globals['_KEEPEDGE']._serialized_end=1992
-  _globals['_PUBLISHEDGE']._serialized_start=1994
-  _globals['_PUBLISHEDGE']._serialized_end=2069
-  _globals['_LOSEEDGE']._serialized_start=2071
-  _globals['_LOSEEDGE']._serialized_end=2138
-  _globals['_ENDEDGE']._serialized_start=2141
-  _globals['_ENDEDGE']._serialized_end=2381
-  _globals['_UNCLEAREDGE']._serialized_start=2383
-  _globals['_UNCLEAREDGE']._serialized_end=2503
-  _globals['_SETTLEEDGE']._serialized_start=2506
-  _globals['_SETTLEEDGE']._serialized_end=2923
-  _globals['_SETTLEEDGE_FOUND']._serialized_start=2710
-  _globals['_SETTLEEDGE_FOUND']._serialized_end=2798
-  _globals['_SETTLEEDGE_ABSENT']._serialized_start=2800
-  _globals['_SETTLEEDGE_ABSENT']._serialized_end=2863
-  _globals['_SETTLEEDGE_NOTASKABLE']._serialized_start=2865
-  _globals['_SETTLEEDGE_NOTASKABLE']._serialized_end=2912
-  _globals['_FAILEDGE']._serialized_start=2925
-  _globals['_FAILEDGE']._serialized_end=3012
-  _globals['_PARKEDGE']._serialized_start=3014
-  _globals['_PARKEDGE']._serialized_end=3109
+  _globals['_EDGE']._serialized_end=1083
+  _globals['_HEARD']._serialized_start=1086
+  _globals['_HEARD']._serialized_end=1236
+  _globals['_ALLOWANCE']._serialized_start=1238
+  _globals['_ALLOWANCE']._serialized_end=1314
+  _globals['_ADOPTEDGE']._serialized_start=1316
+  _globals['_ADOPTEDGE']._serialized_end=1421
+  _globals['_CLAIMEDGE']._serialized_start=1423
+  _globals['_CLAIMEDGE']._serialized_end=1517
+  _globals['_RELEASEEDGE']._serialized_start=1519
+  _globals['_RELEASEEDGE']._serialized_end=1628
+  _globals['_TICKETEDGE']._serialized_start=1630
+  _globals['_TICKETEDGE']._serialized_end=1707
+  _globals['_DRAWNEDGE']._serialized_start=1710
+  _globals['_DRAWNEDGE']._serialized_end=1887
+  _globals['_KEEPEDGE']._serialized_start=1890
+  _globals['_KEEPEDGE']._serialized_end=2042
+  _globals['_PUBLISHEDGE']._serialized_start=2044
+  _globals['_PUBLISHEDGE']._serialized_end=2119
+  _globals['_LOSEEDGE']._serialized_start=2121
+  _globals['_LOSEEDGE']._serialized_end=2188
+  _globals['_ENDEDGE']._serialized_start=2191
+  _globals['_ENDEDGE']._serialized_end=2431
+  _globals['_UNCLEAREDGE']._serialized_start=2433
+  _globals['_UNCLEAREDGE']._serialized_end=2553
+  _globals['_SETTLEEDGE']._serialized_start=2556
+  _globals['_SETTLEEDGE']._serialized_end=2973
+  _globals['_SETTLEEDGE_FOUND']._serialized_start=2760
+  _globals['_SETTLEEDGE_FOUND']._serialized_end=2848
+  _globals['_SETTLEEDGE_ABSENT']._serialized_start=2850
+  _globals['_SETTLEEDGE_ABSENT']._serialized_end=2913
+  _globals['_SETTLEEDGE_NOTASKABLE']._serialized_start=2915
+  _globals['_SETTLEEDGE_NOTASKABLE']._serialized_end=2962
+  _globals['_FAILEDGE']._serialized_start=2975
+  _globals['_FAILEDGE']._serialized_end=3062
+  _globals['_WARNEDGE']._serialized_start=3064
+  _globals['_WARNEDGE']._serialized_end=3109
+  _globals['_PARKEDGE']._serialized_start=3111
+  _globals['_PARKEDGE']._serialized_end=3206
 # @@protoc_insertion_point(module_scope)

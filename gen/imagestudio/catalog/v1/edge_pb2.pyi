@@ -82,6 +82,7 @@ class Edge(_message.Message):
     PARK_FIELD_NUMBER: _builtins.int
     PUBLISH_FIELD_NUMBER: _builtins.int
     ADOPT_FIELD_NUMBER: _builtins.int
+    WARN_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7."""
@@ -140,6 +141,10 @@ class Edge(_message.Message):
         """Any state but sending and unclear: a second order of it becomes a purchase."""
 
     @_builtins.property
+    def warn(self) -> Global___WarnEdge:
+        """sending -> sending, drawn -> drawn: its job is told what it waits for."""
+
+    @_builtins.property
     def heard(self) -> Global___Heard:
         """For an edge that leaves SENDING: what the order told of its provider."""
 
@@ -161,13 +166,14 @@ class Edge(_message.Message):
         park: Global___ParkEdge | None = ...,
         publish: Global___PublishEdge | None = ...,
         adopt: Global___AdoptEdge | None = ...,
+        warn: Global___WarnEdge | None = ...,
         heard: Global___Heard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adopt", b"adopt", "claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adopt", b"adopt", "claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear", "warn", b"warn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopt", b"adopt", "claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adopt", b"adopt", "claim", b"claim", "drawn", b"drawn", "end", b"end", "fail", b"fail", "fence", b"fence", "heard", b"heard", "keep", b"keep", "lose", b"lose", "park", b"park", "publish", b"publish", "purchase_id", b"purchase_id", "release", b"release", "settle", b"settle", "step", b"step", "ticket", b"ticket", "unclear", b"unclear", "warn", b"warn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park", "publish", "adopt"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["claim", "release", "ticket", "drawn", "keep", "lose", "end", "unclear", "settle", "fail", "park", "publish", "adopt", "warn"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -775,6 +781,32 @@ class FailEdge(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FailEdge: _TypeAlias = FailEdge  # noqa: Y015
+
+@_typing.final
+class WarnEdge(_message.Message):
+    """WarnEdge tells that what was paid for waits for something of ours, as a vault that
+    takes nothing. Event `warning`, once: the same reason again changes nothing.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """What it waits for, and what is to be done about it."""
+
+    def __init__(
+        self,
+        *,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WarnEdge: _TypeAlias = WarnEdge  # noqa: Y015
 
 @_typing.final
 class ParkEdge(_message.Message):

@@ -168,7 +168,8 @@ class StorageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetRoom(self, request, context):
-        """How much room the disk has left, asked before a job is admitted. Services only.
+        """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
+        UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

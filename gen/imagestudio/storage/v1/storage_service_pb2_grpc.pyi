@@ -77,7 +77,9 @@ class StorageServiceStub:
     GetAsset: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetAssetRequest, _storage_service_pb2.GetAssetResponse]
     """One asset of the caller, or the one behind a link."""
     GetRoom: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]
-    """How much room the disk has left, asked before a job is admitted. Services only."""
+    """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
+    UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+    """
     RecordVariants: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVariantsRequest, _storage_service_pb2.RecordVariantsResponse]
     """Writes down how the catalog has numbered what was kept, so that it can be numbered
     so again. Idempotent: the same numbers again are fine. Services only.
@@ -143,7 +145,9 @@ class StorageServiceAsyncStub(StorageServiceStub):
     GetAsset: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetAssetRequest, _storage_service_pb2.GetAssetResponse]  # type: ignore[assignment]
     """One asset of the caller, or the one behind a link."""
     GetRoom: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]  # type: ignore[assignment]
-    """How much room the disk has left, asked before a job is admitted. Services only."""
+    """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
+    UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+    """
     RecordVariants: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVariantsRequest, _storage_service_pb2.RecordVariantsResponse]  # type: ignore[assignment]
     """Writes down how the catalog has numbered what was kept, so that it can be numbered
     so again. Idempotent: the same numbers again are fine. Services only.
@@ -248,7 +252,9 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _storage_service_pb2.GetRoomRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.GetRoomResponse, _abc.Awaitable[_storage_service_pb2.GetRoomResponse]]:
-        """How much room the disk has left, asked before a job is admitted. Services only."""
+        """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
+        UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+        """
 
     @_abc_1.abstractmethod
     def RecordVariants(

@@ -142,6 +142,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DATA_LOSS, a warning and a job's failure: the provider brought fewer images than were ordered, and those are
     kept. metadata: none.
     """
+    ERROR_REASON_VAULT_UNAVAILABLE: _ErrorReason.ValueType  # 55
+    """UNAVAILABLE, with RetryInfo: the vault's disk cannot be used now; where it takes no writes, no new work is
+    taken. A warning where an image waits for it. metadata: none.
+    """
     ERROR_REASON_LANGUAGE_NOT_CONFIGURED: _ErrorReason.ValueType  # 60
     """FAILED_PRECONDITION: no language model is configured here. metadata: none."""
     ERROR_REASON_LANGUAGE_ANSWER_LOST: _ErrorReason.ValueType  # 61
@@ -280,6 +284,10 @@ ERROR_REASON_COST_DIFFERS: ErrorReason.ValueType  # 53
 ERROR_REASON_IMAGES_MISSING: ErrorReason.ValueType  # 54
 """DATA_LOSS, a warning and a job's failure: the provider brought fewer images than were ordered, and those are
 kept. metadata: none.
+"""
+ERROR_REASON_VAULT_UNAVAILABLE: ErrorReason.ValueType  # 55
+"""UNAVAILABLE, with RetryInfo: the vault's disk cannot be used now; where it takes no writes, no new work is
+taken. A warning where an image waits for it. metadata: none.
 """
 ERROR_REASON_LANGUAGE_NOT_CONFIGURED: ErrorReason.ValueType  # 60
 """FAILED_PRECONDITION: no language model is configured here. metadata: none."""

@@ -1,0 +1,40 @@
+"""What was paid for waits for the vault, and its job is told so: once, and nothing else changes."""
+
+from tests.catalog.books import bought, job_of, kinds_of, log_of
+from tests.catalog.purchases import admitted, claim, drawn, keep, park, refused, taken, ticket, warn
+
+
+async def test_a_job_is_told_once_however_often_it_is_said(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    fence = (await taken(ledger, claim(purchase_id)))[0].fence
+    for _ in range(2):
+        await taken(ledger, warn(purchase_id, fence))
+    await taken(ledger, ticket(purchase_id, fence))
+    await taken(ledger, drawn(purchase_id, fence))
+    await taken(ledger, warn(purchase_id, fence))
+    await taken(ledger, park(purchase_id, fence))
+    fence = (await taken(ledger, claim(purchase_id)))[0].fence
+    await taken(ledger, warn(purchase_id, fence))
+
+    assert (await kinds_of(pools, purchase_id)).count("warning") == 1
+    [told] = [
+        e.warning for e in await log_of(pools, purchase_id) if e.WhichOneof("event") == "warning"
+    ]
+    assert (told.reason, told.purchase_id) == ("VAULT_UNAVAILABLE", purchase_id)
+    assert told.message == "An image waits to be kept: Mount its disk."
+
+    await taken(ledger, warn(purchase_id, fence, "DISK_FULL"))  # that is another matter
+    await taken(ledger, keep(purchase_id, fence))
+    kinds = await kinds_of(pools, purchase_id)
+    assert (kinds.count("warning"), kinds[-1]) == (2, "completed")
+    assert (await job_of(pools, purchase_id))["state"] == "succeeded"
+
+
+async def test_only_what_was_paid_for_waits_and_only_its_owner_says_so(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    assert await refused(ledger, warn(purchase_id, 0)) == "STATE_CONFLICT"
+    fence = await bought(ledger, purchase_id)
+    assert await refused(ledger, warn(purchase_id, fence - 1)) == "FENCE_STALE"
+    await taken(ledger, keep(purchase_id, fence))
+    assert await refused(ledger, warn(purchase_id, fence)) == "STATE_CONFLICT"
+    assert "warning" not in await kinds_of(pools, purchase_id)
