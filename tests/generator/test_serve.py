@@ -105,7 +105,7 @@ async def test_what_goes_on_beside_ends_before_what_it_goes_on_over_is_closed():
                 lambda: bool(generator.ledger._beside._tasks),
             ),
             "uploads": (shop.files.beside, lambda: not shop.http.is_closed),
-            "crowd": (shop._crowd.beside, lambda: not shop.http.is_closed),
+            "crowd": (shop.crowd.beside, lambda: not shop.http.is_closed),
             "look-ups": (shop._lookups.beside, lambda: not shop.http.is_closed),
             "old look-ups": (shop._old_lookups.beside, lambda: not shop.http.is_closed),
         }
