@@ -7,5 +7,5 @@ try:
 
     main()
 except KeyboardInterrupt:  # while it loads
-    print("studio: stopped", file=sys.stderr)
+    print("studio: interrupted; nothing was begun or ended", file=sys.stderr)
     sys.exit(130)

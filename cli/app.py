@@ -10,9 +10,10 @@ import errno
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from chassis.settings import EX_CONFIG, SettingsError
 from cli import accounts, care, language
@@ -26,7 +27,19 @@ from cli.folder import CannotUse, Folder
 from cli.settings import CHECKOUT, load
 from cli.shape import Shape
 
+
+class Commands(TyperGroup):
+    """Tells of Ctrl-C, of which typer says nothing, in the words of whoever was left."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as left:
+            _end([str(left) or "interrupted"], 130)
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -71,7 +84,7 @@ def main() -> NoReturn:
     except CannotUse as error:
         _end([str(error)], 1)
     except KeyboardInterrupt:
-        _end(["stopped"], 130)
+        _end(["interrupted"], 130)
     except BrokenPipeError:  # `studio logs | head`
         _forget_output()
         _end([], 141)
@@ -102,7 +115,7 @@ def up(
     lab: Lab = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready.")] = False,
 ) -> None:
-    """Start the stack here and keep it running until Ctrl-C."""
+    """Start the stack here and keep it running until Ctrl-C, which exits 130."""
     shape = Shape(generators, lab)
     if not detach:
         command = [sys.executable, "-P", "-m", "cli.supervisor", *shape.to_arguments()]

@@ -35,8 +35,14 @@ def restore(
     from cli import copies
 
     copy = copies.read(source.absolute())
-    _say(f"restoring {copy.words()}, of {copy.manifest['database']['made_at']}")
-    _finish(*copies.put_back(load(), copy, replace=replace))
+    said, well = copies.put_back(load(), copy, _say, replace=replace)
+    if well:
+        said += [f"restored {copy.words()}", "now ./studio up"]
+        said.append(
+            f"API keys that were revoked after {copy.made_at} work again: ./studio keys list "
+            "shows them, ./studio keys revoke ID revokes them anew"
+        )
+    _finish(said, well)
 
 
 def rebuild(

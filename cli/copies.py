@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from cli import database, processes
 from cli.folder import CannotUse, Folder
@@ -38,6 +40,10 @@ class Copy:
     @property
     def link_key(self) -> str:
         return (self.path / _KEY).read_text().strip()
+
+    @property
+    def made_at(self) -> str:
+        return str(self.manifest["database"]["made_at"])
 
     def words(self) -> str:
         """Say what is in it."""
@@ -111,28 +117,45 @@ def read(path: Path) -> Copy:
     return Copy(path, manifest)
 
 
-def put_back(settings: StackSettings, copy: Copy, *, replace: bool) -> tuple[list[str], bool]:
+def put_back(
+    settings: StackSettings, copy: Copy, say: Callable[[str], None], *, replace: bool
+) -> tuple[list[str], bool]:
     """Restore *copy* into the data folder; return what there is to say, and whether all is well."""
     newest = int(database.run("services.catalog.restore", "--newest"))
     if copy.manifest["database"]["schema_version"] > newest:
         raise CannotUse(f"{copy.path} is of a newer release than this one: use that (git pull)")
     folder = Folder(settings.data)
+    vault = processes.vault_url(settings, folder)
+    _see_vault(Path(unquote(urlsplit(vault).path)), copy)
     folder.prepare()
     with folder.held():
-        _make_way(settings, folder, replace=replace)
+        aside = _make_way(settings, folder, replace=replace)
         folder.keep_to(copy.manifest["vendors"])
         folder.take_link_key(copy.link_key)
+    say(f"restoring {copy.words()}, of {copy.made_at}")
+    for place in aside:
+        say(f"the database that was here is now {place}")
     with database.alone(settings, folder) as url:
         said = database.run("services.catalog.restore", str(copy.dump), DATABASE_URL=url)
-        vault = processes.vault_url(settings, folder)
         more, well = database.rebuild(vault, url)
     return [*said.splitlines(), *more], well
 
 
-def _make_way(settings: StackSettings, folder: Folder, *, replace: bool) -> None:
-    """Refuse a folder with a database in it, or move that aside."""
+def _see_vault(vault: Path, copy: Copy) -> None:
+    """Refuse to restore what speaks of pictures where none is: every link would be dead."""
+    if copy.manifest["database"]["variants"] and not any(
+        path.is_file() for path in (vault / "files").rglob("*")
+    ):
+        raise CannotUse(
+            f"there are no pictures in {vault}, and the copy speaks of some: copy the vault there "
+            "(docs/backup.md), then do this again; nothing was changed"
+        )
+
+
+def _make_way(settings: StackSettings, folder: Folder, *, replace: bool) -> list[Path]:
+    """Refuse a folder with a database in it, or move that aside; return where it is then."""
     if settings.database_url:
-        return  # the restore itself takes none but an empty one
+        return []  # the restore itself takes none but an empty one
     places = [folder.path / "postgres", folder.path / "postgres.moved"]
     there = [
         place for place in places if place.is_file() or (place.is_dir() and any(place.iterdir()))
@@ -143,8 +166,7 @@ def _make_way(settings: StackSettings, folder: Folder, *, replace: bool) -> None
             "which moves the database that is there aside"
         )
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for place in there:
-        place.rename(place.with_name(f"{place.name}.replaced-{stamp}"))
+    return [place.rename(place.with_name(f"{place.name}.replaced-{stamp}")) for place in there]
 
 
 def _seen(path: Path) -> dict[str, Any]:

@@ -79,10 +79,17 @@ class _Shown:
                 bars.end(purchase, model, "not drawn", good=False)
             case "unclear":
                 bars.move(purchase, model, None, "unclear: asking the provider")
-            case "warning":
-                bars.say(f"{model}: {data.get('message', '')}".removeprefix(": "))
+            case "warning" | "prompt_enhanced":
+                bars.say(_remark(event))
             case "completed":
                 self.outcome = data
+
+
+def _remark(event: Event) -> str:
+    data = event.data
+    if event.kind == "prompt_enhanced":
+        return f"prompt by {data['enhanced_by']}, {dollars(data.get('cost_usd'))}: {data['prompt']}"
+    return f"{data.get('model', '')}: {data.get('message', '')}".removeprefix(": ")
 
 
 def _detach(shown: _Shown, *, as_json: bool) -> int:

@@ -85,7 +85,9 @@ def usage(edge: Edge, group_by: str, between: tuple[str, str], *, as_json: bool)
     print_table((group_by.replace("_", " "), "images", "purchases", "cost", "at risk"), rows)
     cap = found["cap"]
     limit = "" if cap["cap_usd"] is None else f" of {dollars(cap['cap_usd'])}"
-    say(f"{dollars(found['total_usd'])} in all; {cap['period']}: {_sums(cap)}{limit}")
+    words = found["language_usd"]
+    spoken = f", {dollars(words)} of it for language calls" if words else ""
+    say(f"{dollars(found['total_usd'])} in all{spoken}; {cap['period']}: {_sums(cap)}{limit}")
     if found["at_risk_count"]:
         say(
             f"at risk: {_risk(found)}, of which nobody knows whether it was charged; "

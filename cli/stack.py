@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cli.folder import CannotUse, Folder
@@ -45,7 +46,8 @@ def ensure(settings: StackSettings, shape: Shape, say: Say) -> dict[str, Any]:
         if folder.holder() is None:  # a new one waits for what is left of a killed one
             say("no stack runs here; starting one that stays (./studio down ends it)")
             start_detached(settings, shape, say)
-        state = _await_ready(folder, say)
+        with _goes_on("starting; ./studio down ends it"):
+            state = _await_ready(folder, say)
     if not shape.fits(found := Shape.of(state)):
         again = " ".join(["./studio up", *shape.to_arguments()])
         words = f"a stack already runs in {folder.path} with {found}"
@@ -74,7 +76,7 @@ def start_detached(settings: StackSettings, shape: Shape, say: Say) -> bool:
             start_new_session=True, cwd=CHECKOUT,
         )  # fmt: skip
     os.close(writer)
-    with os.fdopen(reader) as lines:
+    with _goes_on("starting; ./studio down ends it"), os.fdopen(reader) as lines:
         return _listen(lines, say)
 
 
@@ -109,16 +111,30 @@ def _await_ready(folder: Folder, say: Say) -> dict[str, Any]:
     raise CannotStart(["the stack does not get ready; ./studio logs says why"], 1)
 
 
+@contextmanager
+def _goes_on(what: str) -> Iterator[None]:
+    """Where Ctrl-C ends our waiting, say what the stack goes on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; the stack goes on {what}") from None
+
+
 def end(folder: Folder) -> bool:
     """End the stack and wait until all of it is gone; False where none runs."""
     if not folder.is_locked():
         return False
     pid = folder.holder()
-    if pid:
-        os.kill(pid, signal.SIGTERM)
+    with _goes_on("ending"):
+        if pid:
+            os.kill(pid, signal.SIGTERM)
+        _await_end(folder, pid)
+    return True
+
+
+def _await_end(folder: Folder, pid: int | None) -> None:
     give_up = time.monotonic() + _END
     while folder.is_locked():
         if time.monotonic() > give_up:
             raise CannotUse(f"the stack does not end; its supervisor has the pid {pid}")
         time.sleep(_POLL)
-    return True

@@ -33,6 +33,7 @@ _PAUSES = (0.0, 0.0, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds from the last start, by
 _SOON = 0.5  # at the most where it had got ready: who is killed is back within a second
 _LIVED = 10.0  # seconds after which a process that dies does not count as "keeps dying"
 _LOG_CHECK = 30.0  # seconds
+_CTRL_C = 130  # exit status, as a shell tells of it
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -61,11 +62,14 @@ class Supervisor:
         self.folder, self.guardian, self.report = folder, guardian, report
         self.facts: dict[str, Any] = {"url": settings.public, "address": settings.address}
         self.facts |= {"auth": settings.auth, "generators": shape.count, "lab": shape.lab}
-        self.stopping, self.hurry = asyncio.Event(), False
+        self.stopping, self.hurry, self.status = asyncio.Event(), False, 0
         self.state = "starting"
 
-    async def run(self) -> None:
-        """Start all, keep them running, and end them; raise StartFailed if they cannot start."""
+    async def run(self) -> int:
+        """Start all, keep them running, and end them; return the exit status.
+
+        Raise StartFailed if they cannot start.
+        """
         self._listen()
         keepers = [asyncio.create_task(self._keep(child)) for child in self.children.values()]
         keepers.append(asyncio.create_task(self._announce()))
@@ -79,14 +83,19 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*keepers, stop, return_exceptions=True)
             await self._end()
+            _hold_ctrl_c()  # a further one has nothing to add
+        return self.status
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._look)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, self._stop, number)
+        _let_ctrl_c_in()
 
-    def _stop(self) -> None:
+    def _stop(self, number: int) -> None:
+        if number == signal.SIGINT:
+            self.status = _CTRL_C
         if self.stopping.is_set():
             self.hurry = True
             for child in self.children.values():
@@ -233,12 +242,12 @@ def main() -> None:
     arguments = _arguments()
     report = _reporter(arguments.report)
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # `up` kept it for us
+        _let_ctrl_c_in()  # `up` kept it for us
         settings = load()
-        _supervise(settings, Shape(arguments.generators, arguments.lab), report)
+        sys.exit(_supervise(settings, Shape(arguments.generators, arguments.lab), report))
     except KeyboardInterrupt:
-        report({"failed": ["stopped before anything was started"], "status": 130})
-        sys.exit(130)
+        report({"failed": ["stopped before anything was started"], "status": _CTRL_C})
+        sys.exit(_CTRL_C)
     except SettingsError as error:
         report({"failed": [f"settings: {line}" for line in error.problems], "status": EX_CONFIG})
         sys.exit(EX_CONFIG)
@@ -264,7 +273,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
+def _supervise(settings: StackSettings, shape: Shape, report: Report) -> int:
     folder = Folder(settings.data)
     folder.prepare()
     lock = _lock(folder, report)
@@ -276,15 +285,25 @@ def _supervise(settings: StackSettings, shape: Shape, report: Report) -> None:
     preflight.look(what)
     if shape.lab:
         report({"say": f"--lab: {vendors.in_place_of_all(settings)}"})
+    _hold_ctrl_c()  # until the supervisor listens
     report({"say": f"starting {', '.join(p.name for p in what)} (data in {folder.path})"})
     guardian = Guardian(lock)
     try:
         supervisor = Supervisor(what, folder, guardian, report, settings, shape)
-        asyncio.run(supervisor.run())
+        status = asyncio.run(supervisor.run())
     finally:
         folder.forget_state()
         guardian.dismiss()
     report({"say": "stopped; everything is kept"})
+    return status
+
+
+def _hold_ctrl_c() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+
+def _let_ctrl_c_in() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def _lock(folder: Folder, report: Report) -> int:

@@ -10,7 +10,7 @@ deletions, presets, caps, keys, jobs that brought nothing) does not. Again chang
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -28,6 +28,7 @@ from services.catalog.sidecars import JobOfVault, Sidecars
 # Numbers left out after what is known: the lost ones were given to somebody, as links or as
 # another user's, and must not come to mean something else.
 GAP = 10_000
+END = '{"end": true}'  # of the inventory: what breaks off is not taken for a whole vault
 _SEQUENCES = (("users", "user_id"), ("image_jobs", "job_id"), ("image_variants", "variant_id"))
 
 
@@ -40,7 +41,9 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        return [f"{self.variants} variants of {self.jobs} jobs came back", *self.problems]
+        told = f"{self.variants} variants of {self.jobs} jobs came back from the vault"
+        whole = "the database lacks nothing that the vault has"
+        return [told if self.jobs or self.problems else whole, *self.problems]
 
 
 async def rebuild(url: str, lines: Iterable[str], *, anew: bool = False) -> Report:
@@ -151,11 +154,23 @@ _MOVE_ON = """
                  AS last) AS s"""
 
 
+def whole(lines: Iterable[str]) -> Iterator[str]:
+    """Yield *lines* but the one that ends them; raise CannotRebuild where they just cease."""
+    for line in lines:
+        if line.strip() == END:
+            return
+        yield line
+    raise CannotRebuild(
+        "the list of the vault's notes has no end, so nothing was made of it; see that the vault "
+        "can be read, and do this again"
+    )
+
+
 def main() -> None:
     """Rebuild the database of DATABASE_URL from the notes on standard input."""
     anew = sys.argv[1:] == ["--drop"]
     try:
-        report = asyncio.run(rebuild(os.environ["DATABASE_URL"], sys.stdin, anew=anew))
+        report = asyncio.run(rebuild(os.environ["DATABASE_URL"], whole(sys.stdin), anew=anew))
     except (CannotRebuild, CannotMigrate, OSError, asyncpg.PostgresError) as error:
         print(f"rebuild: {error}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -284,6 +284,8 @@ def _status(reason: str, why: str, known: Known) -> status_pb2.Status:
         "model": known.model.key,
         "purchase_id": known.purchase_id,
     }
+    if reason == "CONTENT_REFUSED":  # of which a vendor may say a word in capitals alone
+        why = f"The vendor refuses it: word it otherwise ({why or 'it says no more'})"
     made = errors.to_status(errors.Fault(reason, why[:2000], metadata=metadata))
     made.code = _CODES[reason]
     return made

@@ -40,10 +40,6 @@ def check(asked: job_pb2.JobSpec) -> None:
             "references",
             f"hold more than {INLINE_MOST} bytes of content; upload them, and name the assets",
         )
-    roles = [role(each) for each in asked.references]
-    if Role.MASK in roles and (roles.count(Role.EDIT_BASE), roles.count(Role.MASK)) != (1, 1):
-        place = roles.index(Role.MASK)
-        raise words.invalid(field(place), "is a mask: there must be one, and one edit_base")
 
 
 def _flaws(given: image_pb2.ReferenceImage) -> Iterator[tuple[str, str]]:
@@ -67,7 +63,7 @@ def _flaws(given: image_pb2.ReferenceImage) -> Iterator[tuple[str, str]]:
 
 
 def check_fit(spec: job_pb2.JobSpec, model: Model) -> None:
-    """Refuse what *model* does not take."""
+    """Refuse what *model* does not take, and then a mask that lies on nothing."""
     number = len(spec.references)
     if number > model.max_references:
         shown, most = f"{number} images" if number > 1 else "an image", model.max_references or "no"
@@ -76,15 +72,21 @@ def check_fit(spec: job_pb2.JobSpec, model: Model) -> None:
         return
     for named, what in _misfits(spec, model):
         raise lacks(model, named, what)
+    roles = [role(each) for each in spec.references]
+    if Role.MASK in roles and (roles.count(Role.EDIT_BASE), roles.count(Role.MASK)) != (1, 1):
+        place = roles.index(Role.MASK)
+        raise words.invalid(field(place), "is a mask: there must be one, and one edit_base")
 
 
 def _misfits(spec: job_pb2.JobSpec, model: Model) -> Iterator[tuple[str, str]]:
     roles = [role(each) for each in spec.references]
     known = ", ".join(each or "unspecified" for each in model.roles)
+    for place, each in enumerate(roles):  # all of them before anything that one needs
+        if model.slot(each) is None:
+            yield field(place, "role"), f"with a reference for {each or 'anything'}; it has {known}"
     for place, each in enumerate(roles):
         slot = model.slot(each)
         if slot is None:
-            yield field(place, "role"), f"with a reference for {each or 'anything'}; it has {known}"
             continue
         if spec.references[place].HasField("weight"):
             yield field(place, "weight"), "with a weight; leave it out"

@@ -2,8 +2,8 @@
 Lists what a vault's notes say: `python -m services.storage.inventory`, of VAULT_URL.
 
 A JSON object a line on standard output: how the catalog had numbered what is kept, and the notes
-as they are, those of one file together and the first one first. It only reads: a storage may be
-at work in the vault meanwhile.
+as they are, those of one file together and the first one first; at last END, without which it is
+not all. It only reads: a storage may be at work in the vault meanwhile.
 """
 
 import json
@@ -19,6 +19,8 @@ from services.storage.notes import FileNote
 from services.storage.vault import Shelf
 from services.storage.vaults.journal import Journal
 from services.storage.vaults.shelves import Shelves
+
+END = '{"end": true}'
 
 
 def notes(shelves: Shelves) -> Iterator[str]:
@@ -62,6 +64,7 @@ def main() -> None:
     disk = LocalDisk(root)
     for line in chain(numbers(Journal(root / "journal", disk)), notes(Shelves(root, disk))):
         print(line)
+    print(END)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import nullcontext
 
 import asyncpg
 import pytest
@@ -95,6 +96,23 @@ async def test_until_the_vault_was_looked_through_no_catalog_starts(copied, empt
         await migrate._main(empty_url)
     await rebuild.rebuild(empty_url, [])
     await migrate._main(empty_url)
+
+
+@pytest.mark.parametrize(("listing", "status"), [(b"", 1), (b'{"end": true}\n', 0)])
+async def test_what_breaks_off_is_not_taken_for_the_whole_vault(copied, empty_url, listing, status):
+    path, _ = copied
+    await put_back(empty_url, path)
+    done = await asyncio.create_subprocess_exec(
+        *(os.sys.executable, "-m", "services.catalog.rebuild"),
+        env=os.environ | {"DATABASE_URL": empty_url},
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await done.communicate(listing)
+    assert done.returncode == status
+    assert (b"has no end" in said) is bool(status)
+    with pytest.raises(migrate.CannotMigrate) if status else nullcontext():
+        await migrate._main(empty_url)
 
 
 @pytest.mark.parametrize("fate", ["absent", "refused"])

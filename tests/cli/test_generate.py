@@ -109,6 +109,14 @@ def test_a_failure_says_why_and_whether_it_was_charged(
     assert "(charge unclear)" in said.err
 
 
+def test_what_was_made_of_the_prompt_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    made = {"prompt": "the sea, [finely] drawn", "enhanced_by": "gpt-6-luna", "cost_usd": 0.0021}
+    events = [Event("prompt_enhanced", made, 2), outcome("succeeded", images=1)]
+    assert follow(iter(events), as_json=False) == 0
+    told = capsys.readouterr().err
+    assert "prompt by gpt-6-luna, $0.0021: the sea, [finely] drawn" in told
+
+
 def test_ctrl_c_prints_what_is_kept_so_far(capsys: pytest.CaptureFixture[str]) -> None:
     def events() -> Any:
         yield Event("accepted", {"job_id": "7"}, 1)

@@ -43,7 +43,7 @@ LINE = {"key": "", "image_count": 3, "purchase_count": 2, "cost_usd": 1.0}
 USAGE = {
     "lines": [LINE | {"at_risk_count": 2, "at_risk_usd": 0.006},
               LINE | {"key": "spring", "at_risk_count": 0, "at_risk_usd": 0.0}],
-    "cap": CAP, "total_usd": 2.0, "at_risk_count": 3, "at_risk_usd": 0.009,
+    "cap": CAP, "total_usd": 2.0, "language_usd": 0.5, "at_risk_count": 3, "at_risk_usd": 0.009,
 }  # fmt: skip
 
 
@@ -86,7 +86,10 @@ def test_usage_tells_what_is_at_risk(capsys: pytest.CaptureFixture[str]) -> None
         "none\t3\t2\t$1.00\t$0.0060 in 2 purchases",
         "spring\t3\t2\t$1.00\t-",
     ]
-    assert "$2.00 in all; 2026-11: $1.50 spent and $0.25 held of $5.00" in err
+    assert (
+        "$2.00 in all, $0.50 of it for language calls; 2026-11: $1.50 spent and $0.25 held of $5.00"
+        in err
+    )
     assert "at risk: $0.0090 in 3 purchases" in err
 
 

@@ -10,6 +10,7 @@ from services.generator import models, orders, references
 from services.generator import provider as seam
 from services.generator.models import Registry, Slot
 from services.generator.plan import plan
+from services.generator.provider import Role
 from tests.generator.test_plan import PLAIN, spec
 
 ASSET = "ab" * 32
@@ -31,14 +32,14 @@ def test_an_order_names_its_input_images_by_their_bytes():
     assert order(referring(), mask).references == (
         seam.Reference(asset=ASSET, media_type="image/png"),
         seam.Reference(
-            asset=ASSET, media_type="image/png", role=seam.Role.MASK, weight=0.5
+            asset=ASSET, media_type="image/png", role=Role.MASK, weight=0.5
         ),
     )  # fmt: skip
 
 
 def test_every_role_of_the_contract_is_one_of_the_seam():
     told = image_pb2.ReferenceRole.values()
-    assert {order(referring(role=role)).references[0].role for role in told} == set(seam.Role)
+    assert {order(referring(role=role)).references[0].role for role in told} == set(Role)
 
 
 def test_an_order_without_input_images_has_the_fingerprint_that_it_always_had():
@@ -50,7 +51,7 @@ def test_other_input_images_are_another_order():
     base = order(referring()).references[0]
     others = [
         (), (base,), (base, base), (replace(base, asset="cd" * 32),),
-        (replace(base, role=seam.Role.STYLE),), (replace(base, weight=0.5),),
+        (replace(base, role=Role.STYLE),), (replace(base, weight=0.5),),
     ]  # fmt: skip
     made = {orders.fingerprint(replace(order(), references=each)) for each in others}
     assert len(made) == len(others)
@@ -78,7 +79,6 @@ def of(role: str = "unspecified", **more: object) -> image_pb2.ReferenceImage:
         (image_pb2.ReferenceImage(asset=f"assets/{ASSET}", media_type="image/heic"),
          "references[1].media_type"),
         (image_pb2.ReferenceImage(asset=f"assets/{ASSET}", role=77), "references[1].role"),
-        (of("mask"), "references[1]"),
         (image_pb2.ReferenceImage(content=bytes(references.INLINE_MOST + 1)), "references"),
     ],
 )  # fmt: skip
@@ -91,15 +91,20 @@ def test_what_no_model_could_take_is_refused_by_its_place(given, field):
 
 
 def test_a_mask_lies_on_one_edit_base():
+    """Also where the model says nothing of it, as one that a user added may."""
+    roles = {"edit_base": 2, "mask": 2}
+    slots = tuple(
+        Slot(input=name, roles=(Role(name),), many=True, most=most) for name, most in roles.items()
+    )
+    model = replace(REGISTRY.known("ideogram-v2"), references=slots, max_references=4)
     asked = spec()
     asked.references.extend([of("edit_base"), of("mask")])
-    references.check(asked)
-    for more in ("edit_base", "mask"):
-        crowded = job_pb2.JobSpec()
-        crowded.CopyFrom(asked)
-        crowded.references.append(of(more))
-        with pytest.raises(Invalid, match="mask"):
-            references.check(crowded)
+    references.check_fit(asked, model)
+    for given in ([of("mask")], [*EDIT, of("edit_base")], [*EDIT, of("mask")]):
+        crowded = spec()
+        crowded.references.extend(given)
+        with pytest.raises(Invalid, match="there must be one, and one edit_base"):
+            references.check_fit(crowded, model)
 
 
 # -- what a model takes
@@ -128,6 +133,10 @@ EDIT = of("edit_base"), of("mask")
         ("flux-schnell", [of()], {}, "references"),
         ("recraft-v3", [of("style")], {}, "references"),
         ("flux-1.1-pro", [of(), of()], {}, "references"),
+        ("sketch", [of("mask")], {}, "references"),
+        ("flux-1.1-pro", [of("mask")], {}, "references[0].role"),
+        ("ideogram-v2", [of("mask")], {}, "references[0]"),
+        ("ideogram-v2", [of("edit_base"), of("style")], {}, "references[1].role"),
         ("flux-1.1-pro", [of("edit_base")], {}, "references[0].role"),
         ("flux-1.1-pro", [of(weight=0.5)], {}, "references[0].weight"),
         ("ideogram-v2", [of("edit_base")], {}, "references[0]"),
@@ -176,9 +185,9 @@ def test_what_a_model_says_of_its_input_images_is_consistent(model):
 
 def test_without_slots_input_images_are_for_whatever_the_provider_makes_of_them():
     free = replace(PLAIN, max_references=2)
-    assert free.roles == tuple(seam.Role)
+    assert free.roles == tuple(Role)
     asked = spec()
     asked.references.extend([of("subject"), of("style", weight=0.5)])
     references.check_fit(asked, free)
-    style = Slot(input="x", roles=(seam.Role.STYLE,))
-    assert replace(PLAIN, references=(style,)).roles == (seam.Role.STYLE,)
+    style = Slot(input="x", roles=(Role.STYLE,))
+    assert replace(PLAIN, references=(style,)).roles == (Role.STYLE,)

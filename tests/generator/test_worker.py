@@ -244,7 +244,9 @@ async def test_an_order_in_time_is_followed_to_its_end(world):
     await soon(under_way(world, RUNNING, late=-1).run())
     [edge] = world.catalog.edges
     assert edge.end.ending == purchase_pb2.PURCHASE_ENDING_FAILED
-    assert errors.from_status(edge.end.error).reason == "CONTENT_REFUSED"
+    told = errors.from_status(edge.end.error)
+    assert told.reason == "CONTENT_REFUSED"
+    assert str(told) == "The vendor refuses it: word it otherwise (nudity)"
 
 
 async def test_a_ticket_from_a_webhook_settles_before_the_list_shows_it(world):

@@ -167,9 +167,16 @@ def test_told_so_it_moves_the_database_aside_and_buys_nothing_either(back):
     refused = back.stack.studio("restore", str(back.copy))
     assert refused.returncode == 1
     assert "has a database" in refused.stderr
+    assert "restoring" not in refused.stderr
     done = back.stack.studio("restore", str(back.copy), "--replace")
     assert done.returncode == 0, done.stderr
-    assert list(back.stack.data.glob("postgres*.replaced-*"))
+    for place in back.stack.data.glob("postgres*.replaced-*"):
+        assert f"the database that was here is now {place}" in done.stderr
+        break
+    else:
+        pytest.fail("it is nowhere")
+    for words in ("restored 1 users, 5 jobs", "now ./studio up", "./studio keys revoke"):
+        assert words in done.stderr
     back.stack.start()
     everything = (back.running, *back.planned, back.later)
     back.stack.await_(lambda: ended(back.stack, *everything))
@@ -217,6 +224,14 @@ def test_what_is_no_copy_is_told_from_one_that_is_damaged(back, tmp_path):
     done = back.stack.studio("restore", str(tmp_path), STUDIO_DATA=str(tmp_path / "data"))
     assert done.returncode == 1
     assert "is no copy (manifest.json: No such file or directory)" in done.stderr
+
+
+def test_without_its_vault_a_copy_is_refused_before_anything_is_made(back, copy, tmp_path):
+    done = back.stack.studio("restore", str(copy), STUDIO_DATA=str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert "copy the vault there (docs/backup.md), then do this again" in done.stderr
+    assert str(tmp_path / "data" / "vault") in done.stderr
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_copy_of_a_newer_release_is_refused(back, copy, tmp_path):

@@ -313,24 +313,6 @@ def test_without_a_stack_a_command_says_how_to_start_one(arguments: tuple[str, .
     assert "./studio up" in done.stderr
 
 
-@pytest.mark.parametrize("marker", ["typer.models", "cli.child", "starting postgres"])
-def test_ctrl_c_ends_a_start_in_its_first_moments_with_a_word(marker: str) -> None:
-    """Python tells of each import: *marker* is of the command's, or of the supervisor's."""
-    with temporary_data() as data:
-        stack = Stack(data, {"PYTHONPROFILEIMPORTTIME": "1"})
-        starting = start(stack, "up")
-        assert starting.stderr is not None
-        assert any(marker in line for line in starting.stderr)
-        starting.send_signal(signal.SIGINT)
-        _, said = starting.communicate(timeout=60)
-        assert stack.ps() == {}
-    assert "stopped" in said
-    assert "Traceback" not in said
-    # 0: it was told to when all was under way. Where the signal came within an exec() of a module
-    # that loads, Python ends by that signal, which a shell tells as 130.
-    assert starting.returncode in (0, 130, -signal.SIGINT)
-
-
 def test_another_shape_than_the_running_one_s_is_told_with_how_to_get_it(stack: Stack) -> None:
     for arguments, again in (
         (("up", "--generators", "3", "--detach"), "./studio up --generators 3"),

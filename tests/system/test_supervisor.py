@@ -78,7 +78,7 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_start_waits_for_that
         assert alive(killed) == {}
 
         stopped = stack.all_pids()
-        assert stack.stop(signal.SIGINT) == 0  # Ctrl-C
+        assert stack.stop(signal.SIGINT) == 130  # Ctrl-C
         assert alive(stopped) == {}
         assert stack.ps() == {}
         assert stack.said[-1] == "stopped; everything is kept\n"

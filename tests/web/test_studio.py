@@ -7,6 +7,8 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests.system.stack import running_stack
+
 DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # a GIF of one pixel
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -159,6 +161,51 @@ async def test_a_favourite_stays_and_a_picture_opens_and_closes_by_the_keyboard(
     assert "SHA-256" in await page.inner_text("#viewer")
     await page.keyboard.press("Escape")
     assert not await page.locator("#viewer[open]").count()
+
+
+async def test_a_heart_that_cannot_be_kept_says_so_beside_it(open_page):
+    page = await open_page()
+    await ask(page, "a red kite")
+    kite = page.locator('#gallery .card:has-text("red kite")')
+    await kite.wait_for()
+
+    async def full(route):
+        said = {"status": 507, "content_type": "application/problem+json"}
+        await route.fulfill(**said, body=json.dumps({"detail": "No room is left."}))
+
+    await page.route("**/images/variants/*", full)
+    await kite.locator(".heart").click()
+    await expect(kite.get_by_role("alert")).to_have_text("No room is left.")
+    await expect(kite.locator(".heart")).to_have_attribute("aria-pressed", "false")
+    await page.unroute("**/images/variants/*")
+    await kite.locator(".heart").click()
+    await expect(kite.locator(".heart")).to_have_attribute("aria-pressed", "true")
+    await expect(kite.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_prompt_of_spaces_and_a_gallery_without_favourites_say_what_to_do(open_page):
+    page = await open_page()
+    await ask(page, "   ")
+    await expect(page.locator("#wrong")).to_have_text("Write what to draw first.")
+    await page.route(
+        "**/images/variants?*favorites_only*",
+        lambda route: route.fulfill(json={"variants": [], "next_page_token": ""}),
+    )
+    await page.check("#favorites", force=True)
+    await expect(page.locator("#empty")).to_contain_text("No favourites yet.")
+
+
+async def test_the_default_model_is_chosen_and_seen_on_a_telephone(browser):
+    with running_stack("--lab", DEFAULT_MODEL="sketch-mosaic") as stack:
+        window = await browser.new_context(viewport={"width": 390, "height": 844})
+        page = await window.new_page()
+        await page.goto(stack.url)
+        chosen = page.locator("#models input:checked")
+        await expect(chosen).to_have_value("sketch-mosaic")
+        assert await chosen.count() == 1
+        await expect(page.locator("#models label:has(:checked)")).to_be_in_viewport()
+        await expect(page.locator("legend")).to_contain_text("scroll for more")
+        await window.close()
 
 
 async def test_the_vault_shows_what_the_cdn_no_longer_has(open_page, stack):
