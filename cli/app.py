@@ -169,8 +169,9 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(examine(as_json=as_json))
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True})
 def generate(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help="What to draw; - reads it from standard input.")],
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Repeatable.")] = None,
     count: Annotated[int | None, typer.Option("--count", "-c", help="Images a model.")] = None,
@@ -196,6 +197,8 @@ def generate(
     """Draw, and print permanent links. Starts a stack that stays if none runs."""
     from cli.generate import Order, run
 
+    if context.args:
+        _end([f"{context.args[0]!r} is one word too many: put the prompt into quotes"], 2)
     settings = load()
     order = Order(
         prompt=prompt, models=model or [], count=count, seed=seed, aspect=aspect, size=size,

@@ -61,6 +61,20 @@ def auth_of(settings: StackSettings, state: Mapping[str, Any]) -> str:
     return str(state.get("auth", settings.auth))
 
 
+_HERE = {  # what programs call it, and what the shell does
+    "ListModels (GET /images/models) names": "`./studio models` names",
+    "ListPresets (GET /images/presets) names": "`./studio presets` names",
+    "seed_text: ": "IDEA: ",
+    "purchase_id: ": "--purchase: ",
+}
+
+
+def _in_the_shell(words: str) -> str:
+    for there, here in _HERE.items():
+        words = words.replace(there, here)
+    return words
+
+
 def troubled(work: Any) -> Any:
     """Run *work*; what the stack refuses is misuse where its argument was bad."""
     from cli.edge import Trouble
@@ -68,4 +82,4 @@ def troubled(work: Any) -> Any:
     try:
         return work()
     except Trouble as error:
-        end([str(error)], 2 if error.status in (400, 422) else 1)
+        end([_in_the_shell(str(error))], 2 if error.status in (400, 422) else 1)

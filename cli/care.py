@@ -4,7 +4,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -12,15 +12,22 @@ from cli.folder import Folder
 from cli.settings import load
 
 
+def _named(folder: str | None) -> str | None:
+    if folder is not None and not folder.strip():
+        raise typer.BadParameter("it is empty: name a folder, or leave --to out")
+    return folder
+
+
 def backup(
     to: Annotated[
-        Path | None, typer.Option(help="A folder that is made; data/backups/TIME by default.")
+        str | None,
+        typer.Option(callback=_named, help="A folder that is made; data/backups/TIME by default."),
     ] = None,
 ) -> None:
     """Copy the database, while the stack runs or not. The vault is copied after it, as files."""
     from cli import copies
 
-    made = copies.make(load(), to.absolute() if to else None)
+    made = copies.make(load(), Path(to).absolute() if to else None)
     _say(f"copied {made.words()}; now copy the vault, as docs/backup.md says")
     print(made.path)
 
@@ -58,14 +65,17 @@ def rebuild(
     folder = Folder(settings.data)
     if drop and not yes:
         words = "Favourites, ratings, presets, keys, caps and what is under way are lost. Drop it?"
-        typer.confirm(words, abort=True)
+        try:
+            typer.confirm(words, abort=True)
+        except typer.Abort:
+            _finish(["nothing was dropped; --yes says it where nobody can be asked"], well=False)
     folder.prepare()
     with database.alone(settings, folder) as url:
         vault = processes.vault_url(settings, folder)
         _finish(*database.rebuild(vault, url, *(["--drop"] if drop else [])))
 
 
-def _finish(said: list[str], well: bool) -> None:  # noqa: FBT001
+def _finish(said: list[str], well: bool) -> NoReturn:  # noqa: FBT001
     for line in said:
         _say(line)
     raise typer.Exit(0 if well else 1)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -71,6 +72,14 @@ class Edge:
     def upload(self, content: bytes) -> dict[str, Any]:
         """Keep a picture to work from, and return what is said of it."""
         return self._ask("POST", "/images/references", {}, content=content)
+
+    def upload_file(self, path: Path) -> str:
+        """Keep the picture in *path*; return its id, or raise Trouble that names the file."""
+        try:
+            return str(self.upload(path.read_bytes())["id"])
+        except (OSError, Trouble) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise Trouble(f"{path}: {why}", getattr(error, "status", 400)) from error
 
     def words(self, path: str, body: Mapping[str, Any]) -> Iterator[Event]:
         """
@@ -204,7 +213,7 @@ def _check(answer: httpx.Response) -> None:
     except (ValueError, AttributeError):
         words = answer.text.strip()[:300] or answer.reason_phrase
     if answer.status_code == 401:
-        words += " (set STUDIO_API_KEY; `./studio keys create NAME` makes one)"
+        words += " The shell takes it from STUDIO_API_KEY."
     raise Trouble(words, answer.status_code)
 
 

@@ -76,8 +76,14 @@ class Folder:
     def _check_owner(self) -> None:
         for folder in (self.secrets, self.logs, self.seats):
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                found = folder.stat()
+                if found.st_uid == os.geteuid():
+                    raise CannotUse(
+                        f"{folder} is this user's, and its mode {found.st_mode & 0o777:03o} "
+                        f"keeps it out: `chmod u+rwx {folder}`"
+                    )
                 raise CannotUse(
-                    f"{folder} belongs to another user (uid {folder.stat().st_uid}): run as that "
+                    f"{folder} belongs to another user (uid {found.st_uid}): run as that "
                     "user, or give yourself the folder (chown -R), or set STUDIO_DATA to another"
                 )
 

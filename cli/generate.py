@@ -41,6 +41,9 @@ class Order:
 
     def to_request(self) -> dict[str, Any]:
         """Return the body of POST /images/generate; raise Trouble where it makes no sense."""
+        for several in (model for model in self.models if "," in model):
+            each = " ".join(f"-m {model.strip()}" for model in several.split(","))
+            raise Trouble(f"--model {several} is one name: say {each}", 400)
         wanted = {
             "prompt": _text(self.prompt),
             "models": self.models,
@@ -63,12 +66,21 @@ class Order:
 
 def run(edge: Edge, request: dict[str, Any], *, as_json: bool, open_: bool) -> int:
     """Generate what *request* asks for, its files uploaded before, and return the exit status."""
+    given = [
+        one.get("file") or one.get("uri") or one["id"] for one in request.get("references", ())
+    ]
     for one in request.get("references", ()):
         if path := one.pop("file", None):
-            one["id"] = edge.upload(Path(path).read_bytes())["id"]
+            one["id"] = edge.upload_file(Path(path))
     shown = _Opener() if open_ else None
     events = edge.generate(request, str(uuid.uuid4()), say)
-    return follow(shown.over(events) if shown else events, as_json=as_json)
+    try:
+        return follow(shown.over(events) if shown else events, as_json=as_json)
+    except Trouble as error:  # which counts them
+        words = str(error)
+        for place, name in enumerate(given):
+            words = words.replace(f"references[{place}]", f"--reference {name}")
+        raise Trouble(words, error.status) from error
 
 
 class _Opener:

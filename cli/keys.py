@@ -11,6 +11,7 @@ import grpc
 
 from chassis import identity
 from chassis.settings import Secret
+from cli.calls import auth_of
 from cli.edge import Trouble
 from cli.folder import Folder
 from cli.screen import print_json, print_table, say
@@ -25,6 +26,8 @@ def create(
     settings: StackSettings, label: str, user: str, scopes: list[str], *, as_json: bool
 ) -> None:
     answer = make(settings, label, user, scopes)
+    if auth_of(settings, Folder(settings.data).read_state() or {}) == "none":
+        say("this stack runs with AUTH=none and asks nobody for a key; one with AUTH=keys does")
     if as_json:
         return print_json(_told(answer.api_key) | {"key": answer.secret})
     say(f"key {_id(answer.api_key)} for {user}; keep it, it is not shown again:")
@@ -34,6 +37,8 @@ def create(
 
 def make(settings: StackSettings, label: str, user: str, scopes: list[str]) -> Any:
     """Make a key; the answer has it as *secret*, and what is known of it as *api_key*."""
+    if not user.strip():
+        raise Trouble("--user is empty: name whose key it is, or leave it out for `local`", 400)
     request = messages.CreateApiKeyRequest(label=label, scopes=scopes, subject=user)
     return _ask(settings, lambda stub: stub.CreateApiKey, request)
 

@@ -10,7 +10,7 @@ from cli.edge import Edge, Trouble
 from cli.screen import dollars, harmless, print_json, say
 
 _ID = re.compile(r"[0-9a-f]{64}")
-Pictures = Sequence[str | bytes]  # ids, and what is to be uploaded
+Pictures = Sequence[str | Path]  # ids, and what is to be uploaded
 
 
 def suggestions(edge: Edge, body: Mapping[str, Any], *, as_json: bool) -> None:
@@ -26,22 +26,23 @@ def suggestions(edge: Edge, body: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def pictures(files: Sequence[str]) -> Pictures:
-    """Read *files*, those that are no ids; Trouble where one is not there."""
-    found: list[str | bytes] = []
+    """Tell ids from files; Trouble where one is not there."""
+    found: list[str | Path] = []
     for name in files:
         if _ID.fullmatch(name):
             found.append(name)
             continue
         try:
-            found.append(Path(name).read_bytes())
+            Path(name).open("rb").close()
         except OSError as error:
             raise Trouble(f"{name}: {error.strerror}", 400) from error
+        found.append(Path(name))
     return found
 
 
 def analysis(edge: Edge, found: Pictures, body: Mapping[str, Any], *, as_json: bool) -> None:
     """Describe *found*, uploaded where they are files: print text as it comes, or all as JSON."""
-    ids = [one if isinstance(one, str) else str(edge.upload(one)["id"]) for one in found]
+    ids = [one if isinstance(one, str) else edge.upload_file(one) for one in found]
     asked = {"references": [{"id": one} for one in ids], **body}
     findings, open_line = list[dict[str, Any]](), False
     for event in edge.words("/images/analyze-references/stream", asked):

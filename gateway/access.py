@@ -23,7 +23,8 @@ def resolver(ledger: Service, auth: str) -> identity.Resolve:
         elif credential is None:
             raise Unauthenticated(
                 "CREDENTIAL_MISSING",
-                "Send a key as 'Authorization: Bearer isk_…'; `studio keys create` makes one.",
+                "Send a key as 'Authorization: Bearer isk_…'; "
+                "`./studio keys create NAME` makes one.",
             )
         else:
             request = ResolveCredentialRequest(api_key_hash=identity.hashed(credential))

@@ -45,7 +45,7 @@ _NAMES_IN_A_BODY = frozenset({"MODEL_UNKNOWN", "PRESET_UNKNOWN"})
 _ADVICE = {
     404: "There is nothing at this path; /docs lists what there is.",
     405: "This path takes other methods; /docs lists them.",
-    413: "Send a body of at most 1 MiB, or a picture of at most 25 to /images/references.",
+    413: "Send a body of at most 1 MiB, or a picture of at most 25 MiB to /images/references.",
     415: "Send JSON, with 'Content-Type: application/json'.",
 }
 

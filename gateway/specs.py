@@ -79,6 +79,11 @@ def after_sequence(header: str | None, query: str | None) -> int:
     return int(header or query or 0)
 
 
+def after_named(header: str | None) -> str:
+    """Return by what name the caller told the event to go on after."""
+    return "after" if header is None else "Last-Event-ID"
+
+
 def resource(kind: str, found: str) -> str:
     """Name the resource *found* of a path; raises Missing where it can be none."""
     numeric = found.isascii() and found.isdecimal() and len(found) <= 19

@@ -136,7 +136,8 @@ async def watch(
     job = await _job(behind, job_id)
     if begin > job.last_sequence:
         why = f"the log has {job.last_sequence} events; go on from one of them"
-        raise Invalid("REQUEST_INVALID", f"after {begin}: {why}.", fields={"after": why})
+        named = specs.after_named(last)
+        raise Invalid("REQUEST_INVALID", f"{named} {begin}: {why}.", fields={named: why})
     if begin == job.last_sequence and job.HasField("end_time"):
         return Response(status_code=204)
     state, name = request.app.state, job.name
@@ -212,7 +213,9 @@ async def watch_feed(
     try:
         _heartbeat, events = await follow.opened(follow.feed(behind, begin))
     except Invalid as fault:
-        raise Invalid(fault.reason, fault.message, fields={"after": fault.message}) from fault
+        raise Invalid(
+            fault.reason, fault.message, fields={specs.after_named(last): fault.message}
+        ) from fault
     frames = _frames(request.app.state.render.news, _while_known(request, events))
     return _stream(request, frames, {})
 

@@ -93,7 +93,7 @@ class Keys:
         if row is None:
             raise Unauthenticated(
                 "CREDENTIAL_INVALID",
-                "This API key is unknown or revoked; make a new one with `studio keys create`.",
+                "This API key is unknown or revoked; `./studio keys create NAME` makes a new one.",
             )
         return row["user_id"], frozenset(row["scopes"])
 

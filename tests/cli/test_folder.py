@@ -9,6 +9,7 @@ import pytest
 
 from chassis.settings import Secret
 from cli.folder import Busy, CannotUse, Folder
+from tests.postgres import temporary_data
 
 NONE = Secret("")
 
@@ -18,6 +19,33 @@ def folder(tmp_path: Path) -> Folder:
     found = Folder(tmp_path / "data")
     found.prepare()
     return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+@pytest.mark.parametrize(("mode", "words"), [(0o700, "another user"), (0o500, "chmod u+rwx")])
+def test_a_part_that_cannot_be_used_is_told_with_what_keeps_us_out(mode: int, words: str) -> None:
+    """Root may do anything, so somebody else looks: at root's folder, and at his own."""
+    nobody = 65534
+    with temporary_data() as data:
+        folder = Folder(data)
+        folder.prepare()
+        for path in (folder.logs, folder.secrets):
+            path.chmod(0o777)
+        folder.seats.chmod(mode)
+        if mode != 0o700:
+            os.chown(folder.seats, nobody, nobody)
+        reader, writer = os.pipe()
+        if not (child := os.fork()):  # what is loaded is enough: he may not enter the checkout
+            try:
+                os.setuid(nobody)
+                folder._check_owner()
+            except BaseException as error:
+                os.write(writer, repr(error).encode())
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as said:
+            assert words in said.read()
+        os.waitpid(child, 0)
 
 
 def test_a_second_stack_in_one_folder_is_refused_with_the_pid_of_the_first(folder: Folder) -> None:

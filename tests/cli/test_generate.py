@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from cli.edge import Event, Trouble
-from cli.generate import Order
+from cli.edge import Edge, Event, Trouble
+from cli.generate import Order, run
 from cli.job import follow
 from cli.screen import dollars
 
@@ -71,6 +72,22 @@ def test_a_reference_that_is_nowhere_is_misuse(given: str) -> None:
     with pytest.raises(Trouble) as trouble:
         order(references=[given]).to_request()
     assert trouble.value.status == 400
+
+
+def test_a_reference_that_the_stack_refuses_is_named_as_it_was_given() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"detail": "references[1]: the picture cannot be had."})
+
+    urls = ["https://a.test/1", "https://a.test/2"]
+    asked = order(references=urls).to_request()
+    with pytest.raises(Trouble, match=r"^--reference https://a.test/2: the picture") as refused:
+        run(
+            Edge("http://x", transport=httpx.MockTransport(refuse)),
+            asked,
+            as_json=True,
+            open_=False,
+        )
+    assert refused.value.status == 400
 
 
 @pytest.mark.parametrize("prompt", ["", "  \n", "\udcff"])

@@ -88,6 +88,8 @@ def test_after_the_end_there_is_nothing_and_beyond_it_is_refused(http):
     assert http.get(f"{url}?after={last}").status_code == 204
     beyond = http.get(url, headers={"Last-Event-ID": str(last + 1)})
     assert beyond.status_code == 400
+    assert str(last) in fields(beyond)["Last-Event-ID"]
+    beyond = http.get(url, params={"after": last + 1})
     assert str(last) in fields(beyond)["after"]
 
 
