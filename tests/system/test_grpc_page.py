@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
+from tests import patient
 from tests.system.stack import CHECKOUT, Stack
 
 PAGE = (CHECKOUT / "docs" / "grpc.md").read_text("utf-8")
@@ -26,4 +25,4 @@ def test_a_client_is_made_of_the_protos_alone(stack: Stack, tmp_path: Path) -> N
         [sys.executable, "client.py", address], cwd=tmp_path, env=around, check=True,
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert httpx.get(done.stdout.strip()).headers["content-type"] == "image/png"
+    assert patient.get(done.stdout.strip()).headers["content-type"] == "image/png"
