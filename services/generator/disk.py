@@ -1,7 +1,7 @@
 """Whether the vault's disk takes what new work brings: asked once a second at the most."""
 
-import asyncio
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from chassis import errors, logs
 from chassis.channel import Peer
@@ -10,22 +10,28 @@ from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
 _FRESH = 1.0  # seconds
 _TIMEOUT = 6.0  # seconds; a disk that hangs is told as unwritable before
 _AGAIN = 5.0  # seconds until it may be worth while to ask again
+_PATIENCE = 30.0  # seconds; longer than a storage that can start takes to
 log = logs.get()
 
 
 @dataclass(slots=True)
 class Disk:
-    """Asks storage; where it does not answer, work is admitted and waits for it."""
+    """
+    Asks storage; while it restarts, work is admitted and waits for it.
+
+    Not heard for *patience* seconds, it may have no vault to start with, and cannot say so.
+    """
 
     storage: Peer
     vault: "storage_service_pb2_grpc.StorageServiceAsyncStub"
+    patience: float = _PATIENCE
     _room: storage_service_pb2.GetRoomResponse | None = None
-    _heard: float = 0.0  # the room; who asks meanwhile asks, too, and goes by no older one
+    # The room, or our start; who asks meanwhile asks, too, and goes by no older one.
+    _heard: float = field(default_factory=time.monotonic)
 
     async def check(self) -> None:
         """Refuse new work below the reserve, DISK_FULL, and while nothing can be written."""
-        now = asyncio.get_running_loop().time()
-        if self._room is None or now - self._heard > _FRESH:
+        if self._room is None or time.monotonic() - self._heard > _FRESH:
             await self._ask()
         room = self._room
         if room is not None and room.free_bytes < room.reserve_bytes:
@@ -43,9 +49,16 @@ class Disk:
             self._room = await self.storage.ask(
                 self.vault.GetRoom, request, timeout=_TIMEOUT, user_id=0
             )
-            self._heard = asyncio.get_running_loop().time()
+            self._heard = time.monotonic()
         except errors.Fault as fault:
             self._room = None
-            if fault.reason == "VAULT_UNAVAILABLE":
+            if fault.reason in ("VAULT_UNAVAILABLE", "DISK_FULL"):
                 raise
             log.warning("room not known", error=str(fault))
+            if time.monotonic() - self._heard >= self.patience:
+                raise errors.Unavailable(
+                    "VAULT_UNAVAILABLE",
+                    "Storage does not answer: see in its log why, and that the vault's disk is "
+                    "mounted. Until then no new work is taken; nothing that was kept is given up.",
+                    retry_after=_AGAIN,
+                ) from fault

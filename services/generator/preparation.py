@@ -60,7 +60,7 @@ class Preparation:
         faults.point("reference.before_prepare")
         try:
             answer = await self.peer.insist(self.stub.PrepareReference, request, timeout=_TIMEOUT)
-        except (errors.Invalid, errors.Missing) as fault:
+        except (errors.Invalid, errors.Missing, errors.DataLoss) as fault:
             raise _refused(references.field(place), fault) from fault
         faults.point("reference.after_prepare")
         asset: pb.Asset = answer.asset

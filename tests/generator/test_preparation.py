@@ -1,11 +1,12 @@
 """A job's input images are prepared at the same time, and refused together."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
 from chassis import identity
-from chassis.errors import Invalid
+from chassis.errors import DataLoss, Invalid
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from imagestudio.type.v1 import job_pb2
@@ -32,21 +33,45 @@ class Storage(storage_service_pb2_grpc.StorageServiceServicer):
             self.left.set()
 
 
-async def test_one_that_is_refused_ends_the_others():
-    """They would hold the user's places at storage, for a job that will never be."""
+class Torn(storage_service_pb2_grpc.StorageServiceServicer):
+    """Has lost the file."""
+
+    async def PrepareReference(self, request, context):
+        raise DataLoss("HASH_MISMATCH", "Its file is gone.", metadata={"found": "no file"})
+
+
+@asynccontextmanager
+async def preparing(storage):
+    """Yield what prepares by *storage*, for a user."""
     identity.current.set(identity.Caller(1))
-    storage = Storage()
 
     def add(server):
         storage_service_pb2_grpc.add_StorageServiceServicer_to_server(storage, server)
 
-    spec = job_pb2.JobSpec(prompt="a lighthouse")
-    for each in (GOOD, BAD):
-        spec.references.add(uri=each)
     async with serving("imagestudio.storage.v1.StorageService", add) as peer:
         vault = storage_service_pb2_grpc.StorageServiceStub(peer.channel)
         library = catalog_service_pb2_grpc.CatalogServiceStub(peer.channel)
+        yield Preparation(peer, vault, peer, library)
+
+
+async def test_one_whose_file_is_gone_is_named():
+    """Whoever asks can choose another one: it is no failure of the whole request."""
+    spec = job_pb2.JobSpec(prompt="a lighthouse")
+    spec.references.add(asset=f"assets/{'ab' * 32}")
+    async with preparing(Torn()) as preparation:
+        with pytest.raises(Invalid, match="Its file is gone") as refused:
+            await preparation.of(spec)
+    assert list(refused.value.fields) == ["references[0]"]
+
+
+async def test_one_that_is_refused_ends_the_others():
+    """They would hold the user's places at storage, for a job that will never be."""
+    storage = Storage()
+    spec = job_pb2.JobSpec(prompt="a lighthouse")
+    for each in (GOOD, BAD):
+        spec.references.add(uri=each)
+    async with preparing(storage) as preparation:
         with pytest.raises(Invalid) as refused:
-            await Preparation(peer, vault, peer, library).of(spec)
+            await preparation.of(spec)
         assert list(refused.value.fields) == ["references[1]"]
         await asyncio.wait_for(storage.left.wait(), 60)

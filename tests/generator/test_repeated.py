@@ -80,19 +80,22 @@ class Library(catalog_service_pb2_grpc.CatalogServiceServicer):
 
 
 class Room(storage_service_pb2_grpc.StorageServiceServicer):
-    """Has room, unless its vault is *unwritable*."""
+    """Has room, unless it has something to say against it."""
 
-    unwritable = False
+    refusal: Fault | None = None
 
     async def GetRoom(self, request, context):
-        if self.unwritable:
-            raise Unavailable("VAULT_UNAVAILABLE", "Mount it.", retry_after=5)
+        if self.refusal:
+            raise self.refusal
         return storage_service_pb2.GetRoomResponse(free_bytes=1 << 40)
 
 
 @contextlib.asynccontextmanager
 async def starting(
-    books: Books, voice: Voice | None = None, room: Room | None = None
+    books: Books,
+    voice: Voice | None = None,
+    room: Room | None = None,
+    patience: float = 60.0,
 ) -> AsyncIterator[Start]:
     """Yield what starts a job over a wire to *books*."""
     identity.current.set(identity.Caller(1))
@@ -113,7 +116,7 @@ async def starting(
             registry=Registry(models.EVERY, configured={"sketch", "openai"}, default="sketch"),
             worker=worker,
             watch=Watch(Hub(Bus("nats://127.0.0.1:1", "nobody is there")), peer, ledger),
-            disk=Disk(peer, vault),
+            disk=Disk(peer, vault, patience),
             preparation=Preparation(peer, vault, peer, library),
             rewriter=Rewriter(Meter(peer, ledger), voice),
         )
@@ -139,7 +142,7 @@ async def test_what_can_be_admitted_asks_nothing_before():
 
 async def test_a_vault_that_takes_nothing_is_no_place_for_new_work_and_what_is_known_is_told():
     books, room = Books(), Room()
-    room.unwritable = True
+    room.refusal = Unavailable("VAULT_UNAVAILABLE", "Mount it.", retry_after=5)
     async with starting(books, room=room) as start:
         with pytest.raises(Unavailable, match="Mount it") as refused:
             await start(SKETCH)
@@ -147,8 +150,41 @@ async def test_a_vault_that_takes_nothing_is_no_place_for_new_work_and_what_is_k
         assert not books.orders
         books.known.add(request_fingerprint(SKETCH))
         assert (await start(SKETCH)).job.name == "jobs/7"
-        room.unwritable = False
+        room.refusal = None
         books.known.clear()
+        assert (await start(SKETCH)).job.name == "jobs/8"
+
+
+async def test_a_disk_that_is_full_is_no_place_for_new_work_whatever_the_reserve():
+    books, room = Books(), Room()
+    room.refusal = Exhausted("DISK_FULL", "Free some space.", retry_after=5)
+    async with starting(books, room=room) as start:
+        with pytest.raises(Exhausted, match="Free some space"):
+            await start(SKETCH)
+    assert not books.orders
+
+
+AWAY = Unavailable("SERVICE_UNAVAILABLE", "storage is not there")
+
+
+async def test_a_storage_that_restarts_holds_up_no_new_work():
+    books, room = Books(), Room()
+    room.refusal = AWAY
+    async with starting(books, room=room) as start:
+        assert (await start(SKETCH)).job.name == "jobs/8"
+
+
+async def test_a_storage_that_stays_away_is_no_place_for_new_work_until_it_is_heard():
+    """As where its disk is not mounted: it does not start, and cannot say so itself."""
+    books, room = Books(), Room()
+    room.refusal = AWAY
+    async with starting(books, room=room, patience=0) as start:
+        with pytest.raises(Unavailable, match="mounted") as refused:
+            await start(SKETCH)
+        assert refused.value.reason == "VAULT_UNAVAILABLE"
+        assert refused.value.retry_after
+        assert not books.orders
+        room.refusal = None
         assert (await start(SKETCH)).job.name == "jobs/8"
 
 
