@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from chassis import logs
-from chassis.errors import DataLoss, Fault, OutOfRange, Precondition
+from chassis.errors import DataLoss, OutOfRange, Precondition
 from chassis.faults import point
 from chassis.identity import Caller
 from services.storage import names
@@ -55,7 +55,7 @@ class Assets:
         link = self._link(caller, name)
         found = await self.vault.find(Shelf.FILES, link)
         if found is None:
-            raise await self._nothing(name, link)
+            found = await self._again(name, link)
         return _whole(found, FileNote.unpack(found.note))
 
     async def whole(self, caller: Caller, name: str) -> FileNote:
@@ -86,9 +86,10 @@ class Assets:
         link = self._link(caller, name)
         async with self.turns.take(link):
             notes = await self.vault.notes(Shelf.FILES, link)
-            if not notes and allow_missing:
+            there = notes or await self.vault.is_torn(Shelf.FILES, link)
+            if not there and allow_missing:
                 return
-            if not notes or not names.parse(name).asset:
+            if not there or not names.parse(name).asset:
                 raise names.unknown(name)
             if any(FileNote.unpack(note).purchase_id for note in notes):
                 # It has a variant, or gets one with the edge that is on its way.
@@ -99,12 +100,17 @@ class Assets:
             await self.vault.remove(Shelf.THUMBNAILS, link)  # first: the file tells of it
             await self.vault.remove(Shelf.FILES, link)
 
-    async def _nothing(self, name: str, link: str) -> Fault:
-        """Tell what was never there from what somebody has taken out of the vault."""
+    async def _again(self, name: str, link: str) -> Found:
+        """Tell what was never there, Missing, from what was taken out of the vault, DataLoss."""
         if not await self.vault.is_torn(Shelf.FILES, link):
-            return names.unknown(name)
+            raise names.unknown(name)
+        async with self.turns.take(link):  # who keeps or deletes it now has a note alone, too
+            if found := await self.vault.find(Shelf.FILES, link):
+                return found
+            if not await self.vault.is_torn(Shelf.FILES, link):
+                raise names.unknown(name)
         log.error("a file is gone from the vault", file=link)
-        return DataLoss(
+        raise DataLoss(
             "HASH_MISMATCH",
             "This picture was kept, and its file is gone from the vault: restore it from a backup.",
             metadata={"found": "no file"},
