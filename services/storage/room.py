@@ -26,11 +26,13 @@ class Room:
         self.free, self.reserve, self._trial = free, reserve, trial
 
     async def left(self) -> int:
-        """Bytes that are left; Unavailable VAULT_UNAVAILABLE where none can be written."""
-        failure = await self._trial.failure()
-        if isinstance(failure, Sick):
-            raise _unwritable(failure)
-        return 0 if failure else await self._free()
+        """Bytes that are left; VAULT_UNAVAILABLE or DISK_FULL where none can be written."""
+        match await self._trial.failure():
+            case Sick() as sick:
+                raise _unwritable(sick)
+            case Full():
+                raise self._full(0)
+        return await self._free()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -50,13 +52,13 @@ class Room:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Tell of a vault that is Full in the middle of a write as DISK_FULL; one is a trial."""
+        """Tell of a vault that is Full in the middle of a write as DISK_FULL."""
         try:
             yield
         except Full as error:
             raise self._full(await self._free()) from error
-        except Sick as error:
-            self._trial.learn(error)
+        except Sick:
+            self._trial.doubt()  # a read may have failed: that tells nothing of writes
             raise
 
     async def _free(self) -> int:

@@ -48,11 +48,15 @@ class Trial:
             left = self._began + self._patience - now
             await asyncio.wait((running,), timeout=max(0.0, left))
             if not running.done():
-                self.learn(Sick("it does not answer"))
+                self._learn(Sick("it does not answer"))
         return self._failure
 
-    def learn(self, failure: Failure | None) -> None:
-        """Take note of how a write ended, a real one included; a change of it is logged."""
+    def doubt(self) -> None:
+        """Have whoever asks next try a write, however fresh the last outcome is."""
+        self._known = -inf
+
+    def _learn(self, failure: Failure | None) -> None:
+        """Take note of how a write ended; a change of it is logged."""
         before, self._failure = self._failure, failure
         self._known = asyncio.get_running_loop().time()
         if failure and not before:
@@ -66,6 +70,9 @@ class Trial:
             await self._write()
         except (Full, Sick) as error:
             failure = error
+        except Exception:  # a defect: what is not proven to be written may not be
+            log.exception("a trial of the vault failed")
+            failure = Sick("it fails, see storage's log")
         finally:
             self._running = None
-        self.learn(failure)
+        self._learn(failure)

@@ -44,15 +44,21 @@ async def test_what_is_in_use_keeps_its_note_though_its_file_was_taken_away(
 
 
 class Looked(FolderVault):
-    """Tells that somebody has asked whether a file was taken away."""
+    """Tells that somebody has asked whether a file was taken away, and when one is looked for."""
 
     def __init__(self, *given) -> None:
         super().__init__(*given)
-        self.looked = asyncio.Event()
+        self.looked, self.deleted = asyncio.Event(), False
+        self.finds: list[bool] = []
 
     async def is_torn(self, shelf, name):
+        torn = await super().is_torn(shelf, name)
         self.looked.set()
-        return await super().is_torn(shelf, name)
+        return torn
+
+    async def find(self, shelf, name):
+        self.finds.append(self.deleted)
+        return await super().find(shelf, name)
 
 
 async def test_who_looks_in_the_middle_of_a_delete_waits_for_its_end():
@@ -69,6 +75,8 @@ async def test_who_looks_in_the_middle_of_a_delete_waits_for_its_end():
         looking = asyncio.create_task(assets.get(Caller(1), f"links/{link}"))
         await vault.looked.wait()
         await vault.remove(Shelf.FILES, link)
+        vault.deleted = True
     with pytest.raises(Missing):
         await looking
+    assert vault.finds == [False, True]  # not in the middle
     await vault.close()

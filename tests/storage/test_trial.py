@@ -51,10 +51,12 @@ async def test_where_nothing_can_be_written_no_new_work_is_taken_until_it_can():
 
 
 async def test_a_quota_or_inodes_that_are_used_up_are_a_full_disk():
-    found = room(Trial(Writes(Full("quota")), fresh=0))
-    assert await found.left() == 0
-    with pytest.raises(Exhausted, match="free some space"):
-        await found.check()
+    trial = Trial(Writes(Full("quota")), fresh=0)
+    found, unreserved = room(trial), Room(lambda: 1 << 40, 0, trial)
+    for ask in (found.left, found.check, unreserved.check):
+        with pytest.raises(Exhausted, match="free some space") as refused:
+            await ask()
+        assert refused.value.metadata == {"free_bytes": "0"}
 
 
 async def test_however_many_ask_it_is_tried_once():
@@ -83,7 +85,8 @@ async def test_a_disk_that_hangs_is_told_in_time_and_not_asked_again_before_it_a
         pass
 
 
-async def test_a_real_write_that_fails_counts_at_once():
+async def test_after_work_that_failed_a_write_is_tried_at_once():
+    """It may have been a read, of one file: that proves nothing of what can be written."""
     writes = Writes()
     found = room(Trial(writes, fresh=inf))
     await found.check()
@@ -94,9 +97,24 @@ async def test_a_real_write_that_fails_counts_at_once():
 
     with pytest.raises(Sick):
         await keep()
+    await found.check()
+    assert writes.begun == 2
+    writes.failure = Sick("Input/output error")
+    with pytest.raises(Sick):
+        await keep()
     with pytest.raises(Unavailable, match="cannot be written"):
         await found.check()
-    assert writes.begun == 1
+
+
+async def test_a_trial_that_ends_as_nobody_thought_of_has_failed():
+    writes = Writes()
+    found = room(Trial(writes, fresh=0))
+    await found.check()
+    writes.failure = RuntimeError("a defect")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        await found.check()
+    writes.failure = None
+    await found.check()
 
 
 async def test_a_disk_that_came_read_only_after_the_start_is_seen():
@@ -154,7 +172,7 @@ async def test_a_vault_that_is_not_mounted_is_unavailable_and_nothing_in_it_miss
             client.delete(asset.name, allow_missing=True),
             client.upload(picture(seed=2), PURCHASE),
             client.put_receipt(b"an answer"),
-            client.room(),  # by what has just failed
+            client.room(),
             client.upload(picture(seed=2)),
         ):
             with pytest.raises(Unavailable) as sick:

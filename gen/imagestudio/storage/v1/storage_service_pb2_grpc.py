@@ -169,7 +169,8 @@ class StorageServiceServicer:
 
     def GetRoom(self, request, context):
         """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
-        UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+        UNAVAILABLE with VAULT_UNAVAILABLE where none can be, RESOURCE_EXHAUSTED with DISK_FULL where
+        they find no room. Services only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -78,7 +78,8 @@ class StorageServiceStub:
     """One asset of the caller, or the one behind a link."""
     GetRoom: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]
     """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
-    UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+    UNAVAILABLE with VAULT_UNAVAILABLE where none can be, RESOURCE_EXHAUSTED with DISK_FULL where
+    they find no room. Services only.
     """
     RecordVariants: _grpc.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVariantsRequest, _storage_service_pb2.RecordVariantsResponse]
     """Writes down how the catalog has numbered what was kept, so that it can be numbered
@@ -146,7 +147,8 @@ class StorageServiceAsyncStub(StorageServiceStub):
     """One asset of the caller, or the one behind a link."""
     GetRoom: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.GetRoomRequest, _storage_service_pb2.GetRoomResponse]  # type: ignore[assignment]
     """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
-    UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+    UNAVAILABLE with VAULT_UNAVAILABLE where none can be, RESOURCE_EXHAUSTED with DISK_FULL where
+    they find no room. Services only.
     """
     RecordVariants: _aio.UnaryUnaryMultiCallable[_storage_service_pb2.RecordVariantsRequest, _storage_service_pb2.RecordVariantsResponse]  # type: ignore[assignment]
     """Writes down how the catalog has numbered what was kept, so that it can be numbered
@@ -253,7 +255,8 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_storage_service_pb2.GetRoomResponse, _abc.Awaitable[_storage_service_pb2.GetRoomResponse]]:
         """How much room the disk has left, asked before a job is admitted. A few bytes are written for it:
-        UNAVAILABLE with VAULT_UNAVAILABLE where none can be. Services only.
+        UNAVAILABLE with VAULT_UNAVAILABLE where none can be, RESOURCE_EXHAUSTED with DISK_FULL where
+        they find no room. Services only.
         """
 
     @_abc_1.abstractmethod
