@@ -24,7 +24,7 @@ from services.storage.cdn import Busy, Cdn, CdnError, File, Published
 from services.storage.inspect import SVG
 from services.storage.keep import now
 from services.storage.notes import FileNote, PublishedNote
-from services.storage.vault import Full, Gone, Shelf, Vault
+from services.storage.vault import Full, Gone, Shelf, Sick, Vault
 
 _AT_ONCE = 16  # each with a small picture or some blocks in memory
 _WAITING = 256  # more come back later, rather than wait here
@@ -123,7 +123,7 @@ class Publish:
 
     async def _noted(self, note: FileNote, published: Published) -> PublishedNote:
         noted = PublishedNote.of(note, published, self.clock().isoformat())
-        with suppress(Full):  # the catalog has it, too
+        with suppress(Full, Sick):  # the catalog has it, too
             await self.vault.annotate(Shelf.FILES, note.link, "cdn", noted.pack())
         return noted
 

@@ -11,7 +11,7 @@ import prometheus_client
 from services.storage.child import Child, Unreadable
 from services.storage.notes import FileNote
 from services.storage.turns import Turns
-from services.storage.vault import Full, Shelf, Vault
+from services.storage.vault import Full, Shelf, Sick, Vault
 
 _REMEMBERED = 10_000  # links
 _MADE = prometheus_client.Counter(
@@ -70,8 +70,8 @@ class Thumbnails:
                 async with self._vault.draft() as draft:
                     await draft.write(made)
                     await draft.keep(Shelf.THUMBNAILS, link, b"")
-            except Full:
-                return  # it is shown, and made again when there is room
+            except (Full, Sick):
+                return  # it is shown, and made again when that can be kept
 
     async def _stand_in(self) -> Thumbnail:
         if not self._placeholder:

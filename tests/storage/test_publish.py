@@ -223,3 +223,9 @@ def test_a_lab_elsewhere_may_be_reached_in_the_clear(tmp_path):
     other = lab | {"LAB_URL": "http://lab:790"}
     with pytest.raises(SettingsError, match="LAB_URL"):
         read(Settings, environment(tmp_path, "127.0.0.1:1", **other))
+
+
+async def test_what_the_cdn_has_is_told_where_the_vault_takes_no_note_of_it(published, folder):
+    kept = await paid(published, picture())
+    (folder / "tmp").rmdir()  # nothing more can be written
+    assert (await published.publish(kept.name)).cdn_url

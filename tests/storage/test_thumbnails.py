@@ -272,3 +272,11 @@ def _ends(pidfd: int) -> bool:
         return bool(poll.poll(10_000))
     finally:
         os.close(pidfd)
+
+
+async def test_it_is_shown_where_it_cannot_be_kept(client, folder):
+    asset = (await client.upload(picture())).asset
+    (folder / "tmp").rmdir()  # nothing more can be written
+    header, content = await client.download(link_of(asset), thumbnail=True)
+    assert not header.stand_in
+    assert max(decoded(content).size) == 64
