@@ -47,8 +47,8 @@ class Bus:
 
     @property
     def connected(self) -> bool:
-        """Whether NATS can be reached now."""
-        return self._client.is_connected
+        """Whether NATS can be reached now, and on: at its end, nothing begins any more."""
+        return self._client.is_connected and not self._client.is_draining
 
     async def close(self) -> None:
         """Send what is pending, if it can be sent in a moment, and end."""
@@ -91,7 +91,7 @@ class Bus:
             subscription = await self._client.subscribe(subject, cb=heard)
             try:
                 await self._echo()
-            except nats.errors.TimeoutError:
+            except nats.errors.Error:
                 await subscription.unsubscribe()  # who asks again is not to hear all twice
                 return None
         except (nats.errors.Error, OSError):

@@ -42,14 +42,17 @@ def restore(
     from cli import copies
 
     copy = copies.read(source.absolute())
-    said, well = copies.put_back(load(), copy, _say, replace=replace)
-    if well:
-        said += [f"restored {copy.words()}", "now ./studio up"]
-        said.append(
-            f"API keys that were revoked after {copy.made_at} work again: ./studio keys list "
-            "shows them, ./studio keys revoke ID revokes them anew"
-        )
-    _finish(said, well)
+    back = copies.put_back(load(), copy, _say, replace=replace)
+    ended = [f"restored {copy.words()}", "now ./studio up"]
+    broken_off = (
+        "the database is back without what the vault adds, and no stack starts on it: see to what "
+        "is said above; `./studio rebuild` ends it, then ./studio up"
+    )
+    keys = (
+        f"API keys that were revoked after {copy.made_at} work again: ./studio keys list "
+        "shows them, ./studio keys revoke ID revokes them anew"
+    )
+    _finish([*back.said, *(ended if back.ended else [broken_off]), keys], back.well)
 
 
 def rebuild(
@@ -72,7 +75,8 @@ def rebuild(
     folder.prepare()
     with database.alone(settings, folder) as url:
         vault = processes.vault_url(settings, folder)
-        _finish(*database.rebuild(vault, url, *(["--drop"] if drop else [])))
+        done = database.rebuild(vault, url, *(["--drop"] if drop else []))
+    _finish(done.said, done.well)
 
 
 def _finish(said: list[str], well: bool) -> NoReturn:  # noqa: FBT001

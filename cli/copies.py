@@ -6,6 +6,7 @@ Copies of the database: made while the stack runs, checked, and put back into a 
     link_key        what the pictures' links are made with
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -119,8 +120,8 @@ def read(path: Path) -> Copy:
 
 def put_back(
     settings: StackSettings, copy: Copy, say: Callable[[str], None], *, replace: bool
-) -> tuple[list[str], bool]:
-    """Restore *copy* into the data folder; return what there is to say, and whether all is well."""
+) -> database.Rebuilt:
+    """Restore *copy* into the data folder; return what there is to say, of both steps."""
     newest = int(database.run("services.catalog.restore", "--newest"))
     if copy.manifest["database"]["schema_version"] > newest:
         raise CannotUse(f"{copy.path} is of a newer release than this one: use that (git pull)")
@@ -137,8 +138,8 @@ def put_back(
         say(f"the database that was here is now {place}")
     with database.alone(settings, folder) as url:
         said = database.run("services.catalog.restore", str(copy.dump), DATABASE_URL=url)
-        more, well = database.rebuild(vault, url)
-    return [*said.splitlines(), *more], well
+        rebuilt = database.rebuild(vault, url)
+    return dataclasses.replace(rebuilt, said=[*said.splitlines(), *rebuilt.said])
 
 
 def _see_vault(vault: Path, copy: Copy) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from cli import processes
 from cli.folder import Busy, CannotUse, Folder
@@ -16,6 +17,15 @@ from cli.settings import CHECKOUT, StackSettings
 _START = 120.0  # seconds; making the database takes the longest
 _END = 60.0
 _POLL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild said; *ended*: it got to its end, *well*: and without any problem."""
+
+    said: list[str]
+    ended: bool
+    well: bool
 
 
 @contextmanager
@@ -75,8 +85,8 @@ def run(module: str, *arguments: str, given: bytes | None = None, **settings: st
     return done.stdout.decode()
 
 
-def rebuild(vault_url: str, url: str, *arguments: str) -> tuple[list[str], bool]:
-    """Give the vault's notes to the catalog; return what both say, and whether all is well."""
+def rebuild(vault_url: str, url: str, *arguments: str) -> Rebuilt:
+    """Give the vault's notes to the catalog; return what both say."""
     with subprocess.Popen(
         processes.python("services.storage.inventory"),
         env=processes.inherited() | {"VAULT_URL": vault_url}, cwd=CHECKOUT,
@@ -85,9 +95,7 @@ def rebuild(vault_url: str, url: str, *arguments: str) -> tuple[list[str], bool]
         return _rebuilt(url, arguments, listing)
 
 
-def _rebuilt(
-    url: str, arguments: tuple[str, ...], listing: "subprocess.Popen[bytes]"
-) -> tuple[list[str], bool]:
+def _rebuilt(url: str, arguments: tuple[str, ...], listing: "subprocess.Popen[bytes]") -> Rebuilt:
     done = subprocess.run(
         [*processes.python("services.catalog.rebuild"), *arguments],
         env=processes.inherited() | {"DATABASE_URL": url},
@@ -97,4 +105,4 @@ def _rebuilt(
     complaints = listing.stderr.read()
     said = (complaints + done.stdout + done.stderr).decode(errors="replace").splitlines()
     well = not listing.wait() and not done.returncode and not complaints
-    return said, well
+    return Rebuilt(said, ended=bool(done.stdout), well=well)  # it reports at its end alone

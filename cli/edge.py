@@ -18,11 +18,12 @@ _PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0)
 
 
 class Trouble(Exception):
-    """The stack said no, or nothing; *status* is HTTP's, 0 where it was not reached."""
+    """The stack said no, *code* where it is told, or nothing; *status* is HTTP's, 0 unreached."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,19 +208,23 @@ def _check(answer: httpx.Response) -> None:
     """Raise what a problem document says."""
     if answer.is_success:
         return
+    code = ""
     try:
         problem = answer.json()
+        code = str(problem.get("code", ""))
         words = str(problem.get("detail") or problem.get("title"))
     except (ValueError, AttributeError):
         words = answer.text.strip()[:300] or answer.reason_phrase
     if answer.status_code == 401:
         words += " The shell takes it from STUDIO_API_KEY."
-    raise Trouble(words, answer.status_code)
+    raise Trouble(words, answer.status_code, code)
 
 
 def _raise_unless_passing(error: Exception) -> None:
-    """A gateway that is just starting again passes; a clear no does not."""
-    if isinstance(error, Trouble) and error.status not in (0, 502, 503, 504):
+    """A gateway that is just starting again passes; a clear no, or a sick vault, does not."""
+    if isinstance(error, Trouble) and (
+        error.status not in (0, 502, 503, 504) or error.code == "VAULT_UNAVAILABLE"
+    ):
         raise error
 
 

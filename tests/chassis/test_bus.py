@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from nats.aio.client import Client
+from nats.errors import OutboundBufferLimitError
 
 from chassis.bus import Bus
 from tests.nats import nats, nats_url, running_nats
@@ -16,8 +18,8 @@ from tests.ports import free_port
 __all__ = ["nats", "nats_url"]
 
 
-async def connected(url, name="tests"):
-    bus = Bus(url, name)
+async def connected(url, name="tests", client=Client):
+    bus = Bus(url, name, _client=client())
     ready = asyncio.Event()
 
     async def tell():
@@ -82,6 +84,56 @@ async def test_who_has_subscribed_hears_the_next_news(bus, nats_url):
         assert (await asyncio.wait_for(heard.get(), 60)).data == b"hello"
         fast.set()
         await listener.close()
+
+
+class Choked(Client):
+    """Has lost its server with as much pending as it takes, the first time that it asks."""
+
+    asked = 0
+
+    async def publish(self, subject, *given, **more):
+        self.asked += subject.startswith("_INBOX.")
+        if self.asked == 1:
+            raise OutboundBufferLimitError
+        await super().publish(subject, *given, **more)
+
+
+async def test_who_could_not_subscribe_and_asks_again_hears_all_once(bus, nats_url):
+    heard, choked = asyncio.Queue(), Choked()
+    listener = await connected(nats_url, client=lambda: choked)
+    choked.asked = 0  # whatever it asked to connect
+    refused = await listener.subscribe("news.job.3", heard.put)
+    taken = await listener.subscribe("news.job.3", heard.put)
+    told = []
+    for word in (b"first", b"last"):
+        await bus.publish("news.job.3", word)
+        told.append((await asyncio.wait_for(heard.get(), 60)).data)
+    await listener.close()
+    assert (refused, taken is None) == (None, False)
+    assert told == [b"first", b"last"]
+
+
+async def test_a_connection_that_ends_is_none_to_who_asks_for_as_long_as_there_is_one(bus):
+    """Else he would ask for ever, without a pause in which the end could come."""
+    heard, go_on = asyncio.Event(), asyncio.Event()
+
+    async def dawdle(_message):
+        heard.set()
+        await go_on.wait()
+
+    ending = await connected(bus.url)
+    await ending.subscribe("news.job.4", dawdle)
+    await bus.publish("news.job.4", b"hello")
+    await heard.wait()
+    closing = asyncio.create_task(ending.close())
+    while not ending._client.is_draining:
+        await asyncio.sleep(0)
+    was_connected = ending.connected
+    heard_more = await ending.subscribe("news.job.5", dawdle)
+    go_on.set()
+    await closing
+    assert not was_connected
+    assert heard_more is None
 
 
 async def test_work_said_twice_is_queued_once_and_gone_when_done(bus):

@@ -104,6 +104,21 @@ def test_a_clear_no_is_final_and_told_in_its_own_words(status: int) -> None:
     assert len(script.asked) == 1
 
 
+def test_a_vault_that_cannot_be_written_is_told_at_once_and_is_no_stack_that_is_away() -> None:
+    problem = {"detail": "Mount it.", "code": "VAULT_UNAVAILABLE"}
+    script, said = Script(httpx.Response(503, json=problem)), list[str]()
+    with pytest.raises(Trouble, match=r"^Mount it\.$") as trouble:
+        list(edge(script).generate({}, "key-1", said.append))
+    assert (trouble.value.status, trouble.value.code) == (503, "VAULT_UNAVAILABLE")
+    assert (len(script.asked), said) == (1, [])
+
+
+@pytest.mark.parametrize("code", ["SERVICE_UNAVAILABLE", "OVERLOADED"])
+def test_a_stack_that_has_no_time_is_asked_again(code: str) -> None:
+    script = Script(httpx.Response(503, json={"detail": "wait", "code": code}), stream(*WHOLE))
+    assert kinds(edge(script).generate({}, "key-1", print))[-1] == "completed"
+
+
 def test_a_stack_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.edge._GIVE_UP", -1)
     said: list[str] = []

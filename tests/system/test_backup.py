@@ -232,6 +232,36 @@ def test_without_its_vault_a_copy_is_refused_before_anything_is_made(back, copy,
     assert not (tmp_path / "data").exists()
 
 
+@pytest.fixture
+def beside(back) -> Iterator[Path]:
+    """A fresh folder with the vault in it, and nobody on the ports that it is to use."""
+    back.stack.stop()
+    with temporary_data() as data:
+        shutil.copytree(back.stack.data / "vault", data / "vault")
+        yield data
+    back.stack.start()
+
+
+def test_a_restore_with_a_problem_tells_of_it_and_of_the_keys(back, beside):
+    picture = next(path for path in (beside / "vault" / "files").rglob("*.json"))
+    picture.write_text("no note")
+    done = back.stack.studio("restore", str(back.copy), STUDIO_DATA=str(beside))
+    assert done.returncode == 1
+    for words in ("cannot be read", "restored 2 users", "now ./studio up", "./studio keys revoke"):
+        assert words in done.stderr
+
+
+def test_a_restore_that_the_vault_does_not_end_says_what_ends_it(back, beside):
+    for path in (beside / "vault" / "files").rglob("*.json"):
+        path.write_text(path.read_text().replace('"local"', '"somebody"'))
+    done = back.stack.studio("restore", str(back.copy), STUDIO_DATA=str(beside))
+    assert done.returncode == 1
+    assert "is 'somebody' in the vault and another one in the database" in done.stderr
+    for words in ("`./studio rebuild` ends it", "./studio keys revoke"):
+        assert words in done.stderr
+    assert "now ./studio up" not in done.stderr
+
+
 def test_a_copy_of_a_newer_release_is_refused(back, copy, tmp_path):
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["database"]["schema_version"] += 1
