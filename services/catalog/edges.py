@@ -64,8 +64,8 @@ def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcom
         purchase.deadline = batch.now + step.time_limit.ToTimedelta()
         if job.state == "queued":
             job.state = "running"
-    elif purchase.restored and not purchase.account:  # nothing follows it, whatever is found
-        purchase.account = step.account
+    elif purchase.restored and not purchase.account and purchase.sent_at is None:
+        purchase.account = step.account  # a guess, for what the copy knew as planned
     purchase.owner = step.worker_id
     purchase.fence += 1
     return CLAIMED
