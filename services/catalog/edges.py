@@ -64,8 +64,8 @@ def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcom
         purchase.deadline = batch.now + step.time_limit.ToTimedelta()
         if job.state == "queued":
             job.state = "running"
-    elif purchase.restored and not purchase.account:  # nothing follows it, whatever is found
-        purchase.account = step.account
+    elif purchase.restored and not purchase.account and purchase.sent_at is None:
+        purchase.account = step.account  # a guess, for what the copy knew as planned
     purchase.owner = step.worker_id
     purchase.fence += 1
     return CLAIMED
@@ -136,10 +136,11 @@ def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
 
 def _miss(batch: Batch, purchase: Purchase, ordered: int) -> None:
     """Tell that fewer images came than were *ordered*, now and at the job's end."""
-    purchase.error = outcome.short(len(purchase.outputs), ordered, purchase.cost)
+    missing = outcome.short(len(purchase.outputs), ordered, purchase.cost)
+    purchase.error = outcome.still(purchase.error, missing)
     warning = job_event_pb2.JobEvent.Warning(
         reason=outcome.SHORT,
-        message=purchase.error["message"],
+        message=missing["message"],
         model=purchase.model_key,
         purchase_id=purchase.purchase_id,
     )
@@ -304,7 +305,7 @@ def _fail(batch: Batch, purchase: Purchase, step: edge_pb2.FailEdge) -> None:
         return
     purchase.tries += 1
     error = outcome.evidence(step.error) or outcome.said("INTERNAL", "Work on it failed.")
-    purchase.error = outcome.still_short(purchase.error, error)
+    purchase.error = error = outcome.still(purchase.error, error)
     purchase.not_before = batch.now + step.delay.ToTimedelta()
     if purchase.state == "sending":
         endings.become_unclear(batch, purchase, error)
@@ -331,9 +332,9 @@ def _warn(batch: Batch, purchase: Purchase, step: edge_pb2.WarnEdge) -> None:
     if purchase.state not in ("sending", "drawn"):
         raise guards.conflict(purchase, "nothing that was paid for waits to be kept")
     error = outcome.evidence(step.error)
-    if error is None or (purchase.error and purchase.error["reason"] == error["reason"]):
+    if error is None or outcome.waits_for(purchase.error) == error["reason"]:
         return
-    purchase.error = error
+    purchase.error = outcome.waiting(purchase.error, error)
     warning = job_event_pb2.JobEvent.Warning(
         reason=error["reason"],
         message="An image waits to be kept: " + error["message"],

@@ -9,6 +9,7 @@ from chassis import errors
 Evidence = dict[str, Any]
 SHORT = "IMAGES_MISSING"
 _SHORT = "short"  # where evidence says so beside whatever else it tells; queries look for it
+_WAITS = "waits"  # where evidence says so: the reason why a picture waits to be kept
 
 
 def evidence(status: status_pb2.Status) -> Evidence | None:
@@ -40,16 +41,33 @@ def short(came: int, ordered: int, cost: int) -> Evidence:
     return said(SHORT, message, code=15) | {_SHORT: message}
 
 
-def still_short(first: Evidence | None, last: Evidence) -> Evidence:
-    """Let *last* not hide that fewer images came, if the *first* said so."""
-    return last | {_SHORT: first[_SHORT]} if first and is_short(first) else last
+def still(first: Evidence | None, last: Evidence) -> Evidence:
+    """Let *last* not hide what the *first* said beside: that images are missing, or one waits."""
+    return last | {key: first[key] for key in (_SHORT, _WAITS) if first and key in first}
+
+
+def waiting(first: Evidence | None, why: Evidence) -> Evidence:
+    """Say beside what was said *first* that a picture waits: what went wrong decides, not that."""
+    told = why if first is None or _only_waits(first) else first
+    return told | {_WAITS: why["reason"]}
+
+
+def waits_for(found: Evidence | None) -> str | None:
+    """The reason why a picture was last told to wait."""
+    return found.get(_WAITS) if found else None
 
 
 def in_the_end(last: Evidence | None) -> Evidence | None:
     """What remains to be said of what is kept: that some are missing, whatever went wrong since."""
-    if last and is_short(last):
+    if last is None or _only_waits(last):
+        return None
+    if is_short(last):
         return said(SHORT, last[_SHORT], code=15) | {_SHORT: last[_SHORT]}
     return last
+
+
+def _only_waits(found: Evidence) -> bool:
+    return bool(waits_for(found) == found["reason"])
 
 
 def is_short(found: Evidence | None) -> bool:

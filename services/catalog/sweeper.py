@@ -8,6 +8,7 @@ that only the watch has, so that its end frees the lock.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -95,7 +96,9 @@ class Sweeper:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            pause = await self.bury(connection)
+            pause = self.patience / 3
+            with suppress(Unavailable):  # a full pool: the vigil sees the gap, the sweeps go on
+                pause = await self.bury(connection)
             await asyncio.sleep(max(_SOON, began + pause - loop.time()))
 
     async def _sweep_on(self, connection: asyncpg.Connection) -> None:

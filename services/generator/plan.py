@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import ledger_pb2, preset_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2
-from services.generator import fitting, identifiers, orders, references, succession, words
+from services.generator import (
+    fitting,
+    identifiers,
+    orders,
+    references,
+    schema,
+    succession,
+    words,
+)
 from services.generator.models import Model, Registry
 
 Warn = job_event_pb2.JobEvent.Warning
@@ -184,11 +192,13 @@ def _preset_parameters(
 ) -> None:
     """Give the preset's parameters to its model, or without one to all that know them."""
     for key in spec.models:
-        known = registry.usable(key).parameters.get("properties", {})
+        its = registry.usable(key).parameters
+        known, asked = its.get("properties", {}), set(spec.parameters[key].fields)
+        given = asked | schema.rivals(its, asked)
         own = preset.model_key == key
         for name, value in preset.parameters.fields.items():
             wanted = own or (not preset.model_key and name in known)
-            if name in _SHAPE or not wanted or name in spec.parameters[key].fields:
+            if name in _SHAPE or not wanted or name in given:
                 continue
             spec.parameters[key].fields[name].CopyFrom(value)
         if not spec.parameters[key].fields:

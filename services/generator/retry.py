@@ -192,7 +192,7 @@ def _looked_up(lost: purchase_pb2.Purchase) -> Fault:
     if lost.HasField("deadline"):
         until = lost.deadline.ToDatetime(UTC) + timedelta(seconds=OUT_OF_REACH)
         metadata["until"] = until.isoformat()
-        when += f", until {until:%Y-%m-%d %H:%M:%S} UTC, or until our storage answers"
+        when += f", until {until:%Y-%m-%d %H:%M:%S} UTC, or later where our own storage is away"
     return Precondition(
         "STATE_CONFLICT",
         f"Purchase {lost.purchase_id} of {lost.job} is still being looked up{when}. It may have "

@@ -35,6 +35,19 @@ def problems(
             yield from problems(schema["items"], item, f"{path}[{index}]")
 
 
+def rivals(schema: Mapping[str, Any], given: set[str]) -> set[str]:
+    """Name what must not stand beside the properties that are *given*."""
+    found = set[str]()
+    for rule in schema.get("allOf", ()):
+        asking = set(rule["if"]["required"])
+        banned = {name for name, its in rule["then"].get("properties", {}).items() if its is False}
+        if asking <= given:
+            found |= banned
+        if banned & given:
+            found |= asking
+    return found
+
+
 def _mistyped(kind: str | None, value: object) -> str:
     if kind is None:
         return ""

@@ -39,6 +39,16 @@ async def test_of_what_a_copy_knew_as_planned_the_account_is_taken_to_be_the_pre
     assert (await claimed(ledger, made, "user/others")).account == "user/us"
 
 
+async def test_of_what_a_copy_knew_as_sent_nobody_guesses_the_account(pools, user, database_url):
+    """It had not told which it was; another's list proves nothing of it."""
+    ledger, _ = make_ledger(pools.ledger)
+    [made] = await admitted(pools.ledger, user)
+    await claimed(ledger, made, "")
+    copied = "UPDATE purchases SET state = 'unclear', restored = true, owner = NULL"
+    await run_as_owner(database_url, copied)
+    assert (await claimed(ledger, made, "user/others")).account == ""
+
+
 async def test_an_order_that_leaves_again_leaves_under_the_account_of_then(pools, user):
     ledger, _ = make_ledger(pools.ledger)
     [made] = await admitted(pools.ledger, user)

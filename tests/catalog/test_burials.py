@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from services.catalog import workers
-from services.catalog.database import as_ledger, connect
+from services.catalog.database import as_ledger, connect, open_pools
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import admitted, beat, claim, make_ledger, taken, ticket
 
@@ -121,3 +122,22 @@ async def test_a_burial_is_followed_by_a_sweep_at_once(pools, database_url, left
     left.pause = 10_000.0
     async with running(left):
         await freed(pools)
+
+
+async def test_a_full_pool_holds_up_the_burials_and_stops_no_sweep(pools, database_url, left):
+    small, connected = await open_pools(database_url, user=1, ledger=1), []
+
+    async def counted():
+        connected.append(await connect(database_url, "studio_ledger"))
+        return connected[-1]
+
+    left.connect, left.ledger = counted, make_ledger(small.ledger)[0]
+    async with running(left):
+        with capture_logs() as lines:
+            async with as_ledger(small.ledger), asyncio.timeout(SOON):
+                while not lines:
+                    await asyncio.sleep(0.05)
+        assert "the database does not answer" in lines[0]["event"]
+        await freed(pools)
+    assert len(connected) == 2  # the watch's and the sweep's, from first to last
+    await small.close()

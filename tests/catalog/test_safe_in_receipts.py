@@ -7,10 +7,12 @@ from google.rpc import code_pb2
 
 from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2
+from services.catalog import endings
 from services.catalog.database import as_ledger
 from services.catalog.endings import AGAIN, AGAIN_AT_MOST, MAX_TRIES
+from services.catalog.ledger import Change
 from tests.catalog.conftest import run_as_owner
-from tests.catalog.purchases import admitted, claim, drawn, fail, make_ledger, taken, ticket
+from tests.catalog.purchases import admitted, claim, drawn, fail, make_ledger, taken, ticket, warn
 
 
 async def row_of(pools, purchase_id):
@@ -65,6 +67,21 @@ async def test_it_is_tried_ever_less_often_and_not_given_up(pools, user, ledger,
     assert AGAIN - second < later[0] <= AGAIN
     assert 2 * AGAIN - second < later[1] <= 2 * AGAIN
     assert AGAIN_AT_MOST - second < later[-1] <= AGAIN_AT_MOST
+
+
+async def test_that_it_waits_for_the_vault_is_no_reason_to_set_it_aside(
+    pools, user, ledger, database_url
+):
+    """Its worker ends meanwhile, and whoever takes it from him finds it tried often enough."""
+    made = await in_its_receipt(pools, user, ledger)
+    await failing(pools, database_url, ledger, made, MAX_TRIES)
+    await taken(ledger, warn(made, await fence_of(pools, made)))
+
+    def orphan(batch):
+        endings.orphan(batch, batch.purchases[made], alone=False)
+
+    await ledger.change([Change(made, "fail", orphan)])
+    assert (await row_of(pools, made))["state"] == "drawn"
 
 
 async def test_what_is_no_picture_is_set_aside(pools, user, ledger, database_url):

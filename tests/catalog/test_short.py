@@ -16,6 +16,7 @@ from tests.catalog.purchases import (
     publish,
     taken,
     ticket,
+    warn,
 )
 
 WORDS = (
@@ -64,6 +65,31 @@ async def test_it_is_told_whatever_goes_wrong_between(pools, user, ledger):
     await taken(ledger, claim(made), keep(made, 3, 0), keep(made, 3, 1))
     job, warnings = await told(pools, made)
     assert warnings == [("IMAGES_MISSING", WORDS)]
+    prove_short(job, made)
+
+
+async def test_it_is_told_where_what_came_waits_for_the_vault(pools, user, ledger):
+    [made] = await short(pools, user, ledger)
+    await taken(ledger, warn(made, 1), warn(made, 1, "DISK_FULL"))
+    await taken(ledger, keep(made, 1, 0), keep(made, 1, 1))
+    job, warnings = await told(pools, made)
+    assert [reason for reason, _ in warnings] == [
+        "IMAGES_MISSING",
+        "VAULT_UNAVAILABLE",
+        "DISK_FULL",
+    ]
+    prove_short(job, made)
+
+
+async def test_edges_that_are_taken_again_hide_nothing_and_tell_nothing_twice(pools, user, ledger):
+    [made] = await admitted(pools.ledger, user)
+    brought = drawn(made, 1, count=2, cost=90_000, ordered=3)
+    edges = warn(made, 1), ticket(made, 1), brought
+    await taken(ledger, claim(made), *edges)
+    await taken(ledger, *edges)
+    await taken(ledger, keep(made, 1, 0), keep(made, 1, 1))
+    job, warnings = await told(pools, made)
+    assert [reason for reason, _ in warnings] == ["VAULT_UNAVAILABLE", "IMAGES_MISSING"]
     prove_short(job, made)
 
 

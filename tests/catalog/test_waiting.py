@@ -1,7 +1,19 @@
 """What was paid for waits for the vault, and its job is told so: once, and nothing else changes."""
 
+from services.catalog.database import as_ledger
 from tests.catalog.books import bought, job_of, kinds_of, log_of
-from tests.catalog.purchases import admitted, claim, drawn, keep, park, refused, taken, ticket, warn
+from tests.catalog.purchases import (
+    admitted,
+    claim,
+    drawn,
+    fail,
+    keep,
+    park,
+    refused,
+    taken,
+    ticket,
+    warn,
+)
 
 
 async def test_a_job_is_told_once_however_often_it_is_said(pools, user, ledger):
@@ -38,3 +50,27 @@ async def test_only_what_was_paid_for_waits_and_only_its_owner_says_so(pools, us
     await taken(ledger, keep(purchase_id, fence))
     assert await refused(ledger, warn(purchase_id, fence)) == "STATE_CONFLICT"
     assert "warning" not in await kinds_of(pools, purchase_id)
+
+
+async def test_who_fails_meanwhile_has_it_told_no_second_time(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    fence = await bought(ledger, purchase_id)
+    await taken(ledger, warn(purchase_id, fence), fail(purchase_id, fence))
+    fence = (await taken(ledger, claim(purchase_id)))[0].fence
+    await taken(ledger, warn(purchase_id, fence))
+    assert (await kinds_of(pools, purchase_id)).count("warning") == 1
+
+
+async def test_what_is_kept_in_the_end_has_no_error_of_the_vault(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    fence = await bought(ledger, purchase_id)
+    await taken(ledger, warn(purchase_id, fence), warn(purchase_id, fence, "DISK_FULL"))
+    assert (await error_of(pools, purchase_id))["reason"] == "DISK_FULL"
+    await taken(ledger, keep(purchase_id, fence))
+    assert await error_of(pools, purchase_id) is None
+
+
+async def error_of(pools, purchase_id):
+    query = "SELECT error FROM purchases WHERE purchase_id = $1"
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchval(query, purchase_id)

@@ -61,7 +61,7 @@ TABLE = (
         "no sweep is waited for by who looks for the dead",
         "services/catalog/sweeper.py",
         "pause = await self.bury(connection)\n",
-        "pause = await self.bury(connection)\n            await self.sweep(connection)\n",
+        "pause = await self.bury(connection)\n                await self.sweep(connection)\n",
         BURIALS,
     ),
     Mutation(

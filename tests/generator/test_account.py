@@ -95,6 +95,24 @@ async def test_nobody_waits_for_one_that_is_not_told_at_once():
     assert await account.told(ask) == OURS
 
 
+async def test_who_asks_for_it_ends_with_its_provider():
+    came, ended = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> str:
+        came.set()
+        try:
+            return await asyncio.Future()
+        finally:
+            ended.set()
+
+    provider = replicate(Script(), whose=Account())
+    asking = asyncio.create_task(provider.whose.told(ask))
+    await soon(came.wait())
+    await provider.aclose()
+    assert ended.is_set()
+    assert await soon(asking) == ""
+
+
 # -- From the claim to the look-up
 
 

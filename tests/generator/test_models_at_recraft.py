@@ -4,6 +4,7 @@ import pytest
 from google.protobuf import json_format
 
 from chassis.errors import Invalid
+from imagestudio.catalog.v1 import preset_pb2
 from imagestudio.type.v1 import job_pb2
 from services.generator import models, orders
 from services.generator.models import Registry
@@ -29,6 +30,18 @@ def test_a_style_of_ones_own_goes_in_place_of_another_and_not_beside_it(key):
     with pytest.raises(Invalid, match=r"style must be left out where style_id asks for it") as no:
         plan(both, None, REGISTRY)
     assert [*no.value.fields] == [f"parameters.{key}.style"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("bound", [False, True], ids=["for all", "bound"])
+def test_the_style_that_is_asked_for_goes_before_the_presets_of_either_kind(key, bound):
+    usual = REGISTRY.known(key).parameters["properties"]["style"]["default"]
+    one, other = {"style_id": MADE}, {"style": usual}
+    for asked, own in ((one, other), (other, one)):
+        preset = preset_pb2.Preset(preset_key="mine", model_key=key if bound else "")
+        preset.parameters.update(own)
+        found = plan(spec(key, parameters={key: asked}), preset, REGISTRY)
+        assert orders.parameters(found.spec, key) == asked
 
 
 @pytest.mark.parametrize("key", KEYS)

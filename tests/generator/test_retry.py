@@ -163,6 +163,7 @@ def test_what_is_still_looked_up_is_refused_and_says_until_when():
     with pytest.raises(Precondition, match="still being looked up") as no:
         retry.plan(ALL, told(first, [lost(first.purchases[0]), doubtful]), REGISTRY)
     assert no.value.reason == "STATE_CONFLICT"
+    assert " UTC, or later where our own storage is away. It may have" in no.value.message
     assert datetime.fromisoformat(no.value.metadata["until"]) == now + timedelta(seconds=4200)
     assert datetime.fromisoformat(no.value.metadata["lookup_time"]) == now + timedelta(seconds=90)
     assert 60 < no.value.retry_after <= 90

@@ -81,7 +81,7 @@ def test_the_page_knows_every_step_of_the_ledger():
         "restored",
         "claim",
     }  # but claim no steps
-    told = {"warn"}  # changes nothing but what the log has
+    told = {"warn"}  # changes nothing but what is told: what decides stays as it is
     assert all(re.search(rf"^ {kind} ", PAGE, re.MULTILINE) for kind in told)
     assert {kind for _one, kind, _other in drawn()} == set(_STEPS) - told | ours
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import dataclasses
 import email.utils
 import socket
@@ -103,6 +104,32 @@ async def test_that_all_our_connections_are_in_use_is_not_the_providers_failure(
     assert type(failure.value) is seam.NotReady
     assert signs.of_error(failure.value, "replicate").sign == edge_pb2.PROVIDER_SIGN_UNSPECIFIED
     assert len(asked) == 1
+
+
+async def test_who_waited_for_a_connection_and_is_then_refused_tells_of_the_provider():
+    taken, gone, its = asyncio.Event(), asyncio.Event(), contextvars.copy_context()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        taken.set()
+        await gone.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with transport.client(url, {}, connections=1) as http:
+            holding = asyncio.create_task(http.get("/held"))
+            await taken.wait()
+            buying = asyncio.create_task(provider(http).buy(ORDER, None, None), context=its)
+            while not its.get(transport._queued):
+                await asyncio.sleep(0)
+            server.close()
+            gone.set()
+            with pytest.raises(Unavailable) as failure:
+                await buying
+            await asyncio.gather(holding, return_exceptions=True)
+    assert type(failure.value) is Unavailable
+    assert signs.of_error(failure.value, "replicate").sign != edge_pb2.PROVIDER_SIGN_UNSPECIFIED
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])

@@ -4,10 +4,11 @@ import asyncio
 import contextvars
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 from chassis import logs
+from chassis.beside import Beside
 
 _PATIENCE = 2.0  # seconds in which it must be told: an order does not wait for it
 _AGAIN = 30.0  # seconds from one question that was in vain to the next
@@ -29,6 +30,7 @@ class Account:
 
     name: str = ""
     clock: Callable[[], float] = monotonic
+    beside: Beside = field(default_factory=Beside, repr=False)
     _began: float = -math.inf
     _asking: asyncio.Task[None] | None = None
 
@@ -37,7 +39,7 @@ class Account:
         if not self.name and self._asking is None and self.clock() - self._began >= _AGAIN:
             self._began = self.clock()
             nobody = contextvars.Context()  # it asks for all, whoever came first
-            self._asking = asyncio.create_task(self._ask(ask), context=nobody)
+            self._asking = nobody.run(self.beside.start, self._ask(ask))
         if self._asking:
             left = self._began + _PATIENCE - self.clock()
             await asyncio.wait([self._asking], timeout=max(0.0, left))

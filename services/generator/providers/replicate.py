@@ -93,7 +93,7 @@ class Replicate:
 
     async def aclose(self) -> None:
         """End what goes on beside the orders, while *http* is still open."""
-        for each in (self.files, self.crowd, self._lookups, self._old_lookups):
+        for each in (self.files, self.crowd, self._lookups, self._old_lookups, self.whose):
             await each.beside.close()
 
     async def buy(

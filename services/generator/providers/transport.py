@@ -91,7 +91,8 @@ async def answer(
             return await asking
     except Exception as error:  # whatever its class: aiohttp's own come through, too
         if isinstance(error.__cause__, _NEVER_SENT):
-            if never_sent is seam.Unavailable and _queued.get():
+            full = _queued.get() and isinstance(error.__cause__, aiohttp.ConnectionTimeoutError)
+            if never_sent is seam.Unavailable and full:
                 raise seam.NotReady("all connections to it are in use") from error
             raise never_sent(told(error)) from error
         raise seam.Unclear(told(error)) from error
