@@ -200,10 +200,9 @@ async def test_a_catalog_that_is_away_is_not_asked_what_it_knows():
     assert books.looks == 1  # after the refusal alone
 
 
-def masks_alone() -> job_pb2.JobSpec:
+def of_nothing() -> job_pb2.JobSpec:
     spec = job_pb2.JobSpec(prompt="a lighthouse", preset="gone")
-    mask = image_pb2.REFERENCE_ROLE_MASK
-    spec.references.add(asset=f"assets/{'ab' * 32}", role=mask)
+    spec.references.add(role=image_pb2.REFERENCE_ROLE_MASK)
     return spec
 
 
@@ -212,7 +211,7 @@ def masks_alone() -> job_pb2.JobSpec:
     [
         (job_pb2.JobSpec(prompt=" ", preset="gone"), "prompt"),
         (job_pb2.JobSpec(prompt="a lighthouse", models=["sketch", "sketch"]), "models"),
-        (masks_alone(), "references[0]"),
+        (of_nothing(), "references[0]"),
     ],
     ids=["words", "models", "references"],
 )

@@ -43,6 +43,13 @@ def put_in_hand(stack: Any, count: int) -> str:
     return str(owner)
 
 
+def seat_of(stack: Any, worker: str) -> str:
+    """The process that is *worker*: most work goes to who is asked, and he may have been late."""
+    seats = (stack.data / "seats").iterdir()
+    [name] = [seat.name for seat in seats if seat.read_text().strip() == worker]
+    return str(name)
+
+
 async def _order(port: int, count: int) -> None:
     """Start so many jobs at one generator."""
     turns = asyncio.Semaphore(64)

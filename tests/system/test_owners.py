@@ -6,7 +6,7 @@ import pytest
 
 from tests.lab.process import Control
 from tests.system.books import ask
-from tests.system.ownership import DRAWING, OWNED, UNHURRIED, put_in_hand
+from tests.system.ownership import DRAWING, OWNED, UNHURRIED, put_in_hand, seat_of
 from tests.system.stack import running_stack
 
 HOME = 90.0  # seconds
@@ -18,7 +18,7 @@ def test_all_that_a_dead_worker_had_is_owned_again_and_comes_home(count):
     with running_stack("--lab", "--generators", "2", **UNHURRIED) as stack:
         lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
         dead = put_in_hand(stack, count)
-        stack.kill("generator-1", signal.SIGKILL)
+        stack.kill(seat_of(stack, dead), signal.SIGKILL)
         stack.await_(lambda: ask(stack, OWNED, dead)[0]["owned"] == count, HOME)
         lab.advance(DRAWING + 1)
         stack.await_(lambda: through(stack) == count, HOME)
@@ -31,7 +31,7 @@ def test_what_a_generator_had_that_died_comes_home_by_its_successor_without_a_si
     with running_stack("--lab", WORKER_PATIENCE="3600", **UNHURRIED) as stack:
         lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
         dead = put_in_hand(stack, 20)
-        stack.kill("generator-1", signal.SIGKILL)
+        stack.kill(seat_of(stack, dead), signal.SIGKILL)
         stack.await_(lambda: ask(stack, OWNED, dead)[0]["owned"] == 20, HOME)
         lab.advance(DRAWING + 1)
         stack.await_(lambda: through(stack) == 20, HOME)

@@ -124,7 +124,7 @@ def test_the_same_request_again_is_the_same_job(lit, vendors):
         ({"variant": "999999999"}, "references[0].variant"),
         ({"variant": "9" * 19}, "references[0].variant"),
         ({"variant": "0"}, "references[0].variant"),
-        ({"id": "0" * 64, "role": "mask"}, "references[0]"),
+        ({"id": "0" * 64, "role": "mask"}, "references[0].role"),
         ({"id": "0" * 64, "role": "edit_base"}, "references[0].role"),
         ({"id": "0" * 64, "uri": "https://example.com/a.png"}, "references[0]"),
     ],

@@ -64,6 +64,7 @@ class Sleeper:
         """Let it go on until all that it still had to write was heard, and refused."""
         os.kill(self.pid, signal.SIGCONT)
         self.stack.await_(lambda: "taken for dead" in self.said)
+        self.stack.await_(lambda: len(workers(self.stack)) == 2)  # until then it takes no work
         # Its edges are written one call after the other: a job of its own comes after all of them.
         assert kinds(self.asleep.generate(DRAWN_HERE))[-1] == "completed"
 
