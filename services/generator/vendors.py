@@ -13,7 +13,7 @@ from services.generator.providers import answered, google, openai, recraft, tran
 from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
-from services.generator.providers.replicate import BUY, Replicate, can_check_webhooks
+from services.generator.providers.replicate import BUY, Replicate
 from services.generator.providers.replicate_files import Files
 from services.generator.providers.sketch import Sketch
 from services.generator.receipts import Receipts
@@ -194,9 +194,7 @@ def _replicates_hook(settings: Settings) -> httpx.URL | None:
     """Where its webhooks come in: it takes https alone, and the lab what this machine has."""
     lab = is_loopback(host_of(settings.replicate_base_url))
     reachable = lab or settings.public_url.startswith("https:")
-    if not (reachable and can_check_webhooks()):
-        return None
-    return httpx.URL(f"{settings.public_url}/webhooks/replicate")
+    return httpx.URL(f"{settings.public_url}/webhooks/replicate") if reachable else None
 
 
 def _of(provider: str, settings: Settings) -> list[models.Model]:

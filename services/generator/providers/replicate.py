@@ -2,8 +2,7 @@
 Replicate: FLUX, Recraft, Ideogram and Seedream behind one predictions API.
 
 We speak HTTP rather than use their client: 1.0.7 has no timeout on a purchase, drops
-retry_after, and cannot read a prediction whose status is "aborted". Of their package we
-take the check of a webhook's signature, with the time window that it leaves off.
+retry_after, and cannot read a prediction whose status is "aborted".
 """
 
 import asyncio
@@ -22,7 +21,7 @@ import httpx
 
 from chassis import logs
 from services.generator import provider as seam
-from services.generator.providers import predictions, transport
+from services.generator.providers import predictions, signed, transport
 from services.generator.providers.account import Account, named
 from services.generator.providers.crowd import Crowd
 from services.generator.providers.dates import Dates
@@ -42,7 +41,6 @@ _RARER = (0.5, 0.8, 1.2, 1.8, 2.7, 4.0)
 _MOST_PAGES = 200
 _RECENT = timedelta(minutes=20)  # of 600 orders a minute, Replicate's most, 120 pages
 _MOST_BYTES = 128 << 20  # of an answer: a page of 100 orders may show 0.7 MB of each
-_WINDOW = 300  # seconds in which a webhook must come
 _SECRET_LIVES = 60.0  # seconds in which a forged webhook does not make us ask for it anew
 _ANOTHERS = (
     "it was ordered from another account of Replicate's than REPLICATE_API_TOKEN is of now: "
@@ -325,15 +323,6 @@ class Replicate:
             return self._secrets[0][0]
 
 
-def can_check_webhooks() -> bool:
-    """Whether their package loads here: its models stand on pydantic.v1."""
-    try:
-        from replicate import webhook  # noqa: F401
-    except Exception:
-        return False
-    return True
-
-
 def _doubt(shown: _Shown, ahead: timedelta | None) -> str:
     """Why an order may have been bought of which no more is shown; empty where it was not."""
     if shown.unsure:
@@ -345,19 +334,12 @@ def _doubt(shown: _Shown, ahead: timedelta | None) -> str:
 
 def _opened(headers: Mapping[str, str], body: bytes, secret: str) -> seam.Webhook:
     try:
-        told = _verified(headers, body.decode(), secret)
-        return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(told))
-    except Exception as error:  # their check raises what it likes, and may name the secret
+        signed.check(headers, body, secret)
+        told = json.loads(body)
+        found = told if isinstance(told, dict) else {}
+        return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(found))
+    except Exception as error:  # of bytes from anybody, and none of its words: one is the secret
         raise seam.Forged(f"not signed as it should be: {type(error).__name__}") from None
-
-
-def _verified(headers: Mapping[str, str], body: str, secret: str) -> dict[str, Any]:
-    from replicate.webhook import Webhooks, WebhookSigningSecret
-
-    known = WebhookSigningSecret(key=secret)
-    Webhooks.validate(headers=dict(headers), body=body, secret=known, tolerance=_WINDOW)
-    found = json.loads(body)
-    return found if isinstance(found, dict) else {}
 
 
 def _legible(answer: httpx.Response) -> dict[str, Any]:
