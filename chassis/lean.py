@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-COLOURS = "rich"  # for a terminal: structlog and httpx take it along
+COLOURS = "rich"  # for a terminal: structlog takes it along
+COMMAND_LINE = "click"  # httpx's own program
 WEBSOCKETS = "aiohttp"  # nats takes it along, to speak by them; for who calls nobody by HTTP
+OLD_MODELS = "pydantic.v1"  # FastAPI looks whether a model is one of them
 
 
 @contextmanager

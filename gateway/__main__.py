@@ -2,7 +2,14 @@
 
 from chassis import lean
 
-with lean.cheaply(without=(lean.COLOURS,)):
+with lean.cheaply(without=(lean.COLOURS, lean.OLD_MODELS)):
+    import pydantic
+
+    pydantic.BaseModel.model_config["defer_build"] = True
+    import fastapi  # noqa: F401  # its models of OpenAPI are built for who asks for /openapi.json
+
+    del pydantic.BaseModel.model_config["defer_build"]
+
     from chassis.run import run
     from gateway.compose import serve
     from gateway.settings import Settings

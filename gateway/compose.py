@@ -39,6 +39,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         uvicorn.Config(
             build(settings, services, streams),
             http="httptools",
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,

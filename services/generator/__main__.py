@@ -2,7 +2,7 @@
 
 from chassis import lean
 
-with lean.cheaply(without=(lean.COLOURS,)):
+with lean.cheaply(without=(lean.COLOURS, lean.COMMAND_LINE)):
     from chassis.run import run
     from services.generator.serve import serve
     from services.generator.settings import Settings

@@ -1,8 +1,10 @@
-"""Unfinished pictures made small enough to be told."""
+"""
+Unfinished pictures made small enough to be told.
+
+The decoder is imported on the thread that first needs it: a start does not wait for it.
+"""
 
 import io
-
-from PIL import Image
 
 MEDIA_TYPE = "image/webp"
 _MOST = 256 * 1024  # bytes: what the contract takes
@@ -13,6 +15,8 @@ _PIXELS = 40_000_000  # of one that is decoded at all
 
 def small(image: bytes) -> bytes | None:
     """*image* as a small WebP; None where there is none, or none so small."""
+    from PIL import Image
+
     try:
         with Image.open(io.BytesIO(image), formats=_FORMATS) as opened:
             if opened.width * opened.height > _PIXELS:

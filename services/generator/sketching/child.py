@@ -7,37 +7,15 @@ It ends when its input ends, and so with its parent, however that dies: nothing 
 import os
 import pickle
 import signal
-import struct
 import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from services.generator.sketching.render import draw_rows, encode
 from services.generator.sketching.scene import Scene
-
-BANDS = 16
-LENGTH = struct.Struct(">I")  # before a request
-FRAME = struct.Struct(">cI")  # before each part of an answer: its kind and length
-DONE, ANSWER, ERROR = b"d", b"a", b"e"  # bands drawn so far; the result; why there is none
-
-
-class Part(NamedTuple):
-    """Bands drawn earlier, up to *stop*: compressed, or None where they were not kept."""
-
-    stop: int
-    rows: bytes | None
-
-
-class Work(NamedTuple):
-    """Draw the bands from *start* up to *stop*; with a media type, make the whole file."""
-
-    scene: Scene
-    start: int
-    stop: int
-    media_type: str = ""
-    kept: tuple["Part", ...] = ()  # what was drawn before *start*
+from services.generator.sketching.work import ANSWER, BANDS, DONE, ERROR, FRAME, LENGTH, Work
 
 
 def rows(scene: Scene, band: int) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from services.generator.sketching.child import ANSWER, BANDS, DONE, FRAME, LENGTH, Part, Work
 from services.generator.sketching.scene import Scene
+from services.generator.sketching.work import ANSWER, BANDS, DONE, FRAME, LENGTH, Part, Work
 
 _ROOT = Path(__file__).parents[3]
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")  # and no secret

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from services.generator.sketching.child import BANDS
 from services.generator.sketching.easel import DrawingError, Easel
 from services.generator.sketching.render import MEDIA_TYPES, draw_rows
 from services.generator.sketching.scene import compose
+from services.generator.sketching.work import BANDS
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits on Linux's pidfd")
