@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from chassis import errors
-from services.catalog import database
+from services.catalog import database, reach
 from services.catalog.queries import SQL
 
 _TABLES = {
@@ -48,7 +48,7 @@ async def _main(url: str) -> None:
 def main() -> None:
     """Audit the database of DATABASE_URL; exit 1 where it does not answer."""
     try:
-        asyncio.run(_main(database.given_url()))
+        asyncio.run(_main(reach.given_url()))
     except errors.Fault as fault:
         raise SystemExit(f"audit: {fault}") from None
 

@@ -7,7 +7,6 @@ RESET ROLE or DISCARD ALL, makes more of a connection than its pool's role.
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -20,12 +19,11 @@ from asyncpg.pool import PoolConnectionProxy
 
 from chassis import logs
 from chassis.errors import Exhausted, Unavailable
-from chassis.settings import SettingsError, give_up
+from services.catalog.reach import is_gone
 
 Connection = PoolConnectionProxy
 Pool = asyncpg.Pool
 
-ROLES = ("studio_user", "studio_ledger")
 _TIMEOUT = 5.0  # seconds, for a connection, for a free one, and for every command
 _SETTINGS = {
     "application_name": "image-studio catalog",
@@ -35,14 +33,6 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 log = logs.get()
-
-
-def given_url() -> str:
-    """DATABASE_URL, for a program of one errand; ends it as EX_CONFIG where that is not set."""
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        give_up(SettingsError(["DATABASE_URL is not set: postgresql://…"]))
-    return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,21 +204,3 @@ def translate() -> Iterator[None]:
             metadata={"service": "postgres"},
             retry_after=1.0,
         ) from error
-
-
-def is_gone(error: BaseException) -> bool:
-    """Whether *error* says that the database is away or busy, not that we asked wrongly."""
-    if isinstance(error, asyncpg.InterfaceError):
-        return "clos" in str(error)  # "connection is closed", "pool is closing"; else our misuse
-    return isinstance(error, _GONE)
-
-
-_GONE = (
-    OSError,  # TimeoutError is one
-    asyncpg.PostgresConnectionError,
-    asyncpg.InternalClientError,  # the connection was cut in the middle of an answer
-    asyncpg.TooManyConnectionsError,
-    asyncpg.exceptions.TransactionRollbackError,  # given up for a rival's: nothing was done
-    asyncpg.exceptions.OperatorInterventionError,  # shutting down, starting up, timed out
-    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
-)

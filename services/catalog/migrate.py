@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 
 from chassis import settings
-from services.catalog.database import ROLES, given_url, is_gone
+from services.catalog.reach import ROLES, given_url, is_gone
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x1A6E57D0  # of pg_advisory_lock: one migrator at a time in a database

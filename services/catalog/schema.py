@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.catalog.database import given_url
+from services.catalog.reach import given_url
 
 FILE = Path(__file__).parent / "schema.sql"
 _HEAD = """\

@@ -18,11 +18,11 @@ from chassis import faults, logs
 from chassis.beside import Beside
 from chassis.errors import Unavailable
 from services.catalog import endings
-from services.catalog.database import is_gone
 from services.catalog.ledger import Change, Ledger
 from services.catalog.news import News
 from services.catalog.permits import UNTOLD
 from services.catalog.queries import SQL
+from services.catalog.reach import is_gone
 from services.catalog.rows import Batch
 from services.catalog.vigil import Vigil
 from services.catalog.wakes import Wake

@@ -49,6 +49,7 @@ VENDORS = {
             | {"services.generator.sketching.render", "services.generator.language.builtin"},
         ),
         ("gateway", {"rich.segment", "pydantic.v1.main", "httpx", "PIL"}),
+        ("services.catalog.migrate", {"structlog", "grpc", "google.protobuf", "nats"}),
         ("cli.supervisor", {"rich", "typer", "grpc", "httpx", "pydantic", "prometheus_client"}),
     ],
 )
