@@ -6,9 +6,11 @@ import contextvars
 import dataclasses
 import email.utils
 import socket
+import ssl
 import struct
 import zlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -31,11 +33,36 @@ from tests.generator.memory_pictures import no_files
 from tests.generator.scripted_wire import ID, OURS, SLUG
 
 WORDS = {"prompt": "a lighthouse " * 50_000}  # long enough to hang up in the middle
+VENDOR = Path(__file__).parents[1] / "storage" / "tls" / "vendor.pem"
 ORDER = Order(purchase_id=ID, slug=SLUG, inputs=WORDS, give_up_after=300, account=OURS)
 
 
 def provider(http):
     return Replicate(http=http, files=no_files(http), hook=None, usual={}, whose=Account(OURS))
+
+
+async def test_a_client_reads_no_certificates_but_those_of_its_session(monkeypatch, tmp_path):
+    """What httpx reads of them by itself it would take from here, and end."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    async with transport.client("https://vendor.test", {}) as http:
+        assert http.base_url == "https://vendor.test"
+
+
+async def test_a_vendor_whose_certificate_nobody_signed_is_sent_nothing():
+    asked = []
+
+    async def read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.read())
+        writer.close()
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(VENDOR)
+    async with await asyncio.start_server(read, "127.0.0.1", 0, ssl=tls) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with transport.client(f"https://localhost:{port}", {}) as http:
+            with pytest.raises(Unavailable):
+                await provider(http).buy(ORDER, None, None)
+    assert asked == []
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["close", "reset"])
