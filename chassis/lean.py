@@ -12,7 +12,7 @@ from contextlib import contextmanager
 COLOURS = "rich"  # for a terminal: structlog takes it along
 COMMAND_LINE = "click"  # httpx's own program
 WEBSOCKETS = "aiohttp"  # nats takes it along, to speak by them; for who calls nobody by HTTP
-OLD_MODELS = "pydantic.v1"  # FastAPI looks whether a model is one of them
+PYDANTIC_1 = "pydantic.v1"  # FastAPI looks whether what it is given is of it
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from chassis import lean
 
-with lean.cheaply(without=(lean.COLOURS, lean.OLD_MODELS)):
+with lean.cheaply(without=(lean.COLOURS, lean.PYDANTIC_1)):
     import pydantic
 
     pydantic.BaseModel.model_config["defer_build"] = True

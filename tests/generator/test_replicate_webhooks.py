@@ -112,6 +112,13 @@ def test_replicates_own_package_believes_the_same(late, key, more, body):
         check(headers, body, KEY)
 
 
+@pytest.mark.parametrize("key", ["whsec_", "whsec_____"])
+async def test_with_an_empty_key_anybody_could_sign(key):
+    provider = replicate(Script(says(key=key)), hook=HOOK)
+    with pytest.raises(Forged):
+        await provider.open_webhook(signed(key=key), BODY)
+
+
 async def test_a_key_of_another_form_is_in_no_word_of_the_error():
     provider = replicate(Script(says(key="whsec_not_of_this_form")), hook=HOOK)
     with pytest.raises(Forged) as refused:

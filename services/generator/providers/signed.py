@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping
 
 _WINDOW = 300  # seconds in which a webhook must come, either way: clocks differ
-_PREFIX = "whsec_"
 
 
 def check(headers: Mapping[str, str], body: bytes, secret: str) -> None:
@@ -20,11 +19,9 @@ def check(headers: Mapping[str, str], body: bytes, secret: str) -> None:
     moment = headers["webhook-timestamp"]
     if abs(int(time.time()) - int(moment)) > _WINDOW:
         raise ValueError("not signed just now")
-    if not secret.startswith(_PREFIX):
-        raise ValueError("a secret of another form")
-    key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    key = base64.b64decode(secret.removeprefix("whsec_"))
     if not key:
-        raise ValueError("an empty secret")
+        raise ValueError("an empty secret, with which anybody signs")
     said = b".".join([headers["webhook-id"].encode(), moment.encode(), body])
     expected = b"v1," + base64.b64encode(hmac.digest(key, said, hashlib.sha256))
     given = headers["webhook-signature"].encode().split()
