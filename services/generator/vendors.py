@@ -9,7 +9,14 @@ from services.generator.hints import Hints
 from services.generator.models.tokens import Tokens
 from services.generator.pictures import Pictures
 from services.generator.provider import Provider
-from services.generator.providers import answered, google, openai, recraft, transport
+from services.generator.providers import (
+    answered,
+    google,
+    openai,
+    recraft,
+    replicate_webhooks,
+    transport,
+)
 from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
@@ -194,7 +201,9 @@ def _replicates_hook(settings: Settings) -> httpx.URL | None:
     """Where its webhooks come in: it takes https alone, and the lab what this machine has."""
     lab = is_loopback(host_of(settings.replicate_base_url))
     reachable = lab or settings.public_url.startswith("https:")
-    return httpx.URL(f"{settings.public_url}/webhooks/replicate") if reachable else None
+    if not (reachable and replicate_webhooks.can_be_checked()):
+        return None
+    return httpx.URL(f"{settings.public_url}/webhooks/replicate")
 
 
 def _of(provider: str, settings: Settings) -> list[models.Model]:

@@ -74,7 +74,7 @@ def cdn_at(settings: Settings) -> Cdn | None:
     """Return the CDN that the settings name; call it inside the running loop."""
     if settings.cloudinary is None:
         return None
-    # Late: what it calls with is a third of a start, and of no use without an account.
+    # Late: their package reads the environment when it is imported.
     from services.storage.cdns.cloudinary import Cloudinary, session
 
     return Cloudinary(http=session(), base=settings.cloudinary_base, account=settings.cloudinary)

@@ -74,7 +74,7 @@ def test_a_process_of_ours_imports_no_extras_that_it_does_not_use(module, absent
         (
             "services.storage",
             "from services.storage import compose\n    compose.storage(found)",
-            {"cloudinary", "urllib3", "PIL", TRACES},
+            {"PIL", TRACES},
         ),
         (
             "gateway",

@@ -18,7 +18,14 @@ from services.generator.provider import (
     Provider,
     SendsWebhooks,
 )
-from services.generator.providers import answered, openai, predictions, recraft, transport
+from services.generator.providers import (
+    answered,
+    openai,
+    predictions,
+    recraft,
+    replicate_webhooks,
+    transport,
+)
 from services.generator.providers.replicate import BUY
 from services.generator.settings import Settings
 from services.generator.vendors import sold_here
@@ -196,7 +203,9 @@ async def test_google_is_all_that_a_provider_may_be():
     ],
 )
 async def test_a_webhook_is_asked_for_where_it_can_come_in(environment, hook):
-    assert str((await vendor(**environment)).provider.hook) == str(hook)
+    found = (await vendor(**environment)).provider.hook
+    usable = replicate_webhooks.can_be_checked()
+    assert str(found) == str(hook if usable else None)
 
 
 def test_a_lab_elsewhere_may_be_reached_in_the_clear():

@@ -27,6 +27,14 @@ _WORKING = ("starting", "processing")
 SLACK = timedelta(minutes=5)  # between our clock and theirs, beside what is known of it
 
 
+def reference(found: Prediction) -> str:
+    """Its id; Unclear without one."""
+    told = found.get("id")
+    if not told or not isinstance(told, str):
+        raise seam.Unclear("a prediction without an id")
+    return told
+
+
 def is_working(found: Prediction) -> bool:
     """Whether it is still being drawn."""
     return found.get("status") in _WORKING

@@ -7,7 +7,6 @@ retry_after, and cannot read a prediction whose status is "aborted".
 
 import asyncio
 import contextlib
-import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import httpx
 
 from chassis import logs
 from services.generator import provider as seam
-from services.generator.providers import predictions, signed, transport
+from services.generator.providers import predictions, replicate_webhooks, transport
 from services.generator.providers.account import Account, named
 from services.generator.providers.crowd import Crowd
 from services.generator.providers.dates import Dates
@@ -185,9 +184,9 @@ class Replicate:
             for each in page:
                 match await self._belongs(each, order, since):
                     case True if predictions.is_named(each):
-                        shown.named.append(seam.Ticket(_reference(each)))
+                        shown.named.append(seam.Ticket(predictions.reference(each)))
                     case True:
-                        shown.alike.append(_reference(each))
+                        shown.alike.append(predictions.reference(each))
                     case None:
                         shown.unsure += 1
 
@@ -203,7 +202,9 @@ class Replicate:
             for each in page:
                 named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
                 if named or ours:
-                    yield seam.Sold(reference=_reference(each), purchase_id=named, ours=ours)
+                    yield seam.Sold(
+                        reference=predictions.reference(each), purchase_id=named, ours=ours
+                    )
 
     async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""
@@ -236,12 +237,12 @@ class Replicate:
             raise seam.Forged("no webhook was asked for")
         secret = await self._secret(math.inf)
         try:
-            return _opened(headers, body, secret)
+            return await replicate_webhooks.opened(headers, body, secret)
         except seam.Forged:
             anew = await self._secret(_SECRET_LIVES)
             if anew == secret:
                 raise
-            return _opened(headers, body, anew)
+            return await replicate_webhooks.opened(headers, body, anew)
 
     # -- looking
 
@@ -332,16 +333,6 @@ def _doubt(shown: _Shown, ahead: timedelta | None) -> str:
     return ""
 
 
-def _opened(headers: Mapping[str, str], body: bytes, secret: str) -> seam.Webhook:
-    try:
-        signed.check(headers, body, secret)
-        told = json.loads(body)
-        found = told if isinstance(told, dict) else {}
-        return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(found))
-    except Exception as error:  # of bytes from anybody, and none of its words: one is the secret
-        raise seam.Forged(f"not signed as it should be: {type(error).__name__}") from None
-
-
 def _legible(answer: httpx.Response) -> dict[str, Any]:
     """What a good answer holds; else Unclear, with a wait where the next one will be no better."""
     if answer.is_success and (found := transport.plainly(answer)):
@@ -350,13 +341,6 @@ def _legible(answer: httpx.Response) -> dict[str, Any]:
     if error.retry_after is None and answer.is_client_error:
         error.retry_after = _BLIND
     raise error
-
-
-def _reference(found: Prediction) -> str:
-    reference = found.get("id")
-    if not reference or not isinstance(reference, str):
-        raise seam.Unclear("a prediction without an id")
-    return reference
 
 
 def _second(moment: datetime) -> str:

@@ -1,14 +1,13 @@
 """
 Cloudinary: kept pictures under their links, from the vault's own bytes.
 
-The calls go over aiohttp, since their package blocks, reads whole files and waits without
-end, and httpx on top of it takes more processor than the rest of a call. The name is the
-link, so that what was uploaded by a call whose answer was lost is found by the next one
-(`existing`), and compared like any other.
+Their package signs; the calls go over aiohttp, since theirs blocks, reads whole files and
+waits without end, and httpx on top of it takes more processor than the rest of a call. The
+name is the link, so that what was uploaded by a call whose answer was lost is found by the
+next one (`existing`), and compared like any other.
 """
 
 import asyncio
-import hashlib
 import json
 import time
 import uuid
@@ -20,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from cloudinary.utils import SIGNATURE_SHA256, api_sign_request
 
 from services.storage.cdn import Account, Busy, CdnError, File, Published, Refused
 from services.storage.cdns.multipart import Form
@@ -111,7 +111,8 @@ class Cloudinary:
             "eager": THUMBNAIL,
             "timestamp": str(int(self.clock())),
         }
-        signature = _signature(fields, self.account.secret.reveal())
+        secret = self.account.secret.reveal()
+        signature = api_sign_request(fields, secret, SIGNATURE_SHA256, signature_version=2)
         return {**fields, "signature": signature, "api_key": self.account.key}
 
     def _judged(self, answer: aiohttp.ClientResponse, said: bytes) -> Mapping[str, Any]:
@@ -148,17 +149,6 @@ class Cloudinary:
             if not isinstance(each, str) or not _serves(each, scheme, file.link):
                 raise Refused(f"Cloudinary names no {scheme} URL of that name: {str(each)[:200]}")
         return Published(str(url), str(made))
-
-
-def _signature(fields: Mapping[str, str], secret: str) -> str:
-    """
-    What their package's `api_sign_request` makes, in its second version and of SHA-256.
-
-    By ourselves, as it would cost each start more than any number of uploads; in the tests it
-    is the judge of this one.
-    """
-    told = sorted(f"{name}={value}".replace("&", "%26") for name, value in fields.items() if value)
-    return hashlib.sha256(("&".join(told) + secret).encode()).hexdigest()
 
 
 def _serves(url: str, scheme: str, link: str) -> bool:
