@@ -11,7 +11,7 @@ import httpx
 
 PATIENCE = 60.0  # seconds
 # All that is asked is on this machine and in plain HTTP. httpx reads every root certificate that
-# it ships with at each call, 20 ms of a core: most of what a test that polls would cost.
+# it ships with at each call, 40 ms of a core: most of what a test that polls would cost.
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 get = partial(httpx.get, timeout=PATIENCE, verify=NOBODY)
