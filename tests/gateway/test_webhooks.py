@@ -84,6 +84,7 @@ async def test_a_generator_that_is_silent_does_not_hold_the_provider_up(sending)
     async with asyncio.timeout(60):
         answer = await sending(Generator(["hang"]), patience=0.05)
     assert answer.status_code == 503
+    assert "not stored in time" in answer.json()["detail"]
     assert "retry-after" in answer.headers
 
 
