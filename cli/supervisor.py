@@ -57,9 +57,13 @@ class Supervisor:
         report: Report,
         settings: StackSettings,
         shape: Shape,
+        *,
+        pauses: Sequence[float] = _PAUSES,
+        drain: float = _DRAIN,
     ) -> None:
         self.children = {process.name: Child(process, folder) for process in what}
         self.folder, self.guardian, self.report = folder, guardian, report
+        self._pauses, self._drain = pauses, drain
         self.facts: dict[str, Any] = {"url": settings.public, "address": settings.address}
         self.facts |= {"auth": settings.auth, "generators": shape.count, "lab": shape.lab}
         self.stopping, self.hurry, self.status = asyncio.Event(), False, 0
@@ -123,7 +127,8 @@ class Supervisor:
         failures, was_up, began = 0, False, 0.0
         while True:
             lived = time.monotonic() - began
-            await asyncio.sleep(pause_before(failures, lived, was_up=was_up))
+            pause = pause_before(failures, lived, was_up=was_up, pauses=self._pauses)
+            await asyncio.sleep(pause)
             was_up, began = False, time.monotonic()
             pid = self._spawn(child)
             if pid is None:
@@ -208,18 +213,20 @@ class Supervisor:
         pid = child.pid
         if pid is None:
             return
-        if not await child.end(0 if self.hurry else _DRAIN):
+        if not await child.end(0 if self.hurry else self._drain):
             self.report({"say": f"{child.process.name} did not end within its time and was killed"})
         self.guardian.forget(pid)
 
 
-def pause_before(failures: int, lived: float, *, was_up: bool) -> float:
+def pause_before(
+    failures: int, lived: float, *, was_up: bool, pauses: Sequence[float] = _PAUSES
+) -> float:
     """
     Seconds until what has ended is started again, *lived* seconds after its last start.
 
     The pauses lie between two starts, so that who has run for a while is not kept waiting.
     """
-    pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
+    pause = pauses[min(failures, len(pauses) - 1)]
     return max(0.0, (min(pause, _SOON) if was_up else pause) - lived)
 
 

@@ -83,6 +83,7 @@ class Services:
     """All services; made inside the running loop, since the channels belong to it."""
 
     settings: Settings
+    webhook_patience: float = 4.0  # seconds; a provider takes silence for a failure
     catalog: Service = field(init=False)
     ledger: Service = field(init=False)
     storage: Service = field(init=False)

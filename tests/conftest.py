@@ -4,9 +4,9 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Control
 from tests.nats import nats, nats_url
 from tests.postgres import postgres, postgres_url
@@ -73,6 +73,6 @@ def vendors(lit: Stack) -> Control:
 
 
 def _models(lit: Stack) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{lit.url}/images/models", timeout=30).raise_for_status()
+    answer = patient.get(f"{lit.url}/images/models").raise_for_status()
     models: list[dict[str, Any]] = answer.json()["models"]
     return models

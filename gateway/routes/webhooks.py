@@ -14,7 +14,6 @@ from imagestudio.generator.v1.generator_service_pb2 import ReceiveWebhookRequest
 router = APIRouter(tags=["webhooks"])
 
 _SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
-_PATIENCE = 4.0  # seconds; a provider takes silence for a failure, and comes again
 
 
 @router.post(
@@ -33,7 +32,7 @@ async def receive(request: Request, behind: Behind, provider: str) -> Response:
         purchase_id=_uuid(request.query_params.get("purchase_id", "")),
     )
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(behind.webhook_patience):
             await behind.generator.ask("ReceiveWebhook", asked, user_id=0)
     except TimeoutError:
         raise Late(

@@ -20,10 +20,7 @@ from imagestudio.type.v1 import job_event_pb2
 from services.generator import glimpses
 from services.generator import provider as seam
 
-_INTERVAL = 0.1  # seconds between two of the same purchase
 _MOST = 400  # messages a second, of all purchases together
-_GUESS_INTERVAL = 0.4  # seconds between two estimates of the same purchase
-_MOST_GUESSES = 100  # a second, of all purchases together
 _AT_USUAL = 1.8  # how steep an estimate is: 0.83 when the usual time is over
 _MOST_PREVIEWS = 16  # purchases whose preview waits: they are large
 _NEARLY = 0.99  # no estimate says that it is done
@@ -63,6 +60,9 @@ class Live:
 
     bus: Bus
     clock: Callable[[], float] = time.monotonic
+    interval: float = 0.1  # seconds between two of the same purchase
+    guess_interval: float = 0.4  # seconds between two estimates of the same purchase
+    most_guesses: float = 100  # a second, of all purchases together
     _newest: dict[str, _Seen] = field(default_factory=dict)
     _guesses: dict[str, _Guess] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,7 +121,7 @@ class Live:
             if not self._guesses:
                 self._guessing.clear()
             await self._guessing.wait()
-            await asyncio.sleep(max(_GUESS_INTERVAL, len(self._guesses) / _MOST_GUESSES))
+            await asyncio.sleep(max(self.guess_interval, len(self._guesses) / self.most_guesses))
             for purchase_id in [*self._guesses]:
                 self._estimate(purchase_id)
 
@@ -132,7 +132,7 @@ class Live:
             told, self._newest = self._newest, {}
             for purchase_id, seen in told.items():
                 await self._publish(_event(purchase_id, seen))
-            await asyncio.sleep(max(_INTERVAL, len(told) / _MOST))
+            await asyncio.sleep(max(self.interval, len(told) / _MOST))
 
     async def _show_all(self) -> None:
         while True:

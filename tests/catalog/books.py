@@ -13,6 +13,13 @@ async def job_of(pools, purchase_id):
         )
 
 
+async def purchase_of(pools, purchase_id, columns="*"):
+    async with as_ledger(pools.ledger) as connection:
+        return await connection.fetchrow(
+            f"SELECT {columns} FROM purchases WHERE purchase_id = $1", purchase_id
+        )
+
+
 async def log_of(pools, purchase_id):
     job = await job_of(pools, purchase_id)
     found = await reading.events(

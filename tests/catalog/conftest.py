@@ -84,7 +84,9 @@ def shared_url(postgres_url: str, migrated: str) -> Iterator[str]:
 
 def _own(server: str, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    asyncio.run(run_as_owner(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    asyncio.run(
+        run_as_owner(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    )
     yield beside(server, name)
     asyncio.run(run_as_owner(server, f"DROP DATABASE {name} WITH (FORCE)"))
 

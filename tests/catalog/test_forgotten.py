@@ -6,6 +6,7 @@ from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_servic
 from services.catalog import workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
+from tests.catalog.books import purchase_of
 from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket, unclear
 from tests.catalog.served import served
 from tests.generator.own_worker import hired
@@ -14,15 +15,9 @@ from tests.generator.scripted_ledger import Shop
 PATIENCE = 10_000.0  # seconds: not over within a test
 
 
-async def row_of(pools, purchase_id):
-    query = "SELECT state, owner, tries, fence FROM purchases WHERE purchase_id = $1"
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchrow(query, purchase_id)
-
-
 async def until(pools, purchase_id, state):
     async with asyncio.timeout(45):
-        while (found := await row_of(pools, purchase_id))["state"] != state or found["owner"]:
+        while (found := await purchase_of(pools, purchase_id))["state"] != state or found["owner"]:
             await asyncio.sleep(0.05)
     return found
 
@@ -38,14 +33,15 @@ async def test_a_claim_whose_caller_is_gone_is_given_back_and_what_is_in_hand_is
     ):
         me = worker.worker_id
         async with asyncio.timeout(60):  # its heartbeat brings it the one that nobody has
-            while (await row_of(pools, held))["owner"] != me:
+            while (await purchase_of(pools, held))["owner"] != me:
                 await asyncio.sleep(0.05)
         await taken(ledger, claim(sending, me), claim(running, me), ticket(running, 1))
         found = await until(pools, sending, "unclear")  # nobody can tell that it never left
         assert (found["tries"], found["fence"]) == (1, 1)
         found = await until(pools, running, "running")
         assert (found["tries"], found["fence"]) == (1, 1)
-        assert tuple(await row_of(pools, held)) == ("running", me, 0, 2)
+        found = await purchase_of(pools, held, "state, owner, tries, fence")
+        assert tuple(found) == ("running", me, 0, 2)
         assert worker.worker_id == me
 
 
@@ -63,7 +59,7 @@ async def test_a_goodbye_has_what_the_worker_had_given_to_others_before_the_next
     async with served(pools.ledger, ledger, patience=PATIENCE, **heard) as peer:
         sweeping = asyncio.create_task(sweeper.run())
         await until(pools, earlier, "unclear")  # the first sweep has begun
-        assert (await row_of(pools, mine))["owner"] == "w1"
+        assert (await purchase_of(pools, mine))["owner"] == "w1"
         stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
         await peer.ask(stub.Heartbeat, asking(leaving=True), timeout=60)
         await until(pools, mine, "running")

@@ -8,19 +8,15 @@ from google.rpc import code_pb2
 from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2
 from services.catalog import endings
-from services.catalog.database import as_ledger
 from services.catalog.endings import AGAIN, AGAIN_AT_MOST, MAX_TRIES
 from services.catalog.ledger import Change
+from tests.catalog.books import purchase_of
 from tests.catalog.conftest import run_as_owner
 from tests.catalog.purchases import admitted, claim, drawn, fail, make_ledger, taken, ticket, warn
 
 
 async def row_of(pools, purchase_id):
-    query = (
-        "SELECT state, charged, not_before - now() AS pause FROM purchases WHERE purchase_id = $1"
-    )
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchrow(query, purchase_id)
+    return await purchase_of(pools, purchase_id, "state, charged, not_before - now() AS pause")
 
 
 async def in_its_receipt(pools, user, ledger):
@@ -41,8 +37,7 @@ async def failing(pools, database_url, ledger, made, times, edge=fail):
 
 
 async def fence_of(pools, made):
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval("SELECT fence FROM purchases WHERE purchase_id = $1", made)
+    return (await purchase_of(pools, made))["fence"]
 
 
 def spoilt(purchase_id, fence):

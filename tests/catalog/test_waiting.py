@@ -1,7 +1,6 @@
 """What was paid for waits for the vault, and its job is told so: once, and nothing else changes."""
 
-from services.catalog.database import as_ledger
-from tests.catalog.books import bought, job_of, kinds_of, log_of
+from tests.catalog.books import bought, job_of, kinds_of, log_of, purchase_of
 from tests.catalog.purchases import (
     admitted,
     claim,
@@ -71,6 +70,4 @@ async def test_what_is_kept_in_the_end_has_no_error_of_the_vault(pools, user, le
 
 
 async def error_of(pools, purchase_id):
-    query = "SELECT error FROM purchases WHERE purchase_id = $1"
-    async with as_ledger(pools.ledger) as connection:
-        return await connection.fetchval(query, purchase_id)
+    return (await purchase_of(pools, purchase_id))["error"]

@@ -69,10 +69,10 @@ def guardian(folder: Folder) -> Iterator[Guardian]:
 @pytest.fixture
 def supervise(folder: Folder, guardian: Guardian) -> Callable[..., Any]:
     @asynccontextmanager
-    async def run(*what: Process) -> AsyncIterator[Running]:
+    async def run(*what: Process, **hurried: Any) -> AsyncIterator[Running]:
         told: list[dict[str, Any]] = []
         settings = load({}, Path("no.env"))
-        supervisor = Supervisor(what, folder, guardian, told.append, settings, Shape())
+        supervisor = Supervisor(what, folder, guardian, told.append, settings, Shape(), **hurried)
         task = asyncio.create_task(supervisor.run())
         try:
             yield Running(supervisor, told)
@@ -139,11 +139,10 @@ async def test_a_killed_process_comes_back_and_is_told_of(supervise: Any) -> Non
 
 
 async def test_who_is_killed_again_and_again_is_not_kept_waiting_as_who_does_not_get_ready(
-    supervise: Any, monkeypatch: pytest.MonkeyPatch
+    supervise: Any,
 ) -> None:
     """The growing pauses are for what does not get ready."""
-    monkeypatch.setattr("cli.supervisor._PAUSES", (0.0, 3600.0))
-    async with supervise(process("one", FOREVER)) as running:
+    async with supervise(process("one", FOREVER), pauses=(0.0, 3600.0)) as running:
         await running.until(lambda: any("ready" in one for one in running.told))
         for times in range(1, 4):
             os.kill(running.pid("one"), signal.SIGKILL)
@@ -177,11 +176,8 @@ async def test_the_children_of_a_killed_process_end_with_it(supervise: Any) -> N
         await running.until(lambda: not is_running(grandchild))
 
 
-async def test_what_ignores_being_asked_is_killed(
-    supervise: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("cli.supervisor._DRAIN", 0.2)
-    async with supervise(process("deaf", DEAF)) as running:
+async def test_what_ignores_being_asked_is_killed(supervise: Any) -> None:
+    async with supervise(process("deaf", DEAF), drain=0.2) as running:
         log = running.supervisor.children["deaf"].log
         await running.until(lambda: log.exists() and "deaf" in log.read_text())
         pid = running.pid("deaf")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests import patient
 from tests.gateway.scripted import Stage
 
 
@@ -20,5 +21,5 @@ async def stage():
 @pytest.fixture(scope="session")
 def http(stack) -> Iterator[httpx.Client]:
     """A client of the stack's edge."""
-    with httpx.Client(base_url=stack.url, timeout=30) as client:
+    with patient.Client(base_url=stack.url, timeout=30) as client:
         yield client

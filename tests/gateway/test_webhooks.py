@@ -32,8 +32,9 @@ class Generator(Scripted):
 
 @pytest.fixture
 def sending(stage):
-    async def send(script, path="/webhooks/replicate", content=RAW, headers=None):
+    async def send(script, path="/webhooks/replicate", content=RAW, headers=None, patience=60.0):
         services = await stage.play(script)
+        services.webhook_patience = patience
         app = build(services.settings, services, Streams())
         transport = httpx.ASGITransport(app)
         async with patient.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
@@ -79,11 +80,11 @@ async def test_a_generator_that_goes_away_is_asked_again(sending):
     assert len(script.asked) == 2
 
 
-async def test_a_generator_that_is_silent_does_not_hold_the_provider_up(sending, monkeypatch):
-    monkeypatch.setattr("gateway.routes.webhooks._PATIENCE", 0.05)
+async def test_a_generator_that_is_silent_does_not_hold_the_provider_up(sending):
     async with asyncio.timeout(60):
-        answer = await sending(Generator(["hang"]))
+        answer = await sending(Generator(["hang"]), patience=0.05)
     assert answer.status_code == 503
+    assert "not stored in time" in answer.json()["detail"]
     assert "retry-after" in answer.headers
 
 

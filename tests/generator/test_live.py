@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from imagestudio.type.v1 import job_event_pb2
-from services.generator import live as module
 from services.generator.live import Live
 from services.generator.provider import Preview
 
@@ -34,17 +33,20 @@ class Bus:
 class World:
     def __init__(self) -> None:
         self.now, self.bus = 100.0, Bus()
-        self.live = Live(self.bus, clock=lambda: self.now)
+        self.live = Live(
+            self.bus,
+            clock=lambda: self.now,
+            interval=0.001,
+            guess_interval=0.001,
+            most_guesses=10**6,
+        )
 
     def guess(self, purchase="a", *, elapsed=0.0) -> None:
         self.live.guess("jobs/1", purchase, "m", typical=10.0, elapsed=elapsed)
 
 
 @pytest.fixture
-async def world(monkeypatch):
-    monkeypatch.setattr(module, "_INTERVAL", 0.001)
-    monkeypatch.setattr(module, "_GUESS_INTERVAL", 0.001)
-    monkeypatch.setattr(module, "_MOST_GUESSES", 10**6)
+async def world():
     world = World()
     world.live.start()
     yield world

@@ -59,17 +59,22 @@ async def answering(catalog: Deaf, storage: Away):
     await server.stop(lame=0, grace=0)
 
 
+def behind(port: int, **more: str) -> Settings:
+    """The settings of a generator whose catalog and storage are on *port*."""
+    environment = {
+        "GENERATOR_PORT": str(free_port()),
+        "CATALOG_TARGET": f"127.0.0.1:{port}",
+        "STORAGE_TARGET": f"127.0.0.1:{port}",
+        "NATS_URL": "nats://127.0.0.1:1",
+        "SERVICE_SECRET": SECRET.decode(),
+    }
+    return read(Settings, environment | more)
+
+
 async def test_what_nobody_hears_at_the_end_is_said_for_less_than_the_end_may_take():
     catalog, storage = Deaf(), Away()
     async with answering(catalog, storage) as port:
-        environment = {
-            "GENERATOR_PORT": str(free_port()),
-            "CATALOG_TARGET": f"127.0.0.1:{port}",
-            "STORAGE_TARGET": f"127.0.0.1:{port}",
-            "NATS_URL": "nats://127.0.0.1:1",
-            "SERVICE_SECRET": SECRET.decode(),
-        }
-        settings = read(Settings, environment)
+        settings = behind(port)
         generator = compose.generator(settings)
         beside = await serve.begin(generator, settings)
         while not generator.worker.room:  # until the ledger knows it
@@ -87,15 +92,7 @@ async def test_what_goes_on_beside_ends_before_what_it_goes_on_over_is_closed():
     catalog, storage = Catalog(), Away()
     ended = list[tuple[str, bool]]()
     async with answering(catalog, storage) as port:
-        environment = {
-            "GENERATOR_PORT": str(free_port()),
-            "CATALOG_TARGET": f"127.0.0.1:{port}",
-            "STORAGE_TARGET": f"127.0.0.1:{port}",
-            "NATS_URL": "nats://127.0.0.1:1",
-            "SERVICE_SECRET": SECRET.decode(),
-            "REPLICATE_API_TOKEN": "r8_" + "x" * 37,
-        }
-        settings = read(Settings, environment)
+        settings = behind(port, REPLICATE_API_TOKEN="r8_" + "x" * 37)
         generator = compose.generator(settings)
         shop = generator.worker.tools.vendors["replicate"].provider
         began = await serve.begin(generator, settings)

@@ -109,35 +109,13 @@ async def test_a_connection_that_is_never_made_in_time_proves_it_too(monkeypatch
             each.close()
 
 
-async def test_that_all_our_connections_are_in_use_is_not_the_providers_failure():
-    """The order waits for one in vain: it never left, and says nothing of how the provider does."""
-    taken, asked = asyncio.Event(), []
+@contextlib.asynccontextmanager
+async def crowded():
+    """A client whose only connection is in use, its server, what ends that, and what was asked."""
+    taken, gone, asked = asyncio.Event(), asyncio.Event(), list[bytes]()
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readuntil(b"\r\n\r\n"))
-        taken.set()
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with transport.client(url, {}, connections=1) as http:
-            holding = asyncio.create_task(http.get("/held"))
-            await taken.wait()
-            http.timeout = httpx.Timeout(None, connect=10, pool=0.1)
-            with pytest.raises(Unavailable) as failure:
-                await provider(http).buy(ORDER, None, None)
-            holding.cancel()
-    assert type(failure.value) is seam.NotReady
-    assert signs.of_error(failure.value, "replicate").sign == edge_pb2.PROVIDER_SIGN_UNSPECIFIED
-    assert len(asked) == 1
-
-
-async def test_who_waited_for_a_connection_and_is_then_refused_tells_of_the_provider():
-    taken, gone, its = asyncio.Event(), asyncio.Event(), contextvars.copy_context()
-
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
         taken.set()
         await gone.wait()
         writer.close()
@@ -147,14 +125,33 @@ async def test_who_waited_for_a_connection_and_is_then_refused_tells_of_the_prov
         async with transport.client(url, {}, connections=1) as http:
             holding = asyncio.create_task(http.get("/held"))
             await taken.wait()
-            buying = asyncio.create_task(provider(http).buy(ORDER, None, None), context=its)
-            while not its.get(transport._queued):
-                await asyncio.sleep(0)
-            server.close()
+            yield http, server, gone, asked
+            holding.cancel()  # else aiohttp asks again where the server hangs up
             gone.set()
-            with pytest.raises(Unavailable) as failure:
-                await buying
             await asyncio.gather(holding, return_exceptions=True)
+
+
+async def test_that_all_our_connections_are_in_use_is_not_the_providers_failure():
+    """The order waits for one in vain: it never left, and says nothing of how the provider does."""
+    async with crowded() as (http, _server, _gone, asked):
+        http.timeout = httpx.Timeout(None, connect=10, pool=0.1)
+        with pytest.raises(Unavailable) as failure:
+            await provider(http).buy(ORDER, None, None)
+    assert type(failure.value) is seam.NotReady
+    assert signs.of_error(failure.value, "replicate").sign == edge_pb2.PROVIDER_SIGN_UNSPECIFIED
+    assert len(asked) == 1
+
+
+async def test_who_waited_for_a_connection_and_is_then_refused_tells_of_the_provider():
+    its = contextvars.copy_context()
+    async with crowded() as (http, server, gone, _asked):
+        buying = asyncio.create_task(provider(http).buy(ORDER, None, None), context=its)
+        while not its.get(transport._queued):
+            await asyncio.sleep(0)
+        server.close()
+        gone.set()
+        with pytest.raises(Unavailable) as failure:
+            await buying
     assert type(failure.value) is Unavailable
     assert signs.of_error(failure.value, "replicate").sign != edge_pb2.PROVIDER_SIGN_UNSPECIFIED
 

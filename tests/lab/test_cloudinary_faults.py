@@ -35,7 +35,7 @@ def signed(**fields: str) -> dict[str, str]:
 
 def sent(lab, content: bytes = b"", *, headers=None, timeout: float = 20, **fields: str):
     """One upload by plain HTTP, which hides nothing and sends nothing twice."""
-    return httpx.post(
+    return patient.post(
         f"{lab.url}/cloudinary/v1_1/lab/{fields.pop('kind', 'image')}/upload",
         data=signed(**fields),
         files={"file": ("a.png", content)},
@@ -172,7 +172,7 @@ def test_delivery_has_bad_days_too(lab):
         patient.get(url)
     fault(lab, "hang:3600", "delivery")
     with pytest.raises(httpx.ReadTimeout):
-        httpx.get(url, timeout=0.3)
+        patient.get(url, timeout=0.3)
     lab.faults([])
     assert patient.get(url).content == picture()
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from lab.cloudinary import signing
 from lab.cloudinary.cloud import SECRET
+from tests import patient
 from tests.lab.cloudinary_client import picture, size_of
 from tests.ports import free_port
 
@@ -27,7 +28,7 @@ def stamped(**fields: str) -> dict[str, str]:
 @pytest.fixture
 def cloud(lab):
     """A client under the lab's Cloudinary."""
-    with httpx.Client(base_url=f"{lab.url}/cloudinary", timeout=30) as found:
+    with patient.Client(base_url=f"{lab.url}/cloudinary", timeout=30) as found:
         yield found
 
 

@@ -20,6 +20,7 @@ from imagestudio.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from imagestudio.type.v1.job_pb2 import JobSpec
+from tests import patient
 
 _PATIENCE = 120.0  # seconds for any one call
 _WAIT = 60.0  # seconds for a job
@@ -38,7 +39,7 @@ class Callers:
         self._channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
         self._generator = GeneratorServiceStub(self._channel)
         self._catalog = CatalogServiceStub(self._channel)
-        self._http = httpx.AsyncClient(
+        self._http = patient.AsyncClient(
             base_url=self.url, timeout=_PATIENCE, limits=httpx.Limits(max_connections=None)
         )
 

@@ -57,7 +57,7 @@ def generate(
     body = {"request_id": str(uuid.uuid4()), **body}
     job, deadline = job or Job(""), time.monotonic() + PATIENCE
     job.heard = heard
-    with httpx.Client(base_url=url, headers=headers, timeout=30) as http:
+    with patient.Client(base_url=url, headers=headers, timeout=30) as http:
         while job.completed is None:
             assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
             try:
@@ -75,7 +75,7 @@ def generate(
 def watch(url: str, location: str, after: int = 0) -> Job:
     """Watch a job to its end from event *after* on."""
     job, deadline = Job(location), time.monotonic() + PATIENCE
-    with httpx.Client(base_url=url, timeout=30) as http:
+    with patient.Client(base_url=url, timeout=30) as http:
         while job.completed is None:
             assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
             try:

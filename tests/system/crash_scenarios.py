@@ -123,7 +123,7 @@ def made_twice(stack, trap: Path) -> tuple[Job, int]:
 def shown(stack, job: Job):
     """The images that *job* has now: one that was bought twice may get the second when it ended."""
     try:
-        found = httpx.get(f"{stack.url}{job.url}", timeout=10)
+        found = patient.get(f"{stack.url}{job.url}", timeout=10)
         return found.raise_for_status().json()["images"]
     except httpx.HTTPError:
         return []
@@ -180,7 +180,7 @@ def drawn_upon(stack, trap: Path) -> tuple[Job, int]:
     """An image that is drawn from another, which is too large to go inside the order."""
     file = io.BytesIO()
     Image.frombytes("RGB", (400, 300), os.urandom(360_000)).save(file, "PNG")
-    sent = httpx.post(f"{stack.url}/images/references", content=file.getvalue(), timeout=30)
+    sent = patient.post(f"{stack.url}/images/references", content=file.getvalue(), timeout=30)
     trap.touch(mode=0o666)
     given = [{"id": sent.raise_for_status().json()["id"]}]
     return generate(stack.url, DRAWN_UPON | {"references": given}), 1
@@ -210,7 +210,7 @@ def canceled(stack, trap: Path) -> tuple[Job, None]:
     with Watching(stack.url, PROMPT | {"count": 2} | SLOWER) as watching:
         watching.until("progress")
         trap.touch(mode=0o666)
-        with httpx.Client(base_url=stack.url, timeout=10) as http:
+        with patient.Client(base_url=stack.url, timeout=10) as http:
             stack.await_(lambda: answered(http, f"{watching.job.url}/cancel"))
     return watching.job, None
 
@@ -223,7 +223,7 @@ def canceled_there(stack, trap: Path) -> tuple[Job, None]:
     with Watching(stack.url, BOUGHT) as watching:
         watching.until("purchased")
         trap.touch(mode=0o666)
-        with httpx.Client(base_url=stack.url, timeout=10) as http:
+        with patient.Client(base_url=stack.url, timeout=10) as http:
             stack.await_(lambda: answered(http, f"{watching.job.url}/cancel"))
     patient.put(pace, json=usual).raise_for_status()
     return watching.job, None

@@ -21,7 +21,7 @@ import httpx
 from cli.settings import NAMES
 from tests.leash import leashed
 from tests.ports import free_ports
-from tests.postgres import temporary_data
+from tests.postgres import give_database, temporary_data
 
 CHECKOUT = Path(__file__).parent.parent.parent
 _STUDIO = [sys.executable, "-P", "-m", "cli"]
@@ -128,7 +128,7 @@ class Stack:
         while not _holds(condition):
             if time.monotonic() - began > patience:
                 raise AssertionError(f"still not after {patience} s\n{''.join(self.said)}")
-            time.sleep(0.01)
+            time.sleep(0.03)  # and not less: what is asked takes its time from what is waited for
         return time.monotonic() - began
 
     def logs(self, name: str) -> str:
@@ -188,8 +188,9 @@ def _ports_with_room() -> dict[str, str]:
 
 @contextmanager
 def running_stack(*arguments: str, **settings: str) -> Iterator[Stack]:
-    """Run a stack of your own on fresh data, and end it."""
+    """Run a stack of your own on fresh data, and end it; its database is a copy of a new one."""
     with temporary_data() as data:
+        give_database(data)
         stack = Stack(data, settings).start(*arguments)
         try:
             yield stack

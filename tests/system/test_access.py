@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass, field
 
 import grpc
-import httpx
 import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -235,7 +234,7 @@ def test_routes_are_open_to_whom_their_row_says(theirs):
 def _ask(theirs, method, path, body, who):
     key = {"owner": theirs.owner, "other": theirs.other}.get(who)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(base_url=theirs.url, headers=headers, timeout=30) as http:
+    with patient.Client(base_url=theirs.url, headers=headers, timeout=30) as http:
         if path.endswith(theirs.preset) and method == "PATCH":
             headers["If-Match"] = http.get(path).headers.get("etag", '"1"')
         if path == "/images/events":  # it has no end
@@ -326,7 +325,7 @@ def test_a_feed_ends_when_its_key_is_revoked(theirs):
         for _ in range(2)
     )
     headers = {"Authorization": f"Bearer {mine['key']}"}
-    with httpx.stream("GET", f"{theirs.url}/images/events", headers=headers, timeout=60) as feed:
+    with patient.stream("GET", f"{theirs.url}/images/events", headers=headers) as feed:
         assert theirs.stack.studio("keys", "revoke", mine["id"]).returncode == 0
         theirs.stack.await_(
             lambda: patient.get(f"{theirs.url}/images/jobs", headers=headers).status_code == 401

@@ -43,7 +43,7 @@ class User:
         return {"Authorization": f"Bearer {self.key}"}
 
     def ask(self, body, path="/images/generate"):
-        return httpx.post(f"{self.stack.url}{path}", json=body, headers=self.headers, timeout=30)
+        return patient.post(f"{self.stack.url}{path}", json=body, headers=self.headers)
 
     def usage(self):
         return patient.get(f"{self.stack.url}/images/usage", headers=self.headers).json()
@@ -78,7 +78,7 @@ def vendor(capped):
 async def at_once(user, count):
     """So many requests, each on a connection of its own, none before the others."""
     limits = httpx.Limits(max_connections=count)
-    async with httpx.AsyncClient(limits=limits, timeout=60, headers=user.headers) as http:
+    async with patient.AsyncClient(limits=limits, timeout=60, headers=user.headers) as http:
         url = f"{user.stack.url}/images/generate"
         return await asyncio.gather(*(http.post(url, json=PRO) for _ in range(count)))
 
@@ -87,7 +87,7 @@ async def insistently(user, count, answered):
     """As many at once, each sent again with its key until it is taken or refused."""
     url = f"{user.stack.url}/images/generate"
     limits = httpx.Limits(max_connections=count)
-    async with httpx.AsyncClient(limits=limits, timeout=60, headers=user.headers) as http:
+    async with patient.AsyncClient(limits=limits, timeout=60, headers=user.headers) as http:
 
         async def one():
             key = {"Idempotency-Key": str(uuid.uuid4())}

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from chassis.settings import EX_CONFIG
@@ -35,7 +34,7 @@ def await_job(stack: Stack, title: str) -> str:
     found: list[str] = []
 
     def accepted() -> bool:
-        answer = httpx.get(f"{stack.url}/images/jobs", timeout=30)
+        answer = patient.get(f"{stack.url}/images/jobs")
         found[:] = [job["job_id"] for job in answer.json()["jobs"] if job["title"] == title]
         return bool(found)
 

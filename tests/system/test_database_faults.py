@@ -15,7 +15,6 @@ from pathlib import Path
 
 import asyncpg
 import grpc
-import httpx
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -80,7 +79,7 @@ def test_it_stands_still_for_longer_than_anybody_waits(paced, seconds):
             os.kill(pid, signal.SIGSTOP)
         try:
             stack.await_(lambda: stack.logs("catalog").count(AWAY) > said + 2)
-            refused = httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=30)
+            refused = patient.post(f"{stack.url}/images/generate", json=DRAW)
             assert refused.status_code == 503
             stack.await_(lambda: time.monotonic() > stood + seconds, 2 * seconds + 1)
         finally:
@@ -133,7 +132,7 @@ def apart() -> Iterator[tuple[Stack, Control, Path, int]]:
 
 def test_without_it_nothing_is_bought_and_everybody_is_told_to_come_again(apart):
     stack, lab, data, port = apart
-    refused = httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=30)
+    refused = patient.post(f"{stack.url}/images/generate", json=DRAW)
     assert refused.status_code == 503
     assert refused.json()["code"] == "SERVICE_UNAVAILABLE"
     assert int(refused.headers["retry-after"]) >= 1
@@ -183,7 +182,7 @@ def test_its_disk_fills_up_under_jobs_which_wait_and_lose_nothing(small):
     filler = place / "filler"
 
     def status() -> int:
-        return httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=60).status_code
+        return patient.post(f"{stack.url}/images/generate", json=DRAW).status_code
 
     seen = set[int]()
 

@@ -3,7 +3,6 @@
 import struct
 
 import grpc
-import httpx
 import pytest
 
 from imagestudio.generator.v1 import generator_service_pb2 as pb
@@ -28,7 +27,7 @@ def test_a_picture_comes_with_a_whole_log_and_a_link_that_works(url):
 
 
 def test_a_stream_is_never_compressed(url):
-    with httpx.stream("POST", f"{url}/images/generate/stream", json=SMALL, headers=EVERYTHING,
+    with patient.stream("POST", f"{url}/images/generate/stream", json=SMALL, headers=EVERYTHING,
                       timeout=30) as answer:  # fmt: skip
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert "content-encoding" not in answer.headers

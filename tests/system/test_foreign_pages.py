@@ -33,7 +33,7 @@ PAGES = {
 
 def called(stack, method: str, message: Message, headers: dict[str, str]) -> httpx.Response:
     body = message.SerializeToString()
-    return httpx.post(
+    return patient.post(
         f"{stack.url}/imagestudio.{method}",
         content=struct.pack(">BI", 0, len(body)) + body,
         headers={"Content-Type": "application/grpc-web+proto"} | headers,

@@ -44,7 +44,7 @@ def mended(stack: Stack) -> None:
     """Order until one was bought: the pause is over, and the breaker closed."""
 
     def bought() -> bool:
-        asked = httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=30)
+        asked = patient.post(f"{stack.url}/images/generate", json=DRAW)
         if asked.status_code != 202:
             return False
         return watch(stack.url, asked.headers["location"]).completed["state"] == "succeeded"
@@ -59,7 +59,7 @@ def refusals(lab: Control) -> int:
 
 
 def in_the_background(stack: Stack, count: int) -> str:
-    asked = httpx.post(f"{stack.url}/images/generate", json=DRAW | {"count": count}, timeout=30)
+    asked = patient.post(f"{stack.url}/images/generate", json=DRAW | {"count": count})
     assert asked.status_code == 202, asked.text
     return asked.headers["location"]
 
@@ -126,7 +126,7 @@ def test_an_account_of_no_use_is_said_everywhere_and_tried_again_later(
 def refused_early(stack: Stack) -> httpx.Response:
     """What a new job is answered; where the pause was over it was the probe, and the next is."""
     while True:
-        answer = httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=30)
+        answer = patient.post(f"{stack.url}/images/generate", json=DRAW)
         if answer.status_code != 202:
             return answer
         watch(stack.url, answer.headers["location"])

@@ -5,7 +5,6 @@ import json
 import threading
 
 import grpc
-import httpx
 import pytest
 
 from imagestudio.generator.v1 import generator_service_pb2 as pb
@@ -20,13 +19,13 @@ SKETCH = {"prompt": "a lighthouse at dawn", "models": ["sketch"], "size": "256x2
 
 def ask(url, path, body):
     """All events of a stream, as (kind, data)."""
-    with httpx.stream("POST", f"{url}/images/{path}/stream", json=body, timeout=60) as answer:
+    with patient.stream("POST", f"{url}/images/{path}/stream", json=body) as answer:
         assert answer.status_code == 200, answer.read()
         return [(kind, data) for kind, _, data in frames(answer.iter_lines())]
 
 
 def usage(stack):
-    found = httpx.get(f"{stack.url}/images/usage", timeout=30).json()
+    found = patient.get(f"{stack.url}/images/usage").json()
     return found["language_usd"], found["cap"]["reserved_usd"], found["cap"]["unclear_usd"]
 
 
@@ -78,7 +77,7 @@ def test_a_suggestion_comes_as_soon_as_it_is_whole(lit, vendors):
     seen, ended, first = [], threading.Event(), threading.Event()
 
     def read():
-        with httpx.stream(
+        with patient.stream(
             "POST", f"{lit.url}/images/prompt-suggestions/stream", json=IDEA, timeout=60
         ) as answer:
             for kind, _, _ in frames(answer.iter_lines()):
@@ -130,7 +129,9 @@ def test_an_answer_that_is_lost_counts_with_all_that_was_held(lit, vendors, kind
 def test_a_refusal_costs_nothing(lit, vendors, kind, code):
     vendors.faults([{"vendor": "openai", "where": "chat", "kind": kind}])
     before = usage(lit)
-    answer = httpx.post(f"{lit.url}/images/enhance-prompt", json={"prompt": "the sea"}, timeout=30)
+    answer = patient.post(
+        f"{lit.url}/images/enhance-prompt", json={"prompt": "the sea"}, timeout=30
+    )
     assert answer.json()["code"] == code
     assert usage(lit) == before
     assert vendors.requests()["openai"]["chat"] == 1
@@ -140,7 +141,7 @@ def test_who_leaves_ends_the_call_and_it_counts_with_all_that_was_held(lit, vend
     vendors.vendor("anthropic", piece_seconds=1000)
     before, _, risk = usage(lit)
     path = f"{lit.url}/images/prompt-suggestions/stream"
-    with httpx.stream("POST", path, json=IDEA, timeout=60) as answer:
+    with patient.stream("POST", path, json=IDEA) as answer:
         assert answer.status_code == 200
         lit.await_(lambda: vendors.requests().get("openai", {}).get("chat"))
         assert usage(lit)[1] > 0
@@ -210,29 +211,29 @@ def test_what_stands_in_a_picture_may_be_told_as_words(lit, vendors, reference):
 def test_what_makes_no_sense_is_refused_by_field_before_anything_is_paid(
     lit, vendors, path, body, field
 ):
-    answer = httpx.post(f"{lit.url}/images/{path}", json=body, timeout=30)
+    answer = patient.post(f"{lit.url}/images/{path}", json=body)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
     assert vendors.requests() == {}
 
 
 def test_unknown_models_and_references_are_told_as_such(lit, vendors):
-    answer = httpx.post(
+    answer = patient.post(
         f"{lit.url}/images/prompt-suggestions/stream", json=IDEA | {"model": "no-such"}, timeout=30
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "MODEL_UNKNOWN")
     assert [*answer.json()["fields"]] == ["model"]
     asked = {"prompt": "a boat", "models": ["sketch", "no-such"]}
-    answer = httpx.post(f"{lit.url}/images/enhance-prompt", json=asked, timeout=30)
+    answer = patient.post(f"{lit.url}/images/enhance-prompt", json=asked)
     assert [*answer.json()["fields"]] == ["models[1]"]
     unknown = {"references": [{"id": "0" * 64}]}
-    answer = httpx.post(f"{lit.url}/images/analyze-references/stream", json=unknown, timeout=30)
+    answer = patient.post(f"{lit.url}/images/analyze-references/stream", json=unknown)
     assert answer.status_code == 404
     assert vendors.requests() == {}
 
 
 def test_a_prompt_is_enhanced(lit, vendors):
     body = {"prompt": "the sea", "models": ["sketch"], "use_case": "a poster"}
-    found = httpx.post(f"{lit.url}/images/enhance-prompt", json=body, timeout=30).json()
+    found = patient.post(f"{lit.url}/images/enhance-prompt", json=body).json()
     [charge] = charges(vendors)
     assert found == {
         "prompt": "the sea, in golden light, finely drawn",
@@ -250,7 +251,7 @@ def test_without_a_key_the_built_in_answers_and_says_so(stack):
     (kind, finding), (_, summary) = ask(stack.url, "analyze-references", asked)
     assert (kind, summary["analyzed_by"], summary["cost_usd"]) == ("finding", "built-in", 0)
     assert finding["palette"]
-    answer = httpx.post(f"{stack.url}/images/enhance-prompt", json={"prompt": "x"}, timeout=30)
+    answer = patient.post(f"{stack.url}/images/enhance-prompt", json={"prompt": "x"})
     assert (answer.status_code, answer.json()["code"]) == (409, "LANGUAGE_NOT_CONFIGURED")
 
 

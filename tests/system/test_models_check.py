@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 
-import httpx
 import pytest
 from PIL import Image
 
 from cli.trials import CASES
+from tests import patient
 from tests.leash import leashed
 
 
@@ -29,7 +29,7 @@ def test_every_model_does_all_that_it_says(lit, vendors):
 
     Nobody waits for the CDN to take an SVG, which it never gets.
     """
-    listed = httpx.get(f"{lit.url}/images/models", timeout=30).json()["models"]
+    listed = patient.get(f"{lit.url}/images/models").json()["models"]
     done, cells = checked(lit)
     assert not {(key, name): cell for key, of in cells.items() for name, cell in of.items()
                 if cell["mark"] == "WRONG"}  # fmt: skip

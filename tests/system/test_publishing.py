@@ -4,7 +4,6 @@ import hashlib
 import json
 import urllib.request
 
-import httpx
 import pytest
 
 from tests import patient
@@ -49,7 +48,7 @@ def links(job):
 
 
 def shown(studio, job) -> list[dict[str, str]]:
-    return httpx.get(f"{studio.url}{job.url}", timeout=30).json()["images"]
+    return patient.get(f"{studio.url}{job.url}").json()["images"]
 
 
 def test_completed_shows_what_the_cdn_serves(studio):
@@ -64,10 +63,10 @@ def test_completed_shows_what_the_cdn_serves(studio):
         [link] = [link for link in held if link in image["url"]]
         assert held[link]["sha256"] == image["image_hash"]
         assert held[link]["display_name"] == f"sketch_{image['job_id']}_{image['version_number']}"
-        preview = httpx.get(image["thumbnail_url"], timeout=30)
+        preview = patient.get(image["thumbnail_url"])
         assert preview.headers["content-type"] == "image/webp"
     for image in job.of("image_kept"):  # the vault's links go on
-        found = httpx.get(image["url"], timeout=30).content
+        found = patient.get(image["url"]).content
         assert hashlib.sha256(found).hexdigest() == image["image_hash"]
 
 

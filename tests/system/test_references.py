@@ -6,7 +6,6 @@ import io
 import os
 
 import grpc
-import httpx
 import pytest
 from google.protobuf import json_format
 from PIL import Image
@@ -35,13 +34,13 @@ def telling() -> bytes:
 
 
 def sent(stack, content: bytes) -> dict:
-    answer = httpx.post(f"{stack.url}/images/references", content=content, timeout=60)
+    answer = patient.post(f"{stack.url}/images/references", content=content)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
 def refused(stack, **asked) -> dict:
-    answer = httpx.post(f"{stack.url}/images/generate", json=FLUX | asked, timeout=60)
+    answer = patient.post(f"{stack.url}/images/generate", json=FLUX | asked)
     assert answer.status_code == 400, answer.text
     return answer.json()
 
@@ -49,7 +48,7 @@ def refused(stack, **asked) -> dict:
 def inputs(stack, job) -> dict:
     """What the vendor was given for the one image of *job*."""
     variant = job.completed["images"][0]["variant_id"]
-    kept = httpx.get(f"{stack.url}/images/variants/{variant}", timeout=30).json()
+    kept = patient.get(f"{stack.url}/images/variants/{variant}").json()
     prediction = kept["replicate_prediction_id"]
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/replicate/v1/predictions/{prediction}"
     return patient.get(lab, headers={"Authorization": "Bearer r8_lab"}).json()["input"]
@@ -104,7 +103,7 @@ def test_a_mask_of_another_size_is_refused_and_nothing_is_bought(lit, vendors):
 def test_the_same_request_again_is_the_same_job(lit, vendors):
     asked = FLUX | {"references": [{"id": sent(lit, photo())["id"]}]}
     answers = [
-        httpx.post(
+        patient.post(
             f"{lit.url}/images/generate", json=asked, timeout=60,
             headers={"Idempotency-Key": "one and the same"},
         ).json()
@@ -144,10 +143,10 @@ def test_a_spare_that_takes_none_is_refused_at_once(lit, vendors):
 
 
 def test_what_is_no_picture_is_not_kept(lit):
-    answer = httpx.post(f"{lit.url}/images/references", content=b"no picture", timeout=30)
+    answer = patient.post(f"{lit.url}/images/references", content=b"no picture")
     assert (answer.status_code, answer.json()["code"]) == (400, "IMAGE_UNREADABLE")
     larger = bytes((25 << 20) + 1)
-    answer = httpx.post(f"{lit.url}/images/references", content=larger, timeout=60)
+    answer = patient.post(f"{lit.url}/images/references", content=larger)
     assert answer.status_code == 413
 
 

@@ -14,7 +14,7 @@ FLUX = {"prompt": "a lighthouse at dawn", "models": ["flux-1.1-pro"]}
 
 
 def sent(stack: Stack, body: dict[str, Any]) -> httpx.Response:
-    return httpx.post(f"{stack.url}/images/generate", json=body, timeout=60)
+    return patient.post(f"{stack.url}/images/generate", json=body)
 
 
 def new() -> dict[str, str]:
@@ -33,7 +33,7 @@ def prove_told(stack: Stack, body: dict[str, Any], job: str, code: str) -> None:
 def drawn_at(stack: Stack) -> str:
     """Have a picture drawn, and return its URL at the vendor."""
     image = generate(stack.url, FLUX).completed["images"][0]
-    variant = httpx.get(f"{stack.url}/images/variants/{image['variant_id']}", timeout=30).json()
+    variant = patient.get(f"{stack.url}/images/variants/{image['variant_id']}").json()
     ticket = variant["replicate_prediction_id"]
     lab = f"http://127.0.0.1:{stack.port('LAB_PORT')}/replicate/v1/predictions/{ticket}"
     output = patient.get(lab, headers={"Authorization": "Bearer r8_lab"}).json()["output"]
@@ -54,11 +54,11 @@ def test_a_picture_whose_url_has_died_is_not_asked_for_again(lit, vendors):
 
 def test_a_preset_that_is_gone_is_not_missed(lit):
     key = f"p{uuid.uuid4().hex}"
-    made = httpx.post(
+    made = patient.post(
         f"{lit.url}/images/presets", json={"preset_key": key, "name": "Mine"}, timeout=30
     ).raise_for_status()
     body = SMALL | new() | {"preset": key}
     job = generate(lit.url, body).completed["job_id"]
     address = f"{lit.url}/images/presets/{made.json()['preset_id']}"
-    httpx.delete(address, timeout=30).raise_for_status()
+    patient.delete(address).raise_for_status()
     prove_told(lit, body, job, "PRESET_UNKNOWN")

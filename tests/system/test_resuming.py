@@ -15,6 +15,7 @@ import pytest
 
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
+from tests import patient
 from tests.ports import free_port
 from tests.system.callers import frames
 from tests.system.replica import one_more, replicas, told
@@ -93,7 +94,7 @@ async def by_grpc(job: str, wires: list[Wire], dice: random.Random) -> list[tupl
 async def http():
     """A client that makes a connection for each call, since a wire's life is a connection's."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=30, limits=limits) as client:
+    async with patient.AsyncClient(timeout=30, limits=limits) as client:
         yield client
 
 

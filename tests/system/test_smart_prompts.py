@@ -3,9 +3,9 @@
 import threading
 import uuid
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.system.client import Job, generate, prove_whole
 
 SMART = {"prompt": "the sea", "models": ["sketch"], "size": "64x64", "smart_prompt": True}
@@ -14,7 +14,7 @@ BETTER = "the sea, in golden light, finely drawn"
 
 def variants(stack, job):
     found = [
-        httpx.get(f"{stack.url}/images/variants/{image['variant_id']}", timeout=30).json()
+        patient.get(f"{stack.url}/images/variants/{image['variant_id']}").json()
         for image in job.completed["images"]
     ]
     return [(v["original_prompt"], v["enhanced_prompt"], v["enhanced_by"]) for v in found]
@@ -33,16 +33,16 @@ def test_a_prompt_is_rewritten_before_anything_is_planned(lit, vendors):
     [charge] = vendors.ledger()
     assert told["cost_usd"] == pytest.approx(charge["usd"], abs=1e-6)
     assert variants(lit, job) == [("the sea", BETTER, "gpt-6-luna")] * 2
-    shown = httpx.get(f"{lit.url}{job.url}", timeout=30).json()
+    shown = patient.get(f"{lit.url}{job.url}").json()
     assert (shown["prompt"], shown["enhanced_prompt"]) == ("the sea", BETTER)
 
 
 def test_the_same_order_again_is_the_same_job_and_pays_nothing(lit, vendors):
     body = SMART | {"request_id": str(uuid.uuid4())}
-    first = httpx.post(f"{lit.url}/images/generate", json=body, timeout=60).json()
-    again = httpx.post(f"{lit.url}/images/generate", json=body, timeout=60).json()
+    first = patient.post(f"{lit.url}/images/generate", json=body).json()
+    again = patient.post(f"{lit.url}/images/generate", json=body).json()
     assert (again["job_id"], again["replayed"]) == (first["job_id"], True)
-    other = httpx.post(f"{lit.url}/images/generate", json=body | {"prompt": "x"}, timeout=60)
+    other = patient.post(f"{lit.url}/images/generate", json=body | {"prompt": "x"})
     assert (other.status_code, other.json()["code"]) == (422, "REQUEST_ID_REUSED")
     assert writings(vendors) == 1
 
@@ -78,9 +78,9 @@ def test_where_nobody_rewrites_it_the_job_goes_on_and_says_so(lit, vendors, kind
 
 
 def test_what_it_may_cost_is_estimated_and_limited(lit, vendors):
-    found = httpx.post(f"{lit.url}/images/estimate", json=SMART, timeout=30).json()
+    found = patient.post(f"{lit.url}/images/estimate", json=SMART).json()
     assert found["smart_prompt_usd"] > 0
-    refused = httpx.post(
+    refused = patient.post(
         f"{lit.url}/images/generate", json=SMART | {"max_cost_usd": 0.0001}, timeout=30
     )
     assert (refused.status_code, refused.json()["code"]) == (402, "COST_LIMIT_EXCEEDED")
@@ -88,7 +88,7 @@ def test_what_it_may_cost_is_estimated_and_limited(lit, vendors):
 
 
 def test_what_cannot_be_drawn_is_refused_before_its_prompt_is_paid_for(lit, vendors):
-    refused = httpx.post(f"{lit.url}/images/generate", json=SMART | {"size": "5x5"}, timeout=30)
+    refused = patient.post(f"{lit.url}/images/generate", json=SMART | {"size": "5x5"})
     assert refused.status_code == 400
     assert vendors.requests() == {}
 
@@ -100,7 +100,7 @@ def test_a_better_prompt_that_costs_more_than_the_order_allows_is_not_drawn_with
         "parameters": {"gpt-image-2": {"quality": "low"}},
         "fallback_models": ["sketch"],  # which draws one a call: the prompt is read twenty times
     }  # fmt: skip
-    told = httpx.post(f"{lit.url}/images/estimate", json=order, timeout=30).json()
+    told = patient.post(f"{lit.url}/images/estimate", json=order).json()
     most = told["reserved_usd"] + told["smart_prompt_usd"]
     job = generate(lit.url, order | {"max_cost_usd": most})
     prove_whole(job, 20)

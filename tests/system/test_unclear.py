@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 
+from tests import patient
 from tests.lab.process import Control
 from tests.system.client import Job, frames, generate, prove_whole, watch
 from tests.system.stack import Stack, running_stack
@@ -36,7 +36,7 @@ class Books:
     """What is spent and at risk now, wherever it stands."""
 
     def __init__(self, stack: Stack) -> None:
-        with httpx.Client(base_url=stack.url, timeout=30) as http:
+        with patient.Client(base_url=stack.url, timeout=30) as http:
             usage = http.get("/images/usage").json()
             jobs = http.get("/images/jobs?page_size=1000").json()["jobs"]
         self.spent, self.held = usd(usage["cap"]["spent_usd"]), usd(usage["cap"]["reserved_usd"])
@@ -71,7 +71,7 @@ def age(stack: Stack, job_id: str) -> None:
 
 
 def get(stack: Stack, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{stack.url}{path}", timeout=30).json()
+    found: dict[str, Any] = patient.get(f"{stack.url}{path}").json()
     return found
 
 
@@ -93,7 +93,7 @@ def lit() -> Iterator[Stack]:
 def lost(lit: Stack, vendors: Control) -> str:
     """A job whose one call was taken and charged, and never answered."""
     vendors.faults(GONE)
-    started = httpx.post(f"{lit.url}/images/generate", json=DRAW, timeout=30).json()
+    started = patient.post(f"{lit.url}/images/generate", json=DRAW).json()
     job_id: str = started["job_id"]
     lit.await_(lambda: get(lit, f"/images/jobs/{job_id}")["at_risk_count"] == 1)
     return job_id
@@ -101,7 +101,7 @@ def lost(lit: Stack, vendors: Control) -> str:
 
 def test_it_is_shown_ordered_again_and_settled_and_the_sums_are_exact(lit, vendors, lost) -> None:
     before, price = Books(lit), PRICE * LOST
-    refused = httpx.post(f"{lit.url}/images/jobs/{lost}/retry-unclear", timeout=30)
+    refused = patient.post(f"{lit.url}/images/jobs/{lost}/retry-unclear")
     assert refused.status_code == 409
     assert "still being looked up" in refused.json()["detail"]
     assert "until" in refused.json()["detail"]
@@ -185,7 +185,7 @@ def settle(stack: Stack, job_id: str, purchase: str, charged: str):
 def told(stack: Stack, job_id: str) -> list[str]:
     """What the feed tells of a job, up to the settlement."""
     kinds: list[str] = []
-    with httpx.stream("GET", f"{stack.url}/images/events", timeout=30) as answer:
+    with patient.stream("GET", f"{stack.url}/images/events", timeout=30) as answer:
         for kind, _number, data in frames(answer.iter_lines()):
             if data["job_id"] == job_id:
                 kinds.append(kind)
@@ -229,7 +229,7 @@ def test_a_failure_that_may_have_cost_something_is_settled_as_charged(lit, vendo
     assert usd(as_json["at_risk_usd"]) == before.at_risk
 
     said = {"purchase_id": failure["purchase_id"], "charged": True, "cost_usd": 0.000001}
-    answer = httpx.post(
+    answer = patient.post(
         f"{lit.url}/images/jobs/{completed['job_id']}/settle", json=said, timeout=30
     )
     assert answer.status_code == 200, answer.text
@@ -241,7 +241,7 @@ def test_a_failure_that_may_have_cost_something_is_settled_as_charged(lit, vendo
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_feed_goes_on_when_the_catalog_has_died(lit, vendors, how) -> None:
-    with httpx.stream("GET", f"{lit.url}/images/events", timeout=60) as answer:
+    with patient.stream("GET", f"{lit.url}/images/events") as answer:
         entries = frames(answer.iter_lines())
         heard = len(lit.said)
         lit.kill("catalog", how)

@@ -6,8 +6,7 @@ or read too soon by a clock that was set. It is charged once.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-
+from tests import patient
 from tests.lab.process import Control, Lab, running_lab
 from tests.postgres import temporary_data
 from tests.system.books import ask
@@ -24,7 +23,7 @@ LAG = 8  # seconds in which the list need not show what was bought
 
 def ordered(stack: Stack) -> str:
     """Order a picture whose answer is lost; return its job once that is written."""
-    answer = httpx.post(f"{stack.url}/images/generate", json=DRAW, timeout=30)
+    answer = patient.post(f"{stack.url}/images/generate", json=DRAW)
     stack.await_(lambda: count(stack, "state = 'unclear' AND owner IS NULL") == 1)
     return answer.raise_for_status().json()["job_id"]
 

@@ -7,9 +7,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.system.stack import running_stack
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "browsers.md"
@@ -24,7 +24,7 @@ def started(url: str, key: str = "") -> str:
     """Start a job that takes some seconds."""
     body = {"prompt": "a windmill", "parameters": {"sketch": {"seconds": 4}}}
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    answer = httpx.post(f"{url}/images/generate", json=body, headers=headers, timeout=30)
+    answer = patient.post(f"{url}/images/generate", json=body, headers=headers)
     return str(answer.raise_for_status().json()["job_id"])
 
 

@@ -3,10 +3,10 @@
 import base64
 import json
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests import patient
 from tests.system.stack import running_stack
 
 DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"  # a GIF of one pixel
@@ -19,7 +19,7 @@ WIDTHS = "() => [...document.querySelectorAll('.job img')].map((one) => one.natu
 def start(stack, seconds: float, prompt: str = "a windmill", **more) -> str:
     """Start a job that takes its time; return its id."""
     body = {"prompt": prompt, "parameters": {"sketch": {"seconds": seconds}}, **more}
-    answer = httpx.post(f"{stack.url}/images/generate", json=body, timeout=30)
+    answer = patient.post(f"{stack.url}/images/generate", json=body)
     assert answer.status_code == 202, answer.text
     return answer.json()["job_id"]
 
