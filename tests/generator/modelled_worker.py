@@ -6,6 +6,7 @@ arrive. One purchase in hand is the real machine of `services.generator.purchase
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,10 +18,9 @@ from services.generator import edges, keeping, moves, purchase, reconcile, settl
 from services.generator.buy import FRESH
 from services.generator.standing import Stage
 from tests.generator.modelled_deeds import DEEDS
-from tests.generator.modelled_edges import rendered
+from tests.generator.modelled_edges import claim, rendered
 from tests.generator.modelled_ledger import PATIENCE
 from tests.generator.modelled_promises import promise, seconds
-from tests.generator.modelled_provider import LIMIT
 from tests.generator.modelled_rows import Answer
 
 BEAT = 1.0  # seconds between two heartbeats
@@ -139,7 +139,7 @@ class Worker:
             self._claim(purchase_id, self.world.ledger.now, lost=False)
 
     def _claim(self, purchase_id: str, began: float, *, lost: bool) -> None:
-        edge = edges.claim(purchase_id, self.name, LIMIT, "")
+        edge = claim(purchase_id, self.name)
         self.submit(edge, partial(self._claimed, purchase_id, began, lost))
 
     def _claimed(self, purchase_id: str, began: float, lost: bool, answer: Any) -> None:
@@ -231,6 +231,7 @@ class Worker:
         self.waiting[:0] = again
 
 
+_UNIX, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _OVER = object()  # an act has come to its end
 
 
@@ -270,7 +271,7 @@ class Held:
         else:
             sent = Timestamp()
             if answer.sent_at:  # or it was planned, in a copy
-                sent.FromDatetime(answer.sent_at)
+                sent.FromMicroseconds((answer.sent_at - _UNIX) // _MICROSECOND)
             first = settling.resume_unclear(
                 terms,
                 wait=reconcile.wait(sent, terms, self.world.moment),
