@@ -4,7 +4,12 @@ The defences of a purchase's life, each with a change that takes it away and wha
 A row that stays green is a defence that nothing needs, or one that nothing shows.
 """
 
-from tests.generator import mutations_of_answers, mutations_of_images, mutations_of_money
+from tests.generator import (
+    mutations_of_answers,
+    mutations_of_evidence,
+    mutations_of_images,
+    mutations_of_money,
+)
 from tests.generator.mutation import EDGES, ENDINGS, MACHINE, SETTLING, STANDING, Mutation
 
 
@@ -362,4 +367,5 @@ TABLE = (
     *mutations_of_money.TABLE,
     *mutations_of_images.TABLE,
     *mutations_of_answers.TABLE,
+    *mutations_of_evidence.TABLE,
 )
