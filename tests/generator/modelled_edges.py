@@ -4,11 +4,12 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from services.generator import edges, moves
 from services.generator import provider as seam
 from services.generator.models import Model
+from tests.generator.modelled_changes import Asked
 from tests.generator.modelled_ledger import PRICE
 from tests.generator.modelled_promises import EPOCH
 from tests.generator.modelled_provider import LIMIT
@@ -35,19 +36,19 @@ ASSETS = {
     )
     for index in range(2)
 }
-_RENDERED: dict[tuple[Any, ...], edge_pb2.Edge] = {}
+_RENDERED: dict[tuple[Any, ...], Asked] = {}
 _MOST = 20_000  # edges that are kept: of the histories to come most need no others
 _EACH_ITS_OWN = (moves.Brought, moves.Absent, moves.Parked)  # seldom twice the same
 
 
 @lru_cache(maxsize=1000)
-def claim(purchase_id: str, worker_id: str) -> edge_pb2.Edge:
-    """The edge that takes a purchase; not to be changed."""
-    return edges.claim(purchase_id, worker_id, LIMIT, "")
+def claim(purchase_id: str, worker_id: str) -> Asked:
+    """The edge that takes a purchase."""
+    return Asked(edges.claim(purchase_id, worker_id, LIMIT, ""))
 
 
-def rendered(step: moves.Step, held: Any) -> edge_pb2.Edge:
-    """The edge of *step*, of the purchase *held*; not to be changed."""
+def rendered(step: moves.Step, held: Any) -> Asked:
+    """The edge of *step*, of the purchase *held*."""
     width, heard, kind = held.world.ledger.width, None, type(step)
     if held.heard is not None and kind in edges._TELLING:
         heard = held.heard.SerializeToString()
@@ -58,12 +59,12 @@ def rendered(step: moves.Step, held: Any) -> edge_pb2.Edge:
             held.heard = None
         return same
     known = _known(held, width)
-    edge = edges.edge(step, known, ASSETS)
+    asked = Asked(edges.edge(step, known, ASSETS))
     held.heard = known.heard
     own = kind in _EACH_ITS_OWN or (kind is moves.Ended and step.retry)
     if not own and len(_RENDERED) < _MOST:
-        _RENDERED[key] = edge
-    return edge
+        _RENDERED[key] = asked
+    return asked
 
 
 def _known(held: Any, width: int) -> edges.Known:
