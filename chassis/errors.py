@@ -167,10 +167,8 @@ def from_status(status: status_pb2.Status) -> Fault:
     retry = error_details_pb2.RetryInfo()
     wait: float | None = None
     for detail in status.details:
-        if detail.Unpack(retry):
+        if not detail.Unpack(info) and not detail.Unpack(bad) and detail.Unpack(retry):
             wait = retry.retry_delay.ToMilliseconds() / 1000
-        else:
-            _ = detail.Unpack(info) or detail.Unpack(bad)
     reason = info.reason or code_pb2.Code.Name(status.code)
     return _BY_CODE.get(status.code, Fault)(
         reason,

@@ -4,7 +4,7 @@ A copy of the simulation's database, and its coming back: as `services.catalog.r
 What only the database knew is as old as the copy; the provider, the vault and the CDN are not.
 """
 
-from copy import deepcopy
+import pickle
 from typing import Any
 
 from services.catalog import ledger, restore
@@ -24,18 +24,18 @@ class Backup:
 
     def __init__(self, database: Any, *, wanted: bool) -> None:
         self.database, self.wanted = database, wanted
-        self.copy: dict[str, Any] = {}
+        self.copy = b""
         if wanted:
             self.make()
 
     def make(self) -> None:
         """Copy all tables, as they are after a commit."""
-        self.copy = deepcopy({name: getattr(self.database, name) for name in _TABLES})
+        self.copy = pickle.dumps({name: getattr(self.database, name) for name in _TABLES})
 
     def come_back(self) -> None:
         """Put the tables back, and have all that was open looked up, never sent again."""
         database, before = self.database, self.database.purchases
-        for name, table in deepcopy(self.copy).items():
+        for name, table in pickle.loads(self.copy).items():
             setattr(database, name, table)
         database.forgotten |= {
             key: row for key, row in before.items() if key not in database.purchases

@@ -1,8 +1,19 @@
 """What is done to the simulation's ledger beside the edges as they were asked for."""
 
 from chassis.errors import Precondition
+from imagestudio.catalog.v1 import edge_pb2
 from services.catalog import ledger, sweeper
 from services.catalog.rows import Batch, Purchase
+
+
+class Asked:
+    """An edge that is asked for, read once, as it is often said again; not to be changed."""
+
+    __slots__ = ("change", "edge", "fence", "kind", "purchase_id")
+
+    def __init__(self, edge: edge_pb2.Edge) -> None:
+        self.edge, self.change = edge, ledger._change(edge)
+        self.purchase_id, self.fence, self.kind = edge.purchase_id, edge.fence, self.change.kind
 
 
 def orphan(row: Purchase, together: int) -> ledger.Change:

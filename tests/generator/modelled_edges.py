@@ -1,13 +1,15 @@
 """The edges of the simulation's workers, as the generator renders them; what is alike once."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
-from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
+from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
 from services.generator import edges, moves
 from services.generator import provider as seam
 from services.generator.models import Model
+from tests.generator.modelled_changes import Asked
 from tests.generator.modelled_ledger import PRICE
 from tests.generator.modelled_promises import EPOCH
 from tests.generator.modelled_provider import LIMIT
@@ -34,30 +36,35 @@ ASSETS = {
     )
     for index in range(2)
 }
-_RENDERED: dict[tuple[moves.Step, int], edge_pb2.Edge] = {}
-_EACH_ITS_OWN = (moves.Brought, moves.Parked, moves.Absent)
+_RENDERED: dict[tuple[Any, ...], Asked] = {}
+_MOST = 20_000  # edges that are kept: of the histories to come most need no others
+_EACH_ITS_OWN = (moves.Brought, moves.Absent, moves.Parked)  # seldom twice the same
 
 
-def rendered(step: moves.Step, held: Any) -> edge_pb2.Edge:
+@lru_cache(maxsize=1000)
+def claim(purchase_id: str, worker_id: str) -> Asked:
+    """The edge that takes a purchase."""
+    return Asked(edges.claim(purchase_id, worker_id, LIMIT, ""))
+
+
+def rendered(step: moves.Step, held: Any) -> Asked:
     """The edge of *step*, of the purchase *held*."""
-    width = held.world.ledger.width
-    telling = held.heard is not None and isinstance(step, edges._TELLING)
-    key, cached = (step, width), type(step) not in _EACH_ITS_OWN and not telling
-    if cached and (same := _RENDERED.get(key)):
-        edge = edge_pb2.Edge()
-        edge.CopyFrom(same)
-        edge.purchase_id, edge.fence = held.purchase_id, held.fence
-        return edge
+    width, heard, kind = held.world.ledger.width, None, type(step)
+    if held.heard is not None and kind in edges._TELLING:
+        heard = held.heard.SerializeToString()
+    # All that an edge depends on, or a history would depend on those that were played before.
+    key = step, width, held.world.vendor.kind, held.purchase_id, held.fence, heard
+    if same := _RENDERED.get(key):
+        if heard is not None:
+            held.heard = None
+        return same
     known = _known(held, width)
-    edge = edges.edge(step, known, ASSETS)
+    asked = Asked(edges.edge(step, known, ASSETS))
     held.heard = known.heard
-    if cached and len(_RENDERED) < 5000 and not _has_next(edge):
-        _RENDERED[key] = edge
-    return edge
-
-
-def _has_next(edge: edge_pb2.Edge) -> bool:
-    return edge.HasField("end") and edge.end.HasField("next")
+    own = kind in _EACH_ITS_OWN or (kind is moves.Ended and step.retry)
+    if not own and len(_RENDERED) < _MOST:
+        _RENDERED[key] = asked
+    return asked
 
 
 def _known(held: Any, width: int) -> edges.Known:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.errors import Fault, Precondition
-from imagestudio.catalog.v1 import edge_pb2
 from imagestudio.type.v1 import image_pb2, job_event_pb2
 from services.catalog import completion, endings, feed, ledger, permits, saving, sweeper, webhooks
 from services.catalog.edges import CLAIMED
@@ -20,7 +19,7 @@ from services.catalog.news import AGAIN
 from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
-from tests.generator.modelled_changes import orphan, refused
+from tests.generator.modelled_changes import Asked, orphan, refused
 from tests.generator.modelled_promises import EPOCH, broken, promise
 from tests.generator.modelled_rows import PROVIDER, Answer, planned, queued
 
@@ -54,7 +53,7 @@ class Ledger:
         self.has_work, self.canceling = True, False  # the first as the last batch left it
         self.swept_at = self.refilled_at = 0.0
         self.logs: dict[int, list[str]] = {}
-        self.outrun: list[edge_pb2.Edge] = []  # tickets of a batch that came too late
+        self.outrun: list[Asked] = []  # tickets of a batch that came too late
         self.inbox: dict[str, list[Webhook]] = {}
         self.heard: set[str] = set()  # webhooks that were stored
         self.unsent: set[str] = set()  # claimed, and not to be sent
@@ -99,20 +98,20 @@ class Ledger:
     # -- what the contract offers
 
     def apply(
-        self, edges: Sequence[edge_pb2.Edge], refuses: Callable[[str], bool] = lambda _name: False
+        self, edges: Sequence[Asked], refuses: Callable[[str], bool] = lambda _name: False
     ) -> list[Answer | Fault]:
         """Take *edges* in one transaction, each with its own answer; some may be refused."""
-        changes = []
-        for edge in edges:
-            change = ledger._change(edge)
-            if change.kind in _REFUSED and refuses("an edge is refused"):
-                change = refused(change)
-            changes.append(change)
+        changes = [
+            refused(asked.change)
+            if asked.kind in _REFUSED and refuses("an edge is refused")
+            else asked.change
+            for asked in edges
+        ]
         answers = self.change(changes, edges)
         while self.outrun:  # see webhooks.heed_late
-            edge = self.outrun.pop(0)
-            key = f"late:{edge.purchase_id}:{edge.fence}"
-            self.hear(key, edge.purchase_id, edge.ticket.ticket)
+            asked = self.outrun.pop(0)
+            key = f"late:{asked.purchase_id}:{asked.fence}"
+            self.hear(key, asked.purchase_id, asked.edge.ticket.ticket)
         return answers
 
     def hear(self, key: str, purchase_id: str, ticket: str) -> None:
@@ -204,7 +203,7 @@ class Ledger:
     # -- a batch
 
     def change(
-        self, changes: Sequence[ledger.Change], edges: Sequence[edge_pb2.Edge] = ()
+        self, changes: Sequence[ledger.Change], edges: Sequence[Asked] = ()
     ) -> list[Answer | Fault]:
         batch = self._read(changes)
         asked = edges or [None] * len(changes)
@@ -254,16 +253,14 @@ class Ledger:
             row.purchase_id for row in rivals if self.jobs[row.job_id].state != "canceling"
         ]
 
-    def _take(
-        self, batch: Batch, change: ledger.Change, edge: edge_pb2.Edge | None
-    ) -> Answer | Fault:
+    def _take(self, batch: Batch, change: ledger.Change, edge: Asked | None) -> Answer | Fault:
         purchase, kind = self.purchases[change.purchase_id], change.kind
         before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
         asked, told = limits.breaker, limits.allowance
         old = edge is not None and kind not in _UNFENCED and edge.fence != purchase.fence
         try:
             if kind == "ticket" and not old:
-                self._unique(purchase, edge.ticket.ticket)
+                self._unique(purchase, edge.edge.ticket.ticket)
             outcome = change.apply(batch)
         except Fault as fault:
             same = promises.snapshot(purchase) == before
@@ -282,7 +279,7 @@ class Ledger:
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
 
     def _moves(
-        self, purchase: Purchase, kind: str, edge: edge_pb2.Edge | None, before: tuple[Any, ...]
+        self, purchase: Purchase, kind: str, edge: Asked | None, before: tuple[Any, ...]
     ) -> None:
         """An edge has changed what was *before*."""
         self.moved, key = True, purchase.purchase_id

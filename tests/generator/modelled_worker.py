@@ -6,6 +6,7 @@ arrive. One purchase in hand is the real machine of `services.generator.purchase
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,11 @@ from imagestudio.catalog.v1 import edge_pb2
 from services.generator import edges, keeping, moves, purchase, reconcile, settling, standing
 from services.generator.buy import FRESH
 from services.generator.standing import Stage
+from tests.generator.modelled_changes import Asked
 from tests.generator.modelled_deeds import DEEDS
-from tests.generator.modelled_edges import rendered
+from tests.generator.modelled_edges import claim, rendered
 from tests.generator.modelled_ledger import PATIENCE
 from tests.generator.modelled_promises import promise, seconds
-from tests.generator.modelled_provider import LIMIT
 from tests.generator.modelled_rows import Answer
 
 BEAT = 1.0  # seconds between two heartbeats
@@ -59,7 +60,7 @@ class Worker:
         self.world, self.ledger, self.name = world, world.ledger, name
         self.held: dict[str, Held | None] = {}  # None: being claimed
         self.acts: list[Running] = []
-        self.waiting: list[tuple[edge_pb2.Edge, Heard]] = []
+        self.waiting: list[tuple[Asked, Heard]] = []
         self.pumping = self.stopping = False
         self.paused_until = self.deaf_until = self.beats_at = 0.0
         self.owned_until = -1.0
@@ -68,14 +69,6 @@ class Worker:
         self.seen = reconcile.Seen(lambda: self.ledger.now)
 
     # -- living
-
-    @property
-    def awake(self) -> bool:
-        return self.paused_until <= self.world.ledger.now
-
-    @property
-    def is_heard(self) -> bool:
-        return self.awake and self.deaf_until <= self.world.ledger.now
 
     def beat(self) -> None:
         """Tell that we live; where we were given up, drop all and begin anew."""
@@ -106,7 +99,8 @@ class Worker:
         if not strange and not self.strange:
             return
         for purchase_id, fence in sorted(strange & self.strange):
-            self.submit(edges.broken_off(purchase_id, fence, RuntimeError("forgot")), _nothing)
+            forgotten = edges.broken_off(purchase_id, fence, RuntimeError("forgot"))
+            self.submit(Asked(forgotten), _nothing)
         self.strange = strange
 
     def stop(self) -> None:
@@ -130,7 +124,7 @@ class Worker:
 
     @property
     def has_room(self) -> bool:
-        return self.awake and not self.stopping and self.owned_until > self.world.ledger.now
+        return self.paused_until <= self.ledger.now < self.owned_until and not self.stopping
 
     def take(self, purchase_id: str) -> None:
         """Claim what was announced, unless it is in hand."""
@@ -139,7 +133,7 @@ class Worker:
             self._claim(purchase_id, self.world.ledger.now, lost=False)
 
     def _claim(self, purchase_id: str, began: float, *, lost: bool) -> None:
-        edge = edges.claim(purchase_id, self.name, LIMIT, "")
+        edge = claim(purchase_id, self.name)
         self.submit(edge, partial(self._claimed, purchase_id, began, lost))
 
     def _claimed(self, purchase_id: str, began: float, lost: bool, answer: Any) -> None:
@@ -171,17 +165,17 @@ class Worker:
     def _break_off(self, purchase_id: str, answer: Answer, *, never: bool) -> None:
         """As Worker._run does after a defect: before anything could be sent, or perhaps after."""
         broken = edges.never_begun if never else edges.broken_off
-        edge = broken(purchase_id, answer.fence, ValueError("a defect"))
+        edge = Asked(broken(purchase_id, answer.fence, ValueError("a defect")))
         self.submit(edge, lambda _answer: self.held.pop(purchase_id, None))
 
     def _give_back(self, purchase_id: str, answer: Answer, delay: float) -> None:
         step = purchase.orphaned("not ours", sending=answer.state == "sending", delay=delay)
-        edge = edges.given_back(purchase_id, answer.fence, step)
+        edge = Asked(edges.given_back(purchase_id, answer.fence, step))
         self.submit(edge, lambda _answer: self.held.pop(purchase_id, None))
 
     # -- writing
 
-    def submit(self, edge: edge_pb2.Edge, heard: Heard) -> None:
+    def submit(self, edge: Asked, heard: Heard) -> None:
         """Queue *edge*; while a call is under way the next edges gather."""
         self.waiting.append((edge, heard))
         if not self.pumping:
@@ -196,7 +190,6 @@ class Worker:
             yield 0.0  # edges that follow each other without any wait go together
             taken, self.waiting = self.waiting, []
             asked = [edge for edge, _heard in taken]
-            kinds = [edge.WhichOneof("step") for edge in asked]
             if strikes("the ledger is away"):
                 answers = None
             elif strikes("an edge comes late"):
@@ -206,31 +199,32 @@ class Worker:
                 answers = world.ledger.apply(asked, strikes)
             if not world.trouble.over:  # or nothing can happen to who waits for it
                 yield 0.0
-            claims = "claim" in kinds
+            claims = any(edge.kind == "claim" for edge in asked)
             lost = "a claim's answer is lost" if claims else "the ledger's answer is lost"
             if answers is None or strikes(lost):
                 self._say_again(taken)
                 continue
-            for (edge, heard), kind, answer in zip(taken, kinds, answers, strict=True):
-                world.note(edge.purchase_id, kind, answer)
+            for (edge, heard), answer in zip(taken, answers, strict=True):
+                world.note(edge.purchase_id, edge.kind, answer)
                 heard(answer)
         self.pumping = False
 
     @property
-    def sent(self) -> list[edge_pb2.Edge]:
+    def sent(self) -> list[Asked]:
         """What may be under way to the ledger just now."""
         return [edge for edge, _heard in self.waiting]
 
-    def _say_again(self, taken: list[tuple[edge_pb2.Edge, Heard]]) -> None:
+    def _say_again(self, taken: list[tuple[Asked, Heard]]) -> None:
         again = []
         for edge, heard in taken:
-            if edge.HasField("claim"):
+            if edge.kind == "claim":
                 heard(None)
             else:
                 again.append((edge, heard))
         self.waiting[:0] = again
 
 
+_UNIX, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _OVER = object()  # an act has come to its end
 
 
@@ -270,7 +264,7 @@ class Held:
         else:
             sent = Timestamp()
             if answer.sent_at:  # or it was planned, in a copy
-                sent.FromDatetime(answer.sent_at)
+                sent.FromMicroseconds((answer.sent_at - _UNIX) // _MICROSECOND)
             first = settling.resume_unclear(
                 terms,
                 wait=reconcile.wait(sent, terms, self.world.moment),

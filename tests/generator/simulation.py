@@ -17,6 +17,7 @@ from services.catalog.rows import ENDED_JOB, Permits, Purchase
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_backup import Backup
 from tests.generator.modelled_cdn import Cdn
+from tests.generator.modelled_changes import Asked
 from tests.generator.modelled_deeds import Flight
 from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
 from tests.generator.modelled_people import People
@@ -87,7 +88,7 @@ class World:
         self.pictures = Pictures(dice, kind, pair)
         self.people = People(self, dice, kind, pair)
         self.flights: list[Flight] = []
-        self.late: list[tuple[float, list[edge_pb2.Edge]]] = []  # calls that nobody waits for
+        self.late: list[tuple[float, list[Asked]]] = []  # calls that nobody waits for
         self.acts = 0
         self.sweeps_from = 0.0
         self.ready: list[Running] = []  # acts that can go on now
@@ -204,7 +205,7 @@ class World:
         due = [edges for at, edges in self.late if at <= ledger.now]
         self.late = [each for each in self.late if each[0] > ledger.now]
         for asked in due:
-            self.tell("late", *(edge.WhichOneof("step") for edge in asked))
+            self.tell("late", *(edge.kind for edge in asked))
             ledger.apply(asked)
 
     def next_moment(self) -> float:
@@ -268,7 +269,7 @@ class World:
                 edge = edge_pb2.Edge(purchase_id=purchase_id)
                 edge.adopt.ticket = ticket
                 edge.adopt.reserved_usd_micros = PRICE * ledger.width
-                ledger.apply([edge])
+                ledger.apply([Asked(edge)])
 
     # -- misfortunes
 

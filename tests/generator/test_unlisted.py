@@ -49,6 +49,13 @@ async def test_the_first_list_proves_no_absence_to_whom_the_order_is_new(world):
     assert shop.listed == 3
 
 
+async def test_no_list_is_read_before_it_can_show_an_order(world):
+    shop, _ = lagging(world)
+    await soon(under_way(world, UNCLEAR, late=20 - world.catalog.limit).run())
+    assert world.catalog.edges[-1].park.delay.seconds == LAG - 20
+    assert shop.listed == 0
+
+
 async def test_an_equal_orders_prediction_is_no_more_of_a_proof(world):
     _, clock = lagging(world, seam.Ticket("t1", alike=True))
     world.catalog.held = {"t1"}
