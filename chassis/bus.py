@@ -91,7 +91,7 @@ class Bus:
             subscription = await self._client.subscribe(subject, cb=heard)
             try:
                 await self._echo()
-            except nats.errors.Error:
+            except (nats.errors.Error, OSError):
                 await subscription.unsubscribe()  # who asks again is not to hear all twice
                 return None
         except (nats.errors.Error, OSError):

@@ -220,7 +220,7 @@ class Errand:
         """Queue the edge now, so that edges keep their order; wait for it beside."""
         marks.before(step)
         if isinstance(step, moves.Doubted):  # it has left, or never will
-            self._tools.seen.wait(self.purchase_id, 0.0)
+            self._tools.seen.note(self.purchase_id)
         future = self._tools.ledger.submit(edges.edge(step, self._known, self._deeds.assets))
         self._spawn(self._committed, step, future)
 

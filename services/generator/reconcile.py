@@ -25,14 +25,20 @@ class Seen:
     """
 
     clock: Callable[[], float] = monotonic
+    longest: float = 0.0  # seconds that any list was said to lag
     _since: dict[str, float] = field(default_factory=dict)
+
+    def note(self, purchase_id: str) -> float:
+        """Know of it from now on, if not before; returns since when."""
+        now, kept = self.clock(), max(_FORGOTTEN, 2 * self.longest)
+        while self._since and now - next(iter(self._since.values())) > kept:
+            del self._since[next(iter(self._since))]
+        return self._since.setdefault(purchase_id, now)
 
     def wait(self, purchase_id: str, lag: float) -> float:
         """Seconds until it is known of for so long as a list may *lag*, 0 at the least."""
-        now, kept = self.clock(), max(_FORGOTTEN, 2 * lag)
-        while self._since and now - next(iter(self._since.values())) > kept:
-            del self._since[next(iter(self._since))]
-        return max(0.0, self._since.setdefault(purchase_id, now) + lag - now)
+        self.longest = max(self.longest, lag)
+        return max(0.0, self.note(purchase_id) + lag - self.clock())
 
 
 def wait(sent: Timestamp, terms: Terms, now: float) -> float:

@@ -164,19 +164,20 @@ class Worker:
     ) -> None:
         try:
             with telemetry.span("work", parent=trace, purchase_id=purchase_id):
-                began = asyncio.get_running_loop().time()
                 claim = await self._claimed(purchase_id, provider)
                 self._claims.answered(claimed)
                 if claim is not None:
-                    await self._run(claim, began)
+                    await self._run(*claim)
         except errors.Fault as fault:
             log.warning("not claimed", purchase_id=purchase_id, error=str(fault))
         except Exception:
             log.exception("work broke off", purchase_id=purchase_id)
 
-    async def _claimed(self, purchase_id: str, provider: str) -> ledger_pb2.LedgerPurchase | None:
+    async def _claimed(
+        self, purchase_id: str, provider: str
+    ) -> tuple[ledger_pb2.LedgerPurchase, float] | None:
         """
-        Claim it; None where it is another's, or not to be had now.
+        Claim it; return it and when that was asked, None where it is not to be had now.
 
         After an answer that was lost the claim is made again. If the first one was taken,
         the ledger names us as owner of what we never began: that is given back.
@@ -185,6 +186,7 @@ class Worker:
         lost = False
         while True:
             edge = edges.claim(purchase_id, self.worker_id, *terms)
+            began = asyncio.get_running_loop().time()
             faults.point("claim.before_commit")
             try:
                 result = await self.tools.ledger.apply(edge)
@@ -194,7 +196,7 @@ class Worker:
             faults.point("claim.after_commit")
             found = result.purchase
             if result.outcome == CLAIMED:
-                return found
+                return found, began
             if lost and found.owner == self.worker_id:
                 await self._give_back(found, "the claim's answer was lost")
             return None

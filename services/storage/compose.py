@@ -63,7 +63,7 @@ def vault_at(url: str, known: str = "") -> Vault:
     match parts.scheme:
         case "file" if parts.netloc in ("", "localhost") and parts.path.startswith("/"):
             folder, beside = Path(unquote(parts.path)), Path(known) if known else None
-            if beside and beside.is_relative_to(folder):
+            if beside and beside.resolve().is_relative_to(folder.resolve()):
                 why = "it would be gone with the vault that it is to remember"
                 raise SettingsError([f"VAULT_ID_FILE lies in the vault: {why}. Move it out."])
             return FolderVault(folder, LocalDisk(folder), beside)

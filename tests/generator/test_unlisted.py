@@ -83,6 +83,15 @@ async def test_who_sent_it_knows_of_it_from_the_moment_that_its_answer_was_lost(
     assert shop.listed == 1
 
 
+def test_what_a_list_may_lack_for_hours_is_known_of_for_as_long():
+    clock = Hands()
+    seen, lag = Seen(clock), 7200.0
+    assert seen.wait(ID, lag) == lag
+    clock.now += 7000
+    seen.note("another")
+    assert seen.wait(ID, lag) == 200
+
+
 def test_what_was_seen_last_an_hour_ago_is_forgotten():
     clock = Hands()
     seen = Seen(clock)

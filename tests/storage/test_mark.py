@@ -159,6 +159,8 @@ def test_the_process_ends_with_78_and_is_well_once_the_disk_is_back(kept):
 def test_what_remembers_a_vault_lies_outside_of_it(tmp_path):
     with pytest.raises(SettingsError, match="VAULT_ID_FILE lies in the vault"):
         vault_at(f"file://{tmp_path}", f"{tmp_path}/secrets/id")
+    with pytest.raises(SettingsError, match="VAULT_ID_FILE lies in the vault"):
+        vault_at(f"file://{tmp_path}", f"{tmp_path}/../{tmp_path.name}/id")
     said = environment(tmp_path, "127.0.0.1:1", VAULT_ID_FILE="vault.id")
     with process(said) as storage:
         assert storage.wait(timeout=15) == 78
