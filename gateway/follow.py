@@ -43,6 +43,8 @@ def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterato
         async with aclosing(answers):
             async for answer in answers:
                 yield answer.event
+                for event in answer.more:
+                    yield event
 
     first = max(QUIET, patience(request.spec))
     return _follow(open_, _jobs(services), after=0, first=first)

@@ -61,7 +61,9 @@ async def generate_and_watch(
     `completed`. After a cut go on with GET /images/jobs/{id}/events.
     """
     asked = GenerateImagesRequest(
-        spec=specs.job_spec(body), request_id=specs.request_id(key, body.request_id)
+        spec=specs.job_spec(body),
+        request_id=specs.request_id(key, body.request_id),
+        several=True,
     )
     events = follow.generate(behind, asked)
     first, events = await follow.opened(events, follow.patience(asked.spec))

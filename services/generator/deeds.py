@@ -84,6 +84,7 @@ class Deeds:
     sending: bool = False
     warned: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
+    early: dict[int, storage_service_pb2.ImportAssetResponse] = field(default_factory=dict)
     learned: bool = False
     learning: asyncio.Lock = field(default_factory=asyncio.Lock)  # one look for all outputs
     kept: dict[int, ledger_pb2.PurchaseOutput] = field(default_factory=dict)  # to be published
@@ -110,7 +111,7 @@ class Deeds:
             return moves.Declined("this release would send another order than was planned")
         user_id = identifiers.number_of(self.claim.user)
         about = self.known.purchase_id, self.vendor.name, user_id
-        sink = self.tools.receipts.sink(*about, self.warn)
+        sink = self.tools.receipts.sink(*about, self)
         faults.point("buy.before_send")
         if not self.may_send():  # the last thing before it leaves: who slept until now is late
             return moves.NeverSent("the claim had grown too old, or its worker ends", 0)
@@ -179,7 +180,10 @@ class Deeds:
     async def _store(self, index: int) -> moves.Event:
         if self.known.drawn is None:
             await self._learn_once()
-        request = self._import(index)
+        if early := self.early.pop(index, None):
+            self.assets[index] = early.asset
+            return moves.Stored(index, early.publishable)
+        request = self._import(index, self.known)
         faults.point("import.before")
         try:
             with telemetry.span("import", index=index):
@@ -269,19 +273,29 @@ class Deeds:
             elapsed=time.time() - sent,
         )
 
-    def _import(self, index: int) -> storage_service_pb2.ImportAssetRequest:
+    def pictures(self, drawn: seam.Drawn, /) -> list[storage_service_pb2.ImportAssetRequest]:
+        """Name what a receipt holds that is just being written, as `store` will."""
+        ticket = f"receipt:{self.known.purchase_id}"
+        known = replace(self.known, ticket=ticket, drawn=drawn)
+        return [self._import(index, known) for index in range(len(drawn.images))]
+
+    def pictured(self, kept: Iterable[storage_service_pb2.ImportAssetResponse], /) -> None:
+        """Take note of what was kept with its receipt, so that `store` asks for it no more."""
+        self.early = dict(enumerate(kept))
+
+    def _import(self, index: int, known: edges.Known) -> storage_service_pb2.ImportAssetRequest:
         request = storage_service_pb2.ImportAssetRequest(
-            purchase_id=self.known.purchase_id,
+            purchase_id=known.purchase_id,
             output_index=index,
             job=self.claim.purchase.job,
-            model=self.known.model.key,
+            model=known.model.key,
             prompt=self.claim.spec.prompt,
             provider=self.vendor.name,
-            provenance=provenance.of(self.claim, self.known),
+            provenance=provenance.of(self.claim, known),
         )
         recorded = {each.index: each for each in self.claim.outputs}
-        if self.known.drawn and index not in recorded:
-            recorded = dict(enumerate(edges.outputs(self.known.drawn, self.known.purchase_id)))
+        if known.drawn and index not in recorded:
+            recorded = dict(enumerate(edges.outputs(known.drawn, known.purchase_id)))
         request.source_uri = recorded[index].source
         if recorded[index].HasField("source_expire_time"):
             request.source_expire_time.CopyFrom(recorded[index].source_expire_time)

@@ -150,7 +150,8 @@ def source(image: Link | Inline, purchase_id: str) -> str:
     """Where storage finds *image*."""
     if isinstance(image, Link):
         return image.url
-    return f"receipt:{purchase_id}#{image.start}-{image.stop}"
+    raw = ";raw" if image.raw else ""
+    return f"receipt:{purchase_id}#{image.start}-{image.stop}{raw}"
 
 
 def outputs(drawn: Drawn, purchase_id: str) -> Sequence[ledger_pb2.PurchaseOutput]:

@@ -166,17 +166,17 @@ class Generations:
         return answer
 
     async def generate(
-        self, spec: job_pb2.JobSpec, request_id: str
+        self, spec: job_pb2.JobSpec, request_id: str, *, several: bool = False
     ) -> AsyncIterator[pb.GenerateImagesResponse]:
-        """Start a job and tell its events from the first on."""
+        """Start a job and tell its events from the first on, *several* in one message or not."""
         admitted = await self.start(spec, request_id)
-        first = True
-        async with contextlib.aclosing(
-            self.watch.events(admitted.job.name, 0, admitted.events)  # type: ignore[type-var]
-        ) as events:
-            async for event in events:
-                yield pb.GenerateImagesResponse(event=event, replayed=first and admitted.replayed)
-                first = False
+        replayed = admitted.replayed
+        found = self.watch.together(admitted.job.name, 0, admitted.events)
+        async with contextlib.aclosing(found):  # type: ignore[type-var]
+            async for events in found:
+                for part in (events,) if several else ([event] for event in events):
+                    yield pb.GenerateImagesResponse(event=part[0], more=part[1:], replayed=replayed)
+                    replayed = False
 
     def follow(self, job: str, after: int) -> AsyncIterator[job_event_pb2.JobEvent]:
         """Tell the events of *job* after number *after*."""

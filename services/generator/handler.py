@@ -41,7 +41,9 @@ class Handler(generator_service_pb2_grpc.GeneratorServiceServicer):
         self, request: pb.GenerateImagesRequest, context: Context
     ) -> AsyncIterator[pb.GenerateImagesResponse]:
         _require("generate")
-        messages = self.generations.generate(request.spec, request.request_id)
+        messages = self.generations.generate(
+            request.spec, request.request_id, several=request.several
+        )
         async with contextlib.aclosing(messages):  # type: ignore[type-var]
             async for message in messages:
                 yield message

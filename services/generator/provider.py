@@ -110,10 +110,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """A picture in the receipt: base64 text in its bytes *start* to *stop*."""
+    """A picture in the receipt: base64 text in its bytes *start* to *stop*, *raw*: they are it."""
 
     start: int
     stop: int
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,11 +243,16 @@ class Forged(ProviderError):
 
 
 class ReceiptSink(Protocol):
-    """Takes a raw answer. When `close` returns it is durable; parse nothing before."""
+    """
+    Takes a raw answer. When `close` returns it is durable; parse nothing before.
+
+    Who made the answer himself tells `close` what `follow` will find in it, and its pictures are
+    perhaps kept in the same go.
+    """
 
     async def write(self, chunk: bytes, /) -> None: ...
     def written(self) -> Iterable[bytes]: ...  # so far, in pieces
-    async def close(self) -> None: ...
+    async def close(self, holding: Drawn | None = None, /) -> None: ...
 
 
 class Receipts(Protocol):

@@ -9,14 +9,16 @@ a `buy` asks nobody.
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, repeat
+from typing import Protocol
 
 from chassis import errors, faults, logs
 from chassis.channel import Peer
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
+from services.generator.provider import Drawn
 
 _CHUNK = 256 * 1024  # bytes of a message; a smaller answer is one
 _HEAD = 4096  # bytes remembered of each receipt
@@ -27,11 +29,14 @@ _PATIENCE = 300.0  # seconds that a whole answer waits for storage, which may ne
 _SEALING = 15.0  # seconds likewise of a seal, which can be tried another time
 _SEAL = b'{"sealed": "nothing was bought"}\n'
 log = logs.get()
-Waits = Callable[[errors.Fault], None]
 
 
-def _alone(_fault: errors.Fault) -> None:
-    """Nobody wants to hear that it waits."""
+class Owner(Protocol):
+    """Whose receipt it is: hears why it waits, and of the pictures that were kept with it."""
+
+    def warn(self, fault: errors.Fault, /) -> None: ...
+    def pictures(self, drawn: Drawn, /) -> Iterable[pb.ImportAssetRequest]: ...
+    def pictured(self, kept: Iterable[pb.ImportAssetResponse], /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -48,11 +53,11 @@ class Receipts:
     _heads: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
     def sink(
-        self, purchase_id: str, provider: str, user_id: int = 0, waits: Waits = _alone
+        self, purchase_id: str, provider: str, user_id: int = 0, owner: Owner | None = None
     ) -> "Sink":
         """What takes the answer to *purchase_id*, bought for a user, or for nobody."""
         header = pb.ReceiptHeader(purchase_id=purchase_id, provider=provider)
-        return Sink(self, header, user_id, self.patience, waits)
+        return Sink(self, header, user_id, self.patience, owner)
 
     async def read(self, purchase_id: str, start: int, stop: int, /) -> bytes | None:
         head = self._heads.get(purchase_id, b"")
@@ -102,14 +107,14 @@ class Sink:
     All of it stays in memory until then, and is sent when it is whole: who still draws would hold
     a call to storage open. Where storage goes away, or its disk is full, it is sent again, since
     a vendor's answer is paid for and comes once. Only another answer that is kept in its place
-    ends that before *patience*, in seconds, does. *waits* hears each time why.
+    ends that before *patience*, in seconds, does. *owner* hears each time why.
     """
 
     receipts: Receipts
     header: pb.ReceiptHeader
     user_id: int
     patience: float
-    waits: Waits
+    owner: Owner | None
     _pieces: list[bytes] = field(default_factory=list)  # each but the last is full
     _held: bytes = b""  # what does not fill one yet
 
@@ -122,11 +127,13 @@ class Sink:
     def written(self) -> Iterable[bytes]:
         return chain(self._pieces, (self._held,))
 
-    async def close(self) -> None:
+    async def close(self, holding: Drawn | None = None, /) -> None:
         if self._held:
             self._pieces.append(self._held)
         if not self._pieces:
             raise ValueError("an empty receipt proves nothing")
+        if holding and self.owner:
+            self.header.pictures.extend(self.owner.pictures(holding))
         faults.point("receipt.before_close")
         await self._sent()
         faults.point("receipt.after_close")
@@ -144,14 +151,17 @@ class Sink:
                 if not _may_pass(fault) or clock() + wait > until:
                     raise
                 log.warning("a receipt is sent again", error=str(fault))
-                self.waits(fault)
+                if self.owner:
+                    self.owner.warn(fault)
                 await asyncio.sleep(wait)
             else:
                 return
 
     async def _send(self) -> None:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
-        await peer.ask(method, self._messages(), timeout=_TIMEOUT, user_id=self.user_id)
+        answer = await peer.ask(method, self._messages(), timeout=_TIMEOUT, user_id=self.user_id)
+        if self.owner:
+            self.owner.pictured(answer.pictures)
 
     async def _messages(self) -> AsyncIterator[pb.PutReceiptRequest]:
         """All pieces; the first brings the header, the last the end."""

@@ -6,7 +6,8 @@ is where the rounds say that it has gone on. Whoever stops watching stops nothin
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from chassis.channel import Peer
@@ -15,7 +16,8 @@ from imagestudio.catalog.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from imagestudio.type.v1 import job_event_pb2
 from services.generator.hub import Hub, Listener
 from services.generator.identifiers import number_of
-from services.generator.sequence import Sequence, Verdict
+from services.generator.sequence import Sequence as Progress
+from services.generator.sequence import Verdict
 
 SILENCE = 10.0  # seconds until a heartbeat
 _PAGE = 500
@@ -40,16 +42,25 @@ class Watch:
         *known* are durable events that were just written, from the first on; with them
         the log is not read at once. Invalid where the log has not come to *after*.
         """
-        sequence = Sequence(after)
-        async with self.hub.listen(number_of(job), sequence) as listener:
-            watcher = _Watcher(self, job, sequence, listener)
-            for event in known:
-                if watcher.sequence.judge(event) is Verdict.TELL:
+        async with aclosing(self.together(job, after, known)) as found:  # type: ignore[type-var]
+            async for events in found:
+                for event in events:
                     yield event
-            stream = watcher.tail() if watcher.sequence.last > after else watcher.all()
-            async for event in stream:
-                yield event
-                if event.HasField("completed"):
+
+    async def together(
+        self, job: str, after: int, known: Iterable[Event] = ()
+    ) -> AsyncIterator[Sequence[Event]]:
+        """Yield the same, what is there at once together; see `events`."""
+        progress = Progress(after)
+        async with self.hub.listen(number_of(job), progress) as listener:
+            watcher = _Watcher(self, job, progress, listener)
+            if told := [event for event in known if progress.judge(event) is Verdict.TELL]:
+                yield told
+            stream = watcher.tail() if progress.last > after else watcher.all()
+            async for events in stream:
+                last = next((n for n, e in enumerate(events, 1) if e.HasField("completed")), 0)
+                yield events[:last] if last else events
+                if last:
                     return
 
 
@@ -59,19 +70,19 @@ class _Watcher:
 
     watch: Watch
     job: str
-    sequence: Sequence
+    sequence: Progress
     listener: Listener
     ended: bool = False
 
-    async def all(self) -> AsyncIterator[Event]:
+    async def all(self) -> AsyncIterator[Sequence[Event]]:
         """The log so far, then the tail."""
-        async for event in self.log():
-            yield event
+        async for events in self.log():
+            yield events
         if not self.ended:
-            async for event in self.tail():
-                yield event
+            async for events in self.tail():
+                yield events
 
-    async def log(self) -> AsyncIterator[Event]:
+    async def log(self) -> AsyncIterator[Sequence[Event]]:
         """What the log has and was not told yet."""
         while True:
             request = ledger_service_pb2.ReadEventsRequest(
@@ -80,14 +91,13 @@ class _Watcher:
             watch = self.watch
             read = watch.ledger.ReadEvents
             answer = await watch.catalog.insist(read, request, timeout=_TIMEOUT)
-            for event in answer.events:
-                if self.sequence.judge(event) is Verdict.TELL:
-                    yield event
+            if told := [e for e in answer.events if self.sequence.judge(e) is Verdict.TELL]:
+                yield told
             if self.sequence.last >= answer.last_sequence or not answer.events:
                 self.ended = answer.ended
                 return
 
-    async def tail(self) -> AsyncIterator[Event]:
+    async def tail(self) -> AsyncIterator[Sequence[Event]]:
         """What is news; a heartbeat where nothing is. Ends with the log."""
         loop = asyncio.get_running_loop()
         spoke = loop.time()
@@ -95,23 +105,28 @@ class _Watcher:
             await self.listener.wait(max(0.0, spoke + SILENCE - loop.time()))
             if self.watch.hub.closed:
                 raise _ending()
-            async for event in self.news():
+            async for events in self.news():
                 spoke = loop.time()
-                yield event
+                yield events
             if loop.time() - spoke >= SILENCE:
                 spoke = loop.time()
-                yield self._heartbeat()
+                yield [self._heartbeat()]
 
-    async def news(self) -> AsyncIterator[Event]:
+    async def news(self) -> AsyncIterator[Sequence[Event]]:
         """What lies in the mailbox, and what is found missing before it."""
-        box = self.listener.mailbox
+        box, told = self.listener.mailbox, list[Event]()
         while (event := box.take()) is not None:
             verdict = self.sequence.judge(event)
             if verdict is Verdict.TELL:
-                yield event
+                told.append(event)
             elif verdict is Verdict.READ:
+                if told:
+                    yield told
+                    told = []
                 async for missed in self.log():
                     yield missed
+        if told:
+            yield told
         if self.listener.behind:
             box.overflowed = False
             async for missed in self.log():

@@ -9,7 +9,7 @@ from imagestudio.storage.v1 import storage_service_pb2_grpc as pb_grpc
 from services.storage import present, requests, streams
 from services.storage.assets import Assets
 from services.storage.imports import Imports
-from services.storage.keep import Keep
+from services.storage.keep import Keep, Kept
 from services.storage.numbers import Numbers
 from services.storage.publish import Publish
 from services.storage.receipts import Receipts
@@ -42,7 +42,7 @@ class Handler(pb_grpc.StorageServiceServicer):
     ) -> pb.ImportAssetResponse:
         source, origin, claim = requests.of_import(request, _service("ImportAsset"))
         kept = await self._imports.take(source, origin, claim)
-        return present.imported(kept, publishable=self._publish.takes(kept.note))
+        return self._imported(kept)
 
     async def UploadAsset(
         self, messages: AsyncIterator[pb.UploadAssetRequest], context: Context
@@ -63,9 +63,9 @@ class Handler(pb_grpc.StorageServiceServicer):
     ) -> pb.PutReceiptResponse:
         caller = _service("PutReceipt")
         header, chunks = await streams.receipt(messages)
-        return present.receipt(
-            await self._receipts.put(chunks, requests.of_receipt(header, caller))
-        )
+        note = await self._receipts.put(chunks, requests.of_receipt(header, caller))
+        kept = await self._imports.pictured(note, requests.of_pictures(header, caller))
+        return present.receipt(note, [self._imported(each) for each in kept])
 
     async def DownloadAsset(
         self, request: pb.DownloadAssetRequest, context: Context
@@ -108,6 +108,9 @@ class Handler(pb_grpc.StorageServiceServicer):
         allow = request.allow_missing
         await self._assets.delete(_with("write"), request.name, allow_missing=allow)
         return pb.DeleteAssetResponse()
+
+    def _imported(self, kept: Kept) -> pb.ImportAssetResponse:
+        return present.imported(kept, publishable=self._publish.takes(kept.note))
 
 
 def _with(scope: str) -> Caller:

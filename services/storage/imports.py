@@ -4,22 +4,26 @@ Imports: pictures that come from where they are, a receipt or a vendor's URL, in
 Whoever waits for a download is told apart what helps: to try again, or to give up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from chassis import logs
 from chassis.errors import Denied, Fault, Missing, Unavailable
+from chassis.faults import point
 from services.storage.fetch import Fetch
 from services.storage.incoming import Claim
 from services.storage.keep import Keep, Kept, Origin, now
 from services.storage.lane import Lane
 from services.storage.names import Range
+from services.storage.notes import ReceiptNote
 from services.storage.receipts import Receipts
 from services.storage.sources import Failed, Forbidden, Gone, Link, Trouble
 
 _WIDTH = 32  # downloads at once
 _AGAIN, _LATEST = 2.0, 60.0  # seconds until a source is tried again: usually, and at most
+log = logs.get()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,29 @@ class Imports:
                     return await self.keep.keep(chunks, origin, claim)
             except Trouble as trouble:
                 raise fault(trouble, source, self.clock()) from trouble
+
+    async def pictured(
+        self, receipt: ReceiptNote, wanted: Iterable[tuple[Range, Origin, Claim]]
+    ) -> list[Kept]:
+        """
+        Keep the pictures in a receipt that is safe; none are told of where one cannot be kept.
+
+        Raises nothing: whoever sent the receipt must hear of it, and imports them then.
+        """
+        try:
+            point("storage.imports.before_pictures")
+            kept = [await self.take(*each) for each in wanted]
+            point("storage.imports.after_pictures")
+        except Exception as error:
+            shown = repr(error) if isinstance(error, Fault) else ""
+            log.warning(
+                "the pictures in a receipt are not kept yet",
+                purchase_id=receipt.purchase_id,
+                error=shown,
+                exc_info=not shown,
+            )
+            return []
+        return kept
 
 
 def fault(trouble: Trouble, link: Link, moment: datetime) -> Fault:

@@ -16,7 +16,9 @@ from chassis.errors import Invalid, Missing
 _NAME = re.compile(
     r"assets/(?P<asset>[0-9a-f]{64})|links/(?P<link>[a-z2-7]{26})|receipts/(?P<receipt>[0-9a-f-]{36})"
 )
-_RANGE = re.compile(r"receipt:(?P<purchase>[0-9a-f-]{36})#(?P<start>\d{1,15})-(?P<stop>\d{1,15})")
+_RANGE = re.compile(
+    r"receipt:(?P<purchase>[0-9a-f-]{36})#(?P<start>\d{1,15})-(?P<stop>\d{1,15})(?P<raw>;raw)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Base64 text in the bytes *start* to *stop* of a receipt."""
+    """Base64 text in the bytes *start* to *stop* of a receipt; *raw*: those bytes themselves."""
 
     purchase_id: str
     start: int
     stop: int
+    raw: bool = False
 
 
 def parse(name: str) -> Named:
@@ -71,13 +74,14 @@ def unknown(name: str) -> Missing:
 
 
 def parse_range(source: str, purchase_id: str) -> Range:
-    """Read "receipt:{purchase_id}#{start}-{stop}" of that purchase; else Invalid."""
+    """Read "receipt:{purchase_id}#{start}-{stop}[;raw]" of that purchase; else Invalid."""
     match = _RANGE.fullmatch(source)
     if match is None:
-        raise invalid("source_uri", "say receipt:{purchase_id}#{start}-{stop}")
+        raise invalid("source_uri", "say receipt:{purchase_id}#{start}-{stop}, or with ;raw")
     if match["purchase"] != purchase_id:
         raise invalid("source_uri", "the receipt is another purchase's")
-    found = Range(match["purchase"], int(match["start"]), int(match["stop"]))
+    start, stop, raw = int(match["start"]), int(match["stop"]), bool(match["raw"])
+    found = Range(match["purchase"], start, stop, raw)
     if found.start >= found.stop:
         raise invalid("source_uri", "the range is empty")
     return found

@@ -1,5 +1,6 @@
 """How kept things look on the wire."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from imagestudio.storage.v1 import storage_service_pb2 as pb
@@ -43,10 +44,14 @@ def uploaded(kept: Kept) -> pb.UploadAssetResponse:
     return pb.UploadAssetResponse(asset=asset(kept.note), deduplicated=kept.deduplicated)
 
 
-def receipt(note: ReceiptNote) -> pb.PutReceiptResponse:
-    """Show a receipt: its ticket."""
-    ticket = f"receipt:{note.purchase_id}"
-    return pb.PutReceiptResponse(ticket=ticket, size_bytes=note.size_bytes, sha256=note.sha256)
+def receipt(note: ReceiptNote, pictures: Sequence[pb.ImportAssetResponse]) -> pb.PutReceiptResponse:
+    """Show a receipt: its ticket, and what was kept of its pictures."""
+    return pb.PutReceiptResponse(
+        ticket=f"receipt:{note.purchase_id}",
+        size_bytes=note.size_bytes,
+        sha256=note.sha256,
+        pictures=pictures,
+    )
 
 
 def opened(content: Content) -> pb.DownloadAssetResponse:

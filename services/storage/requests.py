@@ -1,5 +1,6 @@
 """What requests say, checked and in our own words."""
 
+from collections.abc import Iterator
 from datetime import UTC
 
 from google.protobuf import json_format
@@ -71,6 +72,15 @@ def of_receipt(header: pb.ReceiptHeader, caller: Caller) -> Answer:
         provider=header.provider,
         media_type=header.media_type,
     )
+
+
+def of_pictures(header: pb.ReceiptHeader, caller: Caller) -> Iterator[tuple[Range, Origin, Claim]]:
+    """Read which pictures are in a receipt; Invalid at the first that is not in this one."""
+    for each in header.pictures:
+        source, origin, claim = of_import(each, caller)
+        if not isinstance(source, Range) or source.purchase_id != header.purchase_id:
+            raise invalid("header.pictures", "name those in this receipt")
+        yield source, origin, claim
 
 
 def _source(request: pb.ImportAssetRequest, purchase_id: str) -> Range | Link:

@@ -48,6 +48,7 @@ def event(sequence: int, *, kind: str = "warning") -> JobEvent:
 class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer, StorageServiceServicer):
     """
     Each call plays the next line: events, and how it ends; *asked* has the requests.
+    A list of events is one message of GenerateImages.
 
     *unwritable* is what storage says of its vault.
     """
@@ -59,7 +60,8 @@ class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer, StorageSe
 
     async def GenerateImages(self, request, context):
         async for found in self._play(request, context):
-            yield wire.GenerateImagesResponse(event=found)
+            events = found if isinstance(found, list) else [found]
+            yield wire.GenerateImagesResponse(event=events[0], more=events[1:])
 
     async def WatchGeneration(self, request, context):
         async for found in self._play(request, context):
@@ -84,7 +86,7 @@ class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer, StorageSe
             raise self.unwritable
         return GetRoomResponse()
 
-    async def _play(self, request, context) -> AsyncIterator[JobEvent]:
+    async def _play(self, request, context) -> AsyncIterator[Any]:
         self.asked.append(request)
         for one in self.lines.pop(0):
             if one == CUT:

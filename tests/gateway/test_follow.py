@@ -69,6 +69,11 @@ async def test_what_comes_twice_is_told_once_and_a_gap_is_read_again(played):
     assert script.asked[1].after_sequence == 1
 
 
+async def test_events_in_one_message_are_told_each(played):
+    script = Scripted([[event(1), event(2)], event(3), CUT], [END])
+    assert await played(script) == [1, 2, 3, 4]
+
+
 async def test_live_messages_pass_and_move_nothing(played):
     live = event(0, kind="progress")
     script = Scripted([live, event(3), live, CUT], [live, END])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from chassis.errors import Precondition, Unavailable
+from services.generator.provider import Drawn
 
 SEAL = b"sealed"
 
@@ -12,6 +13,7 @@ class MemoryReceipts:
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
+        self.holding: dict[str, Drawn | None] = {}  # by their writers' own word
         self.broken = False
 
     def sink(self, purchase_id: str) -> "MemorySink":
@@ -42,8 +44,9 @@ class MemorySink:
     def written(self) -> Iterable[bytes]:
         return [self.taken]
 
-    async def close(self) -> None:
+    async def close(self, holding: Drawn | None = None, /) -> None:
         self.receipts.answer()
+        self.receipts.holding[self.purchase_id] = holding
         first = self.receipts.kept.setdefault(self.purchase_id, self.taken)
         if first != self.taken:
             raise Precondition("STATE_CONFLICT", "another answer is kept for this purchase")

@@ -10,6 +10,8 @@ from chassis.errors import Denied, Exhausted, Fault, Precondition
 from chassis.settings import read
 from imagestudio.storage.v1 import storage_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2_grpc
+from services.generator import edges
+from services.generator.provider import Drawn, Inline
 from services.generator.receipts import Receipts
 from services.storage import compose
 from services.storage.settings import Settings
@@ -144,6 +146,25 @@ async def test_an_answer_is_kept_whole_though_storage_goes_away_in_the_middle(tm
             assert await receipts.read(ID, 0, size + 1) == answer
 
 
+class Owner:
+    """Remembers what it hears, and names what is drawn."""
+
+    def __init__(self):
+        self.heard, self.kept = [], []
+
+    def warn(self, fault):
+        self.heard.append(fault)
+
+    def pictures(self, drawn):
+        for index, image in enumerate(drawn.images):
+            yield pb.ImportAssetRequest(
+                purchase_id=ID, output_index=index, source_uri=edges.source(image, ID)
+            )
+
+    def pictured(self, kept):
+        self.kept = [*kept]
+
+
 class Trouble(storage_service_pb2_grpc.StorageServiceServicer):
     """A storage that says the next of its *faults* to each receipt, and then takes it."""
 
@@ -179,13 +200,22 @@ async def troubled(*faults):
     ids=repr,
 )  # fmt: skip
 async def test_a_paid_answer_is_sent_again_whatever_storage_said_and_who_waits_hears_it(fault):
-    heard = []
+    owner = Owner()
     async with troubled(fault) as (storage, receipts):
-        taking = receipts.sink(ID, "sketch", 1, heard.append)
+        taking = receipts.sink(ID, "sketch", 1, owner)
         await taking.write(ANSWER)
         await taking.close()
         assert (storage.taken, storage.tries) == ([ANSWER], 2)
-    assert [(each.reason, each.message) for each in heard] == [(fault.reason, fault.message)]
+    heard = [(each.reason, each.message) for each in owner.heard]
+    assert heard == [(fault.reason, fault.message)]
+
+
+async def test_an_owner_names_the_pictures_in_a_receipt_and_hears_which_are_kept(at_storage):
+    owner, drawn = Owner(), Drawn(images=(Inline(1000, 1003, raw=True),), seconds=1.0)
+    taking = at_storage.sink(ID, "sketch", 1, owner)
+    await taking.write(ANSWER)
+    await taking.close(drawn)
+    assert [each.asset.size_bytes for each in owner.kept] == [3]
 
 
 async def test_it_is_given_up_when_its_patience_is_over_and_not_before_what_storage_asks_for():

@@ -30,7 +30,7 @@ from services.generator.buy import Errand
 from services.generator.deeds import Tools
 from services.generator.ledger import Ledger
 from services.generator.models import Registry
-from services.generator.provider import Drawn, Link, Unclear
+from services.generator.provider import Drawn, Inline, Link, Unclear
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from tests.generator.wire import serving
@@ -117,6 +117,26 @@ async def test_storage_is_told_whose_url_it_is_and_when_it_dies(world):
     (asked,) = storage.asked
     assert (asked.source_uri, asked.provider, asked.purchase_id) == (URL, "replicate", ID)
     assert asked.source_expire_time.ToDatetime(UTC) == EXPIRES
+
+
+async def test_what_was_kept_with_its_receipt_is_not_imported_once_more(world):
+    storage, deeds = world
+    drawn = Drawn(images=(Inline(1, 5), Inline(5, 9, raw=True)), seconds=1.0)
+    named = deeds.pictures(drawn)
+    assert [each.source_uri for each in named] == [
+        f"receipt:{ID}#1-5",
+        f"receipt:{ID}#5-9;raw",
+    ]
+    assert {each.provenance.ticket for each in named} == {f"receipt:{ID}"}
+
+    early = [pb.Asset(name="assets/cd"), pb.Asset(name="assets/ef")]
+    deeds.pictured(pb.ImportAssetResponse(asset=each, publishable=True) for each in early)
+    assert [await deeds.store(index) for index in range(2)] == [
+        moves.Stored(index, publishable=True) for index in range(2)
+    ]
+    assert ([*deeds.assets.values()], storage.asked) == (early, [])
+    await deeds.store(0)  # another try is a real one
+    assert len(storage.asked) == 1
 
 
 @pytest.mark.parametrize("away", [False, True])

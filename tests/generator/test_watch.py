@@ -149,6 +149,18 @@ async def test_events_that_were_just_written_are_told_without_reading(connected)
     assert log.reads == 0
 
 
+async def test_what_is_there_at_once_is_told_together_and_nothing_after_the_end(connected):
+    log, watch, _bus, _rounds = connected
+    events = watch.together("jobs/7", 0, [log.add(), log.add()])
+    assert [each.sequence for each in await anext(events)] == [1, 2]
+    news = [log.add(), log.add(last=True), log.add()]
+    [listener] = watch.hub._listeners[7]
+    for each in news:
+        listener.put(each)
+    rest = [[each.sequence for each in found] async for found in events]
+    assert (rest, log.reads) == ([[3, 4]], 0)
+
+
 async def test_news_is_told_at_once_and_a_gap_is_filled_from_the_log(connected):
     log, watch, bus, _rounds = connected
     log.add()

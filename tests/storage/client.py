@@ -41,9 +41,14 @@ class Client:
         requests += [pb.UploadAssetRequest(chunk=part) for part in parts]
         return await self.ask(self.stub.UploadAsset, iter(requests))
 
-    async def put_receipt(self, answer: bytes, purchase_id: str = PURCHASE, *, size=None):
+    async def put_receipt(
+        self, answer: bytes, purchase_id: str = PURCHASE, *, size=None, pictures=()
+    ):
         header = pb.ReceiptHeader(
-            purchase_id=purchase_id, provider="openai", media_type="application/json"
+            purchase_id=purchase_id,
+            provider="openai",
+            media_type="application/json",
+            pictures=pictures,
         )
         requests = [pb.PutReceiptRequest(header=header)]
         requests += [

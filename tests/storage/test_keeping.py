@@ -98,6 +98,50 @@ async def test_a_picture_comes_out_of_its_receipt(client, folder, catalog):
     assert not catalog.files  # its KeepEdge records it
 
 
+def inside(start, stop, raw="", purchase_id=PURCHASE, **more):
+    source = f"receipt:{purchase_id}#{start}-{stop}{raw}"
+    return pb.ImportAssetRequest(source_uri=source, purchase_id=purchase_id, **more)
+
+
+async def test_the_pictures_that_a_receipt_names_are_kept_with_it(client, folder):
+    pictures = [picture("PNG", (50, 40)), picture("JPEG", (30, 20))]
+    text = base64.b64encode(pictures[0])
+    answer = b"index" + text + pictures[1]
+    ends = 5 + len(text), len(answer)
+    named = [inside(5, ends[0]), inside(*ends, ";raw", output_index=1)]
+
+    kept_with_it = (await client.put_receipt(answer, pictures=named)).pictures
+    assert [(await client.download(link_of(each.asset)))[1] for each in kept_with_it] == pictures
+    notes = [json.loads(path.read_text()) for path in (folder / "files").rglob("*.json")]
+    assert sorted((each["purchase_id"], each["output_index"]) for each in notes) == [
+        (PURCHASE, 0),
+        (PURCHASE, 1),
+    ]
+    for _ in range(2):  # who had no answer sends it again, or imports them
+        again = (await client.put_receipt(answer, pictures=named)).pictures
+        assert [each.asset for each in again] == [each.asset for each in kept_with_it]
+        assert (await client.import_(5, ends[0])).asset == kept_with_it[0].asset
+    assert len(kept(folder)) == 4
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        inside(0, 9999, ";raw"),
+        inside(0, 4),  # no base64
+        inside(0, 4, ";raw", OTHER),
+        pb.ImportAssetRequest(source_uri="https://example.com/a.png", purchase_id=PURCHASE),
+    ],
+    ids=lambda named: named.source_uri[-20:],
+)
+async def test_a_receipt_is_safe_whatever_becomes_of_the_pictures_in_it(client, folder, named):
+    answer = b"{  }"
+    await client.put_receipt(b"another's", OTHER)
+    receipt = await client.put_receipt(answer, pictures=[inside(0, 4, ";raw"), named])
+    assert (receipt.sha256, len(receipt.pictures)) == (sha256(answer), 0)
+    assert len(kept(folder, "receipts")) == 4
+
+
 async def test_the_same_picture_bought_again_adds_a_note_and_no_file(client, folder):
     content = picture()
     for purchase_id, index in [(PURCHASE, 0), (PURCHASE, 0), (PURCHASE, 1), (OTHER, 0), (OTHER, 0)]:

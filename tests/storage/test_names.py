@@ -43,7 +43,8 @@ def test_a_name_that_cannot_be_ours_is_missing(name):
 
 def test_a_range_names_a_part_of_the_same_purchases_receipt():
     part = parse_range(f"receipt:{PURCHASE}#10-30", PURCHASE)
-    assert (part.purchase_id, part.start, part.stop) == (PURCHASE, 10, 30)
+    assert (part.purchase_id, part.start, part.stop, part.raw) == (PURCHASE, 10, 30, False)
+    assert parse_range(f"receipt:{PURCHASE}#10-30;raw", PURCHASE).raw
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_a_range_names_a_part_of_the_same_purchases_receipt():
         f"receipt:{PURCHASE}",
         f"receipt:{PURCHASE}#30-10",
         f"receipt:{PURCHASE}#10-10",
+        f"receipt:{PURCHASE}#10-30;base64",
         f"receipt:{PURCHASE}#-1-10",
         f"receipt:{PURCHASE}#1-9999999999999999999",
         f"receipt:{PURCHASE.replace('0192', '0193')}#10-30",

@@ -294,6 +294,8 @@ SCENARIOS = {
     "park": source_away,
     "storage.assets.before_forget": reference,
     "storage.assets.after_forget": reference,
+    "storage.imports.before_pictures": drawn_here,
+    "storage.imports.after_pictures": drawn_here,
     "storage.keep.before_record": reference,
     "storage.keep.after_record": reference,
     "storage.shelves.before_removal": reference,

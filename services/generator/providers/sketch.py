@@ -3,11 +3,10 @@ Sketch: the built-in provider, free and offline, behaving as a synchronous vendo
 
 The finished picture streams into the receipt, and the receipt is the purchase: until it is
 closed nothing was bought. It begins with an index of one KiB, so that `follow` reads no
-more, and then holds the picture as base64.
+more, and then holds the picture.
 """
 
 import asyncio
-import base64
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,7 +45,7 @@ class Sketch:
             await receipt.write(index + picture)
         except Fault as fault:
             raise seam.Unavailable(f"nothing is kept of it: {fault}", retry_after=1) from fault
-        await _finish(receipt)
+        await _finish(receipt, _drawn(index))
         return seam.Ticket(_RECEIPT + order.purchase_id)
 
     async def follow(
@@ -70,9 +69,9 @@ class Sketch:
         return [] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)]
 
     async def _draw(self, order: seam.Order, media_type: str, report: seam.Report) -> bytes:
-        """Draw and encode in base64; stopped or failed, it has cost nobody anything."""
+        """Draw; stopped or failed, it has cost nobody anything."""
         try:
-            picture = await self._easel.draw(
+            return await self._easel.draw(
                 _scene(order),
                 media_type,
                 seconds=float(str(order.inputs.get("seconds", 0))),
@@ -85,21 +84,20 @@ class Sketch:
             raise seam.Unavailable(f"nobody could draw it: {error}", retry_after=1) from error
         except Exception as error:
             raise seam.Refused(f"it cannot be drawn: {error}") from error
-        return base64.b64encode(picture)
 
 
-async def _finish(receipt: seam.ReceiptSink) -> None:
+async def _finish(receipt: seam.ReceiptSink, drawn: seam.Drawn) -> None:
     """Close *receipt*, to its end also where we are stopped meanwhile: it may be bought."""
-    closing = asyncio.ensure_future(_close(receipt))
+    closing = asyncio.ensure_future(_close(receipt, drawn))
     try:
         await asyncio.shield(closing)
     except asyncio.CancelledError:
         await closing
 
 
-async def _close(receipt: seam.ReceiptSink) -> None:
+async def _close(receipt: seam.ReceiptSink, drawn: seam.Drawn) -> None:
     try:
-        await receipt.close()
+        await receipt.close(drawn)
     except Exhausted as fault:  # its own word that it has not been kept
         raise seam.Unavailable(str(fault), retry_after=fault.retry_after) from fault
     except Fault as fault:
@@ -119,7 +117,7 @@ def _scene(order: seam.Order) -> Scene:
 
 
 def _index(length: int, media_type: str, seconds: float, order: seam.Order) -> bytes:
-    image = {"start": INDEX, "stop": INDEX + length, "media_type": media_type}
+    image = {"start": INDEX, "stop": INDEX + length, "media_type": media_type, "raw": True}
     found = {"images": [image], "seconds": round(seconds, 3), "seed": order.inputs["seed"]}
     return json.dumps({"version": VERSION, **found}).encode().ljust(INDEX - 1) + b"\n"
 
@@ -127,7 +125,10 @@ def _index(length: int, media_type: str, seconds: float, order: seam.Order) -> b
 def _drawn(index: bytes) -> seam.Drawn:
     try:
         found = json.loads(index)
-        images = tuple(seam.Inline(image["start"], image["stop"]) for image in found["images"])
+        images = tuple(
+            seam.Inline(image["start"], image["stop"], image.get("raw", False))  # base64 once
+            for image in found["images"]
+        )
         return seam.Drawn(
             images=images,
             seconds=found["seconds"],

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 
 import pytest
 from PIL import Image
@@ -51,8 +52,15 @@ class TestSketch(ProviderSuite):
         (drawn,) = [seen async for seen in shop.provider.follow(ticket)]
         assert (drawn.cost, drawn.seed, drawn.version) == (0, 7, "1")
         assert drawn.images[0].start == INDEX
+        assert shop.receipts.holding[ID] == drawn  # said before anybody could read it
         with Image.open(io.BytesIO(shop.bytes_of(ID, drawn.images[0]))) as picture:
             assert (picture.format.lower(), picture.size) == (kind, (96, 64))
+
+    async def test_a_picture_of_an_earlier_release_is_base64_text(self, shop):
+        told = {"version": "1", "images": [{"start": 9, "stop": 13}], "seconds": 1, "seed": 7}
+        shop.receipts.kept[ID] = json.dumps(told).encode()
+        (drawn,) = [seen async for seen in shop.provider.follow(seam.Ticket(f"receipt:{ID}"))]
+        assert drawn.images == (seam.Inline(9, 13, raw=False),)
 
     async def test_stopped_before_it_is_drawn_nothing_was_bought(self, shop):
         buying = asyncio.create_task(shop.buy(shop.order(ID, seconds=60)))
@@ -71,10 +79,10 @@ class TestSketch(ProviderSuite):
             async def write(self, chunk):
                 await self.inner.write(chunk)
 
-            async def close(self):
+            async def close(self, holding):
                 self.closing.set()
                 await self.go_on.wait()
-                await self.inner.close()
+                await self.inner.close(holding)
 
         sink = Slow(shop.receipts.sink(ID))
         buying = asyncio.create_task(shop.provider.buy(shop.order(ID), sink, lambda _s: None))

@@ -98,8 +98,11 @@ class GenerateImagesRequest(_message.Message):
 
     SPEC_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SEVERAL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """As in StartGenerationRequest."""
+    several: _builtins.bool
+    """Have events that are there at once in one message, which costs less than one each."""
     @_builtins.property
     def spec(self) -> _job_pb2.JobSpec:
         """What to make."""
@@ -109,10 +112,11 @@ class GenerateImagesRequest(_message.Message):
         *,
         spec: _job_pb2.JobSpec | None = ...,
         request_id: _builtins.str = ...,
+        several: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "several", b"several", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -120,27 +124,33 @@ Global___GenerateImagesRequest: _TypeAlias = GenerateImagesRequest  # noqa: Y015
 
 @_typing.final
 class GenerateImagesResponse(_message.Message):
-    """GenerateImagesResponse is one event."""
+    """GenerateImagesResponse is one event, or several where the request allows that."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENT_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
     """On the first message only: true where the request_id was seen before."""
     @_builtins.property
     def event(self) -> _job_event_pb2.JobEvent:
         """The event."""
 
+    @_builtins.property
+    def more(self) -> _containers.RepeatedCompositeFieldContainer[_job_event_pb2.JobEvent]:
+        """Those that follow it; none unless the request says `several`."""
+
     def __init__(
         self,
         *,
         event: _job_event_pb2.JobEvent | None = ...,
         replayed: _builtins.bool = ...,
+        more: _abc.Iterable[_job_event_pb2.JobEvent] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "replayed", b"replayed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "more", b"more", "replayed", b"replayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

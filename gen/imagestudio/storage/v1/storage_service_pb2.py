@@ -27,7 +27,7 @@ from imagestudio.catalog.v1 import ledger_pb2 as imagestudio_dot_catalog_dot_v1_
 from imagestudio.type.v1 import image_pb2 as imagestudio_dot_type_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,imagestudio/storage/v1/storage_service.proto\x12\x16imagestudio.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#imagestudio/catalog/v1/ledger.proto\x1a\x1fimagestudio/type/v1/image.proto\"\xf8\x02\n\x05\x41sset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".imagestudio.storage.v1.AssetState\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x16\n\x0ethumbnail_path\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x05 \x01(\t\x12\x19\n\x11\x63\x64n_thumbnail_url\x18\x06 \x01(\t\x12\x12\n\nmedia_type\x18\x07 \x01(\t\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12,\n\x04size\x18\t \x01(\x0b\x32\x1e.imagestudio.type.v1.PixelSize\x12\x10\n\x08readable\x18\n \x01(\x08\x12\x11\n\tthumbhash\x18\x0b \x01(\x0c\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9a\x02\n\x12ImportAssetRequest\x12\x12\n\nsource_uri\x18\x01 \x01(\t\x12\x36\n\x12source_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpurchase_id\x18\x03 \x01(\t\x12\x14\n\x0coutput_index\x18\x04 \x01(\x05\x12\x17\n\x0f\x65xpected_sha256\x18\x05 \x01(\t\x12\x0b\n\x03job\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0e\n\x06prompt\x18\x08 \x01(\t\x12\x10\n\x08provider\x18\t \x01(\t\x12\x36\n\nprovenance\x18\n \x01(\x0b\x32\".imagestudio.catalog.v1.Provenance\"n\n\x13ImportAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\x12\x13\n\x0bpublishable\x18\x03 \x01(\x08\"h\n\x12UploadAssetRequest\x12\x36\n\x06header\x18\x01 \x01(\x0b\x32$.imagestudio.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"q\n\x0cUploadHeader\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x12\x14\n\x0coutput_index\x18\x05 \x01(\x05\"Y\n\x13UploadAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"x\n\x17PrepareReferenceRequest\x12\r\n\x03uri\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x61sset\x18\x03 \x01(\tH\x00\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x0c\n\x04mask\x18\x05 \x01(\x08\x42\x08\n\x06source\"H\n\x18PrepareReferenceResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"\x8a\x01\n\x11PutReceiptRequest\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32%.imagestudio.storage.v1.ReceiptHeader\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\x12/\n\x03\x65nd\x18\x03 \x01(\x0b\x32\".imagestudio.storage.v1.ReceiptEnd\"J\n\rReceiptHeader\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\" \n\nReceiptEnd\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"H\n\x12PutReceiptResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"\\\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\tthumbnail\x18\x03 \x01(\x08\x12\x13\n\x0bheader_only\x18\x04 \x01(\x08\"m\n\x15\x44ownloadAssetResponse\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.imagestudio.storage.v1.DownloadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"Z\n\x0e\x44ownloadHeader\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x10\n\x08stand_in\x18\x04 \x01(\x08\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x10GetAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"9\n\x13PublishAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"D\n\x14PublishAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"9\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"\x15\n\x13\x44\x65leteAssetResponse\"\x10\n\x0eGetRoomRequest\"<\n\x0fGetRoomResponse\x12\x12\n\nfree_bytes\x18\x01 \x01(\x03\x12\x15\n\rreserve_bytes\x18\x02 \x01(\x03\"c\n\rVariantNumber\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x14\n\x0coutput_index\x18\x02 \x01(\x05\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x16\n\x0eversion_number\x18\x04 \x01(\x05\"P\n\x15RecordVariantsRequest\x12\x37\n\x08variants\x18\x01 \x03(\x0b\x32%.imagestudio.storage.v1.VariantNumber\"\x18\n\x16RecordVariantsResponse*Z\n\nAssetState\x12\x1b\n\x17\x41SSET_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41SSET_STATE_KEPT\x10\x01\x12\x19\n\x15\x41SSET_STATE_PUBLISHED\x10\x02\x32\xe1\x08\n\x0eStorageService\x12k\n\x0bImportAsset\x12*.imagestudio.storage.v1.ImportAssetRequest\x1a+.imagestudio.storage.v1.ImportAssetResponse\"\x03\x90\x02\x02\x12m\n\x0bUploadAsset\x12*.imagestudio.storage.v1.UploadAssetRequest\x1a+.imagestudio.storage.v1.UploadAssetResponse\"\x03\x90\x02\x02(\x01\x12z\n\x10PrepareReference\x12/.imagestudio.storage.v1.PrepareReferenceRequest\x1a\x30.imagestudio.storage.v1.PrepareReferenceResponse\"\x03\x90\x02\x02\x12j\n\nPutReceipt\x12).imagestudio.storage.v1.PutReceiptRequest\x1a*.imagestudio.storage.v1.PutReceiptResponse\"\x03\x90\x02\x02(\x01\x12s\n\rDownloadAsset\x12,.imagestudio.storage.v1.DownloadAssetRequest\x1a-.imagestudio.storage.v1.DownloadAssetResponse\"\x03\x90\x02\x01\x30\x01\x12\x62\n\x08GetAsset\x12\'.imagestudio.storage.v1.GetAssetRequest\x1a(.imagestudio.storage.v1.GetAssetResponse\"\x03\x90\x02\x01\x12_\n\x07GetRoom\x12&.imagestudio.storage.v1.GetRoomRequest\x1a\'.imagestudio.storage.v1.GetRoomResponse\"\x03\x90\x02\x01\x12t\n\x0eRecordVariants\x12-.imagestudio.storage.v1.RecordVariantsRequest\x1a..imagestudio.storage.v1.RecordVariantsResponse\"\x03\x90\x02\x02\x12n\n\x0cPublishAsset\x12+.imagestudio.storage.v1.PublishAssetRequest\x1a,.imagestudio.storage.v1.PublishAssetResponse\"\x03\x90\x02\x02\x12k\n\x0b\x44\x65leteAsset\x12*.imagestudio.storage.v1.DeleteAssetRequest\x1a+.imagestudio.storage.v1.DeleteAssetResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,imagestudio/storage/v1/storage_service.proto\x12\x16imagestudio.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#imagestudio/catalog/v1/ledger.proto\x1a\x1fimagestudio/type/v1/image.proto\"\xf8\x02\n\x05\x41sset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".imagestudio.storage.v1.AssetState\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x16\n\x0ethumbnail_path\x18\x04 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x05 \x01(\t\x12\x19\n\x11\x63\x64n_thumbnail_url\x18\x06 \x01(\t\x12\x12\n\nmedia_type\x18\x07 \x01(\t\x12\x12\n\nsize_bytes\x18\x08 \x01(\x03\x12,\n\x04size\x18\t \x01(\x0b\x32\x1e.imagestudio.type.v1.PixelSize\x12\x10\n\x08readable\x18\n \x01(\x08\x12\x11\n\tthumbhash\x18\x0b \x01(\x0c\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9a\x02\n\x12ImportAssetRequest\x12\x12\n\nsource_uri\x18\x01 \x01(\t\x12\x36\n\x12source_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpurchase_id\x18\x03 \x01(\t\x12\x14\n\x0coutput_index\x18\x04 \x01(\x05\x12\x17\n\x0f\x65xpected_sha256\x18\x05 \x01(\t\x12\x0b\n\x03job\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0e\n\x06prompt\x18\x08 \x01(\t\x12\x10\n\x08provider\x18\t \x01(\t\x12\x36\n\nprovenance\x18\n \x01(\x0b\x32\".imagestudio.catalog.v1.Provenance\"n\n\x13ImportAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\x12\x13\n\x0bpublishable\x18\x03 \x01(\x08\"h\n\x12UploadAssetRequest\x12\x36\n\x06header\x18\x01 \x01(\x0b\x32$.imagestudio.storage.v1.UploadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"q\n\x0cUploadHeader\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x04 \x01(\t\x12\x14\n\x0coutput_index\x18\x05 \x01(\x05\"Y\n\x13UploadAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\x12\x14\n\x0c\x64\x65\x64uplicated\x18\x02 \x01(\x08\"x\n\x17PrepareReferenceRequest\x12\r\n\x03uri\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63ontent\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x61sset\x18\x03 \x01(\tH\x00\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x0c\n\x04mask\x18\x05 \x01(\x08\x42\x08\n\x06source\"H\n\x18PrepareReferenceResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"\x8a\x01\n\x11PutReceiptRequest\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32%.imagestudio.storage.v1.ReceiptHeader\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\x12/\n\x03\x65nd\x18\x03 \x01(\x0b\x32\".imagestudio.storage.v1.ReceiptEnd\"\x88\x01\n\rReceiptHeader\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x12\n\nmedia_type\x18\x03 \x01(\t\x12<\n\x08pictures\x18\x04 \x03(\x0b\x32*.imagestudio.storage.v1.ImportAssetRequest\" \n\nReceiptEnd\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\"\x87\x01\n\x12PutReceiptResponse\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12=\n\x08pictures\x18\x04 \x03(\x0b\x32+.imagestudio.storage.v1.ImportAssetResponse\"\\\n\x14\x44ownloadAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x11\n\tthumbnail\x18\x03 \x01(\x08\x12\x13\n\x0bheader_only\x18\x04 \x01(\x08\"m\n\x15\x44ownloadAssetResponse\x12\x38\n\x06header\x18\x01 \x01(\x0b\x32&.imagestudio.storage.v1.DownloadHeaderH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"Z\n\x0e\x44ownloadHeader\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x10\n\x08stand_in\x18\x04 \x01(\x08\"\x1f\n\x0fGetAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"@\n\x10GetAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"9\n\x13PublishAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\"D\n\x14PublishAssetResponse\x12,\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x1d.imagestudio.storage.v1.Asset\"9\n\x12\x44\x65leteAssetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\"\x15\n\x13\x44\x65leteAssetResponse\"\x10\n\x0eGetRoomRequest\"<\n\x0fGetRoomResponse\x12\x12\n\nfree_bytes\x18\x01 \x01(\x03\x12\x15\n\rreserve_bytes\x18\x02 \x01(\x03\"c\n\rVariantNumber\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x14\n\x0coutput_index\x18\x02 \x01(\x05\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\x16\n\x0eversion_number\x18\x04 \x01(\x05\"P\n\x15RecordVariantsRequest\x12\x37\n\x08variants\x18\x01 \x03(\x0b\x32%.imagestudio.storage.v1.VariantNumber\"\x18\n\x16RecordVariantsResponse*Z\n\nAssetState\x12\x1b\n\x17\x41SSET_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41SSET_STATE_KEPT\x10\x01\x12\x19\n\x15\x41SSET_STATE_PUBLISHED\x10\x02\x32\xe1\x08\n\x0eStorageService\x12k\n\x0bImportAsset\x12*.imagestudio.storage.v1.ImportAssetRequest\x1a+.imagestudio.storage.v1.ImportAssetResponse\"\x03\x90\x02\x02\x12m\n\x0bUploadAsset\x12*.imagestudio.storage.v1.UploadAssetRequest\x1a+.imagestudio.storage.v1.UploadAssetResponse\"\x03\x90\x02\x02(\x01\x12z\n\x10PrepareReference\x12/.imagestudio.storage.v1.PrepareReferenceRequest\x1a\x30.imagestudio.storage.v1.PrepareReferenceResponse\"\x03\x90\x02\x02\x12j\n\nPutReceipt\x12).imagestudio.storage.v1.PutReceiptRequest\x1a*.imagestudio.storage.v1.PutReceiptResponse\"\x03\x90\x02\x02(\x01\x12s\n\rDownloadAsset\x12,.imagestudio.storage.v1.DownloadAssetRequest\x1a-.imagestudio.storage.v1.DownloadAssetResponse\"\x03\x90\x02\x01\x30\x01\x12\x62\n\x08GetAsset\x12\'.imagestudio.storage.v1.GetAssetRequest\x1a(.imagestudio.storage.v1.GetAssetResponse\"\x03\x90\x02\x01\x12_\n\x07GetRoom\x12&.imagestudio.storage.v1.GetRoomRequest\x1a\'.imagestudio.storage.v1.GetRoomResponse\"\x03\x90\x02\x01\x12t\n\x0eRecordVariants\x12-.imagestudio.storage.v1.RecordVariantsRequest\x1a..imagestudio.storage.v1.RecordVariantsResponse\"\x03\x90\x02\x02\x12n\n\x0cPublishAsset\x12+.imagestudio.storage.v1.PublishAssetRequest\x1a,.imagestudio.storage.v1.PublishAssetResponse\"\x03\x90\x02\x02\x12k\n\x0b\x44\x65leteAsset\x12*.imagestudio.storage.v1.DeleteAssetRequest\x1a+.imagestudio.storage.v1.DeleteAssetResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,8 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STORAGESERVICE'].methods_by_name['PublishAsset']._serialized_options = b'\220\002\002'
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._loaded_options = None
   _globals['_STORAGESERVICE'].methods_by_name['DeleteAsset']._serialized_options = b'\220\002\002'
-  _globals['_ASSETSTATE']._serialized_start=2680
-  _globals['_ASSETSTATE']._serialized_end=2770
+  _globals['_ASSETSTATE']._serialized_start=2807
+  _globals['_ASSETSTATE']._serialized_end=2897
   _globals['_ASSET']._serialized_start=176
   _globals['_ASSET']._serialized_end=552
   _globals['_IMPORTASSETREQUEST']._serialized_start=555
@@ -74,40 +74,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PREPAREREFERENCERESPONSE']._serialized_end=1457
   _globals['_PUTRECEIPTREQUEST']._serialized_start=1460
   _globals['_PUTRECEIPTREQUEST']._serialized_end=1598
-  _globals['_RECEIPTHEADER']._serialized_start=1600
-  _globals['_RECEIPTHEADER']._serialized_end=1674
-  _globals['_RECEIPTEND']._serialized_start=1676
-  _globals['_RECEIPTEND']._serialized_end=1708
-  _globals['_PUTRECEIPTRESPONSE']._serialized_start=1710
-  _globals['_PUTRECEIPTRESPONSE']._serialized_end=1782
-  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1784
-  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1876
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1878
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1987
-  _globals['_DOWNLOADHEADER']._serialized_start=1989
-  _globals['_DOWNLOADHEADER']._serialized_end=2079
-  _globals['_GETASSETREQUEST']._serialized_start=2081
-  _globals['_GETASSETREQUEST']._serialized_end=2112
-  _globals['_GETASSETRESPONSE']._serialized_start=2114
-  _globals['_GETASSETRESPONSE']._serialized_end=2178
-  _globals['_PUBLISHASSETREQUEST']._serialized_start=2180
-  _globals['_PUBLISHASSETREQUEST']._serialized_end=2237
-  _globals['_PUBLISHASSETRESPONSE']._serialized_start=2239
-  _globals['_PUBLISHASSETRESPONSE']._serialized_end=2307
-  _globals['_DELETEASSETREQUEST']._serialized_start=2309
-  _globals['_DELETEASSETREQUEST']._serialized_end=2366
-  _globals['_DELETEASSETRESPONSE']._serialized_start=2368
-  _globals['_DELETEASSETRESPONSE']._serialized_end=2389
-  _globals['_GETROOMREQUEST']._serialized_start=2391
-  _globals['_GETROOMREQUEST']._serialized_end=2407
-  _globals['_GETROOMRESPONSE']._serialized_start=2409
-  _globals['_GETROOMRESPONSE']._serialized_end=2469
-  _globals['_VARIANTNUMBER']._serialized_start=2471
-  _globals['_VARIANTNUMBER']._serialized_end=2570
-  _globals['_RECORDVARIANTSREQUEST']._serialized_start=2572
-  _globals['_RECORDVARIANTSREQUEST']._serialized_end=2652
-  _globals['_RECORDVARIANTSRESPONSE']._serialized_start=2654
-  _globals['_RECORDVARIANTSRESPONSE']._serialized_end=2678
-  _globals['_STORAGESERVICE']._serialized_start=2773
-  _globals['_STORAGESERVICE']._serialized_end=3894
+  _globals['_RECEIPTHEADER']._serialized_start=1601
+  _globals['_RECEIPTHEADER']._serialized_end=1737
+  _globals['_RECEIPTEND']._serialized_start=1739
+  _globals['_RECEIPTEND']._serialized_end=1771
+  _globals['_PUTRECEIPTRESPONSE']._serialized_start=1774
+  _globals['_PUTRECEIPTRESPONSE']._serialized_end=1909
+  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1911
+  _globals['_DOWNLOADASSETREQUEST']._serialized_end=2003
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=2005
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=2114
+  _globals['_DOWNLOADHEADER']._serialized_start=2116
+  _globals['_DOWNLOADHEADER']._serialized_end=2206
+  _globals['_GETASSETREQUEST']._serialized_start=2208
+  _globals['_GETASSETREQUEST']._serialized_end=2239
+  _globals['_GETASSETRESPONSE']._serialized_start=2241
+  _globals['_GETASSETRESPONSE']._serialized_end=2305
+  _globals['_PUBLISHASSETREQUEST']._serialized_start=2307
+  _globals['_PUBLISHASSETREQUEST']._serialized_end=2364
+  _globals['_PUBLISHASSETRESPONSE']._serialized_start=2366
+  _globals['_PUBLISHASSETRESPONSE']._serialized_end=2434
+  _globals['_DELETEASSETREQUEST']._serialized_start=2436
+  _globals['_DELETEASSETREQUEST']._serialized_end=2493
+  _globals['_DELETEASSETRESPONSE']._serialized_start=2495
+  _globals['_DELETEASSETRESPONSE']._serialized_end=2516
+  _globals['_GETROOMREQUEST']._serialized_start=2518
+  _globals['_GETROOMREQUEST']._serialized_end=2534
+  _globals['_GETROOMRESPONSE']._serialized_start=2536
+  _globals['_GETROOMRESPONSE']._serialized_end=2596
+  _globals['_VARIANTNUMBER']._serialized_start=2598
+  _globals['_VARIANTNUMBER']._serialized_end=2697
+  _globals['_RECORDVARIANTSREQUEST']._serialized_start=2699
+  _globals['_RECORDVARIANTSREQUEST']._serialized_end=2779
+  _globals['_RECORDVARIANTSRESPONSE']._serialized_start=2781
+  _globals['_RECORDVARIANTSRESPONSE']._serialized_end=2805
+  _globals['_STORAGESERVICE']._serialized_start=2900
+  _globals['_STORAGESERVICE']._serialized_end=4021
 # @@protoc_insertion_point(module_scope)

@@ -146,8 +146,9 @@ class ImportAssetRequest(_message.Message):
     PROVENANCE_FIELD_NUMBER: _builtins.int
     source_uri: _builtins.str
     """Where the bytes are now: "receipt:{purchase_id}#{start}-{stop}", base64 text in
-    those bytes of the receipt of the same purchase; or an "https://…" URL of a host
-    of the provider's, which is fetched without credentials.
+    those bytes of the receipt of the same purchase, or with ";raw" behind it those
+    bytes themselves; or an "https://…" URL of a host of the provider's, which is
+    fetched without credentials.
     """
     purchase_id: _builtins.str
     """The purchase that paid for the bytes."""
@@ -437,22 +438,30 @@ class ReceiptHeader(_message.Message):
     PURCHASE_ID_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    PICTURES_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """A UUIDv7."""
     provider: _builtins.str
     """"openai", "google", "recraft"."""
     media_type: _builtins.str
     """The answer's Content-Type, as it came."""
+    @_builtins.property
+    def pictures(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportAssetRequest]:
+        """The pictures in it, where the sender knows them: once the receipt is safe, each is
+        kept as ImportAsset would.
+        """
+
     def __init__(
         self,
         *,
         purchase_id: _builtins.str = ...,
         provider: _builtins.str = ...,
         media_type: _builtins.str = ...,
+        pictures: _abc.Iterable[Global___ImportAssetRequest] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_type", b"media_type", "provider", b"provider", "purchase_id", b"purchase_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media_type", b"media_type", "pictures", b"pictures", "provider", b"provider", "purchase_id", b"purchase_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -489,22 +498,30 @@ class PutReceiptResponse(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    PICTURES_FIELD_NUMBER: _builtins.int
     ticket: _builtins.str
     """"receipt:{purchase_id}", the ticket for LedgerService.RecordTicket."""
     size_bytes: _builtins.int
     """Size in bytes."""
     sha256: _builtins.str
     """Lower-case hex SHA-256."""
+    @_builtins.property
+    def pictures(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportAssetResponse]:
+        """The pictures that the header named, in its order; none where one could not be kept now,
+        which ImportAsset then tries again.
+        """
+
     def __init__(
         self,
         *,
         ticket: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
+        pictures: _abc.Iterable[Global___ImportAssetResponse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sha256", b"sha256", "size_bytes", b"size_bytes", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pictures", b"pictures", "sha256", b"sha256", "size_bytes", b"size_bytes", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

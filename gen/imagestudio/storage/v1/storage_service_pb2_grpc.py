@@ -145,7 +145,7 @@ class StorageServiceServicer:
         only: any other leads to no ticket, and the purchase may be sent again under
         the same id. A stream that breaks before its end leaves nothing. The same
         bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
-        STATE_CONFLICT. Services only.
+        STATE_CONFLICT. Pictures that the header names are kept next. Services only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -67,7 +67,7 @@ class StorageServiceStub:
     only: any other leads to no ticket, and the purchase may be sent again under
     the same id. A stream that breaks before its end leaves nothing. The same
     bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
-    STATE_CONFLICT. Services only.
+    STATE_CONFLICT. Pictures that the header names are kept next. Services only.
     """
     DownloadAsset: _grpc.UnaryStreamMultiCallable[_storage_service_pb2.DownloadAssetRequest, _storage_service_pb2.DownloadAssetResponse]
     """Reads bytes back from any offset: first the header, then chunks of 64 KiB.
@@ -136,7 +136,7 @@ class StorageServiceAsyncStub(StorageServiceStub):
     only: any other leads to no ticket, and the purchase may be sent again under
     the same id. A stream that breaks before its end leaves nothing. The same
     bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
-    STATE_CONFLICT. Services only.
+    STATE_CONFLICT. Pictures that the header names are kept next. Services only.
     """
     DownloadAsset: _aio.UnaryStreamMultiCallable[_storage_service_pb2.DownloadAssetRequest, _storage_service_pb2.DownloadAssetResponse]  # type: ignore[assignment]
     """Reads bytes back from any offset: first the header, then chunks of 64 KiB.
@@ -226,7 +226,7 @@ class StorageServiceServicer(metaclass=_abc_1.ABCMeta):
         only: any other leads to no ticket, and the purchase may be sent again under
         the same id. A stream that breaks before its end leaves nothing. The same
         bytes again are OK; others for the same purchase are FAILED_PRECONDITION with
-        STATE_CONFLICT. Services only.
+        STATE_CONFLICT. Pictures that the header names are kept next. Services only.
         """
 
     @_abc_1.abstractmethod
