@@ -78,9 +78,7 @@ async def buy(
     *watch* sees a good answer pass. *holds* tells whether an answer, or an event of one, has
     what was ordered: one that has is kept, though its end is missing.
     """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    until = began + patience
+    until = asyncio.get_running_loop().time() + patience
     asking = http.send(request, stream=True)
     answer = await transport.answer(asking, patience, never_sent=seam.Unavailable)
     pour = _Pour(receipt, watch)
@@ -99,10 +97,9 @@ async def buy(
         await answer.aclose()
     if not 0 < pour.size <= _BIGGEST:
         raise seam.Unclear(f"an answer of {pour.size} bytes")
-    seconds = loop.time() - began
+    took = patience - (until - asyncio.get_running_loop().time())
     await finish(receipt)
-    allowance = transport.allowance(answer)
-    return seam.Ticket(_RECEIPT + purchase_id, allowance=allowance, seconds=seconds)
+    return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer), seconds=took)
 
 
 def senseless(error: Exception) -> seam.Ended:
