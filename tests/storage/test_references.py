@@ -150,6 +150,7 @@ async def test_a_picture_comes_from_a_url(client, lab):
         ("https://example.com:8443/a.png", "port"),
         ("https://user:secret@example.com/a.png", "plain https URL"),
         ("file:///etc/passwd", "plain https URL"),
+        ("http://example.com/a.png", "use https"),
     ],
 )
 async def test_a_url_that_may_not_be_asked_is_not(client, folder, uri, why):
