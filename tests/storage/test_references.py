@@ -143,14 +143,13 @@ async def test_a_picture_comes_from_a_url(client, lab):
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
-        ("http://example.com/a.png", "over http"),
+        ("http://example.com/a.png", "over http: use https"),
         ("https://127.0.0.1/a.png", NO_ANSWER),
         ("https://[::1]/a.png", NO_ANSWER),
         ("https://169.254.169.254/latest/meta-data", NO_ANSWER),
         ("https://example.com:8443/a.png", "port"),
         ("https://user:secret@example.com/a.png", "plain https URL"),
         ("file:///etc/passwd", "plain https URL"),
-        ("http://example.com/a.png", "use https"),
     ],
 )
 async def test_a_url_that_may_not_be_asked_is_not(client, folder, uri, why):
