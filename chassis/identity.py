@@ -44,8 +44,8 @@ class Caller:
         if scope not in self.scopes:
             raise Denied(
                 "SCOPE_MISSING",
-                f"This key lacks the scope {scope!r}; `./studio keys create NAME --scope {scope}` "
-                "makes one that has it.",
+                f"This key lacks the scope {scope!r}; `./studio keys create LABEL --user NAME "
+                f"--scope {scope}` makes one that has it.",
                 metadata={"scope": scope},
             )
 

@@ -341,8 +341,10 @@ jobs_app.command("settle")(accounts.settle)
 
 @keys_app.command("create")
 def create_key(
-    label: Annotated[str, typer.Argument(help="What it is for.")],
-    user: Annotated[str, typer.Option(help="Whose it is; a new name is a new user.")] = "local",
+    label: Annotated[str, typer.Argument(help="What it is for, such as a laptop.")],
+    user: Annotated[
+        str, typer.Option(help="Whose it is; a new name is a new user, with work of their own.")
+    ] = "local",
     scope: Annotated[
         list[str] | None,
         typer.Option(help="generate, read, write, caps, keys; the first three if none is named."),

@@ -48,11 +48,13 @@ def edge(settings: StackSettings) -> Any:
     """Return the way to the stack of *settings*."""
     from cli.edge import Edge
 
-    state = Folder(settings.data).read_state()
+    folder = Folder(settings.data)
+    state = folder.read_state()
+    if not state:  # in containers, or another folder's: whose it is shall be no surprise
+        say(f"no stack runs in {folder.path}; asking what answers at {settings.address}")
     if auth_of(settings, state or {}) == "keys" and not settings.api_key:
-        raise SettingsError(
-            ["AUTH=keys needs STUDIO_API_KEY here; `./studio keys create NAME` makes a key"]
-        )
+        remedy = "`./studio keys create LABEL --user NAME` makes a key"
+        raise SettingsError([f"AUTH=keys needs STUDIO_API_KEY here; {remedy}"])
     return Edge(state["address"] if state else settings.address, settings.api_key)
 
 

@@ -97,7 +97,7 @@ def _access(settings: StackSettings, state: Mapping[str, Any]) -> Iterator[Findi
         remedy = "set them as the stack was started, or take them: ./studio down, then up"
         yield Finding("access", _NOTE, words, remedy)
     if auth == "keys" and not settings.api_key:
-        remedy = "./studio keys create NAME, then set STUDIO_API_KEY"
+        remedy = "./studio keys create LABEL --user NAME, then set STUDIO_API_KEY"
         yield Finding("access", _NOTE, "no STUDIO_API_KEY for the commands here", remedy)
 
 

@@ -96,7 +96,10 @@ class _Opener:
 
 
 def _text(prompt: str) -> str:
-    text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if prompt == "-" else prompt
+    text = prompt
+    if prompt == "-":
+        read = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        text = read.removesuffix("\n").removesuffix("\r")  # which every line of a shell ends with
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -30,7 +30,11 @@ def create(
         say("this stack runs with AUTH=none and asks nobody for a key; one with AUTH=keys does")
     if as_json:
         return print_json(_told(answer.api_key) | {"key": answer.secret})
-    say(f"key {_id(answer.api_key)} for {user}; keep it, it is not shown again:")
+    new = answer.api_key
+    others = [key for key in _all(settings) if key.subject == new.subject and key.name != new.name]
+    if any(_state(key) == "good" for key in others):
+        say(f"it shares everything with the other keys of {user!r}; --user NAME makes another's")
+    say(f"key {_id(new)} for {user}; keep it, it is not shown again:")
     print(answer.secret)
     return None
 
@@ -44,15 +48,7 @@ def make(settings: StackSettings, label: str, user: str, scopes: list[str]) -> A
 
 
 def list_all(settings: StackSettings, *, as_json: bool) -> None:
-    found: list[Any] = []
-    token = ""
-    while True:
-        request = messages.ListApiKeysRequest(page_size=1000, page_token=token, all_users=True)
-        answer = _ask(settings, lambda stub: stub.ListApiKeys, request)
-        found += answer.api_keys
-        token = answer.next_page_token
-        if not token:
-            break
+    found = _all(settings)
     if as_json:
         return print_json([_told(key) for key in found])
     rows = [
@@ -69,6 +65,18 @@ def revoke(settings: StackSettings, key: str) -> None:
     request = messages.RevokeApiKeyRequest(name=f"apiKeys/{number}")
     answer = _ask(settings, lambda stub: stub.RevokeApiKey, request)
     say(f"key {_id(answer.api_key)} ({answer.api_key.label}) is revoked")
+
+
+def _all(settings: StackSettings) -> list[Any]:
+    found: list[Any] = []
+    token = ""
+    while True:
+        request = messages.ListApiKeysRequest(page_size=1000, page_token=token, all_users=True)
+        answer = _ask(settings, lambda stub: stub.ListApiKeys, request)
+        found += answer.api_keys
+        token = answer.next_page_token
+        if not token:
+            return found
 
 
 def _ask(settings: StackSettings, method: Callable[[Any], Any], request: Any) -> Any:

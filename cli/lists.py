@@ -26,7 +26,8 @@ def jobs(edge: Edge, limit: int, *, at_risk: bool, as_json: bool) -> None:
         )
         for job in found
     ]
-    return print_table(("job", "state", "cost", "at risk", "created", "title"), rows)
+    columns = ("job", "state", "cost", "at risk", "created", "title")
+    return print_table(columns, rows, whole=("state", "cost", "created"))
 
 
 def models(edge: Edge, *, as_json: bool) -> None:
@@ -46,8 +47,8 @@ def models(edge: Edge, *, as_json: bool) -> None:
 def _references(model: dict[str, Any]) -> str:
     """How many input images it takes, and for what."""
     can = model["capabilities"]
-    roles = (role for role in can["reference_roles"] if role != "unspecified")
-    return f"{can['max_references']}: {', '.join(roles)}" if can["max_references"] else ""
+    most, roles = can["max_references"], ", ".join(can["reference_roles"])
+    return f"{most}: {roles}" if most else ""
 
 
 def presets(edge: Edge, *, as_json: bool) -> None:
@@ -106,6 +107,8 @@ def cap(edge: Edge, most: str, *, as_json: bool) -> None:
     if as_json:
         return print_json(found)
     limit = "no cap" if found["cap_usd"] is None else f"a cap of {dollars(found['cap_usd'])}"
+    if found["cap_usd"] is not None and found["spent_usd"] >= found["cap_usd"]:
+        limit += ": nothing that costs is drawn until the month ends or the cap is raised"
     say(f"{found['period']}: {_sums(found)}, {limit}")
     return None
 
@@ -122,7 +125,7 @@ def _risk(found: dict[str, Any]) -> str:
 
 
 def _when(job: dict[str, Any]) -> str:
-    return str(job.get("created_at", ""))[:19].replace("T", " ")
+    return str(job.get("created_at", ""))[:19].replace("T", " ") + "Z"
 
 
 def _usable(model: dict[str, Any]) -> Text:

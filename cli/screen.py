@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
@@ -38,15 +38,21 @@ def print_json(found: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a plain table, a Text in its style; where nobody looks, tab-separated lines."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], whole: Collection[str] = ()
+) -> None:
+    """
+    Print a plain table, a Text in its style; where nobody looks, tab-separated lines.
+
+    Where it is too wide, cells go on below, but for the first column's and those of *whole*.
+    """
     if not output.is_terminal:
         for row in rows:
             sys.stdout.write("\t".join(str(cell).translate(_CONTROLS) for cell in row) + "\n")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):  # the first one is what is copied: it stays whole
-        table.add_column(column, overflow="fold", no_wrap=not place)
+        table.add_column(column, overflow="fold", no_wrap=not place or column in whole)
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else _text(cell) for cell in row))
     output.print(table)

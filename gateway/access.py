@@ -24,7 +24,7 @@ def resolver(ledger: Service, auth: str) -> identity.Resolve:
             raise Unauthenticated(
                 "CREDENTIAL_MISSING",
                 "Send a key as 'Authorization: Bearer isk_…'; "
-                "`./studio keys create NAME` makes one.",
+                "`./studio keys create LABEL --user NAME` makes one.",
             )
         else:
             request = ResolveCredentialRequest(api_key_hash=identity.hashed(credential))

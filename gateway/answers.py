@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.bodies import State
+from gateway.bodies import Role, State
 
 Id = Annotated[str, Field(pattern=r"^[0-9]+$", description="A number, as text.")]
 Usd = Annotated[float, Field(ge=0, description="US dollars, up to six decimals.")]
+Milliseconds = Annotated[int, Field(ge=0, description="At the vendor; null: not measured.")]
 VaultUrl = Annotated[
     str,
     Field(
@@ -93,7 +94,7 @@ class Image(Answer):
     height: int
     seed: int | None
     cost_usd: Usd | None
-    generation_time_ms: int
+    generation_time_ms: Milliseconds | None
 
 
 class Failure(Answer):
@@ -197,16 +198,15 @@ class Variant(Answer):
     width: int
     height: int
     seed: int | None
-    generation_time_ms: int
+    generation_time_ms: Milliseconds | None
     cost_usd: Usd | None
-    replicate_prediction_id: str
+    replicate_prediction_id: str | None
     image_hash: str
     is_favorite: bool
     user_rating: Annotated[int, Field(ge=1, le=5)] | None
     purchase_id: str
     media_type: str
     size_bytes: int
-    thumbhash: Annotated[str, Field(description="Base64.")]
     created_at: datetime
     published_at: datetime | None
     deleted_at: datetime | None
@@ -229,7 +229,7 @@ class Preset(Answer):
     display_name: str
     model_key: str
     parameters: dict[str, Any]
-    batch_count: int
+    batch_count: int | None
     smart_prompt_enabled: bool
     use_case: str
     is_system: bool
@@ -266,7 +266,7 @@ class Capabilities(Answer):
     flexible_size: bool
     max_images_per_purchase: int
     max_references: int
-    reference_roles: list[str]
+    reference_roles: list[Role]
     negative_prompt: bool
     seed: bool
     previews: bool

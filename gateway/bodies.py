@@ -8,7 +8,7 @@ preset or parameter exists is for the services to say.
 import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from chassis.errors import Invalid
+from gateway.once import TWICE
 
 LARGEST = 2**63 - 1
 _DEEPEST = 32  # levels of lists and objects in a body
@@ -40,7 +41,7 @@ _VARIANT = r"^[0-9]{1,19}$"
 FORMS = {  # what is said of each, since nobody should have to read an expression
     _ASPECT: "is written as 16:9",
     _ASPECT_OR_NONE: "is written as 16:9",
-    _SIZE: "is written as 1024x768: width, x, height in pixels",
+    _SIZE: "is written as 1024x768: width, x, height, each 1 to 99999 pixels",
     _HASH: "is an image's SHA-256: 64 digits from 0 to f, in lower case",
     _PRESET: "takes a letter, then up to 62 letters, digits and hyphens, all in lower case",
     _TAG: "is a BCP 47 tag such as de or pt-BR",
@@ -73,6 +74,8 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 PageSize = Annotated[int, Field(ge=0, le=2**31 - 1, description="Most to return; 0 is 50.")]
 
 
+Role = Literal["style", "subject", "structure", "edit_base", "mask"]
+ROLES = get_args(Role)
 State = Literal[
     "queued", "running", "canceling", "succeeded", "partially_succeeded", "failed", "canceled"
 ]
@@ -117,7 +120,7 @@ class Reference(Body):
     uri: Annotated[
         str | None, Field(min_length=1, max_length=8192, description="An https URL.")
     ] = None
-    role: Literal["style", "subject", "structure", "edit_base", "mask"] | None = None
+    role: Role | None = None
     weight: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
@@ -239,7 +242,7 @@ class PresetChange(Body):
     display_name: Annotated[Text, Field(description="The same as name.")] = ""
     model_key: Annotated[str, StringConstraints(max_length=100)] = ""
     parameters: dict[str, Any] = {}
-    batch_count: Annotated[int, Field(ge=0, le=32)] = 0
+    batch_count: Annotated[int, Field(ge=1, le=32)] | None = None
     smart_prompt_enabled: bool = False
     use_case: Text = ""
     prompt_template: Annotated[str, StringConstraints(max_length=32_000)] = ""
@@ -348,6 +351,8 @@ def _unfit(value: Any) -> str:
         if found := _UNFIT.search(value):
             what = "a NUL character" if found[0] == "\0" else "a lone surrogate"
             return f"has {what}, which cannot be kept; take it out"
+    elif value is TWICE:
+        return "is given twice; which of the two counts is not for us to choose, send it once"
     elif isinstance(value, float) and not math.isfinite(value):
         return "is no finite number"
     elif isinstance(value, int) and abs(value) > LARGEST:

@@ -22,6 +22,7 @@ from chassis import errors
 from imagestudio.type.v1.cost_pb2 import COST_BASIS_UNSPECIFIED, Cost
 
 _MICROS = "_usd_micros"
+_EXACT = 2**53  # to here a float is the number that was written
 
 
 def plain(message: Message) -> dict[str, Any]:
@@ -90,10 +91,22 @@ def _message(value: Message) -> Any:
         case Duration():
             return value.ToMilliseconds() / 1000
         case Struct():
-            return MessageToDict(value)
+            return _whole(MessageToDict(value))
         case Status():
             return {"reason": errors.from_status(value).reason, "message": value.message}
     return plain(value)
+
+
+def _whole(found: Any) -> Any:
+    """Write what has no fraction without one: a Struct knows no integers."""
+    match found:
+        case dict():
+            return {name: _whole(inner) for name, inner in found.items()}
+        case list():
+            return [_whole(inner) for inner in found]
+        case float() if found.is_integer() and abs(found) <= _EXACT:
+            return int(found)
+    return found
 
 
 @cache  # of each field of the contract

@@ -6,6 +6,7 @@ Faults as RFC 9457 problem+json: one function decides on the status, one renders
 
 import json
 import math
+import re
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -50,11 +51,14 @@ _ADVICE = {
 }
 
 
+_AROUND = re.compile(r"^(spec|preset)[.](?=[a-z])")
+
+
 class HttpFault(errors.Fault):
     """What only HTTP can get wrong; *status* is the answer's."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__("REQUEST_INVALID", message)
+        super().__init__("RESOURCE_UNKNOWN" if status == 404 else "REQUEST_INVALID", message)
         self.status = status
 
 
@@ -75,16 +79,21 @@ def to_json(fault: errors.Fault, status: int, instance: str | None = None) -> di
         "type": f"urn:imagestudio:problem:{fault.reason.lower().replace('_', '-')}",
         "title": fault.reason.replace("_", " ").capitalize(),
         "status": status,
-        "detail": fault.message,
+        "detail": _ours(fault.message),
         "code": fault.reason,
     }
     if instance:
         found["instance"] = instance
     if fault.fields:
-        found["fields"] = {name.removeprefix("spec."): why for name, why in fault.fields.items()}
+        found["fields"] = {_ours(name): why for name, why in fault.fields.items()}
     if fault.retry_after is not None:
         found["retry_after"] = fault.retry_after
     return found
+
+
+def _ours(words: str) -> str:
+    """Leave out what the contract's requests have around a body's fields, and REST has not."""
+    return _AROUND.sub("", words, count=1)
 
 
 def respond(fault: errors.Fault, *, in_path: bool = False, instance: str | None = None) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from gateway.bodies import ROLES
 from gateway.plain import cost, dollars, plain, time, word
 from imagestudio.catalog.v1.catalog_service_pb2 import ChargeSettlement, GetUsageResponse
 from imagestudio.catalog.v1.preset_pb2 import Preset
@@ -14,6 +15,7 @@ from imagestudio.type.v1.cost_pb2 import CHARGED_NO, CHARGED_YES
 from imagestudio.type.v1.image_pb2 import ImageOutput, Variant
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import Job, JobEstimate, JobFailure, JobState
+from imagestudio.type.v1.purchase_pb2 import Purchase
 
 _CHARGED = {CHARGED_YES: True, CHARGED_NO: False}  # else None: nobody can tell
 _HOW_IT_ENDED = (
@@ -51,6 +53,8 @@ class Renderer:
                 return kind, self.job_outcome(payload.job)
             case "progress":
                 return kind, progress(payload)
+            case "queued":
+                found = plain(payload) | {"purchases": [_open(one) for one in payload.purchases]}
             case "unclear":
                 found = plain(payload) | {"at_risk_usd": cost(payload.held)}
             case _:
@@ -83,7 +87,7 @@ class Renderer:
             "height": image.size.height,
             "seed": image.seed if image.HasField("seed") else None,
             "cost_usd": cost(image.cost),
-            "generation_time_ms": image.generation_time.ToMilliseconds(),
+            "generation_time_ms": _milliseconds(image, "generation_time"),
         }
 
     def variant(self, variant: Variant) -> dict[str, Any]:
@@ -91,7 +95,7 @@ class Renderer:
         found = plain(variant)
         job_id, variant_id = variant_ids(variant.name)
         url, thumbnail = self.link(variant.cdn_url), self.link(variant.thumbnail_url)
-        for absent in ("name", "user", "generation_time", "path"):
+        for absent in ("name", "user", "generation_time", "path", "thumbhash"):
             del found[absent]
         return found | {
             "job_id": job_id,
@@ -101,7 +105,8 @@ class Renderer:
             "cdn_url": url,
             "thumbnail_url": thumbnail,
             "vault_url": self.vault(variant.path),
-            "generation_time_ms": variant.generation_time.ToMilliseconds(),
+            "replicate_prediction_id": variant.replicate_prediction_id or None,
+            "generation_time_ms": _milliseconds(variant, "generation_time"),
             "created_at": found.pop("create_time"),
             "published_at": found.pop("publish_time"),
             "deleted_at": found.pop("delete_time"),
@@ -156,6 +161,15 @@ def estimate(found: JobEstimate) -> dict[str, Any]:
     }
 
 
+def _open(found: Purchase) -> dict[str, Any]:
+    """Render a purchase, without how it ended where it has not."""
+    rendered = plain(found)
+    for name in ("ending", "charged"):
+        if not getattr(found, name):
+            del rendered[name]
+    return rendered
+
+
 def progress(found: JobEvent.Progress) -> dict[str, Any]:
     """Render how far a purchase is."""
     return {
@@ -198,6 +212,7 @@ def preset(found: Preset) -> dict[str, Any]:
     return rendered | {
         "preset_id": last_part(found.name),
         "name": found.display_name,
+        "batch_count": found.batch_count or None,
         "created_at": rendered.pop("create_time"),
         "updated_at": rendered.pop("update_time"),
     }
@@ -208,7 +223,9 @@ def model(found: Model) -> dict[str, Any]:
     rendered = plain(found)
     del rendered["name"]
     sizes = [f"{size.width}x{size.height}" for size in found.capabilities.sizes]
-    rendered["capabilities"] |= {"sizes": sizes}
+    # What may be sent: no role at all is told by leaving it out, so that it is none of them.
+    roles = [role for role in rendered["capabilities"]["reference_roles"] if role in ROLES]
+    rendered["capabilities"] |= {"sizes": sizes, "reference_roles": roles}
     return rendered
 
 
@@ -246,6 +263,11 @@ def variant_ids(name: str) -> tuple[str, str]:
     """Split "jobs/{job}/variants/{variant}"."""
     parts = name.split("/")
     return (parts[1], parts[3]) if len(parts) == 4 else ("", last_part(name))
+
+
+def _milliseconds(message: Message, field: str) -> int | None:
+    found: int = getattr(message, field).ToMilliseconds()
+    return found if message.HasField(field) else None
 
 
 def _time_or_none(message: Message, field: str) -> str | None:

@@ -1,5 +1,6 @@
 """Requests as messages of the contract, and the id that makes a request the same request."""
 
+import re
 import uuid
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from imagestudio.type.v1.image_pb2 import PixelSize, ReferenceImage, ReferenceRo
 from imagestudio.type.v1.job_pb2 import JobSpec, JobState
 
 KEYS = uuid.UUID("6f2d0c0e-52a5-5d4c-9f0e-1c4a6d6a8f11")  # namespace of Idempotency-Keys
+_NUMBER = re.compile("[1-9][0-9]{0,18}")
 _SAME = ("prompt", "count", "aspect", "seed", "smart_prompt", "allow_successor")
 _TEXTS = ("negative_prompt", "preset", "title", "project", "use_case")
 
@@ -86,13 +88,10 @@ def after_named(header: str | None) -> str:
 
 def resource(kind: str, found: str) -> str:
     """Name the resource *found* of a path; raises Missing where it can be none."""
-    numeric = found.isascii() and found.isdecimal() and len(found) <= 19
-    if not numeric or not 1 <= int(found) <= bodies.LARGEST:
-        raise Missing(
-            "RESOURCE_UNKNOWN",
-            f"There is no {kind.rstrip('s')} {found[:50]!r}, or it is another user's.",
-        )
-    return f"{kind}/{int(found)}"
+    if not _NUMBER.fullmatch(found) or int(found) > bodies.LARGEST:
+        shown = found[:50] if found.isprintable() else repr(found[:50])
+        raise Missing("RESOURCE_UNKNOWN", f"There is no {kind.rstrip('s')} {shown} of yours.")
+    return f"{kind}/{found}"
 
 
 def settlement(job_id: str, body: bodies.Settlement) -> catalog.SettleChargeRequest:
@@ -145,6 +144,8 @@ def preset(body: bodies.PresetChange, name: str = "", etag: str = "") -> tuple[P
         given["display_name"] = given.pop("name")
     found = Preset(name=name, etag=etag)
     for field, value in given.items():
+        if value is None:  # as the mask says: it is unset
+            continue
         if field == "parameters":
             found.parameters.update(value)
         else:

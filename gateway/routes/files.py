@@ -52,7 +52,7 @@ async def thumbnail(request: Request, behind: Behind, link: str) -> Response:
 
 async def _send(request: Request, behind: Services, link: str, *, thumbnail: bool) -> Response:
     if not _LINK.fullmatch(link):
-        raise Missing("RESOURCE_UNKNOWN", "There is no picture behind this link.")
+        raise Missing("RESOURCE_UNKNOWN", "There is no picture at this link.")
     asked = DownloadAssetRequest(name=f"links/{link}", thumbnail=thumbnail)
     asked.header_only = request.method == "HEAD" or not _CONDITIONS.isdisjoint(request.headers)
     found, answers = await _open(behind, asked)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from chassis import identity
 from chassis.errors import Fault, Invalid, was_cut
-from gateway import answers, bodies, follow, problem, render, specs
+from gateway import answers, bodies, follow, once, problem, render, specs
 from gateway.access import Behind, identified
 from gateway.describe import EVENTS, FEED, problems
 from gateway.plain import dollars
@@ -29,7 +29,7 @@ from imagestudio.generator.v1.generator_service_pb2 import (
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import Job
 
-router = APIRouter(prefix="/images", tags=["jobs"])
+router = APIRouter(prefix="/images", tags=["jobs"], route_class=once.Route)
 
 Key = Annotated[
     str | None,
@@ -153,7 +153,11 @@ async def watch(
 
 @router.post("/jobs/{job_id}/cancel", response_model=answers.Job, responses=problems(404))
 async def cancel(request: Request, behind: Behind, job_id: str) -> Response:
-    """Ask for a job's end. What was paid for is kept; one that has ended stays as it is."""
+    """
+    Ask for a job's end. What was paid for is kept.
+
+    Again is no fault: one that is ending, or has ended, is answered as it stands.
+    """
     asked = CancelGenerationRequest(name=specs.resource("jobs", job_id))
     found = await behind.generator.ask("CancelGeneration", asked)
     return JSONResponse(request.app.state.render.job(found.job))

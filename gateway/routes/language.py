@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from chassis.errors import Fault
-from gateway import answers, bodies, follow, plain, problem
+from gateway import answers, bodies, follow, once, plain, problem
 from gateway.access import Behind
 from gateway.describe import WORDS, problems
 from gateway.services import Services
@@ -27,7 +27,7 @@ from imagestudio.generator.v1.generator_service_pb2 import (
 )
 from imagestudio.type.v1.image_pb2 import ReferenceImage
 
-router = APIRouter(prefix="/images", tags=["language"])
+router = APIRouter(prefix="/images", tags=["language"], route_class=once.Route)
 ENHANCE = 58.0  # seconds: a model has up to 50, and at 60 the edge says 504 for what is paid
 _STREAM = 360.0  # seconds for a stream; four references take the longest
 

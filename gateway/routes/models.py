@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from gateway import answers, bodies, render, specs
+from gateway import answers, bodies, once, render, specs
 from gateway.access import Behind
 from gateway.describe import problems
 from imagestudio.catalog.v1.catalog_service_pb2 import (
@@ -17,7 +17,7 @@ from imagestudio.catalog.v1.usage_pb2 import UsageGrouping
 from imagestudio.generator.v1.generator_service_pb2 import ListModelsRequest
 from imagestudio.generator.v1.model_pb2 import ModelState
 
-router = APIRouter(prefix="/images", tags=["models"])
+router = APIRouter(prefix="/images", tags=["models"], route_class=once.Route)
 
 
 @router.get("/models", response_model=answers.Models, responses=problems())

@@ -8,13 +8,13 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from chassis.errors import Invalid, Missing
-from gateway import answers, bodies, problem, recipes, render, specs
+from gateway import answers, bodies, once, problem, recipes, render, specs
 from gateway.access import Behind
 from gateway.describe import problems
 from imagestudio.catalog.v1 import catalog_service_pb2 as catalog
 from imagestudio.catalog.v1.preset_pb2 import Preset
 
-router = APIRouter(prefix="/images/presets", tags=["presets"])
+router = APIRouter(prefix="/images/presets", tags=["presets"], route_class=once.Route)
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The etag as it was read.")]
 _RECIPE = frozenset({"model_key", "parameters"})  # what a model may not take

@@ -8,13 +8,13 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from starlette.responses import Response
 
 from chassis.errors import Invalid
-from gateway import answers, bodies, specs
+from gateway import answers, bodies, once, specs
 from gateway.access import Behind
 from gateway.describe import problems
 from imagestudio.catalog.v1 import catalog_service_pb2 as catalog
 from imagestudio.type.v1.image_pb2 import Variant
 
-router = APIRouter(prefix="/images/variants", tags=["variants"])
+router = APIRouter(prefix="/images/variants", tags=["variants"], route_class=once.Route)
 
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="Do it only where the etag is still this.")

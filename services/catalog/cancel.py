@@ -1,9 +1,8 @@
 """Cancels a job: what nobody has claimed ends at once, the rest is asked to end."""
 
 from chassis import faults
-from chassis.errors import Missing
 from imagestudio.type.v1 import job_pb2
-from services.catalog import completion, endings, ledger, saving
+from services.catalog import completion, endings, jobs, ledger, saving
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.news import News
 from services.catalog.queries import SQL
@@ -16,7 +15,7 @@ async def cancel(pool: Pool, news: News, job_id: int, user_id: int) -> job_pb2.J
     async with as_ledger(pool) as connection:
         row = await connection.fetchrow(SQL.lock_job_of_user, job_id, user_id)
         if row is None:
-            raise unknown_job(job_id)
+            raise jobs.unknown(f"jobs/{job_id}")
         job = Job(**row)
         told = saving.Told()
         if job.state not in ENDED_JOB:
@@ -43,9 +42,3 @@ async def _cancel(connection: Connection, job: Job) -> saving.Told:
     told = await saving.save(connection, batch, before, {})
     await connection.execute(SQL.mark_canceling, job.job_id)
     return told
-
-
-def unknown_job(job_id: int) -> Missing:
-    """Say that there is no such job, whoever else may have one."""
-    name = f"jobs/{job_id}"
-    return Missing("RESOURCE_UNKNOWN", f"There is no {name}.", metadata={"name": name})

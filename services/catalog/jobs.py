@@ -15,6 +15,7 @@ from services.catalog.words import JOB_STATES, word
 
 Row = asyncpg.Record
 _WINDOW = 500  # newest jobs with the words that one look finds
+_KINDS = {"jobs": "job", "variants": "variant", "apiKeys": "API key"}
 _LOOKS = 5  # windows for one page, then it is shorter than asked for
 
 
@@ -137,4 +138,7 @@ def _narrowed(wanted: pb.JobFilter) -> tuple[object, ...]:
 
 def unknown(name: str) -> Missing:
     """Make the one answer for what is not there and for what is another's."""
-    return Missing("RESOURCE_UNKNOWN", f"There is no {name!r} of yours.", metadata={"name": name})
+    *above, number = name.split("/")
+    kind = _KINDS.get(above[-1]) if above else None
+    what = f"{kind} {number}" if kind else repr(name)
+    return Missing("RESOURCE_UNKNOWN", f"There is no {what} of yours.", metadata={"name": name})

@@ -93,7 +93,8 @@ class Keys:
         if row is None:
             raise Unauthenticated(
                 "CREDENTIAL_INVALID",
-                "This API key is unknown or revoked; `./studio keys create NAME` makes a new one.",
+                "This API key is unknown or revoked; `./studio keys create LABEL --user NAME` "
+                "makes a new one.",
             )
         return row["user_id"], frozenset(row["scopes"])
 

@@ -103,11 +103,12 @@ async def _found(connection: Connection, user_id: int, key: int | str, name: str
     query = SQL.get_preset if isinstance(key, int) else SQL.get_preset_by_key
     row = await connection.fetchrow(query, user_id, key)
     if row is None:
+        named = name.removeprefix("presets/")
         raise Missing(
             "PRESET_UNKNOWN",
-            f"Neither you nor the system has a preset {name!r}; list them to see which there are.",
-            metadata={"preset": name.removeprefix("presets/")},
-            fields={"preset": f"is no preset: {name}"},
+            f"Neither you nor the system has a preset {named!r}; list them to see which there are.",
+            metadata={"preset": named},
+            fields={"preset": f"is no preset: {named}"},
         )
     return row
 

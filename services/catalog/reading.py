@@ -7,8 +7,8 @@ from chassis.errors import Invalid, Precondition
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.type.v1 import job_event_pb2
 from services.catalog import admit, completion, log, present_ledger
-from services.catalog.cancel import unknown_job
 from services.catalog.database import Pool, as_ledger, by_statement
+from services.catalog.jobs import unknown
 from services.catalog.queries import SQL
 from services.catalog.rows import ENDED_JOB
 
@@ -29,7 +29,7 @@ async def events(
         position = await connection.fetchrow(SQL.log_position, job_id, user_id)
         rows = await connection.fetch(SQL.events_after, job_id, after, most)
     if position is None:
-        raise unknown_job(job_id)
+        raise unknown(f"jobs/{job_id}")
     last = max([position["last_sequence"], *(row["sequence"] for row in rows[-1:])])
     if not 0 <= after <= last:
         raise Invalid(
@@ -69,7 +69,7 @@ async def unclear(
         jobs = await completion.whole_jobs(connection, [job_id], [user_id], {})
         rows = await connection.fetch(SQL.unclear_of_job, job_id)
     if job_id not in jobs:
-        raise unknown_job(job_id)
+        raise unknown(f"jobs/{job_id}")
     jobs[job_id].ClearField("images")
     purchases = [present_ledger.unclear(row, job_id) for row in rows]
     return pb.ReadUnclearResponse(job=jobs[job_id], purchases=purchases)

@@ -107,7 +107,7 @@ def _unknown(verdict: Verdict) -> Fault:
     name = f"jobs/{verdict.job_id}"
     return Missing(
         "RESOURCE_UNKNOWN",
-        f"There is no purchase {verdict.purchase_id} in {name}, or no such job of yours.",
+        f"There is no purchase {verdict.purchase_id} in a job {verdict.job_id} of yours.",
         metadata={"name": name, "purchase_id": verdict.purchase_id},
     )
 

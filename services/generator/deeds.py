@@ -129,7 +129,7 @@ class Deeds:
         except Exception as error:
             self.known.heard = signs.of_error(error, self.vendor.name)
             return _unbought(error)
-        self.known.heard = signs.of_ticket(ticket)
+        self.known.heard, self.known.seconds = signs.of_ticket(ticket), ticket.seconds
         faults.point("buy.after_send")
         return moves.Bought(ticket.reference)
 

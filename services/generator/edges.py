@@ -62,6 +62,7 @@ class Known:
     ticket: str = ""
     drawn: Drawn | None = None
     heard: edge_pb2.Heard | None = None  # of its provider, until it is written
+    seconds: float | None = None  # that it took, where its order was sent and answered here
 
 
 def claim(purchase_id: str, worker_id: str, time_limit: float, account: str) -> edge_pb2.Edge:
@@ -186,8 +187,9 @@ def kept_image(known: Known) -> ledger_pb2.KeptImage:
         image.seed = drawn.seed
     elif isinstance(seed, int) and known.order.as_planned:
         image.seed = seed
-    if drawn and drawn.seconds is not None and 0 <= drawn.seconds < _LONGEST:
-        image.generation_time.FromMilliseconds(round(drawn.seconds * 1000))
+    seconds = drawn.seconds if drawn and drawn.seconds is not None else known.seconds
+    if seconds is not None and 0 <= seconds < _LONGEST:
+        image.generation_time.FromMilliseconds(round(seconds * 1000))
     return image
 
 

@@ -175,6 +175,8 @@ def _known(asked: job_pb2.JobSpec, spec: job_pb2.JobSpec, registry: Registry) ->
         registry.known(key, field=f"models[{place}]" if asked.models else "preset")
     for place, key in enumerate(spec.fallback_models):
         registry.known(key, field=f"fallback_models[{place}]")
+        if key in spec.models:  # the preset's or the default, where nobody named it
+            raise words.invalid(f"fallback_models[{place}]", f"is {key!r}, which draws anyway")
 
 
 def _fill_in(spec: job_pb2.JobSpec, preset: preset_pb2.Preset) -> None:

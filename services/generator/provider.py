@@ -74,14 +74,16 @@ class Ticket:
 
     *alike*, of one that was looked up: what was ordered is all that tells whose it is, and an
     equal order may have bought it. *unsure*: there are others that tell not even that.
-    *allowance*, of one that was just bought, where the provider tells it. *slug*, of one that
-    is followed: the order's, for whose answer does not say what was bought.
+    *allowance*, of one that was just bought, where the provider tells it; and *seconds*, from
+    the order to the whole answer, where that has the pictures. *slug*, of one that is followed:
+    the order's, for whose answer does not say what was bought.
     """
 
     reference: str  # the provider's id, or receipt:{purchase_id}
     alike: bool = field(default=False, compare=False)
     unsure: bool = field(default=False, compare=False)
     allowance: Allowance | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
     slug: str = field(default="", compare=False)
 
 

@@ -63,14 +63,13 @@ def parse(name: str) -> Named:
 def unknown(name: str) -> Missing:
     """Return the answer to a name behind which there is nothing for this caller."""
     said = name if len(name) <= 100 else f"{name[:100]}…"
-    way = "list your variants to see what there is."
-    if name.startswith("links/"):  # whoever has one need not be a user
-        way = "where a variant is listed with this link, restore the vault's files from a backup."
-    return Missing(
-        "RESOURCE_UNKNOWN",
-        f"There is no {said!r} of yours: {way}",
-        metadata={"name": said},
-    )
+    kind, _, which = said.partition("/")
+    words = f"There is no {said!r} of yours."
+    if kind == "links":  # whoever has one need not be a user
+        words = "There is no picture at this link."
+    elif kind == "assets":
+        words = f"There is no picture {which} of yours: list your variants to see what there is."
+    return Missing("RESOURCE_UNKNOWN", words, metadata={"name": said})
 
 
 def parse_range(source: str, purchase_id: str) -> Range:

@@ -109,7 +109,8 @@ class Policy:
         if self._is_lab(found):
             return Target(found.scheme, found.host, found.port, found.path, lab=True)
         if found.scheme != "https":
-            raise Forbidden("scheme", f"{found.host} is not to be asked over {found.scheme}")
+            why = f"{found.host} is not to be asked over {found.scheme}: use https"
+            raise Forbidden("scheme", why)
         if found.port != 443:
             raise Forbidden("port", f"{found.host} is not to be asked on port {found.port}")
         names = HOSTS.get(provider, ())

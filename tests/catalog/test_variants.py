@@ -104,7 +104,9 @@ async def test_what_is_anothers_answers_as_what_is_not_there(shelf: Shelf) -> No
         for asked in (name, nothing):
             with pytest.raises(Missing) as failure:
                 await bob.ask(method, name=asked)
-            said.append((failure.value.reason, failure.value.message.replace(asked, "…")))
+            said.append(
+                (failure.value.reason, failure.value.message.replace(asked.rpartition("/")[2], "…"))
+            )
         assert said[0] == said[1]
     with pytest.raises(Missing):
         await bob.ask("UpdateVariant", variant=image_pb2.Variant(name=name, is_favorite=True))

@@ -22,7 +22,7 @@ def model(key: str, **more: Any) -> dict[str, Any]:
 
 
 MODELS = [
-    model("a", capabilities={"max_references": 3, "reference_roles": ["unspecified", "style"]}),
+    model("a", capabilities={"max_references": 3, "reference_roles": ["style"]}),
     model("b", state="disabled"),
     model("c", state="disabled", provider="another", price_per_image_usd=None),
     model("d", state="retired", successor="a", price_per_image_usd=0.0),
@@ -55,12 +55,46 @@ def test_a_job_with_something_at_risk_says_so(capsys: pytest.CaptureFixture[str]
     wire = httpx.MockTransport(answer)
     lists.jobs(Edge("http://edge.test", transport=wire), 2, at_risk=False, as_json=False)
     shown = [
-        "9\tsucceeded\t$0.01\t$0.0060 in 2 purchases\t2026-11-22 07:00:00\tA fox",
-        "8\tsucceeded\t$0.01\t-\t2026-11-22 07:00:00\tA fox",
+        "9\tsucceeded\t$0.01\t$0.0060 in 2 purchases\t2026-11-22 07:00:00Z\tA fox",
+        "8\tsucceeded\t$0.01\t-\t2026-11-22 07:00:00Z\tA fox",
     ]
     assert capsys.readouterr().out.splitlines() == shown
     lists.jobs(Edge("http://edge.test", transport=wire), 2, at_risk=True, as_json=False)
     assert capsys.readouterr().out.splitlines() == shown[:1]
+
+
+def test_jobs_fit_a_terminal_of_80_columns() -> None:
+    """The state stays whole, and so does when it was made."""
+    program = """
+import httpx
+from cli import lists
+from cli.edge import Edge
+job = {
+    "job_id": "1234", "state": "partially_succeeded", "title": "a lighthouse at dawn in fog",
+    "created_at": "2026-11-22T07:00:00Z", "cost_usd": 0.0123, "at_risk_usd": 0, "at_risk_count": 0,
+}
+wire = httpx.MockTransport(lambda _: httpx.Response(200, json={"jobs": [job]}))
+lists.jobs(Edge("http://edge.test", transport=wire), 2, at_risk=False, as_json=False)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": "80"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first = done.stdout.splitlines()[1]
+    assert first.startswith("1234 ")
+    for whole in ("partially_succeeded", "$0.0123", "2026-11-22 07:00:00Z"):
+        assert whole in first
+
+
+@pytest.mark.parametrize(("spent", "told"), [(5.75, True), (2.0, False)])
+def test_a_cap_below_what_is_spent_says_that_nothing_more_is_drawn(
+    spent: float, *, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"cap_usd": 3.0, "spent_usd": spent, "reserved_usd": 0.0, "period": "2026-11"}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json=found))
+    lists.cap(Edge("http://edge.test", transport=wire), "3", as_json=False)
+    assert ("until the month ends or the cap is raised" in capsys.readouterr().err) is told
 
 
 def test_what_a_user_wrote_is_no_markup_on_a_terminal() -> None:

@@ -63,8 +63,30 @@ async def test_a_defect_is_a_problem_as_any_other(asking):
     assert "NoneType" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"prompt": "a", "max_cost_usd": 0, "max_cost_usd": 9}', "max_cost_usd"),
+        ('{"prompt": "a", "max_cost_usd": null, "max_cost_usd": null}', "max_cost_usd"),
+        (
+            '{"prompt": "a", "references": [{"uri": "https://a", "uri": "https://b"}]}',
+            "references.uri",
+        ),
+        ('{"prompt": "a", "parameters": {"m": {"n": 1, "n": 2}}}', "parameters.m.n"),
+        ('{"prompt": "a", "promt": 1, "promt": 2}', "promt"),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["/images/generate", "/images/generate/stream", "/images/estimate"]
+)
+async def test_a_name_given_twice_is_refused_by_name(asking, path, body, field):
+    answer = await asking.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert field in answer.json()["fields"]
+
+
 async def test_a_slash_too_many_leads_nowhere(asking):
     answer = await asking.get("/images/models/")
     assert answer.status_code == 404
     assert "location" not in answer.headers
-    assert json.loads(answer.content)["code"] == "REQUEST_INVALID"
+    assert json.loads(answer.content)["code"] == "RESOURCE_UNKNOWN"

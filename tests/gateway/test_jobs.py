@@ -205,6 +205,7 @@ REFUSED = [
     ({"prompt": "a", "preset": "no-such"}, "preset"),
     ({"prompt": "a", "size": "7x7"}, ""),
     ({"prompt": "a", "size": "big"}, "size"),
+    ({"prompt": "a", "fallback_models": ["sketch"]}, "fallback_models[0]"),
     ({"prompt": "a", "aspect": "17:3"}, ""),
     ({"prompt": "a", "aspect": "1:1", "size": "1024x1024"}, "size"),
     ({"prompt": "a", "colour": "red"}, "colour"),
@@ -236,11 +237,13 @@ def test_what_is_no_json_object_is_400(http, content):
     fields(answer)
 
 
-@pytest.mark.parametrize("job", ["0", "999999999", "9" * 19, "9" * 30, "abc", "-1", "%ff"])
+@pytest.mark.parametrize("job", ["0", "999999999", "9" * 19, "9" * 30, "abc", "-1", "%ff", "01"])
 def test_a_job_that_is_not_there_is_404_wherever_it_is_named(http, job):
     for method, path in (("GET", ""), ("GET", "/events"), ("POST", "/cancel")):
         answer = http.request(method, f"/images/jobs/{job}{path}")
         assert answer.status_code == 404, (path, answer.text)
+        assert answer.json()["detail"].startswith("There is no job ")
+        assert answer.json()["detail"].endswith(" of yours.")
 
 
 def test_the_bytes_of_a_picture_are_what_its_hash_says(http):

@@ -154,6 +154,25 @@ def test_a_change_of_a_preset_needs_the_etag_that_was_read(http, preset):
     assert "If-Match" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"batch_count": 0}, "batch_count"), ({"prompt_template": "x"}, "prompt_template")],
+)
+def test_what_a_preset_cannot_have_is_named_as_it_was_sent(http, preset, change, field):
+    url, etag = preset.headers["location"], {"If-Match": "*"}
+    answer = http.patch(url, json=change, headers=etag)
+    assert answer.status_code == 400, answer.text
+    assert list(answer.json()["fields"]) == [field]
+    assert answer.json()["detail"].startswith(field)
+
+
+def test_a_preset_s_count_is_taken_away_with_null(http, preset):
+    url, etag = preset.headers["location"], {"If-Match": "*"}
+    changed = http.patch(url, json={"batch_count": None}, headers=etag)
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["batch_count"] is None
+
+
 def test_a_key_is_there_once(http, preset):
     again = http.post("/images/presets", json={"preset_key": preset.json()["preset_key"]})
     assert again.status_code == 409

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as some
 
-from gateway import plain, render
+from gateway import bodies, plain, render
 from gateway.answers import Job as JobAnswer
 from gateway.answers import Model as ModelAnswer
 from gateway.answers import Preset as PresetAnswer
@@ -26,7 +26,13 @@ from imagestudio.type.v1.cost_pb2 import (
     COST_BASIS_METERED,
     Cost,
 )
-from imagestudio.type.v1.image_pb2 import ImageOutput, PixelSize, Variant
+from imagestudio.type.v1.image_pb2 import (
+    REFERENCE_ROLE_EDIT_BASE,
+    REFERENCE_ROLE_UNSPECIFIED,
+    ImageOutput,
+    PixelSize,
+    Variant,
+)
 from imagestudio.type.v1.job_event_pb2 import JobEvent
 from imagestudio.type.v1.job_pb2 import (
     JOB_STATE_PARTIALLY_SUCCEEDED,
@@ -215,6 +221,7 @@ def test_any_other_event_has_the_names_of_the_contract():
     (one,) = found["purchases"]
     assert (one["state"], one["reserved_usd"], one["cost_usd"]) == ("planned", 0.04, 0.000001)
     assert one["deadline"] is None
+    assert not {"ending", "charged"} & set(one)
 
 
 def test_a_heartbeat_is_no_event():
@@ -241,6 +248,34 @@ def test_every_answer_has_what_its_description_promises():
     PresetAnswer.model_validate(render.preset(Preset(name="presets/1", preset_key="a")))
     ModelAnswer.model_validate(render.model(model))
     UsageAnswer.model_validate(render.usage(GetUsageResponse(cap=SpendCap(period="2026-11"))))
+
+
+def test_what_nobody_knows_is_null_and_no_zero():
+    assert RENDER.image(ImageOutput(variant="jobs/7/variants/9"))["generation_time_ms"] is None
+    found = RENDER.variant(Variant(name="jobs/7/variants/9"))
+    assert found["generation_time_ms"] is None
+    assert found["replicate_prediction_id"] is None
+    assert render.preset(Preset(name="presets/1"))["batch_count"] is None
+
+
+def test_what_has_no_fraction_is_written_without_one():
+    variant = Variant(name="jobs/7/variants/9")
+    variant.parameters.update({"width": 1344, "steps": [4, 2.5], "in": {"far": 2**60}})
+    found = RENDER.variant(variant)["parameters"]
+    assert json.dumps(found, sort_keys=True) == json.dumps(
+        {"in": {"far": float(2**60)}, "steps": [4, 2.5], "width": 1344}, sort_keys=True
+    )
+
+
+def test_a_model_tells_the_roles_that_a_request_may_name():
+    roles = [REFERENCE_ROLE_UNSPECIFIED, REFERENCE_ROLE_EDIT_BASE]
+    found = render.model(Model(capabilities=ModelCapabilities(reference_roles=roles)))
+    [role] = found["capabilities"]["reference_roles"]
+    assert bodies.Reference(id="0" * 64, role=role).role == "edit_base"
+
+
+def test_what_is_not_described_is_not_told():
+    assert set(RENDER.variant(Variant())) == set(VariantAnswer.model_fields)
 
 
 def test_a_rating_that_is_not_set_is_null_and_a_link_of_a_cdn_stays():

@@ -139,6 +139,7 @@ async def test_a_path_or_method_that_is_none_is_a_problem():
         nowhere, wrong = await http.get("/nowhere"), await http.put("/images/models")
     assert (nowhere.status_code, wrong.status_code) == (404, 405)
     assert wrong.headers["allow"] == "GET"
+    assert nowhere.json()["code"] == "RESOURCE_UNKNOWN"
     for answer in (nowhere, wrong):
         assert answer.headers["content-type"] == "application/problem+json"
 

@@ -10,7 +10,7 @@ from services.generator.standing import Terms
 ID = "01890000-0000-7000-8000-000000000001"
 
 
-def kept(**drawn):
+def kept(heard=None, **drawn):
     model = models.EVERY[0]
     spec = job_pb2.JobSpec(prompt="a lighthouse", count=1, models=[model.key])
     usual = {"images": (Link("https://r/1", None),), "seconds": 1.5}
@@ -18,7 +18,7 @@ def kept(**drawn):
         purchase_id=ID, fence=1, model=model, terms=Terms(askable=True),
         order=orders.order(model, spec, 0, 1, ID), images=1,
         price=lambda _images: 0, most=lambda _images: 0,
-        next=lambda _other: None, drawn=Drawn(**usual | drawn),
+        next=lambda _other: None, drawn=Drawn(**usual | drawn), seconds=heard,
     )  # fmt: skip
     return edges.kept_image(known)
 
@@ -36,6 +36,12 @@ def test_a_version_is_text_that_the_catalog_can_hold(said, told):
 def test_a_time_that_no_picture_takes_is_not_told(seconds):
     assert kept(seconds=1.5).generation_time.ToMilliseconds() == 1500
     assert not kept(seconds=seconds).HasField("generation_time")
+
+
+def test_a_time_that_the_vendor_does_not_tell_is_the_one_that_was_measured():
+    assert kept(heard=2.25, seconds=None).generation_time.ToMilliseconds() == 2250
+    assert kept(heard=2.25, seconds=1.5).generation_time.ToMilliseconds() == 1500
+    assert not kept(heard=None, seconds=None).HasField("generation_time")
 
 
 @pytest.mark.parametrize("seed", [2**63, -(2**63) - 1])

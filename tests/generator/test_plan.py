@@ -220,6 +220,7 @@ def test_the_reservation_covers_the_dearest_fallback():
         ({"count": 1_000_000_000}, "REQUEST_INVALID", "count"),
         ({"models": ["sketch", "sketch"]}, "REQUEST_INVALID", "models"),
         ({"fallbackModels": ["sketch-ink"] * 2}, "REQUEST_INVALID", "fallback_models"),
+        ({"fallbackModels": ["sketch"]}, "REQUEST_INVALID", "fallback_models[0]"),
         ({"smartPrompt": True}, "REQUEST_INVALID", "smart_prompt"),
         ({"maxCostUsdMicros": "-1"}, "REQUEST_INVALID", "max_cost"),
         ({"parameters": {"plain": {}}}, "REQUEST_INVALID", "parameters.plain"),

@@ -143,7 +143,7 @@ async def test_a_picture_comes_from_a_url(client, lab):
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
-        ("http://example.com/a.png", "over http"),
+        ("http://example.com/a.png", "over http: use https"),
         ("https://127.0.0.1/a.png", NO_ANSWER),
         ("https://[::1]/a.png", NO_ANSWER),
         ("https://169.254.169.254/latest/meta-data", NO_ANSWER),

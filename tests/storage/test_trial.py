@@ -192,7 +192,7 @@ async def test_a_file_that_was_taken_away_is_told_as_such(client, folder):
             await call
     for note in folder.rglob("*.json"):
         note.unlink()
-    with pytest.raises(Missing, match="restore the vault's files from a backup"):
+    with pytest.raises(Missing, match="no picture at this link"):
         await client.download(link)
     await client.upload(picture())  # the same bytes heal it
     assert (await client.download(link))[1] == picture()

@@ -66,11 +66,27 @@ def test_generate_json_is_the_outcome_in_one_line(stack: Stack) -> None:
 def test_generate_reads_a_prompt_from_standard_input(stack: Stack) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "cli", "generate", "-", "--json", *SMALL],
-        env=stack.environment, input="an öld oak", text=True, capture_output=True, check=True,
+        env=stack.environment, input="an öld oak\n", text=True, capture_output=True, check=True,
     )  # fmt: skip
     job = stack.studio("jobs", "--json").stdout
     assert json.loads(done.stdout)["job_id"] in [one["job_id"] for one in json.loads(job)]
-    assert "an öld oak" in job
+    assert "an öld oak" in [one["prompt"] for one in json.loads(job)]
+
+
+def test_a_key_that_shares_what_others_have_says_so(stack: Stack) -> None:
+    first = stack.studio("keys", "create", "laptop", "--user", "shared")
+    assert "shares" not in first.stderr
+    second = stack.studio("keys", "create", "phone", "--user", "shared")
+    assert "it shares everything with the other keys of 'shared'" in second.stderr
+    assert second.stdout.startswith("isk_")
+
+
+def test_a_command_says_which_stack_it_goes_to_where_its_own_folder_has_none(
+    stack: Stack, tmp_path: Path
+) -> None:
+    done = stack.studio("usage", STUDIO_DATA=str(tmp_path))
+    assert f"no stack runs in {tmp_path}; asking what answers at {stack.url}" in done.stderr
+    assert "no stack runs" not in stack.studio("usage").stderr
 
 
 @pytest.mark.parametrize(

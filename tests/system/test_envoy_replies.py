@@ -104,7 +104,7 @@ def test_no_gateway_is_a_problem_that_says_to_come_again(edges: tuple[str, int])
 @pytest.mark.parametrize("path", ["/metrics", "/imagestudio.catalog.v1.LedgerService/Admit"])
 def test_what_is_not_routed_is_a_problem(edges: tuple[str, int], path: str) -> None:
     answer = patient.get(f"http://127.0.0.1:{edges[1]}{path}")
-    assert "/docs" in problem(answer, 404, "REQUEST_INVALID")["detail"]
+    assert "/docs" in problem(answer, 404, "RESOURCE_UNKNOWN")["detail"]
 
 
 class _Dying(socketserver.BaseRequestHandler):

@@ -42,6 +42,7 @@ def test_pictures_are_reserved_by_quality_and_kept_at_what_they_cost(stack, lab)
     assert (charge["model"], charge["images"]) == (FLARE, 3)
     assert job.completed["cost_usd"] == pytest.approx(charge["usd"], abs=1e-6)
     assert {image["media_type"] for image in job.completed["images"]} == {"image/webp"}
+    assert all(image["generation_time_ms"] > 0 for image in job.completed["images"])
     [accepted] = job.of("accepted")
     estimate = accepted["estimate"]
     assert estimate["expected_usd"] == pytest.approx(charge["usd"], rel=0.01)
@@ -74,6 +75,8 @@ def test_an_answer_that_is_kept_is_found_by_whoever_comes_next(stack, lab, point
     job = generate(stack.url, order)
     assert not (folder / point).exists()
     prove_whole(job, 1)
+    [image] = job.completed["images"]
+    assert image["generation_time_ms"] is None  # who sent it heard its answer, and is dead
     assert len(lab.ledger()) == 1
 
 

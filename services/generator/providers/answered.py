@@ -97,8 +97,9 @@ async def buy(
         await answer.aclose()
     if not 0 < pour.size <= _BIGGEST:
         raise seam.Unclear(f"an answer of {pour.size} bytes")
+    took = patience - (until - asyncio.get_running_loop().time())
     await finish(receipt)
-    return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer))
+    return seam.Ticket(_RECEIPT + purchase_id, allowance=transport.allowance(answer), seconds=took)
 
 
 def senseless(error: Exception) -> seam.Ended:

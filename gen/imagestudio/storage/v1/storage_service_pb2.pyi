@@ -90,7 +90,7 @@ class Asset(_message.Message):
     paid for is kept where they do not.
     """
     thumbhash: _builtins.bytes
-    """ThumbHash; empty where the file cannot be read."""
+    """For a ThumbHash; always empty so far."""
     @_builtins.property
     def size(self) -> _image_pb2.PixelSize:
         """Size in pixels; 0 by 0 where the file cannot be read."""

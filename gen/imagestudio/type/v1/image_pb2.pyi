@@ -190,7 +190,7 @@ class ImageOutput(_message.Message):
     size_bytes: _builtins.int
     """Size in bytes."""
     thumbhash: _builtins.bytes
-    """ThumbHash for an instant placeholder; empty where the file cannot be read."""
+    """For a ThumbHash, an instant placeholder; always empty so far."""
     seed: _builtins.int
     """The seed that was used, where the provider told or we chose it."""
     path: _builtins.str
@@ -329,7 +329,7 @@ class Variant(_message.Message):
     size_bytes: _builtins.int
     """Size in bytes (the column bytes)."""
     thumbhash: _builtins.bytes
-    """ThumbHash; empty where the file cannot be read."""
+    """For a ThumbHash; always empty so far."""
     etag: _builtins.str
     """Changes with is_favorite, user_rating and delete_time."""
     path: _builtins.str
