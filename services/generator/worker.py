@@ -179,8 +179,7 @@ class Worker:
         """
         Claim it; return it and when that was asked, None where it is not to be had now.
 
-        After an answer that was lost the claim is made again. If the first one was taken,
-        the ledger names us as owner of what we never began: that is given back.
+        After a lost answer it is claimed again; what is ours by then we never began: given back.
         """
         terms = await terms_of_claim(self.tools.vendors, provider)
         lost = False
