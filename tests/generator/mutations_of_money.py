@@ -11,6 +11,20 @@ UNLISTED = "tests/generator/test_unlisted.py"
 TABLE = (
     # -- permits and money
     Mutation(
+        "no order leaves while the vault takes nothing",
+        "services/generator/deeds.py",
+        "        if fault := await self._withheld():\n",
+        "        if fault := None:\n",
+        "tests/generator/test_withheld.py",
+    ),
+    Mutation(
+        "who ends does not wait for storage with an order in hand",
+        "services/generator/buy.py",
+        "            self._deeds.hurry()\n",
+        "",
+        "tests/generator/test_withheld.py",
+    ),
+    Mutation(
         "an order takes a permit",
         EDGES,
         "        if permits.take_permit(batch, purchase) is Verdict.WAIT:\n"
