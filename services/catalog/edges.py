@@ -26,6 +26,7 @@ NONE = ledger_service_pb2.CLAIM_OUTCOME_UNSPECIFIED
 _NOTHING_THERE = "It was ordered, and the provider has nothing of it. The last answer was: "
 
 _TOLD_AT = 3  # times that an order was sent back
+_OF_THE_VAULT = ("VAULT_UNAVAILABLE", "DISK_FULL")
 
 Outcome: TypeAlias = ledger_service_pb2.ClaimOutcome.ValueType
 
@@ -83,6 +84,8 @@ def _release(batch: Batch, purchase: Purchase, step: edge_pb2.ReleaseEdge) -> No
         return
     if step.sent_back and error:
         _count_back(batch, purchase, error)
+    elif error and error["reason"] in _OF_THE_VAULT:
+        _tell_waiting(batch, purchase, error, "An order waits to be sent: ")
     elif not purchase.sent_back:
         purchase.error = error
     purchase.state, purchase.sent_at = "planned", None
@@ -328,16 +331,21 @@ def _park(batch: Batch, purchase: Purchase, step: edge_pb2.ParkEdge) -> None:
 
 
 def _warn(batch: Batch, purchase: Purchase, step: edge_pb2.WarnEdge) -> None:
-    """Tell what keeps it waiting, once: who works on it next meets the same."""
+    """Tell what keeps it from being kept."""
     if purchase.state not in ("sending", "drawn"):
         raise guards.conflict(purchase, "nothing that was paid for waits to be kept")
-    error = outcome.evidence(step.error)
-    if error is None or outcome.waits_for(purchase.error) == error["reason"]:
+    if error := outcome.evidence(step.error):
+        _tell_waiting(batch, purchase, error, "An image waits to be kept: ")
+
+
+def _tell_waiting(batch: Batch, purchase: Purchase, error: outcome.Evidence, said: str) -> None:
+    """Tell what keeps it waiting, once: who works on it next meets the same."""
+    if outcome.waits_for(purchase.error) == error["reason"]:
         return
     purchase.error = outcome.waiting(purchase.error, error)
     warning = job_event_pb2.JobEvent.Warning(
         reason=error["reason"],
-        message="An image waits to be kept: " + error["message"],
+        message=said + error["message"],
         model=purchase.model_key,
         purchase_id=purchase.purchase_id,
     )

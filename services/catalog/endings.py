@@ -144,15 +144,18 @@ def _can_be_asked_for(batch: Batch, purchase: Purchase) -> bool:
 
 def _is_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:
     """
-    Whether a picture that was paid for lies with us already, and only its keeping failed.
+    Whether an answer that was paid for lies with us already, and may yet be kept.
 
-    Not where keeping it killed who tried, or what is there is no picture: that stays as it is.
+    Whoever died with it may have waited for storage alone. Not where what is there is no picture.
     """
-    receipts = (o.source.startswith("receipt:") for o in purchase.outputs if o.state == "drawn")
-    failed = purchase.error is not None and purchase.error["reason"] == "INTERNAL"
+    sources = [output.source for output in purchase.outputs if output.state == "drawn"]
+    if purchase.state == "running":
+        sources.append(purchase.ticket or "")
+    spoilt = purchase.error is not None and purchase.error["reason"] == "IMAGE_UNREADABLE"
     # What a copy of the database knew as planned has no other time than its deadline.
     ordered = purchase.sent_at or purchase.deadline or batch.now
-    return failed and any(receipts) and batch.now < ordered + KEPT_AT
+    held = any(source.startswith("receipt:") for source in sources)
+    return held and not spoilt and batch.now < ordered + KEPT_AT
 
 
 def close_if_through(batch: Batch, purchase: Purchase) -> None:

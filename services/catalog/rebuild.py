@@ -23,7 +23,7 @@ from services.catalog.migrate import CannotMigrate, migrate
 from services.catalog.news import News
 from services.catalog.queries import SQL
 from services.catalog.restoring import CannotRebuild
-from services.catalog.sidecars import JobOfVault, Sidecars
+from services.catalog.sidecars import Answer, JobOfVault, Sidecars
 
 # Numbers left out after what is known: the lost ones were given to somebody, as links or as
 # another user's, and must not come to mean something else.
@@ -34,16 +34,23 @@ _SEQUENCES = (("users", "user_id"), ("image_jobs", "job_id"), ("image_variants",
 
 @dataclass(slots=True)
 class Report:
-    """What was done, and what could not be."""
+    """What was done, and what could not be; *answers* are to orders that nobody knows any more."""
 
     jobs: int = 0
     variants: int = 0
     problems: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         told = f"{self.variants} variants of {self.jobs} jobs came back from the vault"
         whole = "the database lacks nothing that the vault has"
-        return [told if self.jobs or self.problems else whole, *self.problems]
+        found = [told if self.jobs or self.problems else whole, *self.problems]
+        if self.answers:
+            found.append(
+                "answers to orders that nobody knows any more, and that may have been charged "
+                f"({len(self.answers)}; see docs/backup.md):"
+            )
+        return [*found, *map(str, self.answers)]
 
 
 async def rebuild(url: str, lines: Iterable[str], *, anew: bool = False) -> Report:
@@ -70,6 +77,9 @@ async def rebuild(url: str, lines: Iterable[str], *, anew: bool = False) -> Repo
         async with as_ledger(pools.ledger) as connection:
             for file in found.files:
                 await restoring.file(connection, file)
+            asked = [answer.purchase_id for answer in found.answers]
+            there = {str(row[0]) for row in await connection.fetch(SQL.purchases_there, asked)}
+        report.answers = [one for one in found.answers if one.purchase_id not in there]
     finally:
         await pools.close()
     await _finish(url, GAP if report.jobs or came_back else 0)

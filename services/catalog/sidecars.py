@@ -64,6 +64,20 @@ class Copy:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a vendor answered to an order, of which the vault has no picture."""
+
+    purchase_id: str
+    provider: str
+    size_bytes: int
+    created_at: str  # RFC 3339
+
+    def __str__(self) -> str:
+        place = f"receipts/{self.purchase_id[-2:]}/{self.purchase_id}"
+        return f"{place}: {self.size_bytes} bytes of {self.provider}, of {self.created_at}"
+
+
 @dataclass(slots=True)
 class JobOfVault:
     """All that the vault has of one job, the pictures in the order in which they were kept."""
@@ -117,6 +131,7 @@ class Sidecars:
     copies: dict[tuple[int, str], Copy] = field(default_factory=dict)  # by user and hash
     subjects: dict[int, str] = field(default_factory=dict)  # by user; empty where no note tells
     numbers: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
     unread: int = 0
 
     @classmethod
@@ -137,6 +152,11 @@ class Sidecars:
         return found
 
     def _take(self, note: Mapping[str, Any], seen: set[tuple[str, int]]) -> None:
+        if "answer" in note:
+            purchase_id = str(uuid.UUID(note["answer"]))
+            facts = {name: note[name] for name in ("provider", "size_bytes", "created_at")}
+            self.answers.append(Answer(purchase_id=purchase_id, **facts))
+            return
         key = (note.get("purchase_id", ""), note.get("output_index", 0))
         if "variant" in note:
             variant_id = int(note["variant"].rpartition("/")[2])

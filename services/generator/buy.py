@@ -80,6 +80,7 @@ class Errand:
         if event not in self._wishes:
             self._wishes.add(event)
             self._events.put_nowait(event)
+            self._deeds.hurry()
 
     @property
     def is_unheard(self) -> bool:
@@ -142,7 +143,7 @@ class Errand:
         return plan.planned(model, claim.spec, shown.ordinal, images, shown.reserved_usd_micros)
 
     def _may_send(self) -> bool:
-        if moves.StopAsked() in self._wishes:  # it could not wait for the answer
+        if self._wishes:  # nobody wants it, or we could not wait for the answer
             return False
         now = asyncio.get_running_loop().time()
         return now <= min(self._claimed_at + FRESH, self._owned_until())

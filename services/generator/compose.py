@@ -84,11 +84,12 @@ def generator(settings: Settings, easel: Easel | None = None) -> Generator:
     outgoing: list[transport.Outgoing] = []
     vendors = sold_here(settings, easel, receipts, pictures, hints, outgoing)
     tools, strays = _tools(settings, catalog, bus, receipts, vendors, numbering)
-    ledger = tools.ledger
+    ledger, disk = tools.ledger, Disk(storage, vault)
+    tools.disk = disk  # what is admitted and what is ordered go by the same
     worker, hub = Worker(tools, catalog, bus, settings.most_open, Seat(settings.seat)), Hub(bus)
     patience = min(LONGEST, settings.language_seconds)
     rewriter = Rewriter(Meter(catalog, ledger.stub), voice_here(settings, outgoing), patience)
-    handler = _handler(tools, catalog, worker, hub, hints, rewriter)
+    handler = _handler(tools, catalog, worker, hub, hints, rewriter, disk)
     return Generator(
         catalog=catalog,
         storage=storage,
@@ -146,7 +147,13 @@ def _server(settings: Settings, handler: Handler, catalog: Peer, ledger: Ledger)
 
 
 def _handler(
-    tools: Tools, catalog: Peer, worker: Worker, hub: Hub, hints: Hints, rewriter: Rewriter
+    tools: Tools,
+    catalog: Peer,
+    worker: Worker,
+    hub: Hub,
+    hints: Hints,
+    rewriter: Rewriter,
+    disk: Disk,
 ) -> Handler:
     library = catalog_service_pb2_grpc.CatalogServiceStub(catalog.channel)
     generations = Generations(
@@ -156,7 +163,7 @@ def _handler(
         registry=tools.registry,
         worker=worker,
         watch=Watch(hub, catalog, tools.ledger.stub),
-        disk=Disk(tools.storage, tools.vault),
+        disk=disk,
         preparation=Preparation(tools.storage, tools.vault, catalog, library),
         rewriter=rewriter,
     )

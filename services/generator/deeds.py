@@ -25,6 +25,7 @@ from services.generator import (
     signs,
 )
 from services.generator import provider as seam
+from services.generator.disk import Disk
 from services.generator.health import Health
 from services.generator.ledger import Ledger, Result
 from services.generator.live import Live
@@ -58,6 +59,7 @@ class Tools:
     live: Live
     health: Health = field(default_factory=Health)
     seen: reconcile.Seen = field(default_factory=reconcile.Seen)  # of what is unclear
+    disk: Disk | None = None  # None: nobody asks whether what is bought can be kept
     numbering: Numbering | None = None  # None: nobody writes the numbers down
     notice: Callable[[str], None] = lambda _provider: None
 
@@ -81,6 +83,7 @@ class Deeds:
     late: Callable[[], float]
     tell: Callable[[moves.Event], None]
     interrupted: bool = False
+    asking: asyncio.Timeout | None = None  # whether it may be sent
     sending: bool = False
     warned: bool = False
     assets: dict[int, storage_service_pb2.Asset] = field(default_factory=dict)
@@ -105,16 +108,11 @@ class Deeds:
 
     async def buy(self) -> moves.Event:
         """Send the order, once."""
-        if self.interrupted:
-            return moves.Declined("stopped before it was sent")
-        if not self.known.order.as_planned:
-            return moves.Declined("this release would send another order than was planned")
         user_id = identifiers.number_of(self.claim.user)
         about = self.known.purchase_id, self.vendor.name, user_id
         sink = self.tools.receipts.sink(*about, self)
-        faults.point("buy.before_send")
-        if not self.may_send():  # the last thing before it leaves: who slept until now is late
-            return moves.NeverSent("the claim had grown too old, or its worker ends", 0)
+        if unsent := await self._unsent():
+            return unsent
         self.sending = True
         try:
             with (
@@ -132,6 +130,36 @@ class Deeds:
         self.known.heard, self.known.seconds = signs.of_ticket(ticket), ticket.seconds
         faults.point("buy.after_send")
         return moves.Bought(ticket.reference)
+
+    async def _unsent(self) -> moves.Event | None:
+        """Say why the order does not leave; None: it is to leave at once."""
+        if not self.known.order.as_planned:
+            return moves.Declined("this release would send another order than was planned")
+        if fault := await self._withheld():
+            return moves.NeverSent(str(fault), fault.retry_after or _RETRY, fault.reason)
+        if self.interrupted:
+            return moves.Declined("stopped before it was sent")
+        faults.point("buy.before_send")
+        if not self.may_send():  # the last thing before it leaves: who slept until now is late
+            return moves.NeverSent("the claim had grown too old, or its worker ends", 0)
+        return None
+
+    async def _withheld(self) -> errors.Fault | None:
+        """Ask why nothing may be bought now; whoever stops meanwhile does not wait to hear it."""
+        if self.tools.disk is None or self.interrupted:
+            return None
+        try:
+            async with asyncio.timeout(None) as self.asking:
+                return await self.tools.disk.refusal()
+        except TimeoutError:
+            return None  # it will not be sent, whatever the answer is
+        finally:
+            self.asking = None
+
+    def hurry(self) -> None:
+        """Wait for nothing before it is sent: it is not to be."""
+        if self.asking and not self.asking.expired():
+            self.asking.reschedule(0)
 
     async def follow(self, ticket: str) -> moves.Event:
         """Ask until it is drawn or has ended."""

@@ -1,5 +1,6 @@
 """Whether the vault's disk takes what new work brings: asked once a second at the most."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -10,7 +11,9 @@ from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
 _FRESH = 1.0  # seconds
 _TIMEOUT = 6.0  # seconds; a disk that hangs is told as unwritable before
 _AGAIN = 5.0  # seconds until it may be worth while to ask again
+_SOON = 1.0  # likewise, where it may be starting
 _PATIENCE = 30.0  # seconds; longer than a storage that can start takes to
+_MOMENT = 2.0  # seconds that an order waits for storage: its claim is soon too old to send by
 log = logs.get()
 
 
@@ -28,6 +31,27 @@ class Disk:
     _room: storage_service_pb2.GetRoomResponse | None = None
     # The room, or our start; who asks meanwhile asks, too, and goes by no older one.
     _heard: float = field(default_factory=time.monotonic)
+    _looking: asyncio.Task[errors.Fault | None] | None = None  # for all orders that wait for it
+
+    async def refusal(self) -> errors.Fault | None:
+        """
+        Why no order may leave just now; None where what it brings can be kept.
+
+        It is paid for once it has left, so that a storage which restarts is waited for: a moment
+        here, and then by coming again.
+        """
+        looking = self._looking
+        if looking is None or looking.done():
+            looking = self._looking = asyncio.create_task(self._look())
+        await asyncio.wait((looking,), timeout=_MOMENT)
+        return looking.result() if looking.done() else self._unheard()
+
+    async def _look(self) -> errors.Fault | None:
+        try:
+            await self.check()
+        except errors.Fault as fault:
+            return fault
+        return None if self._room else self._unheard()
 
     async def check(self) -> None:
         """Refuse new work below the reserve, DISK_FULL, and while nothing can be written."""
@@ -55,10 +79,17 @@ class Disk:
             if fault.reason in ("VAULT_UNAVAILABLE", "DISK_FULL"):
                 raise
             log.warning("room not known", error=str(fault))
-            if time.monotonic() - self._heard >= self.patience:
-                raise errors.Unavailable(
-                    "VAULT_UNAVAILABLE",
-                    "Storage does not answer: see in its log why, and that the vault's disk is "
-                    "mounted. Until then no new work is taken; nothing that was kept is given up.",
-                    retry_after=_AGAIN,
-                ) from fault
+            silence = self._unheard()
+            if silence.reason == "VAULT_UNAVAILABLE":
+                raise silence from fault
+
+    def _unheard(self) -> errors.Fault:
+        if time.monotonic() - self._heard < self.patience:
+            said = "Storage does not answer; it may be starting."
+            return errors.Unavailable("SERVICE_UNAVAILABLE", said, retry_after=_SOON)
+        return errors.Unavailable(
+            "VAULT_UNAVAILABLE",
+            "Storage does not answer: see in its log why, and that the vault's disk is "
+            "mounted. Until then no new work is taken; nothing that was kept is given up.",
+            retry_after=_AGAIN,
+        )

@@ -31,6 +31,7 @@ _CHARGED = {
 }
 _CODES = {
     "CONTENT_REFUSED": code_pb2.FAILED_PRECONDITION,
+    "DISK_FULL": code_pb2.RESOURCE_EXHAUSTED,
     "IMAGE_UNREADABLE": code_pb2.INVALID_ARGUMENT,
     "JOB_CANCELED": code_pb2.CANCELLED,
     "OUTPUT_LOST": code_pb2.DATA_LOSS,
@@ -41,6 +42,8 @@ _CODES = {
     "PROVIDER_UNAVAILABLE": code_pb2.UNAVAILABLE,
     "PURCHASE_UNCLEAR": code_pb2.UNKNOWN,
     "INTERNAL": code_pb2.INTERNAL,
+    "SERVICE_UNAVAILABLE": code_pb2.UNAVAILABLE,
+    "VAULT_UNAVAILABLE": code_pb2.UNAVAILABLE,
 }
 
 _TELLING = (moves.Ticketed, moves.Released, moves.Ended, moves.Doubted)  # of how an order fared

@@ -72,8 +72,12 @@ def _rejected_drawn(purchase: Purchase, event: Rejected) -> Next:
 
 
 def _stop_drawn(purchase: Purchase, _event: StopAsked) -> Next:
-    """Store what can be stored at once, and wait for nothing else."""
-    return _store_on(purchase._replace(stopping=True))
+    """
+    Leave it to another worker, at once: storage may be away, however long.
+
+    Who ended with it in hand would be taken for one that it killed.
+    """
+    return leave(purchase._replace(stopping=True), purchase.defect or Parked(purchase.pause))
 
 
 def _vanished(purchase: Purchase, event: Vanished) -> Next:
@@ -95,8 +99,7 @@ def _store_on(purchase: Purchase) -> Next:
     """Wait for all under way, so that one which fails at once keeps none from its turn."""
     if not purchase.missing:
         return _publish(purchase)
-    lets_go = purchase.stopping and purchase.unstored
-    if purchase.missing - purchase.unstored and not lets_go:
+    if purchase.missing - purchase.unstored:
         return purchase, ()
     return leave(purchase, purchase.defect or Parked(purchase.pause))
 
@@ -105,8 +108,6 @@ def _publish(purchase: Purchase) -> Next:
     """Go on to the CDN with what it shall have."""
     if not purchase.publication.waiting:
         return purchase._replace(stage=Stage.GONE), ()
-    if purchase.stopping:
-        return leave(purchase, Parked(0))
     publication = purchase.publication.begun()
     wanted = tuple(Publish(index) for index in sorted(publication.waiting))
     return purchase._replace(stage=Stage.KEPT, publication=publication), wanted

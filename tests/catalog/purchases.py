@@ -163,6 +163,12 @@ def warn(purchase_id, fence, reason="VAULT_UNAVAILABLE"):
     return Edge(purchase_id=purchase_id, fence=fence, warn=edge_pb2.WarnEdge(error=error))
 
 
+def withheld(purchase_id, fence, reason="VAULT_UNAVAILABLE"):
+    error = errors.to_status(errors.Unavailable(reason, "Mount its disk."))
+    step = edge_pb2.ReleaseEdge(error=error)
+    return Edge(purchase_id=purchase_id, fence=fence, release=step)
+
+
 def next_attempt(reserve=0):
     return ledger_pb2.PlannedPurchase(
         purchase_id=str(uuid.uuid4()),

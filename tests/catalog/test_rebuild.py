@@ -298,3 +298,19 @@ async def test_another_job_of_that_number_is_left_alone_and_told(older):
     other["provenance"]["job"]["requestId"] = str(uuid.uuid4())
     report = await rebuild.rebuild(older, lines(other))
     assert "one job in the vault and another" in report.problems[0]
+
+
+def answer(number):
+    told = {"provider": "recraft", "size_bytes": 70_000, "created_at": BEGAN.isoformat()}
+    return {"answer": str(uuid.UUID(int=number)), **told}
+
+
+async def test_answers_to_orders_that_nobody_knows_any_more_are_told_with_their_place(older):
+    """The copy knows of the first one, which is followed; what came after it is forgotten."""
+    [known] = await rows(older, "SELECT purchase_id FROM purchases")
+    report = await rebuild.rebuild(older, lines({**answer(1), "answer": str(known[0])}, answer(99)))
+    assert report.problems == []
+    missing = str(uuid.UUID(int=99))
+    said, told = report.lines()[1:]
+    assert said.startswith("answers to orders that nobody knows any more")
+    assert told == f"receipts/63/{missing}: 70000 bytes of recraft, of {BEGAN.isoformat()}"

@@ -1,6 +1,7 @@
 """A picture that was paid for and lies in its receipt: what fails at keeping it is tried on."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from google.rpc import code_pb2
@@ -13,6 +14,8 @@ from services.catalog.ledger import Change
 from tests.catalog.books import purchase_of
 from tests.catalog.conftest import run_as_owner
 from tests.catalog.purchases import admitted, claim, drawn, fail, make_ledger, taken, ticket, warn
+
+LONG_OVER = "UPDATE purchases SET deadline = now() - interval '1 hour'"
 
 
 async def row_of(pools, purchase_id):
@@ -77,6 +80,34 @@ async def test_that_it_waits_for_the_vault_is_no_reason_to_set_it_aside(
 
     await ledger.change([Change(made, "fail", orphan)])
     assert (await row_of(pools, made))["state"] == "drawn"
+
+
+async def dies_alone(ledger, made):
+    await ledger.change([Change(made, "fail", partial(orphaned, made))])
+
+
+def orphaned(made, batch):
+    endings.orphan(batch, batch.purchases[made], alone=True)
+
+
+@pytest.mark.parametrize("state", ["running", "drawn"])
+@pytest.mark.parametrize("told", [True, False])
+async def test_who_dies_while_storage_is_away_has_not_died_of_it(
+    pools, user, ledger, database_url, state, told
+):
+    """Each is alone with it when he is killed: one of them is back when storage is, too."""
+    [made] = await admitted(pools.ledger, user, reserve=500)
+    await taken(ledger, claim(made), ticket(made, 1, f"receipt:{made}"))
+    if state == "drawn":
+        await taken(ledger, drawn(made, 1, cost=500))
+    if told and state == "drawn":
+        await taken(ledger, warn(made, 1))
+    for _ in range(MAX_TRIES + 2):
+        await run_as_owner(database_url, LONG_OVER)
+        await dies_alone(ledger, made)
+        assert (await row_of(pools, made))["state"] == state
+        await run_as_owner(database_url, "UPDATE purchases SET not_before = now()")
+        await taken(ledger, claim(made))
 
 
 async def test_what_is_no_picture_is_set_aside(pools, user, ledger, database_url):

@@ -12,6 +12,7 @@ from tests.catalog.purchases import (
     taken,
     ticket,
     warn,
+    withheld,
 )
 
 
@@ -38,6 +39,21 @@ async def test_a_job_is_told_once_however_often_it_is_said(pools, user, ledger):
     await taken(ledger, keep(purchase_id, fence))
     kinds = await kinds_of(pools, purchase_id)
     assert (kinds.count("warning"), kinds[-1]) == (2, "completed")
+    assert (await job_of(pools, purchase_id))["state"] == "succeeded"
+
+
+async def test_a_job_is_told_once_that_the_vault_keeps_its_order_back(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    for _ in range(6):  # however often: that is no failed try
+        [claimed] = await taken(ledger, claim(purchase_id))
+        await taken(ledger, withheld(purchase_id, claimed.fence))
+    warnings = [
+        e.warning for e in await log_of(pools, purchase_id) if e.WhichOneof("event") == "warning"
+    ]
+    assert [told.message for told in warnings] == ["An order waits to be sent: Mount its disk."]
+    assert (warnings[0].reason, warnings[0].purchase_id) == ("VAULT_UNAVAILABLE", purchase_id)
+    await taken(ledger, keep(purchase_id, await bought(ledger, purchase_id)))
+    assert await error_of(pools, purchase_id) is None
     assert (await job_of(pools, purchase_id))["state"] == "succeeded"
 
 

@@ -62,7 +62,7 @@ TABLE = (
     Mutation(
         "who ends sends no order whose answer he could not wait for",
         "services/generator/buy.py",
-        "        if moves.StopAsked() in self._wishes:  # it could not wait for the answer\n"
+        "        if self._wishes:  # nobody wants it, or we could not wait for the answer\n"
         "            return False\n",
         "",
         "tests/generator/test_worker.py",

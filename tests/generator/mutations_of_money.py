@@ -11,6 +11,20 @@ UNLISTED = "tests/generator/test_unlisted.py"
 TABLE = (
     # -- permits and money
     Mutation(
+        "no order leaves while the vault takes nothing",
+        "services/generator/deeds.py",
+        "        if fault := await self._withheld():\n",
+        "        if fault := None:\n",
+        "tests/generator/test_withheld.py",
+    ),
+    Mutation(
+        "who ends does not wait for storage with an order in hand",
+        "services/generator/buy.py",
+        "            self._deeds.hurry()\n",
+        "",
+        "tests/generator/test_withheld.py",
+    ),
+    Mutation(
         "an order takes a permit",
         EDGES,
         "        if permits.take_permit(batch, purchase) is Verdict.WAIT:\n"
@@ -186,8 +200,22 @@ TABLE = (
     Mutation(
         "each output has its turn before a purchase is let go of",
         KEEPING,
-        "    if purchase.missing - purchase.unstored and not lets_go:\n",
+        "    if purchase.missing - purchase.unstored:\n",
         "    if False:\n",
+    ),
+    Mutation(
+        "who ends leaves to others what he has storage keep",
+        KEEPING,
+        "    (Stage.DRAWN, StopAsked): _stop_drawn,\n",
+        "",
+        "tests/generator/test_purchase.py",
+    ),
+    Mutation(
+        "who dies while storage is away has not died of what is in a receipt",
+        ENDINGS,
+        "    return held and not spoilt and batch.now < ordered + KEPT_AT\n",
+        "    return False\n",
+        "tests/catalog/test_safe_in_receipts.py",
     ),
     Mutation(
         "an output that is lost raises the alarm",

@@ -239,11 +239,14 @@ def test_an_output_that_fails_at_once_keeps_no_other_from_its_turn(fails, last):
     assert drawing(fails, *slow) == (Stage.LEAVING, [moves.Kept(1), last])
 
 
-def test_a_worker_that_ends_stores_what_it_can_and_waits_for_none_that_fails():
+def test_a_worker_that_ends_leaves_what_is_being_stored_to_others_at_once():
+    """Storage may be away: who ended with it in hand would seem to have died of it."""
     failed, stored = moves.Unstored(0, "no answer", 3.0), moves.Stored(1)
-    assert drawing(moves.StopAsked(), stored) == (Stage.DRAWN, [moves.Kept(1)])
-    for events in ((failed, moves.StopAsked()), (moves.StopAsked(), failed)):
-        assert drawing(*events) == (Stage.LEAVING, [moves.Parked(3.0)])
+    assert drawing(moves.StopAsked()) == (Stage.LEAVING, [moves.Parked(0)])
+    assert drawing(stored, moves.StopAsked()) == (Stage.LEAVING, [moves.Kept(1), moves.Parked(0)])
+    assert drawing(failed, moves.StopAsked()) == (Stage.LEAVING, [moves.Parked(3.0)])
+    defect = moves.Unstored(0, "a defect", defect=True)
+    assert drawing(defect, moves.StopAsked()) == (Stage.LEAVING, [moves.Failed("a defect")])
 
 
 def test_where_the_ledger_takes_no_outputs_nothing_more_is_waited_for():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from services.storage import inventory
 from services.storage.disk import LocalDisk
-from services.storage.notes import FileNote
+from services.storage.notes import FileNote, ReceiptNote
 from services.storage.vault import Shelf
 from services.storage.vaults.folder import FolderVault
 from services.storage.vaults.journal import Journal
@@ -54,6 +54,30 @@ async def test_what_has_lost_its_file_is_nothing_and_what_is_damaged_is_said(tmp
     said = capsys.readouterr().err
     assert "bbbb has 11 bytes in place of 12" in said
     assert "a note of cccc cannot be read" in said
+
+
+async def test_answers_of_which_no_picture_was_kept_are_told(tmp_path, capsys):
+    vault = await kept(tmp_path)
+    for name, provider in (("kept", "recraft"), ("paid", "recraft"), ("none", "sealed")):
+        told = {"created_at": "2026-11-27T10:00:00+00:00", "user_id": 2, "media_type": "text/plain"}
+        note = ReceiptNote(
+            **told, size_bytes=len(CONTENT), purchase_id=name, sha256="", provider=provider
+        )
+        async with vault.draft() as draft:
+            await draft.write(CONTENT)
+            await draft.keep(Shelf.RECEIPTS, name, note.pack())
+    await vault.close()
+    shelves = Shelves(tmp_path, LocalDisk(tmp_path))
+    [found] = map(json.loads, inventory.answers(shelves, {"kept"}))
+    assert found == {
+        "answer": "paid",
+        "provider": "recraft",
+        "size_bytes": len(CONTENT),
+        "created_at": "2026-11-27T10:00:00+00:00",
+    }
+    (tmp_path / "receipts" / "id" / "paid.json").write_text('{"half')
+    assert not list(inventory.answers(shelves, {"kept"}))
+    assert "the answer to paid cannot be read" in capsys.readouterr().err
 
 
 async def test_numbers_are_told_of_every_process_and_a_line_cut_off_spoils_nothing(tmp_path):

@@ -18,6 +18,9 @@ TWO_HOURS_AGO = ", ".join(
 )
 AGED = f"UPDATE purchases SET {TWO_HOURS_AGO} WHERE state = 'unclear' RETURNING fence"
 UNCLEAR = "SELECT 1 FROM purchases WHERE state = 'unclear' AND fence > $1"
+NEVER_CAME_BACK = "SELECT 1 FROM purchases WHERE sent_back = 0"
+WITHHELD = "SELECT 1 FROM purchases WHERE error->>'waits' = 'VAULT_UNAVAILABLE'"
+FENCES = "SELECT fence FROM purchases"
 QUICK = {"LAB_PACE": "0", "WORKER_PATIENCE": "1", "ANSWER_SECONDS": "2"}
 
 
@@ -91,6 +94,34 @@ def test_what_was_paid_for_waits_until_the_disk_is_mounted(faulty, point, meanwh
     mount(disk, vault)
     prove_whole(watch(stack.url, job), 1)
     assert len(lab.ledger()) == 1
+
+
+def unmount_under(_stack: Stack, vault: Path) -> Path:
+    """Have storage go on without its vault, which it then says."""
+    return unmount(vault)
+
+
+@pytest.mark.parametrize("begin", [unmount_under, begin_without])
+def test_what_was_planned_is_not_bought_before_the_disk_is_mounted(begin):
+    """Its vendor is busy for a while, so that the orders wait; then the vault is gone."""
+    with running_stack("--lab", **QUICK) as stack:
+        lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
+        lab.faults([{"vendor": "recraft", "where": "create", "kind": "status:429"}])
+        jobs = [patient.post(f"{stack.url}/images/generate", json=ORDER) for _ in range(4)]
+        stack.await_(lambda: not ask(stack, NEVER_CAME_BACK))
+        vault = stack.data / "vault"
+        disk = begin(stack, vault)
+        stack.await_(lambda: len(ask(stack, WITHHELD)) == len(jobs), 150)
+        lab.faults([])
+        before = sum(row["fence"] for row in ask(stack, FENCES))
+        stack.await_(lambda: sum(r["fence"] for r in ask(stack, FENCES)) >= before + 8, 150)
+        assert lab.ledger() == []
+        mount(disk, vault)
+        for job in jobs:
+            seen = watch(stack.url, f"/images/jobs/{job.json()['job_id']}")
+            prove_whole(seen, 1)
+            assert [each["reason"] for each in seen.of("warning")].count("VAULT_UNAVAILABLE") == 1
+        assert len(lab.ledger()) == len(jobs)
 
 
 def test_a_stack_does_not_start_without_the_disk_and_says_what_to_do():

@@ -24,6 +24,9 @@ WHERE j.job_id = $1;
 -- name: purchases_for_rebuild
 SELECT purchase_id, state, ordinal, attempt FROM purchases WHERE job_id = $1;
 
+-- name: purchases_there
+SELECT purchase_id FROM purchases WHERE purchase_id = ANY ($1::uuid[]);
+
 -- name: restore_job
 INSERT INTO image_jobs (job_id, user_id, title, project, use_case, preset_used, state,
                         original_prompt, enhanced_prompt, enhanced_by, spec, request_id,

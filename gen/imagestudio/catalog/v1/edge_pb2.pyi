@@ -344,7 +344,9 @@ class ReleaseEdge(_message.Message):
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
-        """Why."""
+        """Why. Where the vault takes nothing (VAULT_UNAVAILABLE, DISK_FULL): event
+        `warning`, once.
+        """
 
     def __init__(
         self,
