@@ -18,6 +18,7 @@ from services.generator import (
     edges,
     identifiers,
     moves,
+    overdue,
     patience,
     pictures,
     provenance,
@@ -58,6 +59,7 @@ class Tools:
     live: Live
     health: Health = field(default_factory=Health)
     seen: reconcile.Seen = field(default_factory=reconcile.Seen)  # of what is unclear
+    held: overdue.Held = field(default_factory=overdue.Held)
     numbering: Numbering | None = None  # None: nobody writes the numbers down
     notice: Callable[[str], None] = lambda _provider: None
 

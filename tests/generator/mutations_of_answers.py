@@ -6,6 +6,7 @@ VIGIL = "tests/catalog/test_vigil.py"
 HICCUPS = "tests/catalog/test_hiccups.py"
 BURIALS = "tests/catalog/test_burials.py"
 UNHEARD = "tests/generator/test_unheard.py"
+OVERDUE = "tests/generator/test_overdue.py"
 
 TABLE = (
     Mutation(
@@ -119,6 +120,20 @@ TABLE = (
         "awaited=anothers and -math.inf < self.late() < 0",
         "awaited=False",
         UNHEARD,
+    ),
+    Mutation(
+        "nothing is late by a clock alone that somebody may have set",
+        "services/generator/overdue.py",
+        "return min(now - deadline, held - (deadline - sent))",
+        "return now - deadline",
+        OVERDUE,
+    ),
+    Mutation(
+        "what was set down is known of since it was first in hand",
+        "services/generator/buy.py",
+        "            self._tools.held.note(self.purchase_id, self._since)\n",
+        "            pass\n",
+        OVERDUE,
     ),
     Mutation(
         "of our own order we know that nobody hears more",
