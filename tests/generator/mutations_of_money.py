@@ -9,6 +9,13 @@ ACCOUNT = "tests/generator/test_account.py"
 UNLISTED = "tests/generator/test_unlisted.py"
 
 TABLE = (
+    Mutation(
+        "what is no link of an output hides none that is",
+        "services/generator/providers/predictions.py",
+        "    if not urls:\n        raise",
+        "    if not urls or len(urls) < len(told):\n        raise",
+        "tests/generator/test_replicate.py",
+    ),
     # -- permits and money
     Mutation(
         "an order takes a permit",

@@ -149,9 +149,11 @@ def _drawn(found: Prediction, billed: int | None, prices: Mapping[str, int]) -> 
 
 
 def _links(found: Prediction) -> tuple[seam.Link, ...]:
+    """The links of its output; what is none hides no other."""
     output = found["output"]
-    urls = [output] if isinstance(output, str) else output
-    if not isinstance(urls, list) or not all(isinstance(url, str) and url for url in urls):
+    told = output if isinstance(output, list) else [output]
+    urls = [url for url in told if isinstance(url, str) and url]
+    if not urls:
         raise seam.Unclear(f"its output is no list of links: {json.dumps(output)[:500]}")
     end = time(found, "completed_at", "created_at")
     return tuple(seam.Link(url, end and end + _LINKS_LIVE) for url in urls)
