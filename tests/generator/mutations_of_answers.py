@@ -8,7 +8,46 @@ BURIALS = "tests/catalog/test_burials.py"
 UNHEARD = "tests/generator/test_unheard.py"
 OVERDUE = "tests/generator/test_overdue.py"
 
+OUTLINE = "services/generator/providers/outline.py"
+RECEIPTS = "services/storage/receipts.py"
+TEXT = "tests/storage/test_receipt_text.py"
+
 TABLE = (
+    Mutation(
+        "of an answer that is cut off the pictures are kept that came whole",
+        OUTLINE,
+        "        if not self._pictures:\n",
+        "        if True:\n",
+        "tests/generator/test_cut_answers.py",
+    ),
+    Mutation(
+        "of what is cut off only what came whole counts",
+        OUTLINE,
+        "place = token.start()",
+        "place = len(cut)",
+        "tests/generator/test_outline.py",
+    ),
+    Mutation(
+        "an escape may stand in a picture's text",
+        OUTLINE,
+        "plain=_OF_IT.fullmatch(self._escape) is not None",
+        "plain=False",
+        "tests/generator/test_outline.py",
+    ),
+    Mutation(
+        "an escape may lie in two blocks of a receipt",
+        RECEIPTS,
+        "_unescaped(half + block)",
+        "_unescaped(block)",
+        TEXT,
+    ),
+    Mutation(
+        "the end of a picture's text is not always the end of its string",
+        RECEIPTS,
+        '                if left and text[:whole].endswith(b"="):',
+        '                if False and text[:whole].endswith(b"="):',
+        TEXT,
+    ),
     Mutation(
         "a silence that nobody watched is no death",
         "services/catalog/sweeper.py",
