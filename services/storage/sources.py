@@ -36,11 +36,11 @@ class Trouble(Exception):
 
 
 class Gone(Trouble):
-    """The source says that it is not there, or not for us."""
+    """The source says that it is not there, or not for us; *date* is its time, where it tells."""
 
-    def __init__(self, status: int, *, passing: bool = False) -> None:
+    def __init__(self, status: int, *, passing: bool = False, date: datetime | None = None) -> None:
         super().__init__(f"the source is not there (HTTP {status})", passing=passing)
-        self.status = status
+        self.status, self.date = status, date
 
 
 class Forbidden(Trouble):

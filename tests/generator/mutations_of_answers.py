@@ -21,6 +21,27 @@ TABLE = (
         "tests/generator/test_cut_answers.py",
     ),
     Mutation(
+        "our clock alone loses no picture whose host fails just now",
+        "services/storage/imports.py",
+        "left <= (0 if _is_over(trouble, link) else -_SPARED)",
+        "left <= 0",
+        "tests/storage/test_fetch.py",
+    ),
+    Mutation(
+        "a picture that is not there may come while its host's clock says so",
+        "services/storage/imports.py",
+        "trouble.date >= link.expires",
+        "True",
+        "tests/storage/test_fetch.py",
+    ),
+    Mutation(
+        "a source beyond its time is not asked every second",
+        "services/generator/patience.py",
+        "    if left <= 0:",
+        "    if False:",
+        "tests/generator/test_patience.py",
+    ),
+    Mutation(
         "of what is cut off only what came whole counts",
         OUTLINE,
         "place = token.start()",

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -25,6 +26,9 @@ from tests.storage.vendor import http, says, vendor_host
 PNG = picture()
 SOON = datetime.now(UTC) + timedelta(hours=1)
 OVER = datetime.now(UTC) - timedelta(seconds=1)
+EARLIER, LATER = (
+    format_datetime(OVER + each * timedelta(hours=1), usegmt=True) for each in (-1, 1)
+)
 
 
 @pytest.fixture
@@ -98,9 +102,12 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
         (http(b"{}", "410 Gone"), SOON, Missing, "SOURCE_EXPIRED"),
         (http(PNG, "503 Busy", retry_after="7"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
         (http(PNG, "503 Busy", retry_after="7"), None, Unavailable, "PROVIDER_UNAVAILABLE"),
-        (http(PNG, "503 Busy", retry_after="7"), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(PNG, "503 Busy", retry_after="7"), OVER, Unavailable, "PROVIDER_UNAVAILABLE"),
         (http(b"<html>busy</html>"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
-        (http(b"<html>busy</html>"), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(b"<html>busy</html>"), OVER, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(b"", "404 Not Found", date=EARLIER), OVER, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(b"", "404 Not Found", date=LATER), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(b"", "404 Not Found", date="yesterday"), OVER, Missing, "SOURCE_EXPIRED"),
         (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"), SOON, Unavailable,
          "PROVIDER_UNAVAILABLE"),
         (http(b"", "302 Found", location="https://example.com/"), SOON, Denied, "SOURCE_FORBIDDEN"),
