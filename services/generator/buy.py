@@ -48,7 +48,7 @@ class Errand:
     The work on one claimed purchase.
 
     *claimed_at* is when the claim was sent, and *owned_until* says until when the ledger
-    surely takes us for alive, both by the loop's clock: later no order leaves. *now* is the
+    surely takes us for alive, both by the tools' clock: later no order leaves. *now* is the
     database's clock, by which deadlines are written, in seconds since 1970.
     """
 
@@ -64,7 +64,7 @@ class Errand:
         self._tools, self._claim, self._now = tools, claim, now
         self._claimed_at, self._owned_until = claimed_at, owned_until
         self.job, self.purchase_id = claim.purchase.job, claim.purchase.purchase_id
-        self._since = tools.held.since(self.purchase_id, claimed_at)
+        self._since = tools.held.since(self.purchase_id, asyncio.get_running_loop().time())
         provider = claim.purchase.provider
         vendor = tools.vendors.get(provider) or unknown(provider)
         self._known = self._look_at(vendor.terms)
@@ -146,8 +146,7 @@ class Errand:
     def _may_send(self) -> bool:
         if moves.StopAsked() in self._wishes:  # it could not wait for the answer
             return False
-        now = asyncio.get_running_loop().time()
-        return now <= min(self._claimed_at + FRESH, self._owned_until())
+        return self._tools.clock() <= min(self._claimed_at + FRESH, self._owned_until())
 
     def _late(self) -> float:
         held = asyncio.get_running_loop().time() - self._since

@@ -33,6 +33,7 @@ from services.generator.models import Registry
 from services.generator.numbering import Numbering
 from services.generator.receipts import Receipts
 from services.generator.vendor import Vendor
+from services.generator.wakeful import Wakeful
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
@@ -60,6 +61,7 @@ class Tools:
     health: Health = field(default_factory=Health)
     seen: reconcile.Seen = field(default_factory=reconcile.Seen)  # of what is unclear
     held: overdue.Held = field(default_factory=overdue.Held)
+    clock: Wakeful = field(default_factory=Wakeful)  # by which an order may still leave
     numbering: Numbering | None = None  # None: nobody writes the numbers down
     notice: Callable[[str], None] = lambda _provider: None
 

@@ -6,6 +6,7 @@ VIGIL = "tests/catalog/test_vigil.py"
 HICCUPS = "tests/catalog/test_hiccups.py"
 BURIALS = "tests/catalog/test_burials.py"
 UNHEARD = "tests/generator/test_unheard.py"
+WAKEFUL = "tests/generator/test_wakeful.py"
 OVERDUE = "tests/generator/test_overdue.py"
 
 OUTLINE = "services/generator/providers/outline.py"
@@ -40,6 +41,35 @@ TABLE = (
         "    if left <= 0:",
         "    if False:",
         "tests/generator/test_patience.py",
+    ),
+    *(
+        Mutation(f"who slept sends no order: {where}", file, old, new, WAKEFUL)
+        for where, file, old, new in (
+            ("the clock", "services/generator/wakeful.py", "+= gained if", "+= 0 if"),
+            (
+                *("the claim", "services/generator/buy.py"),
+                *("return self._tools.clock() <=", "return asyncio.get_running_loop().time() <="),
+            ),
+            (
+                *("its life", "services/generator/worker.py"),
+                *("> self.tools.clock()", "> asyncio.get_running_loop().time()"),
+            ),
+            (
+                *("what it needs", "services/generator/providers/answered.py"),
+                *("    clock = wakeful()\n", "    clock = asyncio.get_running_loop().time\n"),
+            ),
+            (
+                *("its images", "services/generator/providers/replicate.py"),
+                *("clock, latest = self.wakeful()", "clock, latest = monotonic"),
+            ),
+        )
+    ),
+    Mutation(
+        "who is set forward holds nothing for longer",
+        "services/generator/buy.py",
+        "        held = asyncio.get_running_loop().time() - self._since\n",
+        "        held = self._tools.clock() - self._since\n",
+        WAKEFUL,
     ),
     Mutation(
         "of what is cut off only what came whole counts",

@@ -114,6 +114,14 @@ def is_named(found: Prediction) -> bool:
     return bool(_purchase(found))
 
 
+def reference(found: Prediction) -> str:
+    """Its ticket's; Unclear where it has none."""
+    told = found.get("id")
+    if not told or not isinstance(told, str):
+        raise seam.Unclear("a prediction without an id")
+    return told
+
+
 def inputs(found: Prediction) -> Mapping[str, Any]:
     """What it was given, as it tells it."""
     return _part(found, "input")

@@ -29,6 +29,7 @@ from services.generator.providers.dates import Dates
 from services.generator.providers.lookups import Lookups
 from services.generator.providers.predictions import Prediction
 from services.generator.providers.replicate_files import Files, Given, refused
+from services.generator.wakeful import Clock, Wakeful
 
 Pause: TypeAlias = Callable[[str, float], Awaitable[None]]
 
@@ -86,7 +87,8 @@ class Replicate:
     _lookups: Lookups = field(default_factory=Lookups, repr=False)
     _old_lookups: Lookups = field(default_factory=Lookups, repr=False)  # nobody waits for these
     whose: Account = field(default_factory=Account, repr=False)
-    clock: Callable[[], float] = monotonic
+    clock: Clock = monotonic
+    wakeful: Callable[[], Clock] = Wakeful
     _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _dates: Dates = field(default_factory=Dates, repr=False)
@@ -121,9 +123,10 @@ class Replicate:
 
     async def _given(self, order: seam.Order, until: float) -> Given:
         """What the order's input images are; Unavailable where too little time is left then."""
-        latest = until - _FOR_THE_ORDER
+        clock, latest = self.wakeful(), until - _FOR_THE_ORDER
+        began, left = clock(), latest - asyncio.get_running_loop().time()
         given = await self.files.given(order, until=latest)
-        if asyncio.get_running_loop().time() > latest:  # whoever slept may not order any more
+        if clock() - began > left:  # whoever slept may not order any more
             raise seam.NotReady("it took too long to hand over its input images")
         return given
 
@@ -187,9 +190,9 @@ class Replicate:
             for each in page:
                 match await self._belongs(each, order, since):
                     case True if predictions.is_named(each):
-                        shown.named.append(seam.Ticket(_reference(each)))
+                        shown.named.append(seam.Ticket(predictions.reference(each)))
                     case True:
-                        shown.alike.append(_reference(each))
+                        shown.alike.append(predictions.reference(each))
                     case None:
                         shown.unsure += 1
 
@@ -205,7 +208,9 @@ class Replicate:
             for each in page:
                 named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
                 if named or ours:
-                    yield seam.Sold(reference=_reference(each), purchase_id=named, ours=ours)
+                    yield seam.Sold(
+                        reference=predictions.reference(each), purchase_id=named, ours=ours
+                    )
 
     async def recognize(self, order: seam.Order, ticket: seam.Ticket, /) -> bool:
         """Look at *ticket*; False where it is not *order*'s, or there is none."""
@@ -346,7 +351,7 @@ def _doubt(shown: _Shown, ahead: timedelta | None) -> str:
 def _opened(headers: Mapping[str, str], body: bytes, secret: str) -> seam.Webhook:
     try:
         told = _verified(headers, body.decode(), secret)
-        return seam.Webhook(webhook_id=headers["webhook-id"], reference=_reference(told))
+        return seam.Webhook(webhook_id=headers["webhook-id"], reference=predictions.reference(told))
     except Exception as error:  # their check raises what it likes, and may name the secret
         raise seam.Forged(f"not signed as it should be: {type(error).__name__}") from None
 
@@ -368,13 +373,6 @@ def _legible(answer: httpx.Response) -> dict[str, Any]:
     if error.retry_after is None and answer.is_client_error:
         error.retry_after = _BLIND
     raise error
-
-
-def _reference(found: Prediction) -> str:
-    reference = found.get("id")
-    if not reference or not isinstance(reference, str):
-        raise seam.Unclear("a prediction without an id")
-    return reference
 
 
 def _second(moment: datetime) -> str:
