@@ -9,6 +9,16 @@ ACCOUNT = "tests/generator/test_account.py"
 UNLISTED = "tests/generator/test_unlisted.py"
 
 TABLE = (
+    *(
+        Mutation(
+            f"an estimate is told as one: {what}",
+            EDGES,
+            f"    purchase.metered = step.cost.basis in COUNTED\n    {after}",
+            f"    purchase.metered = True\n    {after}",
+            "tests/catalog/test_basis.py",
+        )
+        for what, after in (("drawn", "batch.settle"), ("ended", "cost = step"))
+    ),
     Mutation(
         "what is no link of an output hides none that is",
         "services/generator/providers/predictions.py",
