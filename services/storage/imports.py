@@ -16,7 +16,7 @@ from services.storage.keep import Keep, Kept, Origin, now
 from services.storage.lane import Lane
 from services.storage.names import Range
 from services.storage.receipts import Receipts
-from services.storage.sources import Failed, Forbidden, Gone, Link, Trouble
+from services.storage.sources import Failed, Forbidden, Given, Gone, Link, Trouble
 
 _WIDTH = 32  # downloads at once
 _AGAIN, _LATEST = 2.0, 60.0  # seconds until a source is tried again: usually, and at most
@@ -33,7 +33,7 @@ class Imports:
     lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
     clock: Callable[[], datetime] = now
 
-    async def take(self, source: Range | Link, origin: Origin, claim: Claim) -> Kept:
+    async def take(self, source: Range | Link | Given, origin: Origin, claim: Claim) -> Kept:
         """
         Keep what *source* names.
 
@@ -42,6 +42,8 @@ class Imports:
         """
         if isinstance(source, Range):
             return await self.keep.keep(self.receipts.pictured(source), origin, claim)
+        if isinstance(source, Given):
+            return await self.keep.keep(source.pictured(), origin, claim)
         async with self.lane.turn(source.expires):
             try:
                 async with aclosing(self.fetch.pictured(source)) as chunks:

@@ -341,6 +341,18 @@ def test_what_is_no_link_of_an_output_hides_none_that_is(odd):
     assert drawn.cost == 6_000
 
 
+@pytest.mark.parametrize(
+    ("told", "url"),
+    [
+        ("https://r/a b|é.png?x={1}&y=%20\n", "https://r/a%20b%7C%C3%A9.png?x=%7B1%7D&y=%20"),
+        ("data:image/png;base64,iVBO+/8=", "data:image/png;base64,iVBO+/8="),
+    ],
+)
+def test_what_no_url_has_unescaped_is_escaped(told, url):
+    drawn = event(**DONE | {"output": [told, "\n", "data:," + "A" * (2 << 20)]})
+    assert [link.url for link in drawn.images] == [url]
+
+
 @pytest.mark.parametrize("output", [{"url": "https://r/1"}, [None], 7, True], ids=repr)
 def test_an_output_without_a_link_is_unclear(output):
     with pytest.raises(Unclear, match="no list of links"):

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeGuard
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from services.generator import provider as seam
 from services.generator.providers import transport
@@ -20,6 +20,8 @@ from services.generator.providers import transport
 Prediction: TypeAlias = Mapping[str, Any]
 Event: TypeAlias = seam.Working | seam.Drawn | seam.Ended
 
+_OF_A_URL = "%/:?#[]@!$&'()*+,;=~"  # and letters, digits, "-._": all else is escaped in one
+_LONGEST = 2 << 20  # characters of one, which may be data: and hold the whole picture
 _LINKS_LIVE = timedelta(hours=1)  # from the end; then input, output and files are removed
 _PERCENT = re.compile(r"(\d{1,3})%\|")  # tqdm in the logs is the only progress there is
 _SEED = re.compile(r"^\s*(?:using )?seed:\s*(\d{1,18})\b", re.IGNORECASE | re.MULTILINE)
@@ -160,7 +162,8 @@ def _links(found: Prediction) -> tuple[seam.Link, ...]:
     """The links of its output; what is none hides no other."""
     output = found["output"]
     told = output if isinstance(output, list) else [output]
-    urls = [url for url in told if isinstance(url, str) and url]
+    written = [url.strip() for url in told if isinstance(url, str)]
+    urls = [quote(url, _OF_A_URL, errors="replace") for url in written if 0 < len(url) <= _LONGEST]
     if not urls:
         raise seam.Unclear(f"its output is no list of links: {json.dumps(output)[:500]}")
     end = time(found, "completed_at", "created_at")
