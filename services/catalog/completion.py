@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2, job_pb2
 from services.catalog.database import Connection
 from services.catalog.queries import SQL
-from services.catalog.rows import ENDED_JOB, Batch, Job
+from services.catalog.rows import ENDED_JOB, Batch, Job, basis
 from services.catalog.words import CHARGED, JOB_STATES
 
 _JOB = [each.name for each in fields(Job)]
@@ -121,19 +121,15 @@ async def failures_of(
 def failure_message(row: asyncpg.Record) -> job_pb2.JobFailure:
     """Render a row of failures_of_jobs."""
     error = json.loads(row["error"]) if row["error"] else {}
+    known = basis(metered=row["metered"] or row["charged"] == "no")
     return job_pb2.JobFailure(
         purchase_id=row["purchase_id"],
         model=row["model_key"],
         reason=error.get("reason", "PURCHASE_UNCLEAR" if row["ending"] == "unclear" else ""),
         message=error.get("message", ""),
         charged=CHARGED[row["charged"] or ""],
-        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=_basis(row["charged"])),
+        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=known),
     )
-
-
-def _basis(charged: str | None) -> cost_pb2.CostBasis.ValueType:
-    known = charged in ("yes", "no")
-    return cost_pb2.COST_BASIS_METERED if known else cost_pb2.COST_BASIS_ESTIMATED
 
 
 async def risks_of(connection: Connection, job_ids: Sequence[int]) -> dict[int, asyncpg.Record]:
@@ -184,7 +180,7 @@ def job_message(row: asyncpg.Record | Mapping[str, Any]) -> job_pb2.Job:
         fingerprint=row["fingerprint"],
         last_sequence=row["last_sequence"],
         last_version=row["last_version"],
-        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=cost_pb2.COST_BASIS_METERED),
+        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=basis(metered=not row["cost"])),
         retry_of=f"jobs/{row['retry_of']}" if row["retry_of"] else "",
     )
     job.create_time.FromDatetime(row["created_at"])
@@ -216,7 +212,7 @@ def image_message(row: asyncpg.Record) -> image_pb2.ImageOutput:
         size=image_pb2.PixelSize(width=row["width"], height=row["height"]),
         thumbhash=row["thumbhash"],
         seed=row["seed"],
-        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=cost_pb2.COST_BASIS_METERED),
+        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=basis(metered=row["metered"])),
     )
     if row["generation_time_ms"] is not None:
         image.generation_time.FromMilliseconds(row["generation_time_ms"])

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
-from imagestudio.type.v1 import job_event_pb2
+from imagestudio.type.v1 import cost_pb2, job_event_pb2
 from services.catalog import adoption, endings, guards, outcome, permits
 from services.catalog.breaker import Verdict
 from services.catalog.rows import DRAWN, PERMITTED, Batch, Kept, Output, Published, Purchase
@@ -18,6 +18,7 @@ from services.catalog.words import CHARGED, ENDINGS, word
 
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
 TAKEN = ledger_service_pb2.CLAIM_OUTCOME_TAKEN
+COUNTED = (cost_pb2.COST_BASIS_METERED, cost_pb2.COST_BASIS_BILLED)
 NO_PERMIT = ledger_service_pb2.CLAIM_OUTCOME_NO_PERMIT
 NOT_DUE = ledger_service_pb2.CLAIM_OUTCOME_NOT_DUE
 
@@ -130,6 +131,7 @@ def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
     purchase.state, purchase.charged = "drawn", "yes"
     purchase.outputs = [_output(found) for found in step.outputs]
     known = step.HasField("cost")
+    purchase.metered = step.cost.basis in COUNTED
     batch.settle(purchase, cost=step.cost.usd_micros if known else purchase.reserved)
     if step.HasField("estimate") and known:
         _compare(batch, purchase, step.cost.usd_micros, step.estimate.usd_micros)
@@ -247,6 +249,7 @@ def _end_edge(batch: Batch, purchase: Purchase, step: edge_pb2.EndEdge) -> None:
     permits.give_permit_back(batch, purchase)
     purchase.error = outcome.evidence(step.error)
     cost = step.cost.usd_micros if step.HasField("cost") else purchase.reserved
+    purchase.metered = step.cost.basis in COUNTED
     next_ = step.next if step.HasField("next") else None
     endings.end(
         batch,

@@ -15,6 +15,7 @@ from services.catalog.completion import (
     tell_risk,
 )
 from services.catalog.log import publish
+from services.catalog.rows import basis
 from services.catalog.usage import Cap
 from services.catalog.words import CHARGED
 
@@ -44,7 +45,7 @@ def variant(row: Row, public_url: str) -> image_pb2.Variant:
     found = image_pb2.Variant(
         name=f"jobs/{row['job_id']}/variants/{row['variant_id']}",
         user=f"users/{row['user_id']}",
-        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=cost_pb2.COST_BASIS_METERED),
+        cost=cost_pb2.Cost(usd_micros=row["cost"], basis=basis(metered=row["metered"])),
         size_bytes=row["bytes"],
         etag=variant_etag(row),
         **{column: row[column] for column in _AS_THEY_ARE if row[column] is not None},

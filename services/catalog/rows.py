@@ -81,6 +81,7 @@ class Purchase:
     sent_back: int = 0  # so often unbought, for the reason in its error
     sent_back_since: datetime | None = None
     account: str = ""  # of the provider's, that its order went out under
+    metered: bool = False  # its cost is what the provider counted
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
     refusal: dict[str, Any] | None = None  # why one that was just claimed may not be sent
@@ -288,6 +289,10 @@ class Batch:
 
 def cost_message(purchase: Purchase) -> cost_pb2.Cost:
     """Render what *purchase* cost, or may have cost."""
-    known = purchase.charged in ("yes", "no")
-    basis = cost_pb2.COST_BASIS_METERED if known else cost_pb2.COST_BASIS_ESTIMATED
-    return cost_pb2.Cost(usd_micros=purchase.cost or purchase.reserved, basis=basis)
+    known = basis(metered=purchase.metered or purchase.charged == "no")
+    return cost_pb2.Cost(usd_micros=purchase.cost or purchase.reserved, basis=known)
+
+
+def basis(*, metered: bool | None) -> cost_pb2.CostBasis.ValueType:
+    """How a cost is known: as the provider counted it, else by the price list."""
+    return cost_pb2.COST_BASIS_METERED if metered else cost_pb2.COST_BASIS_ESTIMATED

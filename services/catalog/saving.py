@@ -12,7 +12,7 @@ from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2
 from services.catalog import completion, feed, log, permits
 from services.catalog.database import Connection
 from services.catalog.queries import SQL
-from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase
+from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, basis
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ def state_of(purchase: Purchase) -> State:
         purchase.sent_back,
         purchase.sent_back_since,
         purchase.account,
+        purchase.metered,
         tuple((output.index, output.state) for output in purchase.outputs),
     )
 
@@ -110,7 +111,7 @@ async def _write(
         return []
     [row] = await connection.fetch(
         SQL.move_purchases_if_state_and_fence,
-        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 20),
+        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 21),
         *_columns(_changed_outputs(left.changed, before), 9),
         *_columns(left.permits, 4),
         *_columns([(j, n, log.kind_of(e), e.SerializeToString()) for j, n, e in left.events], 4),
@@ -273,7 +274,7 @@ def _image(kept: Kept) -> image_pb2.ImageOutput:
         media_type=file.media_type,
         size_bytes=file.size_bytes,
         size=file.size,
-        cost=cost_pb2.Cost(usd_micros=kept.cost, basis=cost_pb2.COST_BASIS_METERED),
+        cost=cost_pb2.Cost(usd_micros=kept.cost, basis=basis(metered=purchase.metered)),
     )
     if image.HasField("seed"):
         found.seed = image.seed

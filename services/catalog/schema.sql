@@ -403,6 +403,7 @@ CREATE TABLE purchases (
     sent_back integer DEFAULT 0 NOT NULL,
     sent_back_since timestamp with time zone,
     account text DEFAULT ''::text NOT NULL,
+    metered boolean DEFAULT false NOT NULL,
     CONSTRAINT purchases_pkey PRIMARY KEY (purchase_id),
     CONSTRAINT purchases_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT purchases_cost_check CHECK ((cost >= 0)),

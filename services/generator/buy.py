@@ -4,7 +4,6 @@ function: the machine in `purchase.py` says what to do from any state, and here 
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -18,6 +17,7 @@ from services.generator import (
     marks,
     moves,
     orders,
+    overdue,
     plan,
     purchase,
     reconcile,
@@ -38,6 +38,7 @@ THROUGH = frozenset(
         purchase_pb2.PURCHASE_STATE_QUARANTINED,
     }
 )
+SET_DOWN = (moves.Parked, moves.Failed)
 Work = Callable[..., Awaitable[moves.Event | None]]
 log = logs.get()
 
@@ -47,7 +48,7 @@ class Errand:
     The work on one claimed purchase.
 
     *claimed_at* is when the claim was sent, and *owned_until* says until when the ledger
-    surely takes us for alive, both by the loop's clock: later no order leaves. *now* is the
+    surely takes us for alive, both by the tools' clock: later no order leaves. *now* is the
     database's clock, by which deadlines are written, in seconds since 1970.
     """
 
@@ -63,6 +64,7 @@ class Errand:
         self._tools, self._claim, self._now = tools, claim, now
         self._claimed_at, self._owned_until = claimed_at, owned_until
         self.job, self.purchase_id = claim.purchase.job, claim.purchase.purchase_id
+        self._since = tools.held.since(self.purchase_id, asyncio.get_running_loop().time())
         provider = claim.purchase.provider
         vendor = tools.vendors.get(provider) or unknown(provider)
         self._known = self._look_at(vendor.terms)
@@ -145,13 +147,11 @@ class Errand:
     def _may_send(self) -> bool:
         if self._wishes:  # nobody wants it, or we could not wait for the answer
             return False
-        now = asyncio.get_running_loop().time()
-        return now <= min(self._claimed_at + FRESH, self._owned_until())
+        return self._tools.clock() <= min(self._claimed_at + FRESH, self._owned_until())
 
     def _late(self) -> float:
-        shown = self._claim.purchase
-        deadline = shown.deadline.ToMicroseconds() / 1e6 if shown.HasField("deadline") else math.inf
-        return self._now() - deadline
+        held = asyncio.get_running_loop().time() - self._since
+        return overdue.late(self._claim, self._now(), held)
 
     def _begin(self) -> standing.Next:
         claim, terms, canceling = self._claim, self._known.terms, self._claim.cancel_requested
@@ -222,6 +222,8 @@ class Errand:
         marks.before(step)
         if isinstance(step, moves.Doubted):  # it has left, or never will
             self._tools.seen.note(self.purchase_id)
+        if isinstance(step, SET_DOWN):
+            self._tools.held.note(self.purchase_id, self._since)
         future = self._tools.ledger.submit(edges.edge(step, self._known, self._deeds.assets))
         self._spawn(self._committed, step, future)
 

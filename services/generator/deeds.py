@@ -18,6 +18,7 @@ from services.generator import (
     edges,
     identifiers,
     moves,
+    overdue,
     patience,
     pictures,
     provenance,
@@ -33,6 +34,7 @@ from services.generator.models import Registry
 from services.generator.numbering import Numbering
 from services.generator.receipts import Receipts
 from services.generator.vendor import Vendor
+from services.generator.wakeful import Wakeful
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
@@ -59,6 +61,8 @@ class Tools:
     live: Live
     health: Health = field(default_factory=Health)
     seen: reconcile.Seen = field(default_factory=reconcile.Seen)  # of what is unclear
+    held: overdue.Held = field(default_factory=overdue.Held)
+    clock: Wakeful = field(default_factory=Wakeful)  # by which an order may still leave
     disk: Disk | None = None  # None: nobody asks whether what is bought can be kept
     numbering: Numbering | None = None  # None: nobody writes the numbers down
     notice: Callable[[str], None] = lambda _provider: None

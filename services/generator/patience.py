@@ -31,9 +31,11 @@ def at_source(
     Seconds to wait after *fault* with a source that dies at *expires*; unset is unknown.
 
     An eighth of the order's age, so that a source which says no is not asked thousands of
-    times; no more than half of what is left, and no less than storage asks for.
+    times; no more than half of what is left, if any is, and no less than storage asks for.
     """
     now = time.time() if now is None else now
     age = now - (sent.ToMicroseconds() / 1e6 or now)
-    left = expires.ToMicroseconds() / 1e6 - now if expires.ToMicroseconds() else 2 * _SOURCE
+    left = expires.ToMicroseconds() / 1e6 - now
+    if left <= 0:  # nobody knows, or it went on beyond its time
+        left = 2 * _SOURCE
     return max(fault.retry_after or _SHORTEST, min(_SOURCE, age / 8, left / 2))

@@ -61,7 +61,7 @@ class Worker:
     _room: Room = field(init=False)
     _places: dict[str, str] = field(default_factory=dict)  # purchases, and the queue they came by
     _works: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _owned_until: float = 0.0  # by the loop's clock
+    _owned_until: float = 0.0  # by the tools' clock
     _patience: float = 3 * BEAT
     _ahead: float = 0.0  # seconds from the loop's clock to the database's
     _introduced: bool = False
@@ -91,7 +91,7 @@ class Worker:
 
     @property
     def _takes(self) -> bool:
-        alive = self._owned_until > asyncio.get_running_loop().time()
+        alive = self._owned_until > self.tools.clock()
         return alive and not self._stopping
 
     def fitting(self, providers: Sequence[str]) -> int:
@@ -185,7 +185,7 @@ class Worker:
         lost = False
         while True:
             edge = edges.claim(purchase_id, self.worker_id, *terms)
-            began = asyncio.get_running_loop().time()
+            began = self.tools.clock()
             faults.point("claim.before_commit")
             try:
                 result = await self.tools.ledger.apply(edge)
@@ -311,7 +311,7 @@ class Worker:
         self._beats += 1
         loop, request = asyncio.get_running_loop(), self._heartbeat(leaving=leaving)
         request.tell_owned = self._beats % _SELDOM == 0
-        began, stub = loop.time(), self.tools.ledger.stub
+        began, stub = self.tools.clock(), self.tools.ledger.stub
         faults.point("heartbeat.before")
         patience = _GOODBYE if leaving else self._patience
         answer = await self.catalog.ask(stub.Heartbeat, request, timeout=patience)

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from chassis import logs
 from chassis.faults import point
@@ -99,7 +101,8 @@ class Fetch:
     def _check(self, answer: Answer) -> None:
         headers = answer.headers
         if 400 <= answer.status < 500 and answer.status not in _LATER:
-            raise Gone(answer.status, passing=answer.status != _GONE)
+            passing, date = answer.status != _GONE, _date(headers.get("date", ""))
+            raise Gone(answer.status, passing=passing, date=date)
         if answer.status != 200:
             wait = headers.get("retry-after", "")
             seconds = float(wait) if wait.isascii() and wait.isdecimal() else None
@@ -119,6 +122,14 @@ class Fetch:
 
 def _encoding(answer: Answer) -> str:
     return answer.headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC)
 
 
 async def _picture(body: Answer | Unpacked, answer: Answer) -> AsyncGenerator[bytes]:

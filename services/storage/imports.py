@@ -19,10 +19,11 @@ from services.storage.lane import Lane
 from services.storage.names import Range
 from services.storage.notes import ReceiptNote
 from services.storage.receipts import Receipts
-from services.storage.sources import Failed, Forbidden, Gone, Link, Trouble
+from services.storage.sources import Failed, Forbidden, Given, Gone, Link, Trouble
 
 _WIDTH = 32  # downloads at once
 _AGAIN, _LATEST = 2.0, 60.0  # seconds until a source is tried again: usually, and at most
+_SPARED = 3 * 3600.0  # seconds after a link's time in which our clock alone ends nothing
 log = logs.get()
 
 
@@ -36,7 +37,7 @@ class Imports:
     lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
     clock: Callable[[], datetime] = now
 
-    async def take(self, source: Range | Link, origin: Origin, claim: Claim) -> Kept:
+    async def take(self, source: Range | Link | Given, origin: Origin, claim: Claim) -> Kept:
         """
         Keep what *source* names.
 
@@ -45,6 +46,8 @@ class Imports:
         """
         if isinstance(source, Range):
             return await self.keep.keep(self.receipts.pictured(source), origin, claim)
+        if isinstance(source, Given):
+            return await self.keep.keep(source.pictured(), origin, claim)
         async with self.lane.turn(source.expires):
             try:
                 async with aclosing(self.fetch.pictured(source)) as chunks:
@@ -80,11 +83,13 @@ def fault(trouble: Trouble, link: Link, moment: datetime) -> Fault:
     """
     Say what *trouble* at *moment* means for *link*.
 
-    What does not pass is final at once, and everything is once the link's time is over.
+    What does not pass is final at once. Once the link's time is over so is the source's own no,
+    unless by its answer's date that time is not over: our clock may be set forward. So it may
+    where something else is in the way: that passes for hours more, and then everything is final.
     Where nobody knows its time, a no is believed, since nothing else would end the trying.
     """
     left = (link.expires - moment).total_seconds() if link.expires else None
-    over = left is not None and left <= 0
+    over = left is not None and left <= (0 if _is_over(trouble, link) else -_SPARED)
     final = over or not trouble.passing or (left is None and not isinstance(trouble, Failed))
     host = {"host": link.host}
     if over or (final and isinstance(trouble, Gone)):
@@ -97,7 +102,15 @@ def fault(trouble: Trouble, link: Link, moment: datetime) -> Fault:
         again = None if final else _AGAIN
         return Denied("SOURCE_FORBIDDEN", why, metadata=host | rule, retry_after=again)
     asked = trouble.retry_after if isinstance(trouble, Failed) else None
-    soon = min(asked or _AGAIN, _LATEST, _LATEST if left is None else max(1.0, left / 2))
+    most = max(1.0, left / 2) if left is not None and left > 0 else _LATEST
+    soon = min(asked or _AGAIN, _LATEST, most)
     why = f"The picture at {link.provider} cannot be fetched now: {trouble}."
     provider = {"provider": link.provider}
     return Unavailable("PROVIDER_UNAVAILABLE", why, metadata=provider, retry_after=soon)
+
+
+def _is_over(trouble: Trouble, link: Link) -> bool:
+    """Whether the source says no, and not by a date at which it may have the picture yet."""
+    if not isinstance(trouble, Gone):
+        return False
+    return not (trouble.date and link.expires) or trouble.date >= link.expires

@@ -2,17 +2,30 @@
 
 import binascii
 import hashlib
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from chassis.errors import Invalid, Precondition
+from chassis.errors import Precondition
 from services.storage.keep import now
 from services.storage.names import Range, invalid, unknown
 from services.storage.notes import ReceiptNote
 from services.storage.room import Room
 from services.storage.turns import Turns
 from services.storage.vault import Draft, Gone, Shelf, Vault
+
+_MEANT = {
+    rb"\/": b"/",
+    rb"\r": b"",
+    rb"\n": b"",
+    rb"\u000a": b"",
+    rb"\u000d": b"",
+    rb"\u002b": b"+",
+    rb"\u002f": b"/",
+    rb"\u003d": b"=",
+}
+_ESCAPE = re.compile(b"|".join(map(re.escape, _MEANT)), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +58,13 @@ class Receipts:
             return await self._name(draft, self._note(answer, digest.hexdigest(), size))
 
     async def pictured(self, part: Range) -> AsyncIterator[bytes]:
-        """Yield the picture in a part of a receipt; Invalid where it is no base64 text, or cut."""
-        left, carried = part.stop - part.start, b""
+        """
+        Yield the picture in a part of a receipt, decoded unless it lies there raw.
+
+        Base64 text is the inside of a string in JSON: it may have escapes, and line breaks count
+        as nothing. Invalid where it is no such text.
+        """
+        left, carried, half = part.stop - part.start, b"", b""
         try:
             async for block in self.vault.read(
                 Shelf.RECEIPTS, part.purchase_id, part.start, part.stop
@@ -55,13 +73,16 @@ class Receipts:
                 if part.raw:
                     yield block
                     continue
-                text = carried + block
+                plain, half = _unescaped(half + block)
+                text = carried + plain
                 whole = len(text) - len(text) % 4
+                if left and text[:whole].endswith(b"="):  # its end, unless more than breaks follow
+                    whole -= 4
                 carried = text[whole:]
-                yield _decoded(text[:whole], last=not left and not carried)
+                yield _decoded(text[:whole])
         except Gone:
             raise unknown(f"receipts/{part.purchase_id}") from None
-        if left or carried:
+        if left or carried or half:
             raise invalid("source_uri", "the range goes beyond the receipt, or cuts its text")
 
     async def _name(self, draft: Draft, note: ReceiptNote) -> ReceiptNote:
@@ -92,14 +113,17 @@ class Receipts:
         )
 
 
-def _decoded(text: bytes, *, last: bool) -> bytes:
-    if not last and text.endswith(b"="):
-        raise _no_base64()
+def _unescaped(text: bytes) -> tuple[bytes, bytes]:
+    """Base64 text without JSON's escapes and line breaks, and half an escape at its end."""
+    last = text.rfind(b"\\", -5) if b"\\" in text[-5:] else len(text)
+    if text[last + 1 : last + 2] not in (b"", b"u"):
+        last = len(text)
+    plain = _ESCAPE.sub(lambda found: _MEANT[found.group().lower()], text[:last])
+    return plain.translate(None, b"\r\n"), text[last:]
+
+
+def _decoded(text: bytes) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error:
-        raise _no_base64() from None
-
-
-def _no_base64() -> Invalid:
-    return invalid("source_uri", "the bytes in that range are not base64 text")
+        raise invalid("source_uri", "the bytes in that range are not base64 text") from None

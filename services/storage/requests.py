@@ -12,10 +12,12 @@ from services.storage.keep import Origin
 from services.storage.names import Range, check_purchase, invalid, parse_range
 from services.storage.receipts import Answer
 from services.storage.references import Wanted
-from services.storage.sources import Link
+from services.storage.sources import Given, Link, given
 
 
-def of_import(request: pb.ImportAssetRequest, caller: Caller) -> tuple[Range | Link, Origin, Claim]:
+def of_import(
+    request: pb.ImportAssetRequest, caller: Caller
+) -> tuple[Range | Link | Given, Origin, Claim]:
     """Read an import: where the bytes are, what paid for them, and their hash if known."""
     purchase_id = check_purchase(request.purchase_id)
     origin = Origin(
@@ -83,9 +85,11 @@ def of_pictures(header: pb.ReceiptHeader, caller: Caller) -> Iterator[tuple[Rang
         yield source, origin, claim
 
 
-def _source(request: pb.ImportAssetRequest, purchase_id: str) -> Range | Link:
+def _source(request: pb.ImportAssetRequest, purchase_id: str) -> Range | Link | Given:
     if request.source_uri.startswith("receipt:"):
         return parse_range(request.source_uri, purchase_id)
+    if found := given(request.source_uri):
+        return found
     if not request.source_uri:
         raise invalid("source_uri", "say where the bytes are")
     known = request.HasField("source_expire_time")

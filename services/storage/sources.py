@@ -3,12 +3,15 @@ Which URLs storage may fetch from, and what can become of one.
 
 A URL is read strictly: what is not plainly https, a host of its vendor's list and port 443
 is forbidden. LAB_URL, which is on loopback, is allowed besides, and nothing else is relaxed.
+A data: URL is asked of nobody: it is the picture.
 """
 
+import base64
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urljoin
+from urllib.parse import unquote_to_bytes, urljoin
 
 HOSTS = {
     "replicate": ("replicate.delivery",),  # and all below it; likewise any other vendor's
@@ -19,6 +22,9 @@ _URL = re.compile(
     rf"(?P<scheme>https?)://(?P<host>{_LABEL}(?:\.{_LABEL}){{0,9}}|\[[0-9a-f:]{{2,39}}\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>[/?][!-~]*)?",
     re.IGNORECASE | re.ASCII,
+)
+_DATA = re.compile(
+    r"data:image/[a-z0-9.+-]{1,60}(?:;[a-z0-9=.+-]{1,60}){0,9};base64,", re.IGNORECASE
 )
 _ODD = frozenset('\\^`{|}<>"')  # no URL has them unescaped, and parsers disagree about them
 _LONGEST = 8192  # characters
@@ -36,11 +42,11 @@ class Trouble(Exception):
 
 
 class Gone(Trouble):
-    """The source says that it is not there, or not for us."""
+    """The source says that it is not there, or not for us; *date* is its time, where it tells."""
 
-    def __init__(self, status: int, *, passing: bool = False) -> None:
+    def __init__(self, status: int, *, passing: bool = False, date: datetime | None = None) -> None:
         super().__init__(f"the source is not there (HTTP {status})", passing=passing)
-        self.status = status
+        self.status, self.date = status, date
 
 
 class Forbidden(Trouble):
@@ -72,6 +78,28 @@ class Link:
         """Its host; empty where it is not plain, since it may hold a secret then."""
         match = _URL.fullmatch(self.url)
         return match["host"].lower() if match else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A picture that its URL itself is (data:)."""
+
+    content: bytes
+
+    async def pictured(self) -> AsyncIterator[bytes]:
+        """Yield it."""
+        yield self.content
+
+
+def given(url: str) -> Given | None:
+    """The picture that *url* itself is; None where it is none, and is to be judged as any URL."""
+    match = _DATA.match(url)
+    if match is None:
+        return None
+    try:
+        return Given(base64.b64decode(unquote_to_bytes(url[match.end() :]), validate=True))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

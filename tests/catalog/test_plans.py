@@ -28,7 +28,12 @@ FILL = f"""
         SELECT job_id, user_id, n, 'sketch', '{PROMPT}', '/i/x', '/i/x', 1024, 1024, 0,
                'h' || n,
                gen_random_uuid(), 0, 'image/png', 1, created_at
-        FROM image_jobs, generate_series(1, {EACH}) n"""
+        FROM image_jobs, generate_series(1, {EACH}) n;
+    INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt,
+                           state, fingerprint, period, reserved)
+        SELECT purchase_id, job_id, user_id, 'sketch', 'sketch', version_number, 1, 'published',
+               '', current_date, 0
+        FROM image_variants"""
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 from services.generator.buy import Errand
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
-from tests.generator.scripted_ledger import NOW, Listing, Shop
+from tests.generator.scripted_ledger import ID, NOW, Listing, Shop
 
 
 def errand(world, claimed_at: float, owned_until: float, now=lambda: NOW) -> Errand:
@@ -17,11 +17,16 @@ def errand(world, claimed_at: float, owned_until: float, now=lambda: NOW) -> Err
     return Errand(tools, claim, claimed_at=claimed_at, **until)
 
 
-def under_way(world, state, late: float, clock=lambda: NOW) -> Errand:
-    """The work on what was sent by another, *late* seconds after its deadline."""
+def under_way(world, state, late: float, clock=lambda: NOW, *, held: float | None = None) -> Errand:
+    """
+    The work on what was sent by another, *late* seconds after its deadline.
+
+    *held*: the seconds since this process has known of it, if not since it was sent.
+    """
     world.catalog.state, world.catalog.ticket = state, "t1"
-    world.catalog.sent = world.catalog.limit + late
+    sent = world.catalog.sent = world.catalog.limit + late
     now = asyncio.get_running_loop().time()
+    world.worker.tools.held.note(ID, now - (sent if held is None else held))
     return errand(world, now, now + 60, clock)
 
 

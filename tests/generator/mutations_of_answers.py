@@ -6,8 +6,99 @@ VIGIL = "tests/catalog/test_vigil.py"
 HICCUPS = "tests/catalog/test_hiccups.py"
 BURIALS = "tests/catalog/test_burials.py"
 UNHEARD = "tests/generator/test_unheard.py"
+WAKEFUL = "tests/generator/test_wakeful.py"
+OVERDUE = "tests/generator/test_overdue.py"
+
+OUTLINE = "services/generator/providers/outline.py"
+RECEIPTS = "services/storage/receipts.py"
+TEXT = "tests/storage/test_receipt_text.py"
 
 TABLE = (
+    Mutation(
+        "of an answer that is cut off the pictures are kept that came whole",
+        OUTLINE,
+        "        if not self._pictures:\n",
+        "        if True:\n",
+        "tests/generator/test_cut_answers.py",
+    ),
+    Mutation(
+        "our clock alone loses no picture whose host fails just now",
+        "services/storage/imports.py",
+        "left <= (0 if _is_over(trouble, link) else -_SPARED)",
+        "left <= 0",
+        "tests/storage/test_fetch.py",
+    ),
+    Mutation(
+        "a picture that is not there may come while its host's clock says so",
+        "services/storage/imports.py",
+        "trouble.date >= link.expires",
+        "True",
+        "tests/storage/test_fetch.py",
+    ),
+    Mutation(
+        "a source beyond its time is not asked every second",
+        "services/generator/patience.py",
+        "    if left <= 0:",
+        "    if False:",
+        "tests/generator/test_patience.py",
+    ),
+    *(
+        Mutation(f"who slept sends no order: {where}", file, old, new, WAKEFUL)
+        for where, file, old, new in (
+            ("the clock", "services/generator/wakeful.py", "+= gained if", "+= 0 if"),
+            (
+                *("the claim", "services/generator/buy.py"),
+                *("return self._tools.clock() <=", "return asyncio.get_running_loop().time() <="),
+            ),
+            (
+                *("its life", "services/generator/worker.py"),
+                *("> self.tools.clock()", "> asyncio.get_running_loop().time()"),
+            ),
+            (
+                *("what it needs", "services/generator/providers/answered.py"),
+                *("    clock = wakeful()\n", "    clock = asyncio.get_running_loop().time\n"),
+            ),
+            (
+                *("its images", "services/generator/providers/replicate.py"),
+                *("clock, latest = self.wakeful()", "clock, latest = monotonic"),
+            ),
+        )
+    ),
+    Mutation(
+        "who is set forward holds nothing for longer",
+        "services/generator/buy.py",
+        "        held = asyncio.get_running_loop().time() - self._since\n",
+        "        held = self._tools.clock() - self._since\n",
+        WAKEFUL,
+    ),
+    Mutation(
+        "of what is cut off only what came whole counts",
+        OUTLINE,
+        "place = token.start()",
+        "place = len(cut)",
+        "tests/generator/test_outline.py",
+    ),
+    Mutation(
+        "an escape may stand in a picture's text",
+        OUTLINE,
+        "plain=_OF_IT.fullmatch(self._escape) is not None",
+        "plain=False",
+        "tests/generator/test_outline.py",
+    ),
+    Mutation(
+        "an escape may lie in two blocks of a receipt",
+        RECEIPTS,
+        "_unescaped(half + block)",
+        "_unescaped(block)",
+        TEXT,
+    ),
+    Mutation(
+        "the end of a picture's text is not always the end of its string",
+        RECEIPTS,
+        '                if left and text[:whole].endswith(b"="):',
+        '                if False and text[:whole].endswith(b"="):',
+        TEXT,
+    ),
     Mutation(
         "a silence that nobody watched is no death",
         "services/catalog/sweeper.py",
@@ -119,6 +210,20 @@ TABLE = (
         "awaited=anothers and -math.inf < self.late() < 0",
         "awaited=False",
         UNHEARD,
+    ),
+    Mutation(
+        "nothing is late by a clock alone that somebody may have set",
+        "services/generator/overdue.py",
+        "return min(now - deadline, held - (deadline - sent))",
+        "return now - deadline",
+        OVERDUE,
+    ),
+    Mutation(
+        "what was set down is known of since it was first in hand",
+        "services/generator/buy.py",
+        "            self._tools.held.note(self.purchase_id, self._since)\n",
+        "            pass\n",
+        OVERDUE,
     ),
     Mutation(
         "of our own order we know that nobody hears more",

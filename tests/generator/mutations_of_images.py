@@ -28,14 +28,14 @@ TABLE = (
     Mutation(
         "who slept over what an order needs does not order",
         "services/generator/providers/answered.py",
-        "    if loop.time() > until:  # whoever slept may not order any more\n",
+        "    if clock() > until:  # whoever slept may not order any more\n",
         "    if False:\n",
         "tests/generator/test_answered.py",
     ),
     Mutation(
         "who slept over its uploads does not order",
         "services/generator/providers/replicate.py",
-        "        if asyncio.get_running_loop().time() > latest:  # whoever slept",
+        "        if clock() - began > left:  # whoever slept",
         "        if False:  # whoever slept",
         "tests/generator/test_replicate_files.py",
     ),

@@ -9,6 +9,37 @@ ACCOUNT = "tests/generator/test_account.py"
 UNLISTED = "tests/generator/test_unlisted.py"
 
 TABLE = (
+    Mutation(
+        "a data: URL is the picture",
+        "services/storage/requests.py",
+        "    if found := given(request.source_uri):\n",
+        "    if found := None:\n",
+        "tests/storage/test_importing.py",
+    ),
+    Mutation(
+        "what no URL has unescaped is escaped",
+        "services/generator/providers/predictions.py",
+        'quote(url, _OF_A_URL, errors="replace")',
+        "url",
+        "tests/generator/test_replicate.py",
+    ),
+    *(
+        Mutation(
+            f"an estimate is told as one: {what}",
+            EDGES,
+            f"    purchase.metered = step.cost.basis in COUNTED\n    {after}",
+            f"    purchase.metered = True\n    {after}",
+            "tests/catalog/test_basis.py",
+        )
+        for what, after in (("drawn", "batch.settle"), ("ended", "next_ = step"))
+    ),
+    Mutation(
+        "what is no link of an output hides none that is",
+        "services/generator/providers/predictions.py",
+        "    if not urls:\n        raise",
+        "    if not urls or len(urls) < len(told):\n        raise",
+        "tests/generator/test_replicate.py",
+    ),
     # -- permits and money
     Mutation(
         "no order leaves while the vault takes nothing",

@@ -50,6 +50,7 @@ def test_what_somebody_must_change_first_is_tried_slowly(fault):
         (3599, 1, 1.0, 1.0),
         (-5, 3600, None, 1.0),
         (3000, None, 2.0, 60.0),
+        (3700, -100, 2.0, 60.0),  # by a clock that may be wrong
     ],
 )
 def test_a_source_is_asked_ever_less_often_and_once_more_before_it_dies(age, left, asked, wait):

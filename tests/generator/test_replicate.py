@@ -334,6 +334,31 @@ def test_one_picture_comes_as_text_and_without_a_time_has_no_end():
     assert [(link.url, link.expires_at) for link in drawn.images] == [("https://r/1", None)]
 
 
+@pytest.mark.parametrize("odd", [None, 7, "", {"url": "https://r/9"}, ["https://r/9"]], ids=repr)
+def test_what_is_no_link_of_an_output_hides_none_that_is(odd):
+    drawn = event(**DONE | {"output": ["https://r/1", odd, "https://r/2"], "metrics": {}})
+    assert [link.url for link in drawn.images] == ["https://r/1", "https://r/2"]
+    assert drawn.cost == 6_000
+
+
+@pytest.mark.parametrize(
+    ("told", "url"),
+    [
+        ("https://r/a b|é.png?x={1}&y=%20\n", "https://r/a%20b%7C%C3%A9.png?x=%7B1%7D&y=%20"),
+        ("data:image/png;base64,iVBO+/8=", "data:image/png;base64,iVBO+/8="),
+    ],
+)
+def test_what_no_url_has_unescaped_is_escaped(told, url):
+    drawn = event(**DONE | {"output": [told, "\n", "data:," + "A" * (2 << 20)]})
+    assert [link.url for link in drawn.images] == [url]
+
+
+@pytest.mark.parametrize("output", [{"url": "https://r/1"}, [None], 7, True], ids=repr)
+def test_an_output_without_a_link_is_unclear(output):
+    with pytest.raises(Unclear, match="no list of links"):
+        event(**DONE | {"output": output})
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

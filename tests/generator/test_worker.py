@@ -8,7 +8,7 @@ import pytest
 
 from chassis import errors
 from imagestudio.type.v1 import cost_pb2, purchase_pb2
-from services.generator import models, moves
+from services.generator import moves
 from services.generator import provider as seam
 from services.generator.buy import FRESH
 from services.generator.standing import Terms
@@ -210,34 +210,6 @@ async def test_who_is_stopped_before_he_began_says_so(world, event, edge):
     assert world.shop.asked == 0
 
 
-async def test_an_order_that_is_overdue_is_given_up_with_its_charge_unknown(world):
-    await soon(under_way(world, RUNNING, late=1).run())
-    [edge] = world.catalog.edges
-    assert edge.end.ending == purchase_pb2.PURCHASE_ENDING_EXPIRED
-    assert edge.end.charged == cost_pb2.CHARGED_UNKNOWN
-    assert edge.end.cost.usd_micros == models.EVERY[0].price
-    assert edge.end.HasField("cost")  # a second match has no reservation to count in its place
-    assert not edge.end.HasField("next")
-
-
-@pytest.mark.parametrize(("ahead", "edge"), [(0, "park"), (61, "end")])
-async def test_it_is_the_databases_clock_that_tells_what_is_overdue(world, ahead, edge):
-    world.catalog.state, world.catalog.ticket, world.catalog.now = RUNNING, "t1", NOW + ahead
-    world.shop.sights = [seam.Working(0.5), seam.Unclear("no answer")]
-    heard = len(world.catalog.beats)
-    while len(world.catalog.beats) < heard + 2:  # the first answer may have left before
-        await asyncio.sleep(0)
-    world.worker.take(ID, "sketch")
-    assert await soon(world.catalog.written.get()) == edge
-
-
-@pytest.mark.parametrize("late", [-1, 3599, 3600])
-async def test_what_is_out_of_sight_is_asked_for_again_for_an_hour(world, late):
-    world.shop.sights = [seam.Unclear("no answer")]
-    await soon(under_way(world, RUNNING, late).run())
-    assert await soon(world.catalog.written.get()) == ("park" if late < 3600 else "end")
-
-
 async def test_an_order_in_time_is_followed_to_its_end(world):
     refused = seam.Ended(charged=True, reason="nudity", content=True)
     world.shop.sights = [seam.Working(0.1), seam.Working(0.9), refused]
@@ -376,7 +348,7 @@ async def test_a_cancel_that_was_not_heard_is_said_again_at_later_looks(world):
     shop, terms = Deaf(), Terms(askable=True, cancelable=True)
     vendor = Vendor(name="sketch", provider=shop, terms=terms, time_limit=60)
     world.worker.tools.vendors["sketch"] = vendor
-    work = under_way(world, RUNNING, -50, lambda: shop.now)
+    work = under_way(world, RUNNING, -50, lambda: shop.now, held=1000)
     work.tell(moves.CancelAsked())
     await soon(work.run())
     assert await soon(world.catalog.written.get()) == "end"

@@ -16,7 +16,8 @@ from tests.storage.vendor import FILES, OTHER_PUBLIC, PUBLIC, http, moved, says,
 
 PNG = picture()
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 48"><path d="M0 0h9"/></svg>'
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOW, HOUR = datetime(2026, 11, 25, 12, tzinfo=UTC), timedelta(hours=1)
+SPARED = 3 * 3600  # seconds
 HEADLESS = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
 
 
@@ -192,13 +193,22 @@ async def test_a_large_picture_passes_through_a_small_memory(vendor):
         (Failed("no", 30), 20, Unavailable, "PROVIDER_UNAVAILABLE", 10.0),  # once more in time
         (Failed("no", 30), 0.5, Unavailable, "PROVIDER_UNAVAILABLE", 1.0),
         (Failed("no"), None, Unavailable, "PROVIDER_UNAVAILABLE", 2.0),
-        (Failed("no"), 0, Missing, "SOURCE_EXPIRED", None),
-        (Failed("no"), -1, Missing, "SOURCE_EXPIRED", None),
+        (Failed("no"), 0, Unavailable, "PROVIDER_UNAVAILABLE", 2.0),  # our clock may be wrong
+        (Failed("no", 30), 1 - SPARED, Unavailable, "PROVIDER_UNAVAILABLE", 30.0),
+        (Failed("no"), -SPARED, Missing, "SOURCE_EXPIRED", None),
+        (Gone(404, passing=True, date=NOW), 0, Missing, "SOURCE_EXPIRED", None),
+        (Gone(404, passing=True, date=NOW - HOUR), -3500, Unavailable, "PROVIDER_UNAVAILABLE", 2.0),
+        (Gone(404, passing=True, date=NOW - HOUR), -3600, Missing, "SOURCE_EXPIRED", None),
+        (Gone(404, passing=True, date=NOW + 9 * HOUR), 1, Unavailable, "PROVIDER_UNAVAILABLE", 1.0),
+        (Gone(404, passing=True, date=NOW - 9 * HOUR), -SPARED, Missing, "SOURCE_EXPIRED", None),
+        (Gone(410, date=NOW - HOUR), -1, Missing, "SOURCE_EXPIRED", None),
         (Forbidden("url", "no"), 3600, Denied, "SOURCE_FORBIDDEN", None),
         (Forbidden("host", "no", passing=True), 3600, Denied, "SOURCE_FORBIDDEN", 2.0),
         (Forbidden("address", "no", passing=True), 3600, Denied, "SOURCE_FORBIDDEN", 2.0),
         (Forbidden("address", "no", passing=True), None, Denied, "SOURCE_FORBIDDEN", None),
-        (Forbidden("address", "no", passing=True), -1, Missing, "SOURCE_EXPIRED", None),
+        (Forbidden("address", "no", passing=True), -1, Denied, "SOURCE_FORBIDDEN", 2.0),
+        (Forbidden("address", "no", passing=True), -SPARED, Missing, "SOURCE_EXPIRED", None),
+        (Forbidden("url", "no"), -1, Denied, "SOURCE_FORBIDDEN", None),
     ],
 )
 def test_trouble_is_final_or_worth_another_try(trouble, left, kind, reason, retry_after):

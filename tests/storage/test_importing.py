@@ -1,7 +1,10 @@
 """Pictures from URLs into the vault, over the wire: kept whole, or not at all and said why."""
 
 import asyncio
+import base64
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from urllib.parse import quote
 
 import pytest
 
@@ -25,6 +28,9 @@ from tests.storage.vendor import http, says, vendor_host
 PNG = picture()
 SOON = datetime.now(UTC) + timedelta(hours=1)
 OVER = datetime.now(UTC) - timedelta(seconds=1)
+EARLIER, LATER = (
+    format_datetime(OVER + each * timedelta(hours=1), usegmt=True) for each in (-1, 1)
+)
 
 
 @pytest.fixture
@@ -98,9 +104,12 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
         (http(b"{}", "410 Gone"), SOON, Missing, "SOURCE_EXPIRED"),
         (http(PNG, "503 Busy", retry_after="7"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
         (http(PNG, "503 Busy", retry_after="7"), None, Unavailable, "PROVIDER_UNAVAILABLE"),
-        (http(PNG, "503 Busy", retry_after="7"), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(PNG, "503 Busy", retry_after="7"), OVER, Unavailable, "PROVIDER_UNAVAILABLE"),
         (http(b"<html>busy</html>"), SOON, Unavailable, "PROVIDER_UNAVAILABLE"),
-        (http(b"<html>busy</html>"), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(b"<html>busy</html>"), OVER, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(b"", "404 Not Found", date=EARLIER), OVER, Unavailable, "PROVIDER_UNAVAILABLE"),
+        (http(b"", "404 Not Found", date=LATER), OVER, Missing, "SOURCE_EXPIRED"),
+        (http(b"", "404 Not Found", date="yesterday"), OVER, Missing, "SOURCE_EXPIRED"),
         (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"), SOON, Unavailable,
          "PROVIDER_UNAVAILABLE"),
         (http(b"", "302 Found", location="https://example.com/"), SOON, Denied, "SOURCE_FORBIDDEN"),
@@ -151,6 +160,25 @@ async def test_a_host_off_the_list_may_be_on_it_while_the_link_lives(
     assert refusal.value.reason == "SOURCE_FORBIDDEN"
     assert refusal.value.metadata["rule"] == "host"
     assert (refusal.value.retry_after is None) == (expires is None)
+
+
+@pytest.mark.parametrize("kind", ["image/png", "IMAGE/svg+xml;charset=utf-8"])
+@pytest.mark.parametrize("escaped", [False, True])
+async def test_a_picture_that_its_url_holds_is_kept(client, kind, escaped):
+    text = base64.b64encode(PNG).decode()
+    url = f"data:{kind};base64,{quote(text, safe='') if escaped else text}"
+    asset = (await client.fetch(url, source_expire_time=OVER)).asset
+    assert asset.media_type == "image/png"
+    assert (await client.download(link_of(asset)))[1] == PNG
+
+
+@pytest.mark.parametrize(
+    "url", ["data:text/html;base64,PGI+", "data:image/png,x", "data:image/png;base64,é"]
+)
+async def test_a_data_url_without_a_picture_is_denied_for_good(client, url):
+    with pytest.raises(Denied) as refusal:
+        await client.fetch(url, source_expire_time=SOON)
+    assert (refusal.value.metadata["rule"], refusal.value.retry_after) == ("url", None)
 
 
 async def test_an_import_without_a_source_is_invalid(client):

@@ -24,7 +24,7 @@ FOR UPDATE;
 SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
        p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error, p.publishing,
-       p.repeats, p.restored, p.sent_back, p.sent_back_since, p.account,
+       p.repeats, p.restored, p.sent_back, p.sent_back_since, p.account, p.metered,
        CASE WHEN p.publishing OR p.state IN ('drawn', 'kept', 'published', 'lost')
             THEN ARRAY(SELECT o FROM purchase_outputs o
                        WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
@@ -127,14 +127,15 @@ WITH moved AS (
         reserved = asked.reserved, cost = asked.cost, charged = asked.charged,
         sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb,
         publishing = asked.publishing, sent_back = asked.sent_back,
-        sent_back_since = asked.sent_back_since, account = asked.account
+        sent_back_since = asked.sent_back_since, account = asked.account,
+        metered = asked.metered
     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
                 $7::bigint[], $8::integer[], $9::timestamptz[], $10::text[], $11::bigint[],
                 $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[],
-                $17::boolean[], $18::integer[], $19::timestamptz[], $20::text[])
+                $17::boolean[], $18::integer[], $19::timestamptz[], $20::text[], $21::boolean[])
          AS asked (purchase_id, from_state, from_fence, state, ending, owner, fence, tries,
                    not_before, ticket, reserved, cost, charged, sent_at, deadline, error,
-                   publishing, sent_back, sent_back_since, account)
+                   publishing, sent_back, sent_back_since, account, metered)
     WHERE p.purchase_id = asked.purchase_id
       AND p.state = asked.from_state
       AND p.fence = asked.from_fence
@@ -143,8 +144,8 @@ WITH moved AS (
     INSERT INTO purchase_outputs
         (purchase_id, index, source, expires_at, state, image_hash, variant_id, version_number,
          to_publish)
-    SELECT * FROM unnest($21::uuid[], $22::integer[], $23::text[], $24::timestamptz[],
-                         $25::text[], $26::text[], $27::bigint[], $28::integer[], $29::boolean[])
+    SELECT * FROM unnest($22::uuid[], $23::integer[], $24::text[], $25::timestamptz[],
+                         $26::text[], $27::text[], $28::bigint[], $29::integer[], $30::boolean[])
     ON CONFLICT (purchase_id, index) DO UPDATE
     SET state = excluded.state, image_hash = excluded.image_hash,
         variant_id = excluded.variant_id, version_number = excluded.version_number,
@@ -154,20 +155,20 @@ WITH moved AS (
     SET in_use = greatest(0, m.in_use + asked.delta),
         sending = greatest(0, m.sending + asked.sent),
         tokens = asked.tokens, refilled_at = clock_timestamp()
-    FROM unnest($30::text[], $31::integer[], $32::double precision[], $33::integer[])
+    FROM unnest($31::text[], $32::integer[], $33::double precision[], $34::integer[])
          AS asked (provider, delta, tokens, sent)
     WHERE m.provider = asked.provider
 ), logged AS (
     INSERT INTO job_events (job_id, sequence, kind, payload)
-    SELECT * FROM unnest($34::bigint[], $35::bigint[], $36::text[], $37::bytea[])
+    SELECT * FROM unnest($35::bigint[], $36::bigint[], $37::text[], $38::bytea[])
 ), jobs AS (
     UPDATE image_jobs j
     SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
         open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
         ended_at = CASE WHEN asked.ended THEN coalesce(j.ended_at, now()) END,
         publishing = asked.publishing, complete_by = asked.complete_by
-    FROM unnest($38::bigint[], $39::text[], $40::bigint[], $41::integer[], $42::integer[],
-                $43::bigint[], $44::boolean[], $45::integer[], $46::timestamptz[])
+    FROM unnest($39::bigint[], $40::text[], $41::bigint[], $42::integer[], $43::integer[],
+                $44::bigint[], $45::boolean[], $46::integer[], $47::timestamptz[])
          AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended,
                    publishing, complete_by)
     WHERE j.job_id = asked.job_id

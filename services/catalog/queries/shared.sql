@@ -12,7 +12,7 @@
 
 -- fragment: failure
 DISTINCT ON (p.job_id, p.ordinal) p.job_id, p.purchase_id, p.model_key, p.ending, p.charged,
-p.cost, p.error::text AS error
+p.cost, p.metered, p.error::text AS error
 
 -- fragment: at_risk
 -- Nobody knows whether p was charged. Its cost counts as spent, or its reservation is held.
@@ -30,8 +30,13 @@ s.purchase_id, s.user_id, s.charged, s.cost, s.counted, s.settled_by, s.settled_
 (SELECT '/i/' || f.link FROM image_files f
  WHERE f.user_id = v.user_id AND f.image_hash = v.image_hash) AS path
 
+-- fragment: metered
+-- Whether v's cost is what its provider counted.
+(SELECT p.metered FROM purchases p WHERE p.purchase_id = v.purchase_id) AS metered
+
 -- fragment: image
 v.job_id, v.variant_id, v.purchase_id, v.output_index, v.version_number, v.model_key, v.cdn_url,
 v.thumbnail_url, v.image_hash, v.media_type, v.bytes, v.width, v.height, v.thumbhash, v.seed,
 v.cost, v.generation_time_ms, v.published_at,
+/*metered*/,
 /*path*/

@@ -7,6 +7,7 @@ v.original_prompt, v.enhanced_prompt, v.enhanced_by, v.negative_prompt, v.parame
 v.thumbnail_url, v.width, v.height, v.seed, v.generation_time_ms, v.cost,
 v.replicate_prediction_id, v.image_hash, v.is_favorite, v.user_rating, v.created_at,
 v.purchase_id, v.media_type, v.bytes, v.thumbhash, v.published_at, v.deleted_at,
+/*metered*/,
 /*path*/
 
 -- fragment: filter

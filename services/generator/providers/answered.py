@@ -19,6 +19,7 @@ from services.generator import provider as seam
 from services.generator.patience import PASSING
 from services.generator.providers import transport
 from services.generator.providers.outline import Outline, Part
+from services.generator.wakeful import Clock, Wakeful
 
 _RECEIPT = "receipt:"
 _PIECE = 256 * 1024  # bytes read of a receipt at a time
@@ -109,20 +110,24 @@ def senseless(error: Exception) -> seam.Ended:
     return seam.Ended(charged=None, reason=why)
 
 
-async def ready(preparing: Awaitable[T], seconds: float = PREPARING) -> T:
+async def ready(
+    preparing: Awaitable[T],
+    seconds: float = PREPARING,
+    wakeful: Callable[[], Clock] = Wakeful,
+) -> T:
     """
     Wait for what an order needs before it leaves.
 
     NotReady where that took so long that whoever sends it may not be its owner any more.
     """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
+    clock = wakeful()
+    until = clock() + seconds
     try:
-        async with asyncio.timeout_at(until):
+        async with asyncio.timeout(seconds):
             found = await preparing
     except TimeoutError as error:
         raise seam.NotReady("what the order needs did not come in time") from error
-    if loop.time() > until:  # whoever slept may not order any more
+    if clock() > until:  # whoever slept may not order any more
         raise seam.NotReady("what the order needs came too late")
     return found
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _MARK = re.compile(rb'["\\]')
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+# With line breaks, which many encoders put in; storage leaves them out, and undoes the escapes.
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n"
+_OF_IT = re.compile(rb"\\(?:[/rn]|u00(?:2b|2f|3d|0a|0d))", re.IGNORECASE)  # likewise escaped
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{},]', re.DOTALL)
 _LEAST = 64  # characters of what may be a picture
 _SURELY = 1 << 14  # characters after which it is one
 _MOST = 4 << 20  # bytes of an outline: no vendor has so many words
@@ -36,7 +39,8 @@ class Outline:
     _held: bytearray = field(default_factory=bytearray)  # what it has until it is surely a picture
     _long: bool = False  # so it is: no more of it is held
     _plain: bool = True  # it may be base64 so far
-    _escaped: bool = False  # the next byte belongs to the backslash before it
+    _escape: bytearray = field(default_factory=bytearray)  # a backslash, and what came of the rest
+    _pictures: int = 0  # that came whole
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece."""
@@ -48,10 +52,17 @@ class Outline:
             raise ValueError("an answer of too many words")
 
     def read(self) -> Any:
-        """Return what came, with a `Part` for each picture."""
-        if self._began >= 0:
+        """
+        Return what came, with a `Part` for each picture.
+
+        Of an answer without its end that is what came whole before, where a picture is there.
+        """
+        if self._began < 0:
+            with suppress(ValueError):
+                return json.loads(self._kept, object_hook=_parts)
+        if not self._pictures:
             raise ValueError("an answer that ends too soon")
-        return json.loads(self._kept, object_hook=_parts)
+        return json.loads(_closed(self._kept), object_hook=_parts)
 
     def events(self) -> list[Any]:
         """
@@ -80,9 +91,11 @@ class Outline:
         return quote + 1
 
     def _inside(self, chunk: bytes, place: int) -> int:
-        if self._escaped:
-            self._escaped = False
-            self._take(chunk[place : place + 1])
+        if self._escape:
+            self._escape += chunk[place : place + 1]
+            if len(self._escape) == (6 if self._escape[1:2] == b"u" else 2):
+                self._take(bytes(self._escape), plain=_OF_IT.fullmatch(self._escape) is not None)
+                self._escape.clear()
             return place + 1
         mark = _MARK.search(chunk, place)
         self._take(chunk[place : mark.start() if mark else len(chunk)])
@@ -91,12 +104,11 @@ class Outline:
         if mark.group() == b'"':
             self._close(self._at + mark.start())
         else:
-            self._escaped = True
-            self._take(b"\\")
+            self._escape += b"\\"
         return mark.end()
 
-    def _take(self, text: bytes) -> None:
-        if self._plain and text.translate(None, _ALPHABET):
+    def _take(self, text: bytes, *, plain: bool = False) -> None:
+        if self._plain and not plain and text.translate(None, _ALPHABET):
             if self._long:
                 raise ValueError("a picture's text that is no base64")
             self._plain = False
@@ -109,6 +121,7 @@ class Outline:
     def _close(self, stop: int) -> None:
         if self._plain and stop - self._began >= _LEAST:
             self._kept += json.dumps({_PART: [self._began, stop]}).encode()
+            self._pictures += 1
         else:
             self._kept += b'"' + self._held + b'"'
         self._held.clear()
@@ -117,3 +130,22 @@ class Outline:
 
 def _parts(found: dict[str, Any]) -> Any:
     return Part(*found[_PART]) if _PART in found else found
+
+
+def _closed(cut: bytes | bytearray) -> bytes:
+    """What came whole of an object that is cut off, with the brackets that are missing."""
+    ends, place, missing = bytearray(), 0, b""
+    for token in _TOKEN.finditer(cut):
+        match token.group():
+            case b"{" | b"[" as opened:
+                ends += b"}" if opened == b"{" else b"]"
+                place = token.end()
+            case b"}" | b"]":
+                del ends[-1:]
+                place = token.end()
+            case b",":
+                place = token.start()
+        missing = bytes(ends[::-1])
+        if not ends:
+            break
+    return bytes(cut[:place]) + missing

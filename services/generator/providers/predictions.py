@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeGuard
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from services.generator import provider as seam
 from services.generator.providers import transport
@@ -20,19 +20,13 @@ from services.generator.providers import transport
 Prediction: TypeAlias = Mapping[str, Any]
 Event: TypeAlias = seam.Working | seam.Drawn | seam.Ended
 
+_OF_A_URL = "%/:?#[]@!$&'()*+,;=~"  # and letters, digits, "-._": all else is escaped in one
+_LONGEST = 2 << 20  # characters of one, which may be data: and hold the whole picture
 _LINKS_LIVE = timedelta(hours=1)  # from the end; then input, output and files are removed
 _PERCENT = re.compile(r"(\d{1,3})%\|")  # tqdm in the logs is the only progress there is
 _SEED = re.compile(r"^\s*(?:using )?seed:\s*(\d{1,18})\b", re.IGNORECASE | re.MULTILINE)
 _WORKING = ("starting", "processing")
 SLACK = timedelta(minutes=5)  # between our clock and theirs, beside what is known of it
-
-
-def reference(found: Prediction) -> str:
-    """Its id; Unclear without one."""
-    told = found.get("id")
-    if not told or not isinstance(told, str):
-        raise seam.Unclear("a prediction without an id")
-    return told
 
 
 def is_working(found: Prediction) -> bool:
@@ -122,6 +116,14 @@ def is_named(found: Prediction) -> bool:
     return bool(_purchase(found))
 
 
+def reference(found: Prediction) -> str:
+    """Its ticket's; Unclear where it has none."""
+    told = found.get("id")
+    if not told or not isinstance(told, str):
+        raise seam.Unclear("a prediction without an id")
+    return told
+
+
 def inputs(found: Prediction) -> Mapping[str, Any]:
     """What it was given, as it tells it."""
     return _part(found, "input")
@@ -157,9 +159,12 @@ def _drawn(found: Prediction, billed: int | None, prices: Mapping[str, int]) -> 
 
 
 def _links(found: Prediction) -> tuple[seam.Link, ...]:
+    """The links of its output; what is none hides no other."""
     output = found["output"]
-    urls = [output] if isinstance(output, str) else output
-    if not isinstance(urls, list) or not all(isinstance(url, str) and url for url in urls):
+    told = output if isinstance(output, list) else [output]
+    written = [url.strip() for url in told if isinstance(url, str)]
+    urls = [quote(url, _OF_A_URL, errors="replace") for url in written if 0 < len(url) <= _LONGEST]
+    if not urls:
         raise seam.Unclear(f"its output is no list of links: {json.dumps(output)[:500]}")
     end = time(found, "completed_at", "created_at")
     return tuple(seam.Link(url, end and end + _LINKS_LIVE) for url in urls)

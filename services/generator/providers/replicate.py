@@ -27,6 +27,7 @@ from services.generator.providers.dates import Dates
 from services.generator.providers.lookups import Lookups
 from services.generator.providers.predictions import Prediction
 from services.generator.providers.replicate_files import Files, Given, refused
+from services.generator.wakeful import Clock, Wakeful
 
 Pause: TypeAlias = Callable[[str, float], Awaitable[None]]
 
@@ -83,7 +84,8 @@ class Replicate:
     _lookups: Lookups = field(default_factory=Lookups, repr=False)
     _old_lookups: Lookups = field(default_factory=Lookups, repr=False)  # nobody waits for these
     whose: Account = field(default_factory=Account, repr=False)
-    clock: Callable[[], float] = monotonic
+    clock: Clock = monotonic
+    wakeful: Callable[[], Clock] = Wakeful
     _secrets: list[tuple[str, float]] = field(default_factory=list, repr=False)  # since when
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _dates: Dates = field(default_factory=Dates, repr=False)
@@ -118,9 +120,10 @@ class Replicate:
 
     async def _given(self, order: seam.Order, until: float) -> Given:
         """What the order's input images are; Unavailable where too little time is left then."""
-        latest = until - _FOR_THE_ORDER
+        clock, latest = self.wakeful(), until - _FOR_THE_ORDER
+        began, left = clock(), latest - asyncio.get_running_loop().time()
         given = await self.files.given(order, until=latest)
-        if asyncio.get_running_loop().time() > latest:  # whoever slept may not order any more
+        if clock() - began > left:  # whoever slept may not order any more
             raise seam.NotReady("it took too long to hand over its input images")
         return given
 

@@ -26,7 +26,7 @@ class _CostBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CostBasis.V
     COST_BASIS_UNSPECIFIED: _CostBasis.ValueType  # 0
     """Not known; usd_micros means nothing."""
     COST_BASIS_ESTIMATED: _CostBasis.ValueType  # 1
-    """From the price table before the call."""
+    """From the price table; of a sum, at least in part for all that is known."""
     COST_BASIS_METERED: _CostBasis.ValueType  # 2
     """Computed from the usage that the provider reported."""
     COST_BASIS_BILLED: _CostBasis.ValueType  # 3
@@ -38,7 +38,7 @@ class CostBasis(_CostBasis, metaclass=_CostBasisEnumTypeWrapper):
 COST_BASIS_UNSPECIFIED: CostBasis.ValueType  # 0
 """Not known; usd_micros means nothing."""
 COST_BASIS_ESTIMATED: CostBasis.ValueType  # 1
-"""From the price table before the call."""
+"""From the price table; of a sum, at least in part for all that is known."""
 COST_BASIS_METERED: CostBasis.ValueType  # 2
 """Computed from the usage that the provider reported."""
 COST_BASIS_BILLED: CostBasis.ValueType  # 3
