@@ -35,8 +35,10 @@ from services.generator.vendor import Vendor
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
-_RATE_LIMITED = 3600.0  # seconds of nothing but 429, after which it is no matter of waiting
-_UNHANDED = 300.0  # likewise of an input image that does not get there
+_RATE_LIMITED = 3600.0  # seconds of nothing but 429, after which another model draws, if any may
+_LIMITED = "PROVIDER_RATE_LIMITED"
+_OVER_LIMIT = 300.0  # seconds between two orders that are more than the account may ever have
+_UNHANDED = 300.0  # seconds that an input image may not get there, before it is given up
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
@@ -127,7 +129,7 @@ class Deeds:
             return moves.Doubtful("it was interrupted")
         except Exception as error:
             self.known.heard = signs.of_error(error, self.vendor.name)
-            return _unbought(error)
+            return _unbought(error, another=self.known.next(True) is not None)
         self.known.heard = signs.of_ticket(ticket)
         faults.point("buy.after_send")
         return moves.Bought(ticket.reference)
@@ -323,19 +325,23 @@ def _closed(seen: seam.Ended) -> moves.Closed:
     return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content, seen.cost)
 
 
-def _unbought(error: Exception) -> moves.Event:
-    """Say what a purchase that raised may have cost; what proves nothing is doubtful."""
+def _unbought(error: Exception, *, another: bool) -> moves.Event:
+    """
+    Say what a purchase that raised may have cost; what proves nothing is doubtful.
+
+    *another* model may draw in its place; where none may, no 429 ends it.
+    """
     match error:
         case seam.ContentRefused():
             return moves.Declined(str(error), content=True)
         case seam.NoCredit() | seam.NotKnown():
             return moves.Declined(str(error), reason=signs.reason_of(error))
         case seam.OverLimit():
-            return moves.Declined(str(error), reason="PROVIDER_RATE_LIMITED")
+            return _over_limit(str(error), another=another)
         case seam.Refused():
             return moves.Declined(str(error))
         case seam.Unavailable(retry_after=wait):
-            return _sent_back(error, wait or _RETRY_PROVIDER)
+            return _sent_back(error, wait or _RETRY_PROVIDER, another=another)
         case seam.Unclear():
             log.warning("a purchase is unclear", error=str(error))
             why = str(error)
@@ -345,13 +351,20 @@ def _unbought(error: Exception) -> moves.Event:
     return moves.Doubtful(why)
 
 
-def _sent_back(error: seam.Unavailable, delay: float) -> moves.NeverSent:
+def _over_limit(why: str, *, another: bool) -> moves.Event:
+    """Another model draws; where none may it waits, until its limit is raised or it is canceled."""
+    if another:
+        return moves.Declined(why, reason=_LIMITED)
+    return moves.NeverSent(why, _OVER_LIMIT, _LIMITED, back=True)
+
+
+def _sent_back(error: seam.Unavailable, delay: float, *, another: bool) -> moves.NeverSent:
     """What certainly bought nothing; a vendor that is away is waited for, however long it is."""
     why = str(error)
+    longest = _RATE_LIMITED if another else math.inf
     match error:
         case seam.Busy():
-            reason = "PROVIDER_RATE_LIMITED"
-            return moves.NeverSent(why, delay, reason, back=True, patience=_RATE_LIMITED)
+            return moves.NeverSent(why, delay, _LIMITED, back=True, patience=longest)
         case seam.Unhanded():
             return moves.NeverSent(why, delay, "PROVIDER_FAILED", back=True, patience=_UNHANDED)
     return moves.NeverSent(why, delay, back=not isinstance(error, seam.Unsent))
