@@ -108,7 +108,7 @@ def unbought(held: Any, error: Exception) -> None:
     if not isinstance(error, _NO_SIGN):
         world.vendor.was_ill = True
     held.heard = signs.of_error(error, PROVIDER)
-    held.happen(deeds._unbought(error))
+    held.happen(deeds._unbought(error, another=True))  # which ends sooner than to wait for ever
 
 
 def _draw(held: Any) -> Iterator[float]:

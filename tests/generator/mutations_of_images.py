@@ -22,7 +22,7 @@ TABLE = (
         "what was never sent is never unclear",
         "services/generator/deeds.py",
         "        case seam.Unavailable(retry_after=wait):\n"
-        "            return _sent_back(error, wait or _RETRY_PROVIDER)\n",
+        "            return _sent_back(error, wait or _RETRY_PROVIDER, another=another)\n",
         "",
     ),
     Mutation(
