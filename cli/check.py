@@ -125,8 +125,8 @@ def _save(edge: Edge, tried: Sequence[Trial], path: Path) -> None:
     contacts = Sheet(edge.transport)
     for trial in tried:
         contacts.add(trial.key, list(trial.shown))
-    contacts.save(path)
-    say(f"what they drew: {path}")
+    page = contacts.save(path)
+    say(f"what they drew: {path}; in a browser, which draws SVGs, too: {page}")
 
 
 def _print(results: Results, *, as_json: bool) -> None:

@@ -203,7 +203,7 @@ class Trial:
     def _draw(self, name: str, **request: Any) -> Job:
         """Run a job that must bring pictures, and show them under *name*."""
         job = self._job(**request)
-        self.shown += [(name, f"{image['vault_url']}/thumbnail") for image in job.images if name]
+        self.shown += [(name, _small(image)) for image in job.images if name]
         return job
 
     def _job(self, cancel_at: str = "", **request: Any) -> Job:
@@ -235,3 +235,9 @@ def _expect(good: bool, job: Job) -> Cell:  # noqa: FBT001
 
 def _ratio(width: float | str, height: float | str) -> float:
     return float(width) / float(height)
+
+
+def _small(image: dict[str, Any]) -> str:
+    """Return where a small picture of *image* is: an SVG has none, and is itself one."""
+    url = str(image["vault_url"])
+    return url if image["media_type"] == "image/svg+xml" else f"{url}/thumbnail"

@@ -6,6 +6,7 @@ An edge that was taken before is OK and changes nothing.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 from chassis.errors import Invalid
@@ -28,6 +29,7 @@ _NOTHING_THERE = "It was ordered, and the provider has nothing of it. The last a
 
 _TOLD_AT = 3  # times that an order was sent back
 _OF_THE_VAULT = ("VAULT_UNAVAILABLE", "DISK_FULL")
+_LONG = timedelta(seconds=10)  # that it waits, which is told at once
 
 Outcome: TypeAlias = ledger_service_pb2.ClaimOutcome.ValueType
 
@@ -84,7 +86,7 @@ def _release(batch: Batch, purchase: Purchase, step: edge_pb2.ReleaseEdge) -> No
         endings.end(batch, purchase, ending="canceled", charged="no", cost=0)
         return
     if step.sent_back and error:
-        _count_back(batch, purchase, error)
+        _count_back(batch, purchase, error, step.delay.ToTimedelta())
     elif error and error["reason"] in _OF_THE_VAULT:
         _tell_waiting(batch, purchase, error, "An order waits to be sent: ")
     elif not purchase.sent_back:
@@ -93,15 +95,21 @@ def _release(batch: Batch, purchase: Purchase, step: edge_pb2.ReleaseEdge) -> No
     batch.let_go_of(purchase, batch.now + step.delay.ToTimedelta())
 
 
-def _count_back(batch: Batch, purchase: Purchase, error: outcome.Evidence) -> None:
-    """Count that it came back; who waits for it is told once it is no passing matter."""
-    before = purchase.error["reason"] if purchase.error else None
-    if before != error["reason"] or not purchase.sent_back:
-        purchase.sent_back, purchase.sent_back_since = 0, batch.now
+def _count_back(batch: Batch, purchase: Purchase, error: outcome.Evidence, wait: timedelta) -> None:
+    """Count that it came back; who waits for it is told once, when it is no passing matter."""
+    before = purchase.error
+    if before is None or before["reason"] != error["reason"] or not purchase.sent_back:
+        before, purchase.sent_back, purchase.sent_back_since = None, 0, batch.now
     purchase.sent_back += 1
-    purchase.error = error
-    if purchase.sent_back == _TOLD_AT:
-        said = f"{purchase.model_key} does not take the order, which is tried again now and then: "
+    told = outcome.was_told(before)
+    lasts = purchase.sent_back >= _TOLD_AT or wait >= _LONG
+    purchase.error = outcome.as_told(error) if told or lasts else error
+    if lasts and not told:
+        said = (
+            f"{purchase.model_key} does not take the order yet. Nothing is charged; it is tried "
+            f"again in {max(1, round(wait.total_seconds()))} s, then now and then, and its job can "
+            "be canceled meanwhile: "
+        )
         warning = job_event_pb2.JobEvent.Warning(
             reason=error["reason"],
             message=said + error["message"],

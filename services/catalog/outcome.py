@@ -10,6 +10,7 @@ Evidence = dict[str, Any]
 SHORT = "IMAGES_MISSING"
 _SHORT = "short"  # where evidence says so beside whatever else it tells; queries look for it
 _WAITS = "waits"  # where evidence says so: the reason why a picture waits to be kept
+_TOLD = "told"  # where evidence says so: who waits has heard of it
 
 
 def evidence(status: status_pb2.Status) -> Evidence | None:
@@ -50,6 +51,16 @@ def waiting(first: Evidence | None, why: Evidence) -> Evidence:
     """Say beside what was said *first* that a picture waits: what went wrong decides, not that."""
     told = why if first is None or _only_waits(first) else first
     return told | {_WAITS: why["reason"]}
+
+
+def as_told(error: Evidence) -> Evidence:
+    """Note that who waits was told of *error*."""
+    return error | {_TOLD: True}
+
+
+def was_told(found: Evidence | None) -> bool:
+    """Whether who waits was told of it."""
+    return found is not None and _TOLD in found
 
 
 def waits_for(found: Evidence | None) -> str | None:

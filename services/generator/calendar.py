@@ -4,7 +4,7 @@ nobody orders what is switched off, and the list of models says it before.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from chassis import logs
@@ -23,6 +23,7 @@ class Calendar:
 
     registry: Registry
     vendors: Mapping[str, Vendor]
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep  # seconds
 
     async def read(self) -> bool:
         """Read every list; False where one could not be read, and what it told before stays."""
@@ -40,5 +41,4 @@ class Calendar:
     async def run(self) -> None:
         """Read for ever, once a day."""
         while True:
-            pause = DAY if await self.read() else AGAIN
-            await asyncio.sleep(pause)
+            await self.pause(DAY if await self.read() else AGAIN)

@@ -24,6 +24,7 @@ from services.generator import (
     provenance,
     reconcile,
     signs,
+    unbought,
 )
 from services.generator import provider as seam
 from services.generator.disk import Disk
@@ -38,8 +39,6 @@ from services.generator.wakeful import Wakeful
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
-_RATE_LIMITED = 3600.0  # seconds of nothing but 429, after which it is no matter of waiting
-_UNHANDED = 300.0  # likewise of an input image that does not get there
 _IMPORT_TIMEOUT = 60.0  # seconds
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
@@ -130,7 +129,7 @@ class Deeds:
             return moves.Doubtful("it was interrupted")
         except Exception as error:
             self.known.heard = signs.of_error(error, self.vendor.name)
-            return _unbought(error)
+            return unbought.told(error, another=self.known.next(True) is not None)
         self.known.heard, self.known.seconds = signs.of_ticket(ticket), ticket.seconds
         faults.point("buy.after_send")
         return moves.Bought(ticket.reference)
@@ -367,37 +366,3 @@ def _forbidden(index: int, fault: errors.Denied, pause: float) -> moves.Event:
 
 def _closed(seen: seam.Ended) -> moves.Closed:
     return moves.Closed(seen.charged, seen.reason, seen.stopped, seen.content, seen.cost)
-
-
-def _unbought(error: Exception) -> moves.Event:
-    """Say what a purchase that raised may have cost; what proves nothing is doubtful."""
-    match error:
-        case seam.ContentRefused():
-            return moves.Declined(str(error), content=True)
-        case seam.NoCredit() | seam.NotKnown():
-            return moves.Declined(str(error), reason=signs.reason_of(error))
-        case seam.OverLimit():
-            return moves.Declined(str(error), reason="PROVIDER_RATE_LIMITED")
-        case seam.Refused():
-            return moves.Declined(str(error))
-        case seam.Unavailable(retry_after=wait):
-            return _sent_back(error, wait or _RETRY_PROVIDER)
-        case seam.Unclear():
-            log.warning("a purchase is unclear", error=str(error))
-            why = str(error)
-        case _:
-            log.error("an adapter raised what it must not", exc_info=error)
-            why = moves.defect(error)
-    return moves.Doubtful(why)
-
-
-def _sent_back(error: seam.Unavailable, delay: float) -> moves.NeverSent:
-    """What certainly bought nothing; a vendor that is away is waited for, however long it is."""
-    why = str(error)
-    match error:
-        case seam.Busy():
-            reason = "PROVIDER_RATE_LIMITED"
-            return moves.NeverSent(why, delay, reason, back=True, patience=_RATE_LIMITED)
-        case seam.Unhanded():
-            return moves.NeverSent(why, delay, "PROVIDER_FAILED", back=True, patience=_UNHANDED)
-    return moves.NeverSent(why, delay, back=not isinstance(error, seam.Unsent))

@@ -197,7 +197,7 @@ class NotKnown(Refused):
 
 
 class OverLimit(Refused):
-    """It is more than our account may ever order at once, or of that model: waiting is no help."""
+    """More than our account may order at once, or of that model: its limit has to be raised."""
 
 
 class Unavailable(ProviderError):

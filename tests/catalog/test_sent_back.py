@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2
@@ -22,11 +23,12 @@ async def made(pools, user):
     return made
 
 
-async def back(ledger, made, reason="PROVIDER_RATE_LIMITED", *, counted=True):
+async def back(ledger, made, reason="PROVIDER_RATE_LIMITED", *, counted=True, seconds=0):
     """Claim it and send it back; return what its claim told."""
     [claimed] = await taken(ledger, claim(made))
     error = errors.to_status(errors.Exhausted(reason, "a call too many"))
-    step = edge_pb2.ReleaseEdge(error=error, sent_back=counted)
+    delay = Duration(seconds=seconds)
+    step = edge_pb2.ReleaseEdge(error=error, sent_back=counted, delay=delay)
     await taken(ledger, edge_pb2.Edge(purchase_id=made, fence=claimed.fence, release=step))
     return claimed
 
@@ -55,6 +57,13 @@ async def test_who_waits_is_told_once(pools, ledger, made):
     for expected in (0, 0, 1, 1, 1):
         await back(ledger, made)
         assert await warnings(pools) == expected
+
+
+async def test_who_waits_for_long_is_told_at_once_and_once(pools, ledger, made, database_url):
+    for _ in range(4):
+        await back(ledger, made, seconds=300)
+        assert await warnings(pools) == 1
+        await run_as_owner(database_url, "UPDATE purchases SET not_before = NULL")
 
 
 async def test_another_reason_begins_anew_and_what_was_never_tried_counts_for_nothing(ledger, made):

@@ -2,13 +2,13 @@
 What is done for one purchase in the simulation, and what comes of it.
 
 Each deed yields the seconds until it goes on, and others act meanwhile. What a provider
-raises is told by the real `deeds`, what a look-up brings by the real `reconcile`.
+raises is told by the real `unbought`, what a look-up brings by the real `reconcile`.
 """
 
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
-from services.generator import deeds, moves, reconcile, signs
+from services.generator import moves, reconcile, signs, unbought
 from services.generator import provider as seam
 from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import RECEIPT
@@ -108,7 +108,7 @@ def unbought(held: Any, error: Exception) -> None:
     if not isinstance(error, _NO_SIGN):
         world.vendor.was_ill = True
     held.heard = signs.of_error(error, PROVIDER)
-    held.happen(deeds._unbought(error))
+    held.happen(unbought.told(error, another=True))  # which ends sooner than to wait for ever
 
 
 def _draw(held: Any) -> Iterator[float]:

@@ -48,7 +48,7 @@ TABLE = (
     ),
     Mutation(
         "an error that proves nothing is doubtful",
-        "services/generator/deeds.py",
+        "services/generator/unbought.py",
         "    return moves.Doubtful(why)\n",
         "    return moves.NeverSent(why, 0.0)\n",
     ),

@@ -20,9 +20,9 @@ TABLE = (
     ),
     Mutation(
         "what was never sent is never unclear",
-        "services/generator/deeds.py",
+        "services/generator/unbought.py",
         "        case seam.Unavailable(retry_after=wait):\n"
-        "            return _sent_back(error, wait or _RETRY_PROVIDER)\n",
+        "            return _sent_back(error, wait or _RETRY, another=another)\n",
         "",
     ),
     Mutation(

@@ -1,5 +1,6 @@
 """Models end when their providers' own lists say so: told before, refused from that day on."""
 
+import asyncio
 from datetime import date
 
 import aiohttp
@@ -87,6 +88,44 @@ async def test_a_list_that_cannot_be_read_changes_nothing_and_is_read_again(answ
     assert await read.read()
     assert not await read.read()
     assert retires(known) == "2027-01-31T00:00:00Z"
+
+
+class Clock:
+    """Stands still until it is told to go on: whoever pauses waits for that."""
+
+    def __init__(self) -> None:
+        self.now, self.until, self.waits, self.goes = 0.0, 0.0, asyncio.Event(), asyncio.Event()
+
+    async def pause(self, seconds: float) -> None:
+        self.until = self.now + seconds
+        self.waits.set()
+        while self.now < self.until:
+            self.goes.clear()
+            await self.goes.wait()
+
+    async def go_on(self, seconds: float) -> None:
+        """Let *seconds* pass; return when whoever that wakes has paused again."""
+        self.now += seconds
+        if self.now >= self.until:
+            self.waits.clear()
+        self.goes.set()
+        await self.waits.wait()
+
+
+async def test_a_day_after_the_start_the_list_is_read_again_and_soon_where_that_failed():
+    known, clock = registry("2027-02-01"), Clock()
+    told = [listing(gpt_image_2=day) for day in ("2027-03-01", "2027-04-01", "2027-05-01")]
+    reading = calendar(known, told[0], told[1], httpx.Response(500), told[2])
+    reading.pause = clock.pause
+    running = asyncio.create_task(reading.run())
+    await asyncio.wait_for(clock.waits.wait(), 60)  # it has read once, at the start
+    for seconds, day in [
+        *((0, "2027-03-01"), (86_399, "2027-03-01"), (1, "2027-04-01")),
+        *((86_400, "2027-04-01"), (599, "2027-04-01"), (1, "2027-05-01")),
+    ]:
+        await asyncio.wait_for(clock.go_on(seconds), 60)
+        assert retires(known) == f"{day}T00:00:00Z", clock.now
+    running.cancel()
 
 
 @pytest.mark.parametrize("odd", ["soon", "2027-13-01", 7, ["2027-01-01"], {}])

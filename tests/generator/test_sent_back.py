@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from services.generator import deeds, moves, purchase
+from services.generator import moves, purchase, unbought
 from services.generator import provider as seam
 from services.generator.purchase import FEW, LONGEST
 from services.generator.standing import SentBack, Terms
@@ -13,9 +13,11 @@ BUSY, UNHANDED, AWAY = seam.Busy("429"), seam.Unhanded("slow"), seam.Unavailable
 HOUR = 3600.0
 
 
-def after(error: seam.ProviderError, times: int, seconds: float, reason: str = "") -> moves.Step:
+def after(
+    error: seam.ProviderError, times: int, seconds: float, reason: str = "", *, another: bool = True
+) -> moves.Step:
     """The last step of an order that raised *error*, and came back before."""
-    event = deeds._unbought(error)
+    event = unbought.told(error, another=another)
     before = SentBack(times, seconds, reason or getattr(event, "reason", ""))
     state, _effects = purchase.send(Terms(askable=True), canceling=False, sent_back=before)
     _state, [commit] = purchase.step(state, event)
@@ -50,7 +52,7 @@ def test_in_the_end_it_is_given_up_uncharged_and_another_model_draws(error, seco
 
 def test_a_provider_that_is_away_is_waited_for():
     assert type(after(AWAY, 1000, 1000 * HOUR)) is moves.Released
-    assert deeds._unbought(AWAY).patience == math.inf
+    assert unbought.told(AWAY, another=True).patience == math.inf
 
 
 def test_what_it_came_back_for_before_does_not_count():
@@ -63,6 +65,13 @@ def test_what_is_ours_alone_is_not_counted():
     assert (type(step), step.back) == (moves.Released, False)
 
 
-def test_a_limit_that_no_time_lifts_is_a_refusal():
+@pytest.mark.parametrize("error", [BUSY, seam.OverLimit("limit: 0")], ids=repr)
+def test_no_429_is_the_end_where_no_other_model_may_draw(error):
+    step = after(error, 1000, 1000 * HOUR, another=False)
+    assert (type(step), step.reason, step.back) == (moves.Released, "PROVIDER_RATE_LIMITED", True)
+    assert LONGEST <= step.delay <= 300
+
+
+def test_a_limit_that_no_time_lifts_is_a_refusal_where_another_model_may_draw():
     step = after(seam.OverLimit("limit: 0"), 0, 0.0)
     assert step == moves.Ended("REFUSED", False, "PROVIDER_RATE_LIMITED", "limit: 0", retry=True)

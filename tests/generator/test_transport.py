@@ -230,8 +230,8 @@ async def test_the_token_does_not_go_where_a_redirect_points():
 
 @pytest.mark.parametrize(
     ("reset", "seconds"),
-    [("30", 30.0), ("1s", 1.0), ("0.5s", 0.5), ("20ms", 0.02), ("6m0s", 360.0), ("2m", 120.0),
-     ("1h2m3.5s", 600.0), ("1m30s20ms", 90.02), ("", None), ("soon", None), ("5 s", None),
+    [("30", 30.0), ("1s", 1.0), ("0.5s", 0.5), ("20ms", 0.02), ("4m0s", 240.0), ("2m", 120.0),
+     ("1h2m3.5s", 300.0), ("1m30s20ms", 90.02), ("", None), ("soon", None), ("5 s", None),
      ("1.2.3s", None), ("-1s", None)],
 )  # fmt: skip
 def test_a_rate_s_renewal_is_read_as_seconds_or_as_a_duration(reset, seconds):
@@ -285,7 +285,7 @@ def test_a_call_too_many_waits_for_what_is_used_up(headers, wait):
 
 def test_a_date_is_told_by_our_clock_where_the_answer_has_none():
     after = "Thu, 28 Nov 2126 00:00:10 GMT"
-    assert transport.busy(httpx.Response(429, headers={"retry-after": after})).retry_after == 600
+    assert transport.busy(httpx.Response(429, headers={"retry-after": after})).retry_after == 300
 
 
 SECRET = "AIza" + "Sy-Xx_9" * 5

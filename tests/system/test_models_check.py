@@ -43,6 +43,9 @@ def test_every_model_does_all_that_it_says(lit, vendors):
     assert {one["vendor"] for one in struck} == {"replicate", "recraft", "openai", "google"}
     assert len({one["purchase_id"] for one in struck}) == len(struck)
     shows_each(lit.data / "contact-sheet.png", len(listed))
+    page = (lit.data / "contact-sheet.html").read_text()
+    assert page.count("<tr>") == len(listed)
+    assert page.count("data:image/svg+xml") >= 4  # of recraft-v3-vector alone
 
 
 def expected(provider, can):

@@ -44,7 +44,7 @@ _RATES = (  # headers with how many calls are left, and when that is renewed
 _TOKENS = ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
 _KEYS = re.compile(r"\b(?:AIza|sk-|r8_)[\w*-]{6,}")  # of the vendors', whole or masked
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:(\d+)ms)?")
-_LONGEST_WAIT = 600.0  # seconds that a provider may send us away for
+_LONGEST_WAIT = 300.0  # seconds until we look again, however long a provider sends us away for
 
 
 class Outgoing(Protocol):
@@ -234,7 +234,7 @@ def busy(found: httpx.Response, wait: str = "") -> seam.ProviderError:
     """
     Of a 429: nothing more is to be sent before the wait that it tells is over.
 
-    OverLimit where it says that no time will help: the limit is 0, or less than that one order.
+    OverLimit where no time alone will help: the limit is 0, or less than that one order.
 
     *wait* as in `error`. Where nothing is told, it is the longest until a rate is renewed that
     is used up; where none is, that of any: an order may take more tokens than are left.

@@ -336,7 +336,7 @@ class ReleaseEdge(_message.Message):
     SENT_BACK_FIELD_NUMBER: _builtins.int
     sent_back: _builtins.bool
     """It was tried and came back: that is counted for as long as the reason stays the
-    same. At the third time, event `warning`.
+    same. Event `warning`, once: at the third time, or where the delay is long.
     """
     @_builtins.property
     def delay(self) -> _duration_pb2.Duration:
