@@ -58,7 +58,7 @@ def buy(held: Any, _effect: moves.Buy) -> Iterator[float]:
         held.happen(moves.Raised("a defect"))
     elif strikes("the connection is refused"):
         yield 1.0
-        unbought(held, seam.Unavailable("refused"))
+        refused(held, seam.Unavailable("refused"))
     elif world.vendor.kind == RECEIPT:
         yield from _draw(held)
     else:
@@ -69,7 +69,7 @@ def _order(held: Any) -> Iterator[float]:
     """As an adapter does: what the order needs is had before it leaves."""
     world = held.world
     if world.pictures.number and (missing := (yield from world.pictures.hand_over(held))):
-        unbought(held, missing)
+        refused(held, missing)
         return
     held.sent = True
     flight = Flight(held.purchase_id, world.ledger.now + world.dice.choice((0.0, 0.0, 3.0)))
@@ -82,11 +82,11 @@ def _order(held: Any) -> Iterator[float]:
     if world.trouble.strikes("the answer is lost"):
         yield world.dice.random() * POST_TIMEOUT
         raised = world.dice.choice((seam.Unclear("cut"), ValueError("a defect")))
-        unbought(held, raised)
+        refused(held, raised)
     elif isinstance(ticket, Exception):
-        unbought(held, ticket)
+        refused(held, ticket)
     elif not world.vendor.lists and not _close(held):
-        unbought(held, seam.Unkept("storage is away"))
+        refused(held, seam.Unkept("storage is away"))
     else:
         yield 0.0
         few = world.trouble.strikes("it takes few more")
@@ -100,7 +100,7 @@ def bought(held: Any, ticket: seam.Ticket) -> None:
     held.happen(moves.Bought(ticket.reference))
 
 
-def unbought(held: Any, error: Exception) -> None:
+def refused(held: Any, error: Exception) -> None:
     """As Deeds.buy does with what an adapter raises."""
     world = held.world
     if isinstance(error, seam.Unavailable | seam.Unsent):
@@ -116,16 +116,16 @@ def _draw(held: Any) -> Iterator[float]:
     world = held.world
     yield world.dice.choice((0.0, 0.5, 4.0))
     if held.interrupted:
-        unbought(held, seam.Refused("stopped before it was drawn"))
+        refused(held, seam.Refused("stopped before it was drawn"))
     elif world.trouble.strikes("the order is refused"):
-        unbought(held, seam.Refused("it cannot be drawn"))
+        refused(held, seam.Refused("it cannot be drawn"))
     elif not _close(held):
-        unbought(held, seam.Unclear("the receipt is not closed"))
+        refused(held, seam.Unclear("the receipt is not closed"))
     else:
         ticket = world.vendor.take(held.purchase_id).ticket
         yield 0.0
         if world.trouble.strikes("the answer is lost"):
-            unbought(held, seam.Unclear("cut"))
+            refused(held, seam.Unclear("cut"))
         elif held.interrupted and world.dice.random() < 0.5:
             held.happen(moves.Doubtful("it was interrupted"))
         else:

@@ -35,8 +35,8 @@ TABLE = (
     Mutation(
         "that a picture waits is told once",
         EDGES,
-        '    if error is None or outcome.waits_for(purchase.error) == error["reason"]:\n',
-        "    if error is None:\n",
+        '    if outcome.waits_for(purchase.error) == error["reason"]:\n',
+        "    if not error:\n",
         _SHORT,
     ),
     Mutation(

@@ -6,7 +6,6 @@ when it takes them again; or they are canceled, or another model that was named 
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from tests import patient
@@ -34,7 +33,7 @@ def put_off(lit, vendors) -> Iterator[None]:
 
 def ordered(lit, **more: Any) -> tuple[str, int]:
     """Order; return where the job is, and its number, when its order has come back."""
-    asked = httpx.post(f"{lit.url}/images/generate", json=DRAW | more, timeout=30)
+    asked = patient.post(f"{lit.url}/images/generate", json=DRAW | more)
     assert asked.status_code == 202, asked.text
     job = int(asked.json()["job_id"])
     lit.await_(lambda: came_back(lit, job) > 0)
