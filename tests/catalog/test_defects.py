@@ -22,7 +22,7 @@ async def test_what_breaks_the_ledger_ends_in_quarantine_and_the_others_go_on(
     catalog, _ = make_ledger(pools.ledger)
     bad, good = await admitted(pools.ledger, user, 2, reserve=500)
     await taken(catalog, *(claim(each) for each in (bad, good)))
-    await taken(catalog, *(ticket(each, 1) for each in (bad, good)))
+    await taken(catalog, *(ticket(each, 1, each) for each in (bad, good)))
     await run_as_owner(
         database_url,
         f"""CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -8,6 +8,7 @@ from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.catalog import edges
 from services.catalog.rows import Permits
 from services.generator.standing import Terms
+from tests.generator.modelled_changes import Asked
 from tests.generator.modelled_ledger import PROVIDER, Ledger
 
 
@@ -23,7 +24,8 @@ def ledger():
 
 def claim(ledger):
     [purchase_id] = ledger.purchases
-    return edge_pb2.Edge(purchase_id=purchase_id, claim=edge_pb2.ClaimEdge(worker_id="w1"))
+    step = edge_pb2.ClaimEdge(worker_id="w1")
+    return Asked(edge_pb2.Edge(purchase_id=purchase_id, claim=step))
 
 
 def end(ledger, charged, *, following=False):
@@ -31,7 +33,7 @@ def end(ledger, charged, *, following=False):
     step = edge_pb2.EndEdge(ending=purchase_pb2.PURCHASE_ENDING_FAILED, charged=charged)
     if following:
         step.next.CopyFrom(ledger_pb2.PlannedPurchase(purchase_id=ledger.new_id()))
-    return edge_pb2.Edge(purchase_id=purchase_id, fence=row.fence, end=step)
+    return Asked(edge_pb2.Edge(purchase_id=purchase_id, fence=row.fence, end=step))
 
 
 def test_its_owners_second_claim_is_none(ledger):
@@ -52,7 +54,7 @@ def test_a_new_attempt_follows_only_what_was_certainly_not_charged(ledger):
     ticket = edge_pb2.Edge(
         purchase_id=purchase_id, fence=row.fence, ticket=edge_pb2.TicketEdge(ticket="t1")
     )
-    _, fault = ledger.apply([ticket, end(ledger, cost_pb2.CHARGED_UNKNOWN, following=True)])
+    _, fault = ledger.apply([Asked(ticket), end(ledger, cost_pb2.CHARGED_UNKNOWN, following=True)])
     assert isinstance(fault, Precondition)
     assert "follows only what was certainly not charged" in fault.message
     assert len(ledger.purchases) == 1
