@@ -74,7 +74,7 @@ def grown_old(stack: Stack) -> None:
     """Let two hours pass over its answer. A vendor's links die in one; a receipt does not."""
     stack.await_(lambda: bool(ask(stack, UNCLEAR, 0)))
     [(fence,)] = ask(stack, AGED)
-    stack.await_(lambda: bool(ask(stack, UNCLEAR, fence + 1)), 60)  # and looked up since
+    stack.await_(lambda: bool(ask(stack, UNCLEAR, fence + 1)))  # and looked up since, 30 s each
 
 
 @pytest.mark.parametrize(
