@@ -88,9 +88,9 @@ def _release(batch: Batch, purchase: Purchase, step: edge_pb2.ReleaseEdge) -> No
     if step.sent_back and error:
         _count_back(batch, purchase, error, step.delay.ToTimedelta())
     elif error and error["reason"] in _OF_THE_VAULT:
-        _tell_waiting(batch, purchase, error, "An order waits to be sent: ")
+        _tell_waiting(batch, purchase, error, outcome.UNSENT, "An order waits to be sent: ")
     elif not purchase.sent_back:
-        purchase.error = error
+        purchase.error = error and outcome.still(purchase.error, error)
     purchase.state, purchase.sent_at = "planned", None
     batch.let_go_of(purchase, batch.now + step.delay.ToTimedelta())
 
@@ -103,7 +103,8 @@ def _count_back(batch: Batch, purchase: Purchase, error: outcome.Evidence, wait:
     purchase.sent_back += 1
     told = outcome.was_told(before)
     lasts = purchase.sent_back >= _TOLD_AT or wait >= _LONG
-    purchase.error = outcome.as_told(error) if told or lasts else error
+    found = outcome.as_told(error) if told or lasts else error
+    purchase.error = outcome.still(purchase.error, found)
     if lasts and not told:
         said = (
             f"{purchase.model_key} does not take the order yet. Nothing is charged; it is tried "
@@ -346,14 +347,16 @@ def _warn(batch: Batch, purchase: Purchase, step: edge_pb2.WarnEdge) -> None:
     if purchase.state not in ("sending", "drawn"):
         raise guards.conflict(purchase, "nothing that was paid for waits to be kept")
     if error := outcome.evidence(step.error):
-        _tell_waiting(batch, purchase, error, "An image waits to be kept: ")
+        _tell_waiting(batch, purchase, error, outcome.WAITS, "An image waits to be kept: ")
 
 
-def _tell_waiting(batch: Batch, purchase: Purchase, error: outcome.Evidence, said: str) -> None:
+def _tell_waiting(
+    batch: Batch, purchase: Purchase, error: outcome.Evidence, what: str, said: str
+) -> None:
     """Tell what keeps it waiting, once: who works on it next meets the same."""
-    if outcome.waits_for(purchase.error) == error["reason"]:
+    if outcome.waits_for(purchase.error, what) == error["reason"]:
         return
-    purchase.error = outcome.waiting(purchase.error, error)
+    purchase.error = outcome.waiting(purchase.error, error, what)
     warning = job_event_pb2.JobEvent.Warning(
         reason=error["reason"],
         message=said + error["message"],

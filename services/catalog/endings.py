@@ -154,7 +154,7 @@ def _is_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:
     spoilt = purchase.error is not None and purchase.error["reason"] == "IMAGE_UNREADABLE"
     # What a copy of the database knew as planned has no other time than its deadline.
     ordered = purchase.sent_at or purchase.deadline or batch.now
-    held = any(source.startswith("receipt:") for source in sources)
+    held = any(source.startswith(("receipt:", "data:")) for source in sources)
     return held and not spoilt and batch.now < ordered + KEPT_AT
 
 

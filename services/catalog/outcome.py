@@ -9,7 +9,8 @@ from chassis import errors
 Evidence = dict[str, Any]
 SHORT = "IMAGES_MISSING"
 _SHORT = "short"  # where evidence says so beside whatever else it tells; queries look for it
-_WAITS = "waits"  # where evidence says so: the reason why a picture waits to be kept
+WAITS = "waits"  # where evidence says so: the reason why a picture waits to be kept
+UNSENT = "unsent"  # likewise: why an order waits to be sent
 _TOLD = "told"  # where evidence says so: who waits has heard of it
 
 
@@ -43,14 +44,18 @@ def short(came: int, ordered: int, cost: int) -> Evidence:
 
 
 def still(first: Evidence | None, last: Evidence) -> Evidence:
-    """Let *last* not hide what the *first* said beside: that images are missing, or one waits."""
-    return last | {key: first[key] for key in (_SHORT, _WAITS) if first and key in first}
+    """Let *last* not hide what the *first* said beside: that images are missing, or who waits."""
+    return last | {key: first[key] for key in (_SHORT, WAITS, UNSENT) if first and key in first}
 
 
-def waiting(first: Evidence | None, why: Evidence) -> Evidence:
-    """Say beside what was said *first* that a picture waits: what went wrong decides, not that."""
-    told = why if first is None or _only_waits(first) else first
-    return told | {_WAITS: why["reason"]}
+def waiting(first: Evidence | None, why: Evidence, what: str) -> Evidence:
+    """
+    Say beside what was said *first* that the one of WAITS and UNSENT waits that *what* names.
+
+    What went wrong decides, not that.
+    """
+    told = still(first, why) if first is None or _only_waits(first) else first
+    return told | {what: why["reason"]}
 
 
 def as_told(error: Evidence) -> Evidence:
@@ -63,9 +68,9 @@ def was_told(found: Evidence | None) -> bool:
     return found is not None and _TOLD in found
 
 
-def waits_for(found: Evidence | None) -> str | None:
-    """The reason why a picture was last told to wait."""
-    return found.get(_WAITS) if found else None
+def waits_for(found: Evidence | None, what: str) -> str | None:
+    """The reason why a picture, WAITS, or an order, UNSENT, was last told to wait."""
+    return found.get(what) if found else None
 
 
 def in_the_end(last: Evidence | None) -> Evidence | None:
@@ -78,7 +83,7 @@ def in_the_end(last: Evidence | None) -> Evidence | None:
 
 
 def _only_waits(found: Evidence) -> bool:
-    return bool(waits_for(found) == found["reason"])
+    return found["reason"] in (waits_for(found, WAITS), waits_for(found, UNSENT))
 
 
 def is_short(found: Evidence | None) -> bool:

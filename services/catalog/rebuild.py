@@ -47,7 +47,7 @@ class Report:
         found = [told if self.jobs or self.problems else whole, *self.problems]
         if self.answers:
             found.append(
-                "answers to orders that nobody knows any more, and that may have been charged "
+                "answers to orders that nobody knows any more; a vendor's may have been charged "
                 f"({len(self.answers)}; see docs/backup.md):"
             )
         return [*found, *map(str, self.answers)]

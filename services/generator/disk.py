@@ -1,6 +1,7 @@
 """Whether the vault's disk takes what new work brings: asked once a second at the most."""
 
 import asyncio
+import contextvars
 import time
 from dataclasses import dataclass, field
 
@@ -42,7 +43,8 @@ class Disk:
         """
         looking = self._looking
         if looking is None or looking.done():
-            looking = self._looking = asyncio.create_task(self._look())
+            nobody = contextvars.Context()  # one look for all: its words are no order's own
+            looking = self._looking = asyncio.create_task(self._look(), context=nobody)
         await asyncio.wait((looking,), timeout=_MOMENT)
         return looking.result() if looking.done() else self._unheard()
 

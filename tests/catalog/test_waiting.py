@@ -57,6 +57,21 @@ async def test_a_job_is_told_once_that_the_vault_keeps_its_order_back(pools, use
     assert (await job_of(pools, purchase_id))["state"] == "succeeded"
 
 
+async def test_that_its_order_had_waited_hides_not_that_its_picture_does(pools, user, ledger):
+    [purchase_id] = await admitted(pools.ledger, user)
+    for reason in ("VAULT_UNAVAILABLE", "SERVICE_UNAVAILABLE", "VAULT_UNAVAILABLE"):
+        [claimed] = await taken(ledger, claim(purchase_id))
+        await taken(ledger, withheld(purchase_id, claimed.fence, reason))
+    fence = await bought(ledger, purchase_id)
+    await taken(ledger, warn(purchase_id, fence))
+    log = await log_of(pools, purchase_id)
+    told = [each.warning.message for each in log if each.WhichOneof("event") == "warning"]
+    assert told == [
+        "An order waits to be sent: Mount its disk.",
+        "An image waits to be kept: Mount its disk.",
+    ]
+
+
 async def test_only_what_was_paid_for_waits_and_only_its_owner_says_so(pools, user, ledger):
     [purchase_id] = await admitted(pools.ledger, user)
     assert await refused(ledger, warn(purchase_id, 0)) == "STATE_CONFLICT"

@@ -19,7 +19,7 @@ TWO_HOURS_AGO = ", ".join(
 AGED = f"UPDATE purchases SET {TWO_HOURS_AGO} WHERE state = 'unclear' RETURNING fence"
 UNCLEAR = "SELECT 1 FROM purchases WHERE state = 'unclear' AND fence > $1"
 NEVER_CAME_BACK = "SELECT 1 FROM purchases WHERE sent_back = 0"
-WITHHELD = "SELECT 1 FROM purchases WHERE error->>'waits' = 'VAULT_UNAVAILABLE'"
+WITHHELD = "SELECT 1 FROM purchases WHERE error->>'unsent' = 'VAULT_UNAVAILABLE'"
 FENCES = "SELECT fence FROM purchases"
 QUICK = {"LAB_PACE": "0", "WORKER_PATIENCE": "1", "ANSWER_SECONDS": "2"}
 

@@ -152,7 +152,7 @@ def _drawn(found: Prediction, billed: int | None, prices: Mapping[str, int]) -> 
     return seam.Drawn(
         images=links,
         seconds=float(seconds) if _is_number(seconds) else None,
-        cost=None if price is None else price * (len(links) if billed is None else billed),
+        cost=None if price is None or billed is None else price * billed,
         version=version if isinstance(version, str) and version != "hidden" else "",
         seed=_seed(found),
     )

@@ -25,8 +25,8 @@ def can_be_checked() -> bool:
 
 async def opened(headers: Mapping[str, str], body: bytes, secret: str) -> seam.Webhook:
     """Return what *body* tells; `Forged` where it was not signed with *secret* just now."""
-    await asyncio.to_thread(importlib.import_module, "replicate.webhook")
     try:
+        await asyncio.to_thread(importlib.import_module, "replicate.webhook")
         reference = predictions.reference(_verified(headers, body.decode(), secret))
         return seam.Webhook(webhook_id=headers["webhook-id"], reference=reference)
     except Exception as error:  # their check raises what it likes, and may name the secret
