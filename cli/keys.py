@@ -26,17 +26,19 @@ def create(
     settings: StackSettings, label: str, user: str, scopes: list[str], *, as_json: bool
 ) -> None:
     answer = make(settings, label, user, scopes)
+    new = answer.api_key
+    if as_json:
+        print_json(_told(new) | {"key": answer.secret})
+    else:
+        say(f"key {_id(new)} for {user}; keep it, it is not shown again:")
+        print(answer.secret, flush=True)  # first: what follows may fail, and nobody can ask again
     if auth_of(settings, Folder(settings.data).read_state() or {}) == "none":
         say("this stack runs with AUTH=none and asks nobody for a key; one with AUTH=keys does")
     if as_json:
-        return print_json(_told(answer.api_key) | {"key": answer.secret})
-    new = answer.api_key
+        return
     others = [key for key in _all(settings) if key.subject == new.subject and key.name != new.name]
     if any(_state(key) == "good" for key in others):
         say(f"it shares everything with the other keys of {user!r}; --user NAME makes another's")
-    say(f"key {_id(new)} for {user}; keep it, it is not shown again:")
-    print(answer.secret)
-    return None
 
 
 def make(settings: StackSettings, label: str, user: str, scopes: list[str]) -> Any:

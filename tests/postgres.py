@@ -105,7 +105,10 @@ def _migrated() -> Path:
     with running_postgres(data, free_port()) as server:
         command = [sys.executable, "-m", "services.catalog.migrate"]
         environment = os.environ | {"DATABASE_URL": server.url}
-        subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, env=environment, check=False, stderr=subprocess.PIPE, text=True, timeout=_START
+        )
+        assert done.returncode == 0, f"the database was not migrated: {done.stderr}"
     return data
 
 

@@ -69,6 +69,7 @@ async def test_a_generator_that_dies_before_the_first_event_is_asked_again_for_t
         answer = await http.post("/images/generate/stream", json=WISH)
     assert answer.text.count("event: ") == 2
     assert len({one.request_id for one in script.asked}) == 1
+    assert script.asked[0].several
 
 
 async def test_a_browser_on_a_foreign_page_starts_nothing(stage):

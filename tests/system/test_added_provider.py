@@ -19,6 +19,7 @@ from tests.system.stack import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "adding-a-provider.md"
 BLOCKS = re.findall(r"(?ms)^```(\w+) (\S+/\S+|\S+\.yml)\n(.*?)^```$", PAGE.read_text())
+FENCES = re.findall(r"(?ms)^```([^\n]*)\n.*?^```$", PAGE.read_text())
 PATIENCE = 600  # seconds
 
 
@@ -63,6 +64,11 @@ def passes(studio: Path, *tests: str) -> None:
         timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+def test_the_page_says_of_every_block_which_file_it_belongs_to() -> None:
+    told = {f"{kind} {path}" for kind, path, _text in BLOCKS}
+    assert [fence for fence in FENCES if fence not in told] == ["json answer"]
 
 
 def test_it_is_a_provider_like_any_other(studio: Path) -> None:

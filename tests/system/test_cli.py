@@ -79,6 +79,12 @@ def test_a_key_that_shares_what_others_have_says_so(stack: Stack) -> None:
     second = stack.studio("keys", "create", "phone", "--user", "shared")
     assert "it shares everything with the other keys of 'shared'" in second.stderr
     assert second.stdout.startswith("isk_")
+    told = subprocess.run(
+        [sys.executable, "-P", "-m", "cli", "keys", "create", "tablet", "--user", "shared"],
+        env=stack.environment, text=True, check=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ).stdout  # fmt: skip
+    assert told.index("isk_") < told.index("it shares")  # the key first: it is told only once
 
 
 def test_a_command_says_which_stack_it_goes_to_where_its_own_folder_has_none(

@@ -1,6 +1,7 @@
 """Envoy in front: REST, SSE, gRPC and gRPC-Web on one port, streams uncut and uncompressed."""
 
 import struct
+import uuid
 
 import grpc
 import pytest
@@ -74,6 +75,22 @@ async def test_grpc_goes_through_the_edge_with_its_deadline_and_errors(stack):
     assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
     trailers = dict(refusal.value.trailing_metadata())
     assert b"MODEL_UNKNOWN" in trailers["grpc-status-details-bin"]
+
+
+async def test_events_that_are_there_at_once_come_together_for_those_who_say_so(stack):
+    async with grpc.aio.insecure_channel(stack.url.removeprefix("http://")) as channel:
+        stub = generator_service_pb2_grpc.GeneratorServiceStub(channel)
+        spec = job_pb2.JobSpec(prompt="a lighthouse", size={"width": 64, "height": 64})
+        asked = pb.GenerateImagesRequest(spec=spec, request_id=str(uuid.uuid4()))
+        each = [answer async for answer in stub.GenerateImages(asked, timeout=60)]
+        asked.several = True  # the same job, whose events are all there by now
+        together = [answer async for answer in stub.GenerateImages(asked, timeout=60)]
+    assert not any(answer.more for answer in each)
+    assert len(together) < len(each)
+    told = [event for answer in together for event in (answer.event, *answer.more)]
+    durable = [answer.event for answer in each if answer.event.sequence]
+    assert [event.sequence for event in told] == [event.sequence for event in durable]
+    assert together[0].replayed
 
 
 def test_grpc_web_goes_through_the_edge(stack):

@@ -1,5 +1,6 @@
 """The studio page beyond a prompt: bad networks, what else an order takes, and unclear money."""
 
+import asyncio
 import io
 
 import pytest
@@ -18,17 +19,36 @@ GALLERY = "**/images/variants?*"
 
 async def test_a_page_whose_first_call_failed_is_there_once_the_studio_is(open_page):
     page = await open_page()
-    answers = iter([503])
+    answers, seen = iter([503]), asyncio.Event()
 
     async def once(route):
-        status = next(answers, None)
-        await (route.fulfill(status=status, json={}) if status else route.continue_())
+        if status := next(answers, None):
+            return await route.fulfill(status=status, json={})
+        await seen.wait()
+        return await route.continue_()
 
     await page.route("**/images/models", once)
     await page.reload()
     await expect(page.locator("#wrong")).to_contain_text("It is asked again by itself.")
+    seen.set()
     await page.wait_for_selector("#models input", state="attached")
     await expect(page.locator("#wrong")).to_be_hidden()
+
+
+async def test_the_model_of_the_first_choice_is_the_one_that_draws_though_its_name_comes_late(
+    open_page,
+):
+    page = await open_page()
+    answers = iter([503])
+
+    async def late(route):
+        if status := next(answers, None):
+            return await route.fulfill(status=status, json={})
+        return await route.fulfill(json={"models": [{"model": "sketch-ink"}], "expected_usd": 0})
+
+    await page.route("**/images/estimate", late)
+    await page.reload()
+    await expect(page.locator("#models input:checked")).to_have_value("sketch-ink")
 
 
 async def test_a_search_that_nobody_answers_says_so_and_shows_nothing_older(open_page, stack):
@@ -99,6 +119,74 @@ async def test_what_else_an_order_takes_is_sent_and_what_is_left_alone_is_not(op
     }
 
 
+async def test_nothing_is_ordered_while_an_input_image_is_on_its_way(open_page):
+    page = await open_page()
+    ordered, arrive = [], asyncio.Event()
+
+    async def held(route):
+        await arrive.wait()
+        await route.continue_()
+
+    await page.route("**/images/references", held)
+    page.on("request", lambda one: ordered.append(one) if "/generate" in one.url else None)
+    await page.fill("#prompt", "the same boat in red")
+    await page.click("#extra summary")
+    files = {"name": "boat.png", "mimeType": "image/png", "buffer": png()}
+    await page.set_input_files("#files", files)
+    await expect(page.locator("#go")).to_be_disabled()
+    await page.press("#prompt", "Control+Enter")
+    await expect(page.locator("#wrong")).to_contain_text("still on its way")
+    assert not ordered
+    arrive.set()
+    await expect(page.locator(".input")).to_have_count(1)
+    await expect(page.locator("#go")).to_be_enabled()
+    await expect(page.locator("#wrong")).to_be_hidden()
+
+
+async def test_what_is_wrong_in_a_closed_box_opens_it_and_enter_in_it_orders_nothing(open_page):
+    page = await open_page()
+    ordered = []
+    page.on("request", lambda one: ordered.append(one) if "/generate" in one.url else None)
+    await page.fill("#prompt", "a weathervane")
+    await page.click("#extra summary")
+    await page.press("#negative", "Enter")
+    await page.fill("#seed", "7")
+    await page.press("#seed", "Enter")
+    await page.fill("#seed", "1.5")
+    await page.click("#extra summary")
+    await expect(page.locator("#seed")).to_be_hidden()
+    await page.click("#go")
+    await expect(page.locator("#seed")).to_be_visible()
+    assert not ordered
+
+
+async def test_more_options_fit_a_narrow_phone(open_page):
+    page = await open_page(viewport={"width": 360, "height": 740})
+    await page.click("#extra summary")
+    wide = "document.documentElement.scrollWidth"
+    assert await page.evaluate(wide) == 360
+
+
+async def test_a_preset_says_whether_the_prompt_is_written_out_and_the_box_overrules_it(open_page):
+    page = await open_page()
+    preset = {"preset_key": "mine", "name": "Mine", "batch_count": 1, "model_key": ""}
+    told = {"presets": [preset | {"smart_prompt_enabled": True}], "next_page_token": ""}
+    await page.route("**/images/presets?*", lambda route: route.fulfill(json=told))
+    await page.reload()
+    await expect(page.locator("#preset option")).to_have_count(2)
+    await page.click("#extra summary")
+    await page.select_option("#preset", "mine")
+    await expect(page.locator("#smart")).to_be_checked()
+    async with page.expect_request("**/images/estimate") as asked:
+        await page.uncheck("#smart", force=True)
+    assert (await asked.value).post_data_json["smart_prompt"] is False
+    async with page.expect_request("**/images/estimate") as asked:
+        await page.check("#smart", force=True)
+    assert "smart_prompt" not in (await asked.value).post_data_json  # the preset's own word
+    await page.select_option("#preset", "")
+    await expect(page.locator("#smart")).not_to_be_checked()
+
+
 async def test_a_preset_chooses_its_model(open_page):
     page = await open_page()
     presets = patient.get(f"{page.url}images/presets").json()["presets"]
@@ -136,9 +224,30 @@ async def test_input_images_are_kept_and_what_is_unclear_is_settled_or_ordered_a
         await page.goto(stack.url)
 
         await page.click("#spent button")
-        await page.locator('.acts button:has-text("It was not")').first.click()
-        await expect(page.locator(".acts button")).to_have_count(3)  # the other's
+        await expect(page.locator(".acts")).to_have_count(2)
+        answers, asked = iter([False, True, True]), []
+
+        async def answer(dialog):
+            asked.append(dialog.message)
+            await (dialog.accept() if next(answers) else dialog.dismiss())
+
+        page.on("dialog", answer)
+        arrive = asyncio.Event()
+
+        async def held(route):
+            await arrive.wait()
+            await route.continue_()
+
+        await page.route("**/settle", held)
+        unclear = page.locator('.acts button:has-text("It was not")').first
+        await unclear.click()  # and taken back
+        await expect(unclear).to_be_enabled()
+        await unclear.click()
+        await expect(page.locator(".acts button:disabled")).to_have_count(3)
+        arrive.set()
+        await expect(page.locator(".acts")).to_have_count(1)  # the other's
         await page.click('.acts button:has-text("Order again")')
+        assert "paid for twice" in asked[-1]
         await page.wait_for_selector('.job .state:has-text("Done ·")')
         assert len(lab.ledger()) == 3
         usage = patient.get(f"{stack.url}/images/usage").json()
