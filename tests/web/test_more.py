@@ -225,13 +225,10 @@ async def test_input_images_are_kept_and_what_is_unclear_is_settled_or_ordered_a
 
         await page.click("#spent button")
         await expect(page.locator(".acts")).to_have_count(2)
-        answers, asked = iter([False, True, True]), []
-
-        async def answer(dialog):
-            asked.append(dialog.message)
-            await (dialog.accept() if next(answers) else dialog.dismiss())
-
-        page.on("dialog", answer)
+        async with page.expect_response("**/images/jobs?at_risk*"):
+            await page.click("#spent button")
+        await expect(page.locator(".job")).to_have_count(2)  # each but once
+        asked = answering(page, [False, True, True])
         arrive = asyncio.Event()
 
         async def held(route):
@@ -269,6 +266,18 @@ async def test_input_images_are_kept_and_what_is_unclear_is_settled_or_ordered_a
         await page.click('button[aria-label="Without tin.png"]')
         await expect(page.locator(".input")).to_have_count(0)
         await window.close()
+
+
+def answering(page, answers: list[bool]) -> list[str]:
+    """Answer the page's questions so, in turn; the list that is returned grows by their words."""
+    asked, left = [], iter(answers)
+
+    async def answer(dialog):
+        asked.append(dialog.message)
+        await (dialog.accept() if next(left) else dialog.dismiss())
+
+    page.on("dialog", answer)
+    return asked
 
 
 def png() -> bytes:
