@@ -98,6 +98,24 @@ async def test_only_shapes_that_all_chosen_models_draw_are_offered(open_page):
     assert await page.input_value("#aspect") == ""
 
 
+async def test_an_order_on_its_way_is_not_made_once_more(open_page):
+    page = await open_page()
+    out, orders = asyncio.Event(), []
+
+    async def held(route):
+        orders.append(route)
+        await out.wait()
+        await route.continue_()
+
+    await page.route("**/images/generate", held)
+    await page.fill("#prompt", "a single swan")
+    for _press in range(3):
+        await page.locator("#prompt").press("Control+Enter")
+    out.set()
+    await page.wait_for_selector('.job .state:has-text("Done")')
+    assert len(orders) == 1
+
+
 async def test_what_else_an_order_takes_is_sent_and_what_is_left_alone_is_not(open_page):
     page = await open_page()
     await page.fill("#prompt", "a fishing boat")
