@@ -74,41 +74,6 @@ def test_what_makes_no_sense_is_a_value_error(answer: bytes) -> None:
         read(answer, [1, 1])
 
 
-WHOLE = json.dumps(
-    {
-        "created": 1,
-        "data": [{"b64_json": PICTURE, "n": n, "w": 'a "]}'} for n in range(3)],
-        "credits": 80,
-    }
-).encode()
-
-
-@settings(deadline=None)
-@given(st.integers(0, len(WHOLE)))
-def test_of_an_answer_that_is_cut_off_the_pictures_are_told_that_came_whole(size: int) -> None:
-    outline = Outline()
-    outline.feed(WHOLE[:size])
-    came = WHOLE[:size].count(PICTURE.encode() + b'"')
-    if not came:
-        with pytest.raises(ValueError):
-            outline.read()
-        return
-    [told] = outline.events()
-    data = told["data"]
-    parts = [each["b64_json"] for each in data if "b64_json" in each]
-    assert [WHOLE[part.start : part.stop].decode() for part in parts] == [PICTURE] * came
-    assert told.get("credits", 80) == 80  # and not the beginning of a number
-    assert [each.get("n", n) for n, each in enumerate(data)] == [*range(len(data))]
-
-
-def test_what_is_no_json_behind_a_picture_hides_it_not() -> None:
-    part = Part(9, 9 + len(PICTURE))
-    for rest in (b'"}, oops', b'"}]}} ]'):
-        outline = Outline()
-        outline.feed(b'[{"b64":"' + PICTURE.encode() + rest)
-        assert outline.read() == [{"b64": part}]
-
-
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=40), st.sampled_from([60, 13_000]))
 def test_escapes_and_line_breaks_are_no_part_of_a_picture(pieces: list[int], size: int) -> None:

@@ -14,7 +14,6 @@ _MARK = re.compile(rb'["\\]')
 # With line breaks, which many encoders put in; storage leaves them out, and undoes the escapes.
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n"
 _OF_IT = re.compile(rb"\\(?:[/rn]|u00(?:2b|2f|3d|0a|0d))", re.IGNORECASE)  # likewise escaped
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{},]', re.DOTALL)
 _LEAST = 64  # characters of what may be a picture
 _SURELY = 1 << 14  # characters after which it is one
 _MOST = 4 << 20  # bytes of an outline: no vendor has so many words
@@ -40,7 +39,6 @@ class Outline:
     _long: bool = False  # so it is: no more of it is held
     _plain: bool = True  # it may be base64 so far
     _escape: bytearray = field(default_factory=bytearray)  # a backslash, and what came of the rest
-    _pictures: int = 0  # that came whole
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece."""
@@ -52,17 +50,10 @@ class Outline:
             raise ValueError("an answer of too many words")
 
     def read(self) -> Any:
-        """
-        Return what came, with a `Part` for each picture.
-
-        Of an answer without its end that is what came whole before, where a picture is there.
-        """
-        if self._began < 0:
-            with suppress(ValueError):
-                return json.loads(self._kept, object_hook=_parts)
-        if not self._pictures:
+        """Return what came, with a `Part` for each picture."""
+        if self._began >= 0:
             raise ValueError("an answer that ends too soon")
-        return json.loads(_closed(self._kept), object_hook=_parts)
+        return json.loads(self._kept, object_hook=_parts)
 
     def events(self) -> list[Any]:
         """
@@ -121,7 +112,6 @@ class Outline:
     def _close(self, stop: int) -> None:
         if self._plain and stop - self._began >= _LEAST:
             self._kept += json.dumps({_PART: [self._began, stop]}).encode()
-            self._pictures += 1
         else:
             self._kept += b'"' + self._held + b'"'
         self._held.clear()
@@ -130,22 +120,3 @@ class Outline:
 
 def _parts(found: dict[str, Any]) -> Any:
     return Part(*found[_PART]) if _PART in found else found
-
-
-def _closed(cut: bytes | bytearray) -> bytes:
-    """What came whole of an object that is cut off, with the brackets that are missing."""
-    ends, place, missing = bytearray(), 0, b""
-    for token in _TOKEN.finditer(cut):
-        match token.group():
-            case b"{" | b"[" as opened:
-                ends += b"}" if opened == b"{" else b"]"
-                place = token.end()
-            case b"}" | b"]":
-                del ends[-1:]
-                place = token.end()
-            case b",":
-                place = token.start()
-        missing = bytes(ends[::-1])
-        if not ends:
-            break
-    return bytes(cut[:place]) + missing
