@@ -2,7 +2,8 @@
 How late an order is, by two clocks: what is overdue is canceled and given up, and paid for.
 
 Deadlines are the database's times, and its clock may be set forward while orders are drawn. None
-is late before whoever has it in hand has known of it for as long as it may take.
+is late before whoever has it in hand has known of it for as long as it may take, or hours later:
+a generator that starts anew again and again knows of nothing for long.
 """
 
 import math
@@ -12,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from imagestudio.catalog.v1 import ledger_pb2
 
+_SURELY = 6 * 3600.0  # seconds after a deadline that no clock is ahead by mistake
 _MOST = 10_000  # orders that are remembered; of who is forgotten it is known anew
 
 
@@ -46,7 +48,8 @@ def late(claim: ledger_pb2.LedgerPurchase, now: float, held: float) -> float:
     deadline, sent = _seconds(shown.deadline), _seconds(shown.send_time)
     if claim.restored or not shown.HasField("send_time"):
         return now - deadline
-    return min(now - deadline, held - (deadline - sent))
+    over = now - deadline
+    return min(over, max(held - (deadline - sent), over - _SURELY))
 
 
 def _seconds(moment: Timestamp) -> float:

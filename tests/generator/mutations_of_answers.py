@@ -150,8 +150,15 @@ TABLE = (
     Mutation(
         "nothing is late by a clock alone that somebody may have set",
         "services/generator/overdue.py",
-        "return min(now - deadline, held - (deadline - sent))",
-        "return now - deadline",
+        "return min(over, max(held - (deadline - sent), over - _SURELY))",
+        "return over",
+        OVERDUE,
+    ),
+    Mutation(
+        "a generator that is new again and again keeps no order for ever",
+        "services/generator/overdue.py",
+        "max(held - (deadline - sent), over - _SURELY)",
+        "held - (deadline - sent)",
         OVERDUE,
     ),
     Mutation(

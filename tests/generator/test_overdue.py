@@ -60,6 +60,13 @@ async def test_nor_one_of_which_nobody_can_tell_just_now(world):
     assert [edge.WhichOneof("step") for edge in world.catalog.edges] == ["park"]
 
 
+@pytest.mark.parametrize(("late", "edge"), [(7 * HOUR - 1, "park"), (7 * HOUR, "end")])
+async def test_a_generator_that_is_new_again_and_again_keeps_none_for_ever(world, late, edge):
+    world.shop.sights = [seam.Unclear("no answer")]
+    await soon(under_way(world, RUNNING, late=late, held=0).run())
+    assert [each.WhichOneof("step") for each in world.catalog.edges] == [edge]
+
+
 async def test_nor_takes_it_the_place_of_an_answer_that_another_may_hear_yet(world):
     shop = listing(world, ())
     await soon(under_way(world, UNCLEAR, late=HOUR, held=0).run())
