@@ -112,12 +112,22 @@ async def disk(watch):
 
 
 async def is_stopped_within(owner, pid: int, event: str) -> bool:
-    """Stop a backend, and have it go on where it waits for anything else."""
+    """
+    Stop a backend, and have it go on where it waits for anything else.
+
+    Whoever is stopped while he holds what every reader needs is not where he should be either:
+    the question about him is answered once he goes on.
+    """
     os.kill(pid, signal.SIGSTOP)
-    found = await owner.fetchval("SELECT wait_event FROM pg_stat_activity WHERE pid = $1", pid)
-    if found != event:
-        os.kill(pid, signal.SIGCONT)
-    return found == event
+    asked = asyncio.ensure_future(
+        owner.fetchval("SELECT wait_event FROM pg_stat_activity WHERE pid = $1", pid)
+    )
+    answered, _ = await asyncio.wait([asked], timeout=1)
+    if answered and asked.result() == event:
+        return True
+    os.kill(pid, signal.SIGCONT)
+    await asked
+    return False
 
 
 @asynccontextmanager
