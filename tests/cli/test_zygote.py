@@ -160,6 +160,7 @@ async def test_what_cannot_be_imported_is_not_tried_until_it_is_another(
     forks = run("tests.cli.nowhere", sources=lambda: frozenset(signs))
     assert await forks.fork("tests.cli.nowhere") is None
     zygote = forks.forks.pid
+    await until(lambda: zombie(zygote))
     assert await forks.fork("tests.cli.nowhere") is None
     forks.forks.look()
     assert forks.forks.pid == zygote

@@ -77,6 +77,18 @@ def test_a_killed_zygote_is_made_anew_and_nobody_ends_with_it(stack: Stack) -> N
     assert zygote(stack) not in (0, killed)
 
 
+def test_orphans_of_a_killed_process_are_waited_for(stack: Stack) -> None:
+    stack.kill_and_await("postgres")
+    stack.await_(lambda: not any(state(pid) == "Z" for pid in stack.all_pids()))
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def zygote(stack: Stack) -> int:
     """Its pid; 0 where there is none."""
     found = [pid for pid, words in alive(stack.all_pids()).items() if "cli.zygote" in words]
