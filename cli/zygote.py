@@ -7,10 +7,12 @@ make a loop or start a thread: it would be shared by all, and in none of them be
 """
 
 import array
+import atexit
 import gc
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import signal
 import socket
@@ -30,6 +32,8 @@ Main = Callable[[], None]
 
 def main() -> None:
     """Import the modules, and fork one whenever the supervisor asks; end when it does."""
+    ended_well: list[str] = []
+    atexit.register(_leave, ended_well)  # what is registered first is called last
     supervisor = os.getppid()
     asked = socket.socket(fileno=int(sys.argv[1]))
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -43,6 +47,16 @@ def main() -> None:
         _become(errand, supervisor)
         telemetry.forget([module for module in mains if module != errand["module"]])
         mains[errand["module"]]()
+        ended_well.append(errand["module"])
+
+
+def _leave(ended_well: Sequence[str]) -> None:
+    """End without taking apart, piece by piece, all that the zygote imported: 0.1 s of CPU."""
+    if ended_well:
+        logging.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
 
 
 def _imported(module: str) -> Main:

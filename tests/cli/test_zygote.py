@@ -26,7 +26,7 @@ from tests.cli.forked import descriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all is executed")
 
-FORKED = "tests.cli.forked"
+FORKED, ENDING = "tests.cli.forked", "tests.cli.ending"
 ENVIRONMENT = {"PATH": os.environ["PATH"], "A_SETTING": "of this one alone", "LC_ALL": "C.UTF-8"}
 
 
@@ -39,8 +39,9 @@ class Run:
     async def fork(self, module: str = FORKED, **more: Any) -> Forked | None:
         log = self.folder / f"{len(self.begun)}.log"
         wanted = {"name": "one", "asked": signal.SIGUSR1, "wait": True} | more
+        environment = wanted.pop("environment", ENVIRONMENT)
         with log.open("ab") as file:
-            begun = await self.forks.fork(module, ENVIRONMENT, log=file.fileno(), **wanted)
+            begun = await self.forks.fork(module, environment, log=file.fileno(), **wanted)
         if begun:
             self.begun.append(begun)
         return begun
@@ -119,6 +120,29 @@ async def test_its_end_is_told_as_of_any_child(run: Callable[..., Run]) -> None:
     forked.send_signal(signal.SIGTERM)
     await until(lambda: forked.poll() is not None)
     assert forked.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("how", ["well", "78", "a reason", "fails"])
+async def test_it_ends_as_what_is_executed_with_its_last_words(
+    run: Callable[..., Run], tmp_path: Path, how: str
+) -> None:
+    environment = ENVIRONMENT | {"HOW": how}
+    executed = subprocess.run(
+        [sys.executable, "-m", ENDING], env=environment, cwd=CHECKOUT, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    forks = run(ENDING)
+    forked = await forks.fork(ENDING, environment=environment)
+    assert forked
+    await until(lambda: forked.poll() is not None)
+    said = (tmp_path / "0.log").read_text()
+    assert (forked.returncode, words(said)) == (executed.returncode, words(executed.stdout))
+    assert {"begun", "a thread's", "an exit hook's"} <= set(words(said))
+
+
+def words(said: str) -> list[str]:
+    """Its lines but for a traceback's, which names who called."""
+    return [line for line in said.splitlines() if not line.startswith(("  ", "Traceback"))]
 
 
 async def test_a_killed_zygote_takes_nobody_along_and_is_made_anew(run: Callable[..., Run]) -> None:
