@@ -25,7 +25,7 @@ OPTIONS = (
     ("grpc.http2.bdp_probe", 0),  # it lets what a slow reader leaves grow to megabytes
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 250),  # a killed peer is back within a second
+    ("grpc.max_reconnect_backoff_ms", 100),  # the least there is: a killed peer is soon back
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),  # 30 s: too long for a new container
     ("grpc.enable_retries", 0),
     # A peer that says that it leaves is sent nothing more: what is new waits for another one.

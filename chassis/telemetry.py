@@ -5,11 +5,13 @@ Tracing is off, and neither its API nor its SDK imported, unless OTEL_EXPORTER_O
 set. Spans are made with `span`; the context travels as the W3C `traceparent` of a call's metadata.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import prometheus_client
+from prometheus_client.metrics import MetricWrapperBase
 
 if TYPE_CHECKING:
     from chassis.tracing import Tracing
@@ -32,6 +34,16 @@ def configure(process: str, endpoint: str) -> None:
         from chassis.tracing import Tracing
 
         _tracing = Tracing(process, endpoint)
+
+
+def forget(packages: Sequence[str]) -> None:
+    """Show no metric that a module of *packages* holds: of others, who run elsewhere."""
+    for name, module in list(sys.modules.items()):
+        if any(name == each or name.startswith(f"{each}.") for each in packages):
+            for value in vars(module).values():
+                if isinstance(value, MetricWrapperBase):
+                    with suppress(KeyError):  # another module's, imported from it
+                        prometheus_client.REGISTRY.unregister(value)
 
 
 def flush() -> None:

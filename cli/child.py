@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cli import leash
 from cli.folder import CannotUse, Folder
+from cli.forks import Forked, Forks
 from cli.processes import Process
 from cli.settings import CHECKOUT
 
@@ -26,33 +27,45 @@ class Child:
         self._began = 0  # where in its log the last start's words begin
         self.ready, self.exited = asyncio.Event(), asyncio.Event()
         self.was_ready = False
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int | None:
         """Of the running process; None where there is none."""
         return self._popen.pid if self._popen and self._popen.returncode is None else None
 
-    def start(self) -> None:
-        """Spawn it as the leader of a group, its output to its log."""
+    async def start(self, forks: Forks | None) -> None:
+        """Run it as the leader of a session, its output to its log; forked where it can be."""
         self.exited.clear()
         for path, text in self.process.files.items():
             if not path.exists() or path.read_text() != text:  # a disk that is full by now
                 path.write_text(text)
         _shorten(self.log, _LOG_AT_START)
-        tie = leash.tied(self.process.asked)
         with _appending(self.log) as log:
             self._began = os.fstat(log).st_size
-            self._popen = subprocess.Popen(
-                self.process.command,
-                env=self.process.environment,
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which ends us in order
-                preexec_fn=tie,  # safe: one thread, and nothing but a system call  # noqa: PLW1509
-            )
+            self._popen = await self._forked(forks, log) or self._executed(log)
+
+    async def _forked(self, forks: Forks | None, log: int) -> Forked | None:
+        process = self.process
+        if forks is None or process.module is None:
+            return None
+        return await forks.fork(
+            process.module, process.environment, name=process.name, log=log,
+            asked=process.asked, wait=not process.at_once,
+        )  # fmt: skip
+
+    def _executed(self, log: int) -> subprocess.Popen[bytes]:
+        tie = leash.tied(self.process.asked)
+        return subprocess.Popen(
+            self.process.command,
+            env=self.process.environment,
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which ends us in order
+            preexec_fn=tie,  # safe: one thread, and nothing but a system call  # noqa: PLW1509
+        )
 
     def look(self) -> None:
         """See whether it has ended; if so, end the rest of its group."""

@@ -18,6 +18,7 @@ from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings
 from cli.shape import Shape
 
 METRICS = 100  # what a service's metrics port lies above its port
+LEAN = {"MALLOC_ARENA_MAX": "2"}  # glibc would give each thread an arena of its own
 _NONE = Secret("")
 
 
@@ -34,6 +35,8 @@ class Process:
     after: Sequence[str] = ()
     asked: signal.Signals = signal.SIGTERM  # how it is asked to end
     files: Mapping[Path, str] = field(default_factory=dict)  # written before it starts
+    module: str | None = None  # of ours, that *command* runs and that may be forked instead
+    at_once: bool = False  # it is executed rather than wait until it can be forked
 
 
 def ports(settings: StackSettings, shape: Shape) -> list[tuple[int, str, str]]:
@@ -75,6 +78,8 @@ def postgres(settings: StackSettings, folder: Folder) -> Process:
     return Process(
         name="postgres",
         command=python("services.catalog.embedded"),
+        module="services.catalog.embedded",
+        at_once=True,
         environment=inherited() | place,
         level=0,
         port=settings.postgres,
@@ -121,8 +126,7 @@ class _Plan:
             "GENERATOR_TARGET": f"ipv4:{generators}",
             "LOG_LEVEL": settings.log_level,
             "OTEL_EXPORTER_OTLP_ENDPOINT": settings.otlp,
-            "MALLOC_ARENA_MAX": "2",  # glibc would give each thread an arena of its own
-        }
+        } | LEAN
 
     def engines(self) -> list[Process]:
         """PostgreSQL with its migrations, and NATS; each only where no URL names another."""
@@ -136,6 +140,8 @@ class _Plan:
         migrate = Process(
             name="migrate",
             command=python("services.catalog.migrate"),
+            module="services.catalog.migrate",
+            at_once=True,
             environment=inherited() | {"DATABASE_URL": self._database_url()},
             level=1,
             after=after,
@@ -196,6 +202,7 @@ class _Plan:
         return Process(
             name=f"{name}-{number}" if number else name,
             command=python(f"services.{name}"),
+            module=f"services.{name}",
             environment=self.common | _given(more) | {setting: str(port)},
             level=3 if number else 2,
             port=port,
@@ -209,6 +216,7 @@ class _Plan:
         return Process(
             name="lab",
             command=python("lab"),
+            module="lab",
             environment=inherited() | {"HOST": "127.0.0.1", "LAB_PORT": str(port)} | self.vendors,
             level=1,
             port=port,
@@ -220,6 +228,7 @@ class _Plan:
         return Process(
             name="gateway",
             command=python("gateway"),
+            module="gateway",
             environment=self.common | {"GATEWAY_PORT": str(port)},
             level=4,
             port=port,

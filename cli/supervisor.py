@@ -21,7 +21,9 @@ from chassis.settings import EX_CONFIG, SettingsError
 from cli import ports, preflight, processes, vendors
 from cli.child import Child
 from cli.folder import Busy, CannotUse, Folder
+from cli.forks import Forks
 from cli.guardian import Guardian
+from cli.orphans import bury
 from cli.processes import Process
 from cli.settings import StackSettings, load
 from cli.shape import Shape
@@ -64,6 +66,7 @@ class Supervisor:
         self.children = {process.name: Child(process, folder) for process in what}
         self.folder, self.guardian, self.report = folder, guardian, report
         self._pauses, self._drain = pauses, drain
+        self.forks = _forks(what, folder, guardian)
         self.facts: dict[str, Any] = {"url": settings.public, "address": settings.address}
         self.facts |= {"auth": settings.auth, "generators": shape.count, "lab": shape.lab}
         self.stopping, self.hurry, self.status = asyncio.Event(), False, 0
@@ -75,6 +78,8 @@ class Supervisor:
         Raise StartFailed if they cannot start.
         """
         self._listen()
+        if self.forks:
+            self.forks.start()
         keepers = [asyncio.create_task(self._keep(child)) for child in self.children.values()]
         keepers.append(asyncio.create_task(self._announce()))
         keepers.append(asyncio.create_task(self._shorten_logs()))
@@ -87,6 +92,8 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*keepers, stop, return_exceptions=True)
             await self._end()
+            if self.forks:
+                self.forks.dismiss()
             _hold_ctrl_c()  # a further one has nothing to add
         return self.status
 
@@ -111,6 +118,11 @@ class Supervisor:
             child.look()
         if not self.stopping.is_set():
             self.guardian.look()
+        if self.forks:
+            if not self.stopping.is_set():
+                self.forks.look()
+            ours = {child.pid for child in self.children.values()}
+            bury(ours | {self.guardian.pid, self.forks.pid})
 
     async def _announce(self) -> None:
         began = time.monotonic()
@@ -130,7 +142,7 @@ class Supervisor:
             pause = pause_before(failures, lived, was_up=was_up, pauses=self._pauses)
             await asyncio.sleep(pause)
             was_up, began = False, time.monotonic()
-            pid = self._spawn(child)
+            pid = await self._spawn(child)
             if pid is None:
                 failures += 1
                 continue
@@ -151,10 +163,10 @@ class Supervisor:
             failures = 1 if time.monotonic() - began > _LIVED else failures + 1
             self._tell_death(child, failures)
 
-    def _spawn(self, child: Child) -> int | None:
+    async def _spawn(self, child: Child) -> int | None:
         """Start it and return its pid; None where a stack that runs cannot do so just now."""
         try:
-            child.start()
+            await child.start(self.forks)
         except (OSError, CannotUse) as error:
             what = f"{child.process.name} cannot be started: {error}"
             if not child.was_ready:
@@ -216,6 +228,16 @@ class Supervisor:
         if not await child.end(0 if self.hurry else self._drain):
             self.report({"say": f"{child.process.name} did not end within its time and was killed"})
         self.guardian.forget(pid)
+
+
+def _forks(what: Sequence[Process], folder: Folder, guardian: Guardian) -> Forks | None:
+    """Who forks those of *what* that may be; None where there are none, or elsewhere than Linux."""
+    modules = list(dict.fromkeys(each.module for each in what if each.module))
+    if not modules or sys.platform != "linux":
+        return None
+    return Forks(
+        modules, processes.inherited() | processes.LEAN, folder.logs / "zygote.log", guardian
+    )
 
 
 def pause_before(

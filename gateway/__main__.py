@@ -14,4 +14,11 @@ with lean.cheaply(without=(lean.COLOURS, lean.PYDANTIC_1)):
     from gateway.compose import serve
     from gateway.settings import Settings
 
-run("gateway", Settings, serve)
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    run("gateway", Settings, serve)
+
+
+if __name__ == "__main__":
+    main()

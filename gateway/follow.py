@@ -23,7 +23,7 @@ FIRST = 12.0  # seconds for the first event of a new job
 PREPARING = 55.0  # seconds for it where input images or a better prompt come before
 QUIET = 25.0  # seconds: a living service says something every 10
 GIVE_UP = 60.0  # seconds without any event until the client shall come back by itself
-_PAUSE = 0.2  # seconds before a call is made again, growing to a second
+_PAUSE = 0.05  # seconds before a call is made again, growing to a second
 
 Open = Callable[[], AsyncIterator[JobEvent]]
 Again = Callable[[str, int], Open]  # for a job and the last event of it that was told

@@ -13,7 +13,7 @@ from lab.settings import Settings, SettingsError, give_up, read
 _GRACE = 0.5  # seconds for calls that are under way; those that a fault hangs would take hours
 
 
-async def main(settings: Settings) -> None:
+async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -32,9 +32,14 @@ async def main(settings: Settings) -> None:
     await runner.cleanup()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the settings from the environment, and serve."""
     try:
         found = read(os.environ)
     except SettingsError as error:
         give_up(error)
-    uvloop.run(main(found))
+    uvloop.run(serve(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -7,4 +7,11 @@ with lean.cheaply(without=(lean.COLOURS, lean.WEBSOCKETS)):
     from services.catalog.serve import serve
     from services.catalog.settings import Settings
 
-run("catalog", Settings, serve)
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    run("catalog", Settings, serve)
+
+
+if __name__ == "__main__":
+    main()

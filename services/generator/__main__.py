@@ -7,4 +7,11 @@ with lean.cheaply(without=(lean.COLOURS, lean.COMMAND_LINE)):
     from services.generator.serve import serve
     from services.generator.settings import Settings
 
-run("generator", Settings, serve)
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    run("generator", Settings, serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,5 +9,13 @@ with lean.cheaply(without=(lean.COLOURS,)):
     from services.storage.serve import serve
     from services.storage.settings import Settings
 
-sys.setswitchinterval(0.0005)  # a thread that has written waits for its turn after each call
-run("storage", Settings, serve)
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    # A thread that has written waits for its turn after each call.
+    sys.setswitchinterval(0.0005)
+    run("storage", Settings, serve)
+
+
+if __name__ == "__main__":
+    main()

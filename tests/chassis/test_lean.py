@@ -91,7 +91,7 @@ def test_a_process_of_ours_imports_no_extras_that_it_does_not_use(module, absent
 def test_nor_does_it_once_it_is_wired_with_all_that_it_can_be_given(package, wired, absent):
     main = (CHECKOUT / package.replace(".", "/") / "__main__.py").read_text()
     program = (
-        f"{main.rpartition('run(')[0]}\n"
+        f"{main.partition('def main')[0]}\n"
         "import asyncio, os, sys\n"
         "from chassis import settings\n"
         "async def wire():\n"

@@ -1,5 +1,6 @@
 """One generator of a stack, spoken to over gRPC without anybody in between."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,10 @@ from typing import Any
 import grpc
 from google.protobuf import json_format
 
+from cli import processes
+from cli.folder import Folder
+from cli.settings import NAMES, SECRETS, load
+from cli.shape import Shape
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.generator.v1.generator_service_pb2_grpc import GeneratorServiceStub
 from imagestudio.type.v1.job_event_pb2 import JobEvent
@@ -61,9 +66,18 @@ def replicas(stack: Any, count: int) -> list[Replica]:
 
 
 def told(stack: Any, name: str) -> dict[str, str]:
-    """The environment of a process of the stack (Linux)."""
-    pairs = Path(f"/proc/{stack.ps()[name]}/environ").read_bytes().split(b"\0")
-    return dict(pair.decode().split("=", 1) for pair in pairs if b"=" in pair)
+    """
+    The environment that a process of the stack is started with (Linux).
+
+    It is planned again as its supervisor did: /proc shows a fork that of the zygote.
+    """
+    pairs = Path(f"/proc/{stack.process.pid}/environ").read_bytes().split(b"\0")
+    given = dict(pair.decode().split("=", 1) for pair in pairs if b"=" in pair)
+    shape = Shape.of(json.loads((stack.data / "stack.json").read_text()))
+    plan = processes.stack(load(given), Folder(stack.data), shape)
+    [found] = [each for each in plan if each.name == name]
+    others = {word: text for word, text in given.items() if word not in {*NAMES, *SECRETS}}
+    return others | dict(found.environment)
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class _Dying(socketserver.BaseRequestHandler):
 
 
 _WITHOUT_WAITS = {
-    "base_interval: 0.1s": "base_interval: 0.001s",
+    "base_interval: 0.025s": "base_interval: 0.001s",
     "max_interval: 4s": "max_interval: 0.002s",
 }
 

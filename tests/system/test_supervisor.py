@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from cli.processes import METRICS
+from tests import patient
 from tests.postgres import temporary_data
-from tests.system.stack import Stack, alive, running_stack
+from tests.system.stack import CHECKOUT, Stack, alive, running_stack
 
 NAMES = ("postgres", "nats", "catalog", "storage", "generator-1", "gateway", "envoy")
 
@@ -28,6 +32,67 @@ def test_a_killed_process_is_started_again(stack: Stack, name: str) -> None:
 def test_a_process_that_is_asked_to_end_is_started_again(stack: Stack) -> None:
     killed = stack.kill("storage", signal.SIGTERM)
     stack.await_(lambda: stack.ps().get("storage", killed) != killed)
+
+
+SHOWN = """
+import sys
+from importlib import import_module
+import prometheus_client
+import_module(f"{sys.argv[1]}.__main__")
+for family in prometheus_client.REGISTRY.collect():
+    print(family.name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "setting", "above"),
+    [
+        ("services.catalog", "CATALOG_PORT", METRICS),
+        ("services.storage", "STORAGE_PORT", METRICS),
+        ("services.generator", "GENERATOR_PORT", METRICS),
+        ("gateway", "GATEWAY_PORT", 0),
+    ],
+)
+def test_a_forked_process_shows_its_own_metrics_and_those_of_no_other(
+    stack: Stack, module: str, setting: str, above: int
+) -> None:
+    command = [sys.executable, "-c", SHOWN, module]
+    executed = set(subprocess.check_output(command, text=True, cwd=CHECKOUT).split())
+    page = patient.get(f"http://127.0.0.1:{stack.port(setting) + above}/metrics").text
+    shown = set(re.findall(r"^# TYPE (\w+)", page, re.MULTILINE))
+    names = {re.sub(r"_total$|_created$", "", name) for name in shown}
+    begun = {name for name in names if name.startswith("studio_vault_")}  # once it serves
+    assert executed <= names | {"python_info"}
+    assert names - begun - executed == set()
+
+
+def test_a_killed_zygote_is_made_anew_and_nobody_ends_with_it(stack: Stack) -> None:
+    before = stack.ps()
+    killed = zygote(stack)
+    os.kill(killed, signal.SIGKILL)
+    stack.await_(lambda: zygote(stack) not in (0, killed))
+    assert stack.ps() == before
+    stack.kill_and_await("storage")
+    assert b"services.storage" in Path(f"/proc/{stack.ps()['storage']}/cmdline").read_bytes()
+    assert zygote(stack) not in (0, killed)
+
+
+def test_orphans_of_a_killed_process_are_waited_for(stack: Stack) -> None:
+    stack.kill_and_await("postgres")
+    stack.await_(lambda: not any(state(pid) == "Z" for pid in stack.all_pids()))
+
+
+def state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def zygote(stack: Stack) -> int:
+    """Its pid; 0 where there is none."""
+    found = [pid for pid, words in alive(stack.all_pids()).items() if "cli.zygote" in words]
+    return max(found, default=0)
 
 
 def test_ps_lists_the_processes_for_scripts(stack: Stack) -> None:

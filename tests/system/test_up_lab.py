@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests import patient
 from tests.postgres import temporary_data
+from tests.system.replica import told
 from tests.system.stack import Stack, running_stack
 
 TOKEN = "r8_a-real-one-that-costs"
@@ -17,12 +17,6 @@ TOKEN = "r8_a-real-one-that-costs"
 def stack() -> Iterator[Stack]:
     with running_stack("--lab", REPLICATE_API_TOKEN=TOKEN) as found:
         yield found
-
-
-def told(stack: Stack, name: str) -> dict[str, str]:
-    """Return the environment of a process (Linux)."""
-    pairs = Path(f"/proc/{stack.ps()[name]}/environ").read_bytes().split(b"\0")
-    return dict(pair.decode().split("=", 1) for pair in pairs if b"=" in pair)
 
 
 def test_the_lab_is_a_process_of_the_stack_and_comes_back(stack: Stack) -> None:
