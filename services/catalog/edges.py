@@ -50,6 +50,8 @@ def take(batch: Batch, edge: edge_pb2.Edge) -> Outcome:
     was_sending = purchase.state == "sending"
     _STEPS[kind](batch, purchase, getattr(edge, kind))
     if was_sending and purchase.state != "sending":
+        if kind == "release" and not edge.release.sent_back and not edge.HasField("heard"):
+            permits.give_rate_back(batch, purchase)
         permits.heed(batch, purchase, edge.heard)
     return NONE
 
