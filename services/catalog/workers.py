@@ -85,6 +85,7 @@ def _columns(limits: Iterable[ledger_pb2.ProviderLimit]) -> tuple[list[object], 
         [limit.lookup_possible for limit in found],
         [timedelta(milliseconds=limit.lookup_lag.ToMilliseconds()) for limit in found],
         [limit.watched for limit in found],
+        [limit.lookup_in_receipts for limit in found],
     )
 
 

@@ -491,6 +491,7 @@ class ProviderLimit(_message.Message):
     LOOKUP_POSSIBLE_FIELD_NUMBER: _builtins.int
     LOOKUP_LAG_FIELD_NUMBER: _builtins.int
     WATCHED_FIELD_NUMBER: _builtins.int
+    LOOKUP_IN_RECEIPTS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """"replicate"."""
     max_in_flight: _builtins.int
@@ -505,6 +506,8 @@ class ProviderLimit(_message.Message):
     """It is elsewhere, and may be ill: its orders' outcomes open and close a breaker,
     and what it says of its rates is heeded.
     """
+    lookup_in_receipts: _builtins.bool
+    """It cannot be asked itself: what is looked up is its answer in our own receipts."""
     @_builtins.property
     def lookup_lag(self) -> _duration_pb2.Duration:
         """How long after sent_at its listing may not show a purchase yet."""
@@ -518,10 +521,11 @@ class ProviderLimit(_message.Message):
         lookup_possible: _builtins.bool = ...,
         lookup_lag: _duration_pb2.Duration | None = ...,
         watched: _builtins.bool = ...,
+        lookup_in_receipts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag", "lookup_possible", b"lookup_possible", "max_in_flight", b"max_in_flight", "max_per_minute", b"max_per_minute", "provider", b"provider", "watched", b"watched"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup_in_receipts", b"lookup_in_receipts", "lookup_lag", b"lookup_lag", "lookup_possible", b"lookup_possible", "max_in_flight", b"max_in_flight", "max_per_minute", b"max_per_minute", "provider", b"provider", "watched", b"watched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
