@@ -90,11 +90,8 @@ def _columns(limits: Iterable[ledger_pb2.ProviderLimit]) -> tuple[list[object], 
 
 
 def _health(row: asyncpg.Record) -> ledger_pb2.ProviderHealth:
-    found = ledger_pb2.ProviderHealth(
+    return ledger_pb2.ProviderHealth(
         provider=row["provider"],
         state=_STATES[row["breaker"]],
         refusal=outcome.status(row["refusal"]),
     )
-    if row["retry_at"]:
-        found.retry_time.FromDatetime(row["retry_at"])
-    return found

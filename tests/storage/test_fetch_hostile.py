@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import socket
 import struct
-import time
 import tracemalloc
 from contextlib import aclosing
 
@@ -16,7 +15,18 @@ from services.storage.fetch import MOST, PATIENCE
 from services.storage.sources import Failed, Forbidden, Gone, Trouble
 from services.storage.wire import BLOCK
 from tests.storage.pictures import picture
-from tests.storage.vendor import FILES, endlessly, http, moved, pictured, says, vendor_host
+from tests.storage.vendor import (
+    FILES,
+    endlessly,
+    http,
+    moved,
+    pictured,
+    says,
+    slowly,
+    stopped,
+    taking_its_time,
+    vendor_host,
+)
 
 PNG = picture()
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
@@ -85,26 +95,14 @@ async def test_a_slow_line_that_goes_on_bringing_a_picture_is_not_cut(vendor):
     step = len(large) // (10 * windows) + 1
     assert step * 10 > 2 * fetch.least
 
-    async def slowly(writer):
-        writer.write(OK + f"Content-Length: {len(large)}\r\n\r\n".encode())
-        for start in range(0, len(large), step):
-            writer.write(large[start : start + step])
-            await asyncio.sleep(fetch.window / 10)
-
-    vendor.scripts = {"/a": slowly}
+    head = OK + f"Content-Length: {len(large)}\r\n\r\n".encode()
+    vendor.scripts = {"/a": slowly(head, large, step, fetch.window / 10)}
     assert await vendor.get(f"{FILES}/a", fetch) == large
 
 
 async def test_a_storage_that_was_stopped_itself_does_not_blame_the_source(vendor):
     fetch = vendor.fetch(window=0.2, least=1000)
-
-    async def stopped(writer):
-        writer.write(OK + LENGTH + b"\r\n")
-        await writer.drain()
-        time.sleep(2 * fetch.window)
-        writer.write(PNG)
-
-    vendor.scripts = {"/a": stopped}
+    vendor.scripts = {"/a": stopped(OK + LENGTH + b"\r\n", PNG, 2 * fetch.window)}
     assert await vendor.get(f"{FILES}/a", fetch) == PNG
 
 
@@ -118,7 +116,7 @@ async def test_who_reads_slowly_does_not_blame_the_source(vendor):
     fetch = vendor.fetch(window=0.1, least=1000)
     async with asyncio.timeout(60), aclosing(pictured(fetch, f"{FILES}/a")) as pieces:
         found = await anext(pieces)
-        await asyncio.sleep(4 * fetch.window)  # a disk that takes its time
+        await taking_its_time(4 * fetch.window)
         async for piece in pieces:
             found += piece
     assert found == content

@@ -184,7 +184,7 @@ WHERE provider = $1;
 
 -- Of the watched: one whose breaker is closed is told, too.
 -- name: health_of_providers
-SELECT provider, breaker, retry_at, refusal FROM permits WHERE watched ORDER BY provider;
+SELECT provider, breaker, refusal FROM permits WHERE watched ORDER BY provider;
 
 -- Those of some that take no order of ours just now.
 -- name: refusing_providers

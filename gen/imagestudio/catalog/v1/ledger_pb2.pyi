@@ -539,16 +539,11 @@ class ProviderHealth(_message.Message):
 
     PROVIDER_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    RETRY_TIME_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """"replicate"."""
     state: Global___BreakerState.ValueType
     """Whether orders leave."""
-    @_builtins.property
-    def retry_time(self) -> _timestamp_pb2.Timestamp:
-        """OPEN: no order before this time; then one tries. HALF_OPEN: it is given up then."""
-
     @_builtins.property
     def refusal(self) -> _status_pb2.Status:
         """Where the provider takes no order of ours: why, and what is to be done about it."""
@@ -558,12 +553,11 @@ class ProviderHealth(_message.Message):
         *,
         provider: _builtins.str = ...,
         state: Global___BreakerState.ValueType = ...,
-        retry_time: _timestamp_pb2.Timestamp | None = ...,
         refusal: _status_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal", "retry_time", b"retry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "refusal", b"refusal", "retry_time", b"retry_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "refusal", b"refusal", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
