@@ -305,18 +305,22 @@ def chaos(
         bool, typer.Option("--compare", help="First as many jobs in peace, to tell the share.")
     ] = False,
     patience: Annotated[
-        float, typer.Option(min=1, help="Seconds for a job, and for quiet after the last.")
-    ] = 300.0,
+        float | None,
+        typer.Option(
+            min=1,
+            help="Seconds for a job, and for quiet after the last; else as many as one may take.",
+        ),
+    ] = None,
     pace: Annotated[float, typer.Option(min=0, help="Seconds that a vendor takes to draw.")] = 0.3,
     as_json: AsJson = False,
 ) -> None:
     """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
-    from cli.chaos.campaign import Wanted
+    from cli.chaos.campaign import PATIENCE, Wanted
     from cli.chaos.run import run
 
     wanted = Wanted(
         jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
-        compare=compare, patience=patience, pace=pace,
+        compare=compare, patience=patience or PATIENCE, pace=pace,
     )  # fmt: skip
     raise typer.Exit(_troubled(lambda: run(wanted, as_json=as_json)))
 

@@ -63,9 +63,11 @@ def _text(cell: object) -> Text:
 
 
 def dollars(usd: float | None) -> str:
-    """Write an amount so that a tenth of a cent still shows."""
+    """Write an amount so that a tenth of a cent still shows, and nothing that costs is nothing."""
     if not usd:
         return "$0.00"
+    if abs(usd) < 0.0001:
+        return f"${usd:.6f}"
     return f"${usd:.2f}" if round(usd, 2) == usd else f"${usd:.4f}"
 
 

@@ -14,7 +14,7 @@ from imagestudio.generator.v1.generator_service_pb2 import EstimateCostRequest
 from imagestudio.type.v1.job_pb2 import JobSpec
 
 _NEVER = frozenset(  # will not get right by itself
-    {"MODEL_UNKNOWN", "MODEL_FEATURE_UNSUPPORTED", "PARAMETER_INVALID"}
+    {"MODEL_UNKNOWN", "MODEL_RETIRED", "MODEL_FEATURE_UNSUPPORTED", "PARAMETER_INVALID"}
 )
 _SHAPE = frozenset({"aspect", "size"})  # of the job, not of its model
 _THEIRS = {  # a job's field, and the preset's that it comes of

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from chassis.errors import Fault
+from chassis.errors import Fault, was_cut
 from gateway import answers, bodies, follow, once, plain, problem
 from gateway.access import Behind
 from gateway.describe import WORDS, problems
@@ -84,7 +84,10 @@ async def enhance(behind: Behind, body: bodies.Enhancement) -> Response:
         use_case=body.use_case,
         language_code=body.language_code,
     )
-    found = await behind.generator.once("EnhancePrompt", asked, timeout=ENHANCE)
+    try:
+        found = await behind.generator.once("EnhancePrompt", asked, timeout=ENHANCE)
+    except Fault as fault:
+        raise _perhaps_paid(fault) from fault
     return JSONResponse(plain.plain(found))
 
 
@@ -111,7 +114,20 @@ async def _next(messages: AsyncGenerator[Any]) -> Any:
         async with asyncio.timeout(follow.QUIET):
             return await anext(messages, None)
     except TimeoutError:
-        raise follow.silent() from None
+        raise _perhaps_paid(follow.silent()) from None
+    except Fault as fault:
+        raise _perhaps_paid(fault) from fault
+
+
+def _perhaps_paid(fault: Fault) -> Fault:
+    """Say of a call that was cut what asking again does; nobody is told when to do that."""
+    if not was_cut(fault):
+        return fault
+    why = (
+        "The answer was lost: the generator does not answer any more. A language model that it "
+        "asked may have been paid, and then it counts as spent; asking again pays again."
+    )
+    return type(fault)(fault.reason, why, metadata=fault.metadata)
 
 
 def _failed(fault: Fault) -> Frame:

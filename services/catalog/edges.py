@@ -19,7 +19,6 @@ from services.catalog.words import CHARGED, ENDINGS, word
 
 CLAIMED = ledger_service_pb2.CLAIM_OUTCOME_CLAIMED
 TAKEN = ledger_service_pb2.CLAIM_OUTCOME_TAKEN
-COUNTED = (cost_pb2.COST_BASIS_METERED, cost_pb2.COST_BASIS_BILLED)
 NO_PERMIT = ledger_service_pb2.CLAIM_OUTCOME_NO_PERMIT
 NOT_DUE = ledger_service_pb2.CLAIM_OUTCOME_NOT_DUE
 
@@ -50,6 +49,8 @@ def take(batch: Batch, edge: edge_pb2.Edge) -> Outcome:
     was_sending = purchase.state == "sending"
     _STEPS[kind](batch, purchase, getattr(edge, kind))
     if was_sending and purchase.state != "sending":
+        if kind == "release" and not edge.release.sent_back and not edge.HasField("heard"):
+            permits.give_rate_back(batch, purchase)
         permits.heed(batch, purchase, edge.heard)
     return NONE
 
@@ -140,7 +141,7 @@ def _drawn(batch: Batch, purchase: Purchase, step: edge_pb2.DrawnEdge) -> None:
     purchase.state, purchase.charged = "drawn", "yes"
     purchase.outputs = [_output(found) for found in step.outputs]
     known = step.HasField("cost")
-    purchase.metered = step.cost.basis in COUNTED
+    purchase.metered = step.cost.basis == cost_pb2.COST_BASIS_METERED
     batch.settle(purchase, cost=step.cost.usd_micros if known else purchase.reserved)
     if step.HasField("estimate") and known:
         _compare(batch, purchase, step.cost.usd_micros, step.estimate.usd_micros)
@@ -258,7 +259,7 @@ def _end_edge(batch: Batch, purchase: Purchase, step: edge_pb2.EndEdge) -> None:
     permits.give_permit_back(batch, purchase)
     purchase.error = outcome.evidence(step.error)
     cost = step.cost.usd_micros if step.HasField("cost") else purchase.reserved
-    purchase.metered = step.cost.basis in COUNTED
+    purchase.metered = step.cost.basis == cost_pb2.COST_BASIS_METERED
     next_ = step.next if step.HasField("next") else None
     endings.end(
         batch,

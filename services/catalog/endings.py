@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, purchase_pb2
 from services.catalog import guards, outcome, permits
-from services.catalog.rows import ENDED_JOB, Batch, Purchase, cost_message
+from services.catalog.rows import ENDED_JOB, Batch, Permits, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, STATES
 
 MAX_TRIES = 5
@@ -68,10 +68,10 @@ def become_unclear(
     event = job_event_pb2.JobEvent.Unclear(
         purchase_id=purchase.purchase_id,
         model=purchase.model_key,
-        lookup_possible=possible,
+        lookup_possible=possible and not _is_looked_up_in_receipts(limits),
         held=cost_message(purchase),
     )
-    if possible:
+    if event.lookup_possible:
         event.lookup_time.FromDatetime(when)
     batch.alarms.append(("unclear", purchase.purchase_id))
     batch.tell(purchase, unclear=event)
@@ -121,7 +121,7 @@ def quarantine_or_wait(batch: Batch, purchase: Purchase) -> None:
     if _can_be_asked_for(batch, purchase):
         purchase.not_before = purchase.deadline  # not before: each look may kill one more
         return
-    if _is_in_its_receipt(batch, purchase):
+    if _is_in_its_receipt(batch, purchase) or _may_be_in_its_receipt(batch, purchase):
         doublings = min(purchase.tries - MAX_TRIES, 10)
         purchase.not_before = batch.now + min(AGAIN * 2**doublings, AGAIN_AT_MOST)
         return
@@ -156,6 +156,23 @@ def _is_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:
     ordered = purchase.sent_at or purchase.deadline or batch.now
     held = any(source.startswith(("receipt:", "data:")) for source in sources)
     return held and not spoilt and batch.now < ordered + KEPT_AT
+
+
+def _may_be_in_its_receipt(batch: Batch, purchase: Purchase) -> bool:
+    """
+    Whether a lost answer may lie with us, and nobody could tell yet.
+
+    Whoever died with it may have waited for storage alone, here, too.
+    """
+    if purchase.state != "unclear":
+        return False
+    ordered = purchase.sent_at or purchase.deadline or batch.now
+    limits = batch.permits.get(purchase.provider)
+    return _is_looked_up_in_receipts(limits) and batch.now < ordered + KEPT_AT
+
+
+def _is_looked_up_in_receipts(limits: Permits | None) -> bool:
+    return limits is not None and limits.lookup_in_receipts
 
 
 def close_if_through(batch: Batch, purchase: Purchase) -> None:

@@ -237,6 +237,7 @@ def _limits_from(row: asyncpg.Record) -> Permits | None:
         row["lookup_possible"],
         row["lookup_lag"].total_seconds(),
         row["watched"],
+        row["lookup_in_receipts"],
     )
 
 

@@ -59,6 +59,18 @@ def give_permit_back(batch: Batch, purchase: Purchase) -> None:
         permits.in_use -= 1
 
 
+def give_rate_back(batch: Batch, purchase: Purchase) -> None:
+    """Give back what *purchase* took of its provider's rate: its order never left."""
+    permits = _counted(batch, purchase)
+    if permits is None:
+        return
+    if permits.max_per_minute:
+        permits.tokens = min(permits.max_per_minute, permits.tokens + 1)
+        permits.tokens_taken -= 1
+    if told := permits.allowance:
+        permits.allowance = replace(told, left=told.left + 1)
+
+
 def heed(batch: Batch, purchase: Purchase, heard: edge_pb2.Heard) -> None:
     """Take note that *purchase* is being sent no more, and of what that told of its provider."""
     permits = _counted(batch, purchase)

@@ -170,6 +170,7 @@ class Permits:
     lookup_possible: bool
     lookup_lag: float  # seconds
     watched: bool = False
+    lookup_in_receipts: bool = False  # its answers alone: it cannot be asked itself
     in_use: int = 0
     sending: int = 0  # of those in use: no answer yet
     tokens: float = 0.0

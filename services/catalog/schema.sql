@@ -341,6 +341,7 @@ CREATE TABLE permits (
     probe uuid,
     openings integer DEFAULT 0 NOT NULL,
     refusal jsonb,
+    lookup_in_receipts boolean DEFAULT false NOT NULL,
     CONSTRAINT permits_pkey PRIMARY KEY (provider),
     CONSTRAINT permits_breaker_check CHECK ((breaker = ANY (ARRAY['closed'::text, 'half_open'::text, 'open'::text]))),
     CONSTRAINT permits_in_use_check CHECK ((in_use >= 0)),

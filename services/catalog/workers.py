@@ -85,15 +85,13 @@ def _columns(limits: Iterable[ledger_pb2.ProviderLimit]) -> tuple[list[object], 
         [limit.lookup_possible for limit in found],
         [timedelta(milliseconds=limit.lookup_lag.ToMilliseconds()) for limit in found],
         [limit.watched for limit in found],
+        [limit.lookup_in_receipts for limit in found],
     )
 
 
 def _health(row: asyncpg.Record) -> ledger_pb2.ProviderHealth:
-    found = ledger_pb2.ProviderHealth(
+    return ledger_pb2.ProviderHealth(
         provider=row["provider"],
         state=_STATES[row["breaker"]],
         refusal=outcome.status(row["refusal"]),
     )
-    if row["retry_at"]:
-        found.retry_time.FromDatetime(row["retry_at"])
-    return found

@@ -128,7 +128,19 @@ class Errand:
         )
 
     def _next(self, other: bool) -> ledger_pb2.PlannedPurchase | None:  # noqa: FBT001
-        """Plan a new attempt: with the next model that was not tried yet, or with the same."""
+        """
+        Plan a new attempt: with the next model that was not tried yet, or with the same.
+
+        None where there is none. Nor is there where planning it raises: that tells nothing of
+        this order, of which we know by then that it was not bought.
+        """
+        try:
+            return self._planned(other=other)
+        except Exception:
+            log.exception("no other attempt could be planned", purchase_id=self.purchase_id)
+            return None
+
+    def _planned(self, *, other: bool) -> ledger_pb2.PlannedPurchase | None:
         claim, model, images = self._claim, self._known.model, self._known.images
         if not self._known.order.as_planned:  # its calls bring other numbers of images
             return None

@@ -208,6 +208,7 @@ class Generations:
     async def estimate(self, spec: job_pb2.JobSpec) -> pb.EstimateCostResponse:
         """Say what a job would cost, and what the cap leaves."""
         planned = await self._plan(spec)
+        await self.preparation.check(spec)
         usage = await self.catalog.insist(
             self.library.GetUsage, catalog_service_pb2.GetUsageRequest(), timeout=_TIMEOUT
         )

@@ -49,6 +49,25 @@ class Preparation:
             reference.asset, reference.media_type = asset.name, asset.media_type
         return spec
 
+    async def check(self, asked: job_pb2.JobSpec) -> None:
+        """Refuse as `of` does what names no picture of the user's; no URL is asked."""
+        places = enumerate(asked.references)
+        await asyncio.gather(*(self._checked(place, each) for place, each in places))
+
+    async def _checked(self, place: int, given: image_pb2.ReferenceImage) -> None:
+        asset = given.asset
+        if given.WhichOneof("source") == "variant":
+            asset = await self._file(place, given.variant)
+        if not asset:
+            return
+        try:
+            request = pb.GetAssetRequest(name=asset)
+            await self.peer.insist(self.stub.GetAsset, request, timeout=_LOOK)
+        except errors.Denied:  # a key that may use it and not read it: it is seen when it is used
+            return
+        except errors.Missing as fault:
+            raise _refused(references.field(place), fault) from fault
+
     async def _prepared(self, place: int, given: image_pb2.ReferenceImage) -> pb.Asset:
         named = given.WhichOneof("source") or "asset"
         source = {named: getattr(given, named)}

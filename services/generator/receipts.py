@@ -23,7 +23,8 @@ from services.generator.provider import Drawn
 _CHUNK = 256 * 1024  # bytes of a message; a smaller answer is one
 _HEAD = 4096  # bytes remembered of each receipt
 _REMEMBERED = 4096  # receipts
-_TIMEOUT = 30.0  # seconds to write a receipt once it is all there, or to read one
+_TIMEOUT = 30.0  # seconds to write a receipt once it is all there, or to read a piece of one
+_SLOWEST = 1024 * 1024  # bytes that a vault on a slow line takes in one second more
 _AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds until a receipt is sent again
 _PATIENCE = 300.0  # seconds that a whole answer waits for storage, which may need room made
 _SEALING = 15.0  # seconds likewise of a seal, which can be tried another time
@@ -159,7 +160,8 @@ class Sink:
 
     async def _send(self) -> None:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
-        answer = await peer.ask(method, self._messages(), timeout=_TIMEOUT, user_id=self.user_id)
+        timeout = _TIMEOUT + sum(map(len, self._pieces)) / _SLOWEST
+        answer = await peer.ask(method, self._messages(), timeout=timeout, user_id=self.user_id)
         if self.owner:
             self.owner.pictured(answer.pictures)
 

@@ -14,6 +14,7 @@ INLINE_MOST = 3 << 20  # bytes over all of a request
 _MOST = 32
 _ASSET = re.compile(r"assets/[0-9a-f]{64}")
 _VARIANT = re.compile(r"jobs/(-|[1-9][0-9]{0,17})/variants/[1-9][0-9]{0,17}")
+_BEYOND = re.compile(r"jobs/-/variants/(0|[1-9][0-9]{18,})")  # numbers that none has
 _MEDIA_TYPES = ("", "image/png", "image/jpeg", "image/webp")
 
 
@@ -50,6 +51,8 @@ def _flaws(given: image_pb2.ReferenceImage) -> Iterator[tuple[str, str]]:
             yield "asset", 'must be "assets/" and a SHA-256 of 64 digits from 0 to f'
         case "uri" if not given.uri.startswith(("https://", "http://")):
             yield "uri", "must be an https URL"
+        case "variant" if _BEYOND.fullmatch(given.variant):
+            yield "variant", "is no variant of yours"
         case "variant" if not _VARIANT.fullmatch(given.variant):
             yield "variant", 'must be "jobs/-/variants/" and its number'
         case "content" if not given.content:

@@ -20,11 +20,15 @@ def settle(spec: job_pb2.JobSpec, registry: Registry) -> list[Warn]:
             old, new = registry.known(key), registry.current(key)
             if new.key == old.key:
                 continue
-            if new.key in keys:
+            both = new.key in keys
+            if both:
                 keys.remove(key)
             else:
                 keys[list(keys).index(key)] = new.key
-            told += [_replaced(old, new, registry.end(old)), *_parameters(spec, old, new)]
+            told += [
+                _replaced(old, new, registry.end(old), both=both),
+                *_parameters(spec, old, new),
+            ]
     return told
 
 
@@ -49,10 +53,10 @@ def _parameters(spec: job_pb2.JobSpec, old: Model, new: Model) -> Iterator[Warn]
         del spec.parameters[new.key]
 
 
-def _replaced(old: Model, new: Model, end: date | None) -> Warn:
+def _replaced(old: Model, new: Model, end: date | None, *, both: bool) -> Warn:
+    instead = "is asked for besides and draws for both, once" if both else "takes its place"
     return Warn(
         reason="MODEL_RETIRED",
-        message=f"{old.display_name} was switched off on {end}; {new.display_name} takes "
-        "its place.",
+        message=f"{old.display_name} was switched off on {end}; {new.display_name} {instead}.",
         model=new.key,
     )

@@ -32,6 +32,7 @@ class Vendor:
             max_per_minute=self.most_per_minute,
             lookup_possible=self.terms.askable,
             watched=self.watched,
+            lookup_in_receipts=self.terms.askable and not self.terms.conclusive,
         )
         limit.lookup_lag.FromMilliseconds(round(self.terms.lag * 1000))
         return limit

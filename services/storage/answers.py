@@ -8,9 +8,10 @@ chunks, two lengths, or more bytes than were announced are errors there.
 import httptools
 
 from services.storage.sources import Failed, Forbidden
-from services.storage.wire import BLOCK, Wire
+from services.storage.wire import BLOCK, TooSlow, Wire
 
 TOO_LONG = "the source took too long"
+TOO_SLOW = "the source came too slowly"
 _HEAD = 32 * 1024  # bytes; also of what may come between two pieces of a body
 _STEP = _HEAD // 8  # bytes of a head that are looked at in one go
 
@@ -64,6 +65,8 @@ class Answer:
                 raw = raw[len(piece) :]
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Failed("no proper HTTP came") from error
+        except TooSlow:
+            raise Failed(TOO_SLOW) from None
         except TimeoutError:
             raise Failed(TOO_LONG) from None
         except OSError as error:

@@ -1,7 +1,8 @@
 """
 The guarded download: a vendor's picture, streamed, from where it may come from and no other.
 
-One deadline over everything, a cap on the bytes, redirects judged anew, no credentials.
+A picture that was paid for may come over a slow line: it has half of a link's hour, as long as
+it goes on coming. A cap on the bytes, redirects judged anew, no credentials.
 Compression is not asked for; gzip that comes all the same is unpacked under the same cap.
 What is no picture is never yielded: an error page must not be kept as one.
 
@@ -26,7 +27,8 @@ from services.storage.unpacking import ENCODINGS, Unpacked
 from services.storage.wire import Wire
 
 MOST = 100 * 1024 * 1024  # bytes of a picture that was paid for
-PATIENCE = 45.0  # seconds for all of it
+PATIENCE = 1800.0  # seconds for all of it: a link lives for an hour, and may need a second try
+_WINDOW, _LEAST = 45.0, 64 * 1024  # seconds in which so many bytes come at the least
 NO_ANSWER = "no web server at a public address answered in time"
 _REDIRECTS = 3
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -40,12 +42,19 @@ log = logs.get()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """Fetches what *policy* allows; *patience* is in seconds, *most* in bytes."""
+    """
+    Fetches what *policy* allows, of *most* bytes, within *patience* seconds.
+
+    Whoever brings less than *least* bytes in *window* seconds is hung up on: a drip of a few
+    bytes outlives a limit on each read, and has a place that others wait for.
+    """
 
     policy: Policy
     dialer: Dialer
     patience: float = PATIENCE
     most: int = MOST
+    window: float = _WINDOW
+    least: int = _LEAST
 
     async def pictured(self, link: Link) -> AsyncGenerator[bytes]:
         """Yield the bytes behind *link* to their proven end; raises Trouble."""
@@ -66,14 +75,16 @@ class Fetch:
         raise Forbidden("redirects", f"more than {_REDIRECTS} redirects", passing=True)
 
     async def _open(self, target: Target, deadline: float) -> Wire:
-        """Connect; no read waits beyond *deadline*, since a drip outlives a limit on each."""
+        """Connect; no read waits beyond *deadline*, nor for who brings too little."""
+        soon = asyncio.get_running_loop().time() + self.window
         with self._discreet(target):
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(min(soon, deadline)):
                     wire = await self.dialer.open(target)
             except TimeoutError:
                 raise Failed(TOO_LONG) from None
         wire.end_at(deadline)
+        wire.keep_up(self.least, self.window)
         return wire
 
     async def _ask(self, wire: Wire, target: Target) -> Answer:

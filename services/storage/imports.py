@@ -15,13 +15,13 @@ from chassis.faults import point
 from services.storage.fetch import Fetch
 from services.storage.incoming import Claim
 from services.storage.keep import Keep, Kept, Origin, now
-from services.storage.lane import Lane
+from services.storage.lane import Lanes
 from services.storage.names import Range
 from services.storage.notes import ReceiptNote
 from services.storage.receipts import Receipts
 from services.storage.sources import Failed, Forbidden, Given, Gone, Link, Trouble
 
-_WIDTH = 32  # downloads at once
+_WIDTH = 32  # downloads at once from one vendor: a slow one keeps no other waiting
 _AGAIN, _LATEST = 2.0, 60.0  # seconds until a source is tried again: usually, and at most
 _SPARED = 3 * 3600.0  # seconds after a link's time in which our clock alone ends nothing
 log = logs.get()
@@ -34,7 +34,7 @@ class Imports:
     keep: Keep
     receipts: Receipts
     fetch: Fetch
-    lane: Lane = field(default_factory=lambda: Lane(_WIDTH))
+    lanes: Lanes = field(default_factory=lambda: Lanes(_WIDTH))
     clock: Callable[[], datetime] = now
 
     async def take(self, source: Range | Link | Given, origin: Origin, claim: Claim) -> Kept:
@@ -48,7 +48,7 @@ class Imports:
             return await self.keep.keep(self.receipts.pictured(source), origin, claim)
         if isinstance(source, Given):
             return await self.keep.keep(source.pictured(), origin, claim)
-        async with self.lane.turn(source.expires):
+        async with self.lanes.of(source.provider).turn(source.expires):
             try:
                 async with aclosing(self.fetch.pictured(source)) as chunks:
                     return await self.keep.keep(chunks, origin, claim)

@@ -11,6 +11,10 @@ from typing import cast
 BLOCK = 128 * 1024  # bytes
 
 
+class TooSlow(TimeoutError):
+    """Too little comes."""
+
+
 class Wire(asyncio.BufferedProtocol):
     """What `loop.create_connection` makes; nobody else reads from it."""
 
@@ -22,10 +26,18 @@ class Wire(asyncio.BufferedProtocol):
         self._broken: Exception | None = None
         self._news: asyncio.Future[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
+        self._window: asyncio.TimerHandle | None = None
+        self._moved = 0  # bytes in this window: that came, and that were read
 
     def end_at(self, moment: float) -> None:
         """Break at *moment*, by the loop's clock: whoever reads then gets a TimeoutError."""
-        self._limit = asyncio.get_running_loop().call_at(moment, self._expire)
+        over = TimeoutError("the connection's time is over")
+        self._limit = asyncio.get_running_loop().call_at(moment, self._expire, over)
+
+    def keep_up(self, least: int, window: float) -> None:
+        """Break where a reader waits and in *window* seconds less than *least* came: TooSlow."""
+        loop = asyncio.get_running_loop()
+        self._window = loop.call_later(window, self._look, least, window, loop.time() + window)
 
     async def read(self, least: int = 1) -> memoryview:
         """Return what has come, and wait for *least* bytes of it, up to a BLOCK, or the end.
@@ -39,6 +51,7 @@ class Wire(asyncio.BufferedProtocol):
         if not self._filled and self._broken:
             raise self._broken
         found, self._filled = self._block[: self._filled], 0
+        self._moved += len(found)
         if self._transport and len(found) == BLOCK:
             self._transport.resume_reading()
         return found
@@ -50,8 +63,9 @@ class Wire(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """End it now: whatever the other side still has to say."""
-        if self._limit:
-            self._limit.cancel()
+        for timer in (self._limit, self._window):
+            if timer:
+                timer.cancel()
         if self._transport:
             self._transport.abort()
         self._block = memoryview(bytearray())  # now, and not when its cycle is collected
@@ -69,6 +83,7 @@ class Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, size: int) -> None:
         """Take note of them."""
         self._filled += size
+        self._moved += size
         if self._transport and self._filled == BLOCK:
             self._transport.pause_reading()
         self._tell()
@@ -82,9 +97,19 @@ class Wire(asyncio.BufferedProtocol):
         self._transport = None
         self._end(error)
 
-    def _expire(self) -> None:
+    def _look(self, least: int, window: float, due: float) -> None:
+        """Judge the window that is over; not if we slept ourselves, or nobody waits to read."""
+        slept = asyncio.get_running_loop().time() - due > window / 4
+        waiting = self._news is not None and not self._news.done()
+        if waiting and not slept and self._moved < least:
+            self._expire(TooSlow(f"less than {least} bytes in {window} s"))
+            return
+        self._moved = 0
+        self.keep_up(least, window)
+
+    def _expire(self, why: TimeoutError) -> None:
         self._filled = 0
-        self._end(TimeoutError("the connection's time is over"))
+        self._end(why)
         self.close()
 
     def _end(self, error: Exception | None) -> None:

@@ -79,7 +79,7 @@ def drawn(purchase_id, fence, count=1, cost=0, estimate=None, ordered=0):
         ledger_pb2.PurchaseOutput(index=index, source=f"receipt:{purchase_id}#0-{index}")
         for index in range(count)
     ]
-    step = edge_pb2.DrawnEdge(outputs=outputs, cost=cost_pb2.Cost(usd_micros=cost, basis=3))
+    step = edge_pb2.DrawnEdge(outputs=outputs, cost=cost_pb2.Cost(usd_micros=cost, basis=2))
     if estimate is not None:
         step.estimate.usd_micros = estimate
     step.ordered_count = ordered

@@ -13,7 +13,7 @@ ESTIMATED, METERED = cost_pb2.COST_BASIS_ESTIMATED, cost_pb2.COST_BASIS_METERED
 
 @pytest.mark.parametrize(
     ("told", "shown"),
-    [(ESTIMATED, ESTIMATED), (METERED, METERED), (cost_pb2.COST_BASIS_BILLED, METERED)],
+    [(ESTIMATED, ESTIMATED), (METERED, METERED)],
 )
 async def test_an_image_costs_what_was_counted_or_estimated(pools, user, ledger, told, shown):
     [made] = await admitted(pools.ledger, user, 1)

@@ -75,6 +75,17 @@ async def test_orders_that_fail_open_it_and_those_after_them_wait(pools, user, l
     assert await outcomes(ledger, *elsewhere) == [CLAIMED]
 
 
+async def test_an_order_that_never_left_uses_up_nothing_that_its_provider_still_takes(
+    pools, user, ledger
+):
+    first, withheld, waiting = await admitted(pools.ledger, user, 3, provider="far")
+    await taken(ledger, claim(first), told(ticket(first, 1), left=1))
+    assert await outcomes(ledger, withheld, waiting) == [CLAIMED, NO_PERMIT]
+    back = edge_pb2.Edge(purchase_id=withheld, fence=1, release=edge_pb2.ReleaseEdge())
+    await taken(ledger, back)
+    assert await outcomes(ledger, waiting, withheld) == [CLAIMED, NO_PERMIT]
+
+
 async def test_of_all_replicas_exactly_one_order_tries(pools, user, ledger, other, sql):
     await broken(ledger, pools.ledger, user)
     for _ in range(5):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from imagestudio.catalog.v1 import edge_pb2
 from services.catalog import ledger as ledgers
 from services.catalog import permits, saving, workers
 from services.catalog.database import as_ledger
@@ -51,6 +52,29 @@ async def test_a_rate_admits_no_more_than_its_tokens(pools, user):
         )
     results = await ledger.apply([claim(purchase_id) for purchase_id in ids[2:]])
     assert [result.outcome for result in results] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("sent_back", "heard", "outcome"),
+    [(False, False, 1), (True, False, 3), (False, True, 3)],
+    ids=["never left", "came back", "its provider was heard"],
+)
+async def test_an_order_that_never_left_uses_up_none_of_a_rate(
+    pools, user, sent_back, heard, outcome
+):
+    ledger, _news = make_ledger(pools.ledger)
+    await workers.beat(pools.ledger, beat("w1", max_per_minute=2), PATIENCE)
+    withheld, sent, *waiting = await admitted(pools.ledger, user, 4)
+    claimed, _sent = await taken(ledger, claim(withheld), claim(sent))
+    step = edge_pb2.ReleaseEdge(sent_back=sent_back)
+    edge = edge_pb2.Edge(purchase_id=withheld, fence=claimed.fence, release=step)
+    if heard:
+        edge.heard.sign = edge_pb2.PROVIDER_SIGN_UNSPECIFIED
+        edge.heard.SetInParent()
+    await taken(ledger, edge)
+    await taken(ledger, edge)  # whose answer was lost
+    results = await ledger.apply([claim(each) for each in waiting])
+    assert [result.outcome for result in results] == [outcome, 3]
 
 
 async def in_use(pools):

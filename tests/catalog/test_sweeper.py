@@ -7,7 +7,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from imagestudio.catalog.v1 import ledger_service_pb2
-from services.catalog import workers
+from imagestudio.type.v1 import job_event_pb2
+from services.catalog import endings, workers
 from services.catalog.database import as_ledger, connect
 from services.catalog.sweeper import Sweeper
 from services.catalog.vigil import Vigil
@@ -24,6 +25,7 @@ from tests.catalog.purchases import (
     refused,
     taken,
     ticket,
+    unclear,
 )
 
 PATIENCE = 3.0
@@ -226,6 +228,54 @@ async def test_a_lost_answer_can_be_asked_for_once_more_when_five_have_died_of_i
         await connection.execute("UPDATE purchases SET not_before = now(), deadline = now()")
         await die("w5")
     assert tuple(await connection.fetchrow(row))[:2] == ("quarantined", 5 + possible)
+
+
+async def test_a_lost_answer_that_may_lie_in_its_receipt_is_set_aside_for_no_lone_deaths(
+    pools, user, studio
+):
+    """Storage may be away for longer than its deadline; only when that is long over it ends."""
+    ledger, sweep, connection = studio
+    [purchase_id] = await admitted(pools.ledger, user)
+
+    async def die(worker):
+        request = beat(worker)
+        request.limits[0].lookup_in_receipts = True
+        await workers.beat(pools.ledger, request, PATIENCE)
+        await taken(ledger, claim(purchase_id, worker))
+        await silence(connection, worker)
+        await sweep()
+
+    row = "SELECT state, tries, not_before > deadline FROM purchases"
+    await die("w0")
+    for number in range(1, 7):
+        await connection.execute("UPDATE purchases SET not_before = now(), deadline = now()")
+        await die(f"w{number}")
+    assert tuple(await connection.fetchrow(row)) == ("unclear", 7, True)
+    long_ago = {"sent_at": endings.KEPT_AT, "not_before": endings.KEPT_AT}
+    for name, ago in long_ago.items():
+        await connection.execute(f"UPDATE purchases SET {name} = now() - $1::interval", ago)
+    await die("w7")
+    assert (await connection.fetchrow(row))["state"] == "quarantined"
+
+
+@pytest.mark.parametrize("in_receipts", [False, True])
+async def test_only_a_provider_that_can_be_asked_is_said_to_be_asked(
+    pools, user, studio, in_receipts
+):
+    ledger, sweep, connection = studio
+    [died, lost] = await admitted(pools.ledger, user, 2)
+    request = beat("w1")
+    request.limits[0].lookup_in_receipts = in_receipts
+    await workers.beat(pools.ledger, request, PATIENCE)
+    await taken(ledger, claim(died), claim(lost))
+    await taken(ledger, unclear(lost, 1))
+    await silence(connection, "w1")
+    await sweep()
+    rows = await connection.fetch("SELECT payload FROM job_events WHERE kind = 'unclear'")
+    told = [job_event_pb2.JobEvent.FromString(row["payload"]).unclear for row in rows]
+    assert {each.purchase_id for each in told} == {died, lost}
+    asked = [(each.lookup_possible, each.HasField("lookup_time")) for each in told]
+    assert asked == [(not in_receipts, not in_receipts)] * 2
 
 
 async def test_an_order_that_is_tried_anew_remembers_whom_it_killed(pools, user, studio):

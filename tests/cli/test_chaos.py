@@ -8,15 +8,27 @@ from typing import Any
 
 import pytest
 
-from cli.chaos import balance, plan, weather
+from cli.chaos import balance, campaign, plan, weather
+from cli.chaos.campaign import Wanted
 from cli.chaos.checks import CHECKS
 from cli.chaos.client import Client, Outcome
 from cli.chaos.evidence import Evidence
 from cli.chaos.pictures import LARGE, MASK, SMALL, picture
 from cli.chaos.plan import Visit
 from cli.chaos.ways import Broken, Heard, Refused, digest
+from services.generator import vendors
+from services.generator.buy import FRESH
+from services.generator.providers import answered, google, openai, recraft
+
+WANTED = {"jobs": 1, "kill_every": 1.0, "seed": 0}
 
 # -- The plan
+
+
+def test_a_client_waits_longer_than_the_product_may_take_to_tell_a_doubt():
+    slowest = max(google.BUY, openai.BUY, recraft.BUY)
+    told = FRESH + answered.PREPARING + slowest + vendors._KEEPING
+    assert told <= campaign.LONGEST < campaign.PATIENCE == Wanted(**WANTED).patience
 
 
 def test_the_same_seed_is_the_same_campaign():

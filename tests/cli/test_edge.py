@@ -113,7 +113,7 @@ def test_a_vault_that_cannot_be_written_is_told_at_once_and_is_no_stack_that_is_
     assert (len(script.asked), said) == (1, [])
 
 
-@pytest.mark.parametrize("code", ["SERVICE_UNAVAILABLE", "OVERLOADED"])
+@pytest.mark.parametrize("code", ["SERVICE_UNAVAILABLE", "PROVIDER_UNAVAILABLE"])
 def test_a_stack_that_has_no_time_is_asked_again(code: str) -> None:
     script = Script(httpx.Response(503, json={"detail": "wait", "code": code}), stream(*WHOLE))
     assert kinds(edge(script).generate({}, "key-1", print))[-1] == "completed"

@@ -153,7 +153,8 @@ def test_an_event_of_a_kind_that_nobody_knows_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("usd", "text"), [(0, "$0.00"), (None, "$0.00"), (1.5, "$1.50"), (0.0421, "$0.0421")]
+    ("usd", "text"),
+    [(0, "$0.00"), (None, "$0.00"), (1.5, "$1.50"), (0.0421, "$0.0421"), (0.000031, "$0.000031")],
 )
 def test_amounts_show_their_small_change(usd: float | None, text: str) -> None:
     assert dollars(usd) == text

@@ -76,6 +76,15 @@ class Scripted(stubs.GeneratorServiceServicer, CatalogServiceServicer, StorageSe
             pass
         return wire.StartGenerationResponse()
 
+    async def SuggestPrompts(self, request, context):
+        async for found in self._play(request, context):
+            yield found
+
+    async def EnhancePrompt(self, request, context):
+        async for _ in self._play(request, context):
+            pass
+        return wire.EnhancePromptResponse()
+
     async def EstimateCost(self, request, context):
         async for _ in self._play(request, context):
             pass

@@ -12,7 +12,7 @@ from gateway import bodies, problem
 CASES = [
     (errors.Invalid("REQUEST_INVALID", "x"), 400),
     (errors.Invalid("MODEL_FEATURE_UNSUPPORTED", "x"), 400),
-    (errors.OutOfRange("RESUME_TOKEN_EXPIRED", "x"), 400),
+    (errors.OutOfRange("REQUEST_INVALID", "x"), 400),
     (errors.Missing("MODEL_UNKNOWN", "x"), 400),
     (errors.Missing("PRESET_UNKNOWN", "x"), 400),
     (errors.Missing("RESOURCE_UNKNOWN", "x"), 404),
@@ -25,7 +25,7 @@ CASES = [
     (errors.Precondition("STATE_CONFLICT", "x"), 409),
     (errors.Stale("FENCE_STALE", "x"), 409),
     (errors.Stale("ETAG_MISMATCH", "x"), 412),
-    (errors.Exhausted("OVERLOADED", "x"), 429),
+    (errors.Exhausted("PROVIDER_RATE_LIMITED", "x"), 429),
     (errors.Exhausted("DISK_FULL", "x"), 507),
     (errors.Unavailable("PROVIDER_UNAVAILABLE", "x"), 503),
     (errors.Late("SERVICE_UNAVAILABLE", "x"), 503),

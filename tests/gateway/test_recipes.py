@@ -26,6 +26,7 @@ def key() -> str:
             "parameters.sketch.seconds",
         ),
         ({"model_key": "sketch", "parameters": {"x": 1}}, "PARAMETER_INVALID", "is unknown"),
+        ({"model_key": "dall-e-3"}, "MODEL_RETIRED", '"model_key": "The model'),
         (
             {"model_key": "sketch", "parameters": {"aspect": "5:4"}},
             "MODEL_FEATURE_UNSUPPORTED",

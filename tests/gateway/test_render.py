@@ -21,7 +21,6 @@ from imagestudio.type.v1.cost_pb2 import (
     CHARGED_NO,
     CHARGED_UNKNOWN,
     CHARGED_YES,
-    COST_BASIS_BILLED,
     COST_BASIS_ESTIMATED,
     COST_BASIS_METERED,
     Cost,
@@ -57,7 +56,7 @@ IMAGE = ImageOutput(
     size_bytes=10,
     size=PixelSize(width=4, height=3),
     seed=2**62,
-    cost=Cost(usd_micros=3_001, basis=COST_BASIS_BILLED),
+    cost=Cost(usd_micros=3_001, basis=COST_BASIS_METERED),
 )
 IMAGE.generation_time.FromMilliseconds(1500)
 JOB = Job(
@@ -66,7 +65,7 @@ JOB = Job(
     title="t",
     original_prompt="p",
     spec=JobSpec(models=["sketch"], count=2),
-    cost=Cost(usd_micros=3_001, basis=COST_BASIS_BILLED),
+    cost=Cost(usd_micros=3_001, basis=COST_BASIS_METERED),
     images=[IMAGE],
     failures=[
         JobFailure(purchase_id=f"0{charged}", model="m", reason="R", message="w", charged=charged)
@@ -211,7 +210,7 @@ def test_any_other_event_has_the_names_of_the_contract():
         job="jobs/7",
         state=PURCHASE_STATE_PLANNED,
         reserved_usd_micros=40_000,
-        cost=Cost(usd_micros=1, basis=COST_BASIS_BILLED),
+        cost=Cost(usd_micros=1, basis=COST_BASIS_METERED),
     )
     queued = JobEvent(job="jobs/7", queued=JobEvent.Queued(purchases=[purchase]))
 

@@ -27,7 +27,7 @@ TABLE = (
         Mutation(
             f"an estimate is told as one: {what}",
             EDGES,
-            f"    purchase.metered = step.cost.basis in COUNTED\n    {after}",
+            f"    purchase.metered = step.cost.basis == cost_pb2.COST_BASIS_METERED\n    {after}",
             f"    purchase.metered = True\n    {after}",
             "tests/catalog/test_basis.py",
         )

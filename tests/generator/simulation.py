@@ -76,6 +76,7 @@ class World:
         if pair[0] == "a user cancels" and kind in (LISTED, ALIKE):
             orders = (1, 1)  # what another job has goes on
         limits = Permits(PROVIDER, most, rate, terms.askable, terms.lag, tokens=float(rate))
+        limits.lookup_in_receipts = terms.askable and not terms.conclusive
         limits.watched = kind in ELSEWHERE
         if limits.watched and dice.random() < 0.15:  # one failure more, and no order leaves
             limits.breaker = Breaker(recent="-" * MOST_FAILED, heard_at=EPOCH)

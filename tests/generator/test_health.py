@@ -1,6 +1,7 @@
 """What a worker tells of its providers, hears of them, and does with what may not be sent."""
 
 import asyncio
+from dataclasses import replace
 
 import prometheus_client
 import pytest
@@ -9,6 +10,7 @@ from chassis import errors
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.type.v1 import cost_pb2
 from services.generator import provider as seam
+from services.generator.models import Registry
 from tests.generator.hired import soon
 from tests.generator.scripted_ledger import ID
 
@@ -72,6 +74,33 @@ async def test_what_may_not_be_sent_is_not_and_a_fallback_model_is_tried(world):
     assert (told.reason, told.message) == ("PROVIDER_BALANCE_EMPTY", "Add credit there.")
     assert (end.charged, end.next.model_key) == (cost_pb2.CHARGED_NO, "sketch-ink")
     assert world.shop.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "edge"),
+    [
+        (seam.Refused("sold out"), "end"),
+        (seam.ContentRefused("no such thing"), "end"),
+        (seam.Busy("later", retry_after=5), "release"),
+        (seam.Unavailable("no connection"), "release"),
+        (seam.OverLimit("limit: 0"), "release"),
+    ],
+    ids=repr,
+)
+async def test_what_was_not_bought_stays_so_where_no_other_model_can_be_planned(
+    world, answer, edge
+):
+    sketch, ink = (world.worker.tools.registry.known(key) for key in ("sketch", "sketch-ink"))
+    broken = replace(ink, wire=replace(ink.wire, usual={"style": object()}))  # no JSON has it
+    configured = {"sketch"}
+    world.worker.tools.registry = Registry(
+        [sketch, broken], configured=configured, default="sketch"
+    )
+    world.catalog.fallback, world.shop.answer = "sketch-ink", answer
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == edge
+    end = world.catalog.edges[-1].end
+    assert edge == "release" or (end.charged, end.HasField("next")) == (cost_pb2.CHARGED_NO, False)
 
 
 async def test_how_the_providers_do_is_heard_with_the_heartbeat(world):

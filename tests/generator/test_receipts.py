@@ -171,11 +171,13 @@ class Trouble(storage_service_pb2_grpc.StorageServiceServicer):
     def __init__(self, *faults):
         self.faults, self.taken, self.tries = list(faults), [], 0
         self.began = 0
+        self.left: list[float] = []  # seconds, each time that one had all come
 
     async def PutReceipt(self, messages, context):
         self.began += 1
         answer = b"".join([message.chunk async for message in messages])
         self.tries += 1
+        self.left.append(context.time_remaining())
         if self.faults:
             raise self.faults.pop(0)
         self.taken.append(answer)
@@ -191,6 +193,18 @@ async def troubled(*faults):
 
     async with serving("imagestudio.storage.v1.StorageService", add) as peer:
         yield storage, Receipts(peer, storage_service_pb2_grpc.StorageServiceStub(peer.channel))
+
+
+async def test_a_large_answer_has_the_longer_to_be_taken():
+    """A vault on a slow line takes megabytes in as many seconds, and they are paid for."""
+    async with troubled() as (storage, receipts):
+        for purchase_id, size in ((ID, 1000), (ID[:-1] + "2", 20 * 2**20)):
+            taking = sink(receipts, purchase_id)
+            await taking.write(bytes(size))
+            await taking.close()
+        small, large = storage.left
+    assert small <= 30
+    assert large > 30
 
 
 @pytest.mark.parametrize(

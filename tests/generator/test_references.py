@@ -90,6 +90,14 @@ def test_what_no_model_could_take_is_refused_by_its_place(given, field):
     assert list(refused.value.fields) == [field]
 
 
+@pytest.mark.parametrize("number", ["0", "9" * 19])
+def test_a_number_that_no_variant_has_is_told_as_one_that_is_not_there(number):
+    asked = spec()
+    asked.references.add(variant=f"jobs/-/variants/{number}")
+    with pytest.raises(Invalid, match="is no variant of yours"):
+        references.check(asked)
+
+
 def test_a_mask_lies_on_one_edit_base():
     """Also where the model says nothing of it, as one that a user added may."""
     roles = {"edit_base": 2, "mask": 2}

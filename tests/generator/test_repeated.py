@@ -89,6 +89,12 @@ class Room(storage_service_pb2_grpc.StorageServiceServicer):
             raise self.refusal
         return storage_service_pb2.GetRoomResponse(free_bytes=1 << 40)
 
+    async def GetAsset(self, request, context):
+        raise Missing("RESOURCE_UNKNOWN", "There is no such file.")
+
+    async def PrepareReference(self, request, context):
+        raise Missing("RESOURCE_UNKNOWN", "There is no such file.")
+
 
 @contextlib.asynccontextmanager
 async def starting(
@@ -120,7 +126,12 @@ async def starting(
             preparation=Preparation(peer, vault, peer, library),
             rewriter=Rewriter(Meter(peer, ledger), voice),
         )
-        yield lambda spec: generations.start(spec, str(uuid.uuid4()))
+
+        def start(spec):
+            return generations.start(spec, str(uuid.uuid4()))
+
+        start.estimate = generations.estimate
+        yield start
 
 
 async def test_a_retired_model_refuses_new_requests_alone():
@@ -261,4 +272,19 @@ async def test_a_variant_that_is_gone_refuses_new_requests_alone():
             await start(spec)
         books.known.add(request_fingerprint(spec))
         assert (await start(spec)).job.name == "jobs/7"
+        with pytest.raises(Invalid) as estimated:
+            await start.estimate(spec)
     assert list(refused.value.fields) == ["references[0].variant"]
+    assert str(estimated.value) == str(refused.value)
+
+
+async def test_an_estimate_refuses_a_file_that_is_not_there_as_the_order_does():
+    spec = job_pb2.JobSpec(prompt="in a garden", models=["gpt-image-2"])
+    spec.references.add(asset="assets/" + "a" * 64)
+    async with starting(Books()) as start:
+        refusals = []
+        for asking in (start, start.estimate):
+            with pytest.raises(Invalid) as refused:
+                await asking(spec)
+            refusals.append((refused.value.reason, refused.value.message, refused.value.fields))
+    assert refusals[0] == refusals[1]

@@ -96,11 +96,13 @@ def test_its_parameters_go_on_as_far_as_the_successor_takes_them():
 def test_a_successor_that_is_asked_already_is_asked_once():
     found = plan(spec("old", "middle", allowSuccessor=True), None, registry())
     assert list(found.spec.models) == ["middle"]
-    assert [each.model for each in found.warnings] == ["middle"]
+    [told] = found.warnings
+    assert told.model == "middle"
+    assert "asked for besides and draws for both, once" in told.message
 
 
 def test_what_has_no_successor_is_refused_all_the_same():
-    with pytest.raises(Precondition, match=r"on 2026-01-01[.]"):
+    with pytest.raises(Precondition, match=r"on 2026-01-01: choose another.*GET /images/models"):
         plan(spec("last", allowSuccessor=True), None, registry())
 
 

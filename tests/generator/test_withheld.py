@@ -79,6 +79,27 @@ async def test_nothing_leaves_while_the_vault_takes_nothing_and_all_does_once_it
     assert world.shop.asked == 1
 
 
+async def test_what_waits_for_a_vault_that_stays_away_asks_ever_less_often(world, room):
+    now = [0.0]
+    world.worker.tools.disk.clock = lambda: now[0]
+    room.refusal, found = GONE, []
+    for now[0] in (0.0, 8.0, 24.0, 40.0, 4000.0):
+        found.append(delay_of(await released(world)))
+    assert found == [5, 5, 12, 20, 30]
+    room.refusal = None
+    assert await world.worker.tools.disk.refusal() is None
+    room.refusal, now[0] = GONE, 4002.0  # another time that it is away
+    assert delay_of(await released(world)) == 5
+
+
+async def test_a_storage_that_may_be_starting_is_asked_as_often_as_before(world, room):
+    now = [0.0]
+    world.worker.tools.disk.clock = lambda: now[0]
+    room.refusal = AWAY
+    for now[0] in (0.0, 20.0):
+        assert delay_of(await released(world)) == 1
+
+
 async def test_the_reserve_is_for_what_was_paid_for(world, room):
     room.free = 1
     assert from_status((await released(world)).error).reason == "DISK_FULL"

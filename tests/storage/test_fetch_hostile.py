@@ -5,14 +5,28 @@ import gzip
 import socket
 import struct
 import tracemalloc
+from contextlib import aclosing
 
 import pytest
 import uvloop
 
-from services.storage.fetch import MOST
+from services.generator import deeds
+from services.storage.fetch import MOST, PATIENCE
 from services.storage.sources import Failed, Forbidden, Gone, Trouble
+from services.storage.wire import BLOCK
 from tests.storage.pictures import picture
-from tests.storage.vendor import FILES, endlessly, http, moved, says, vendor_host
+from tests.storage.vendor import (
+    FILES,
+    endlessly,
+    http,
+    moved,
+    pictured,
+    says,
+    slowly,
+    stopped,
+    taking_its_time,
+    vendor_host,
+)
 
 PNG = picture()
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
@@ -52,6 +66,60 @@ async def test_a_drip_is_cut_by_the_deadline_over_everything(vendor, script):
     vendor.scripts = {"/a": script}
     with pytest.raises(Failed, match="too long"):
         await vendor.get(f"{FILES}/a", vendor.fetch(patience=0.4))
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX-Slow: ", OK + b"\r\n"], ids=repr)
+async def test_a_drip_is_cut_long_before_that_deadline_since_it_brings_too_little(vendor, head):
+    vendor.scripts = {"/a": drip(head)}
+    with pytest.raises(Failed, match="too slowly"):
+        await vendor.get(f"{FILES}/a", vendor.fetch(patience=50, window=0.4, least=10_000))
+
+
+async def test_silence_and_a_resolver_without_an_answer_are_cut_as_soon(vendor):
+    fetch = vendor.fetch(patience=50, window=0.4)
+    vendor.scripts = {"/a": silent}
+    with pytest.raises(Failed, match="too slowly"):
+        await vendor.get(f"{FILES}/a", fetch)
+
+    async def never(_host):
+        await asyncio.Event().wait()
+
+    vendor.resolve = never
+    with pytest.raises(Failed, match="too long"):
+        await vendor.get(f"{FILES}/a", vendor.fetch(patience=500, window=0.1))
+
+
+async def test_a_slow_line_that_goes_on_bringing_a_picture_is_not_cut(vendor):
+    fetch = vendor.fetch(window=0.5, least=1000)
+    windows, large = 3, picture(size=(800, 600))
+    step = len(large) // (10 * windows) + 1
+    assert step * 10 > 2 * fetch.least
+
+    head = OK + f"Content-Length: {len(large)}\r\n\r\n".encode()
+    vendor.scripts = {"/a": slowly(head, large, step, fetch.window / 10)}
+    assert await vendor.get(f"{FILES}/a", fetch) == large
+
+
+async def test_a_storage_that_was_stopped_itself_does_not_blame_the_source(vendor):
+    fetch = vendor.fetch(window=0.2, least=1000)
+    vendor.scripts = {"/a": stopped(OK + LENGTH + b"\r\n", PNG, 2 * fetch.window)}
+    assert await vendor.get(f"{FILES}/a", fetch) == PNG
+
+
+def test_who_waits_for_a_download_waits_longer_than_it_may_take_and_a_link_lives():
+    assert PATIENCE < deeds._IMPORT_TIMEOUT < 3600
+
+
+async def test_who_reads_slowly_does_not_blame_the_source(vendor):
+    content = PNG + bytes(4 * BLOCK)
+    vendor.scripts = {"/a": http(content)}
+    fetch = vendor.fetch(window=0.1, least=1000)
+    async with asyncio.timeout(60), aclosing(pictured(fetch, f"{FILES}/a")) as pieces:
+        found = await anext(pieces)
+        await taking_its_time(4 * fetch.window)
+        async for piece in pieces:
+            found += piece
+    assert found == content
 
 
 async def test_the_deadline_counts_over_all_redirects_and_the_resolver(vendor):

@@ -13,7 +13,7 @@ from services.storage.compose import vault_at
 from services.storage.imports import Imports
 from services.storage.incoming import Claim
 from services.storage.keep import Keep, Origin
-from services.storage.lane import Lane
+from services.storage.lane import Lanes
 from services.storage.names import Links
 from services.storage.receipts import Receipts
 from services.storage.room import Room
@@ -63,7 +63,8 @@ async def test_an_svg_that_nobody_paid_for_is_refused(client, folder):
 
 
 async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
-    lane, turns, may_go = Lane(1), Turns(), asyncio.Event()
+    lanes, turns, may_go = Lanes(1), Turns(), asyncio.Event()
+    lane = lanes.of("recraft")
 
     async def held_back(writer):
         await may_go.wait()
@@ -72,15 +73,16 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
     async with vendor_host(None) as lab:
         url = f"http://127.0.0.1:{lab.port}"
         lab.scripts = {"/0": held_back, "/9": http(PNG), "/1": http(PNG), "/5": http(PNG)}
+        lab.scripts["/7"] = http(PNG)
         vault = vault_at(f"file://{folder}")
         await vault.open()
         room = Room(vault.free, 0, Trial(vault.probe))
         keep = Keep(vault=vault, links=Links(b"key"), room=room, turns=turns, catalog=None)
         receipts = Receipts(vault=vault, room=room, turns=turns)
-        imports = Imports(keep=keep, receipts=receipts, fetch=lab.fetch(url), lane=lane)
+        imports = Imports(keep=keep, receipts=receipts, fetch=lab.fetch(url), lanes=lanes)
 
-        async def take(hours):
-            link = Link(f"{url}/{hours}", "", SOON + timedelta(hours=hours))
+        async def take(hours, provider="recraft"):
+            link = Link(f"{url}/{hours}", provider, SOON + timedelta(hours=hours))
             await imports.take(link, Origin(user_id=1, purchase_id=PURCHASE), Claim())
 
         taking = []
@@ -89,10 +91,11 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
             async with asyncio.timeout(60):
                 while len(lane._waiting) < waiting:
                     await asyncio.sleep(0)
+        await asyncio.wait_for(take(7, "replicate"), 60)  # another vendor's waits for none of them
         may_go.set()
         await asyncio.wait_for(asyncio.gather(*taking), 60)
         await vault.close()
-        assert lab.paths == ["/0", "/1", "/5", "/9"]
+        assert lab.paths == ["/0", "/7", "/1", "/5", "/9"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ the host on loopback, and is written down.
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
@@ -48,6 +49,35 @@ async def endlessly(writer, block: bytes, pause: float = 0.0) -> None:
         writer.write(block)
         await writer.drain()
         await asyncio.sleep(pause)  # after a hang-up drain alone would never let go
+
+
+def slowly(head: bytes, content: bytes, step: int, pause: float) -> Script:
+    """Send *step* bytes of *content* every *pause* seconds."""
+
+    async def script(writer):
+        writer.write(head)
+        for start in range(0, len(content), step):
+            writer.write(content[start : start + step])
+            await asyncio.sleep(pause)
+
+    return script
+
+
+def stopped(head: bytes, content: bytes, seconds: float) -> Script:
+    """Send *content* after *seconds* in which nothing in this process goes on."""
+
+    async def script(writer):
+        writer.write(head)
+        await writer.drain()
+        time.sleep(seconds)
+        writer.write(content)
+
+    return script
+
+
+async def taking_its_time(seconds: float) -> None:
+    """Be a reader whose disk is slow."""
+    await asyncio.sleep(seconds)
 
 
 def moved(to: str, status: int = 307) -> Script:

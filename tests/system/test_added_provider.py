@@ -23,6 +23,10 @@ FENCES = re.findall(r"(?ms)^```([^\n]*)\n.*?^```$", PAGE.read_text())
 PATIENCE = 600  # seconds
 
 
+def test_the_page_shows_nobody_an_exceptions_own_words():
+    assert "!r}" not in "".join(text for _kind, _path, text in BLOCKS)
+
+
 @pytest.fixture(scope="module")
 def studio() -> Iterator[Path]:
     """A copy of this checkout to which the page was applied."""

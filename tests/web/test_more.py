@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 
 import pytest
 from PIL import Image
@@ -227,6 +228,48 @@ async def test_a_picture_is_rated_and_deleted_and_brought_back(open_page, stack)
     await expect(kettle).to_be_hidden()
     await page.click('#viewer button:has-text("Restore")')
     await expect(kettle).to_be_visible()
+
+
+async def test_an_upload_that_nobody_answers_keeps_no_order_waiting(open_page):
+    page = await open_page()
+    await page.clock.install()
+    came, over = asyncio.Event(), asyncio.Event()
+
+    async def unanswered(route):
+        came.set()
+        await over.wait()
+        await route.abort()
+
+    await page.route("**/images/references", unanswered)
+    await page.click("#extra summary")
+    files = {"name": "tin.png", "mimeType": "image/png", "buffer": png()}
+    await page.set_input_files("#files", files)
+    await asyncio.wait_for(came.wait(), 60)
+    await expect(page.locator("#go")).to_be_disabled()
+    await page.clock.fast_forward(120_000)
+    await expect(page.locator("#wrong")).to_contain_text("tin.png: The studio does not answer")
+    await expect(page.locator("#go")).to_be_enabled()
+    over.set()
+
+
+async def test_a_job_that_is_opened_again_asks_of_no_charge_that_was_answered(open_page):
+    page = await open_page()
+    job = {"job_id": "7", "prompt": "a tin robot", "state": "failed", "aspect": "1:1"}
+    lost = [
+        {"purchase_id": each, "model": "sketch", "reason": "R", "charged": None} for each in "ab"
+    ]
+    end = job | {"images": [], "failures": lost, "cost_usd": 0.08, "at_risk_usd": 0.08}
+    answered = end | {"failures": [lost[0] | {"charged": False}, lost[1]], "at_risk_usd": 0.04}
+    events = f"id: 1\nevent: completed\ndata: {json.dumps(end)}\n\n"
+    stream = {"content_type": "text/event-stream", "body": events}
+    await page.route("**/images/jobs/7", lambda route: route.fulfill(json=answered))
+    await page.route("**/images/jobs/7/events", lambda route: route.fulfill(**stream))
+    await page.route("**/images/jobs?states*", lambda route: route.fulfill(json={"jobs": [job]}))
+    await page.reload()
+    shown = page.locator("[data-job='7']")
+    await expect(shown.locator(".state").first).to_contain_text("$0.04 was charged")
+    await expect(shown.locator(".acts")).to_have_count(1)
+    await expect(shown.locator(".card").first).to_contain_text("Not charged.")
 
 
 async def test_input_images_are_kept_and_what_is_unclear_is_settled_or_ordered_again(browser):

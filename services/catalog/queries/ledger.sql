@@ -36,6 +36,7 @@ SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p
           AND (q.state IN ('ended', 'void', 'lost', 'quarantined')
                OR q.state IN ('kept', 'published') AND q.error ? 'short')) AS others_failed,
        m.max_in_flight, m.max_per_minute, m.lookup_possible, m.lookup_lag, m.watched,
+       m.lookup_in_receipts,
        clock_timestamp() AS now
 FROM purchases p LEFT JOIN permits m USING (provider)
 WHERE p.purchase_id = ANY ($1::uuid[]);
@@ -183,7 +184,7 @@ WHERE provider = $1;
 
 -- Of the watched: one whose breaker is closed is told, too.
 -- name: health_of_providers
-SELECT provider, breaker, retry_at, refusal FROM permits WHERE watched ORDER BY provider;
+SELECT provider, breaker, refusal FROM permits WHERE watched ORDER BY provider;
 
 -- Those of some that take no order of ours just now.
 -- name: refusing_providers
@@ -331,15 +332,16 @@ SELECT pg_advisory_xact_lock($1);
 -- A new start may have other credentials: who took none of ours is tried again at once.
 -- name: set_limits
 INSERT INTO permits (provider, in_use, sending, max_in_flight, max_per_minute, tokens,
-                     lookup_possible, lookup_lag, watched)
+                     lookup_possible, lookup_lag, watched, lookup_in_receipts)
 SELECT provider, CASE WHEN in_flight > 0 OR per_minute > 0 OR watched THEN
            (SELECT count(*) FROM purchases p
             WHERE p.provider = asked.provider AND p.state IN ('sending', 'running')) ELSE 0 END,
        (SELECT count(*) FROM purchases p
         WHERE p.provider = asked.provider AND p.state = 'sending'),
-       in_flight, per_minute, per_minute, possible, lag, watched
-FROM unnest($1::text[], $2::integer[], $3::integer[], $4::boolean[], $5::interval[], $6::boolean[])
-     AS asked (provider, in_flight, per_minute, possible, lag, watched)
+       in_flight, per_minute, per_minute, possible, lag, watched, in_receipts
+FROM unnest($1::text[], $2::integer[], $3::integer[], $4::boolean[], $5::interval[], $6::boolean[],
+            $7::boolean[])
+     AS asked (provider, in_flight, per_minute, possible, lag, watched, in_receipts)
 ORDER BY provider
 ON CONFLICT (provider) DO UPDATE
 SET in_use = CASE WHEN permits.max_in_flight = 0 AND permits.max_per_minute = 0
@@ -348,13 +350,15 @@ SET in_use = CASE WHEN permits.max_in_flight = 0 AND permits.max_per_minute = 0
     sending = excluded.sending,
     max_in_flight = excluded.max_in_flight, max_per_minute = excluded.max_per_minute,
     lookup_possible = excluded.lookup_possible, lookup_lag = excluded.lookup_lag,
-    watched = excluded.watched,
+    watched = excluded.watched, lookup_in_receipts = excluded.lookup_in_receipts,
     retry_at = CASE WHEN permits.breaker = 'open' AND permits.refusal IS NOT NULL
                     THEN clock_timestamp() ELSE permits.retry_at END
 WHERE (permits.max_in_flight, permits.max_per_minute, permits.lookup_possible, permits.lookup_lag,
-       permits.watched, permits.sending, permits.breaker = 'open' AND permits.refusal IS NOT NULL)
+       permits.watched, permits.lookup_in_receipts, permits.sending,
+       permits.breaker = 'open' AND permits.refusal IS NOT NULL)
    IS DISTINCT FROM (excluded.max_in_flight, excluded.max_per_minute, excluded.lookup_possible,
-                     excluded.lookup_lag, excluded.watched, excluded.sending, false);
+                     excluded.lookup_lag, excluded.watched, excluded.lookup_in_receipts,
+                     excluded.sending, false);
 
 -- name: canceling_purchases
 SELECT p.purchase_id

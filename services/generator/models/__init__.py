@@ -116,10 +116,12 @@ class Registry:
 
 
 def _retired(model: Model, end: date | None) -> Precondition:
-    instead = f": use {model.successor!r}, or set allow_successor" if model.successor else ""
+    instead = "choose another one; ListModels (GET /images/models) names them all"
+    if model.successor:
+        instead = f"use {model.successor!r}, or set allow_successor"
     return Precondition(
         "MODEL_RETIRED",
-        f"The model {model.key!r} was switched off by its provider on {end}{instead}.",
+        f"The model {model.key!r} was switched off by its provider on {end}: {instead}.",
         metadata={
             "model": model.key,
             "retire_time": f"{end}T00:00:00Z",

@@ -491,6 +491,7 @@ class ProviderLimit(_message.Message):
     LOOKUP_POSSIBLE_FIELD_NUMBER: _builtins.int
     LOOKUP_LAG_FIELD_NUMBER: _builtins.int
     WATCHED_FIELD_NUMBER: _builtins.int
+    LOOKUP_IN_RECEIPTS_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """"replicate"."""
     max_in_flight: _builtins.int
@@ -505,6 +506,8 @@ class ProviderLimit(_message.Message):
     """It is elsewhere, and may be ill: its orders' outcomes open and close a breaker,
     and what it says of its rates is heeded.
     """
+    lookup_in_receipts: _builtins.bool
+    """It cannot be asked itself: what is looked up is its answer in our own receipts."""
     @_builtins.property
     def lookup_lag(self) -> _duration_pb2.Duration:
         """How long after sent_at its listing may not show a purchase yet."""
@@ -518,10 +521,11 @@ class ProviderLimit(_message.Message):
         lookup_possible: _builtins.bool = ...,
         lookup_lag: _duration_pb2.Duration | None = ...,
         watched: _builtins.bool = ...,
+        lookup_in_receipts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup_lag", b"lookup_lag", "lookup_possible", b"lookup_possible", "max_in_flight", b"max_in_flight", "max_per_minute", b"max_per_minute", "provider", b"provider", "watched", b"watched"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup_in_receipts", b"lookup_in_receipts", "lookup_lag", b"lookup_lag", "lookup_possible", b"lookup_possible", "max_in_flight", b"max_in_flight", "max_per_minute", b"max_per_minute", "provider", b"provider", "watched", b"watched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -535,16 +539,11 @@ class ProviderHealth(_message.Message):
 
     PROVIDER_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    RETRY_TIME_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
     """"replicate"."""
     state: Global___BreakerState.ValueType
     """Whether orders leave."""
-    @_builtins.property
-    def retry_time(self) -> _timestamp_pb2.Timestamp:
-        """OPEN: no order before this time; then one tries. HALF_OPEN: it is given up then."""
-
     @_builtins.property
     def refusal(self) -> _status_pb2.Status:
         """Where the provider takes no order of ours: why, and what is to be done about it."""
@@ -554,12 +553,11 @@ class ProviderHealth(_message.Message):
         *,
         provider: _builtins.str = ...,
         state: Global___BreakerState.ValueType = ...,
-        retry_time: _timestamp_pb2.Timestamp | None = ...,
         refusal: _status_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal", "retry_time", b"retry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "refusal", b"refusal", "retry_time", b"retry_time", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "refusal", b"refusal", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eimagestudio/type/v1/cost.proto\x12\x13imagestudio.type.v1\"I\n\x04\x43ost\x12\x12\n\nusd_micros\x18\x01 \x01(\x03\x12-\n\x05\x62\x61sis\x18\x02 \x01(\x0e\x32\x1e.imagestudio.type.v1.CostBasis*p\n\tCostBasis\x12\x1a\n\x16\x43OST_BASIS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43OST_BASIS_ESTIMATED\x10\x01\x12\x16\n\x12\x43OST_BASIS_METERED\x10\x02\x12\x15\n\x11\x43OST_BASIS_BILLED\x10\x03*X\n\x07\x43harged\x12\x17\n\x13\x43HARGED_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HARGED_YES\x10\x01\x12\x0e\n\nCHARGED_NO\x10\x02\x12\x13\n\x0f\x43HARGED_UNKNOWN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eimagestudio/type/v1/cost.proto\x12\x13imagestudio.type.v1\"I\n\x04\x43ost\x12\x12\n\nusd_micros\x18\x01 \x01(\x03\x12-\n\x05\x62\x61sis\x18\x02 \x01(\x0e\x32\x1e.imagestudio.type.v1.CostBasis*r\n\tCostBasis\x12\x1a\n\x16\x43OST_BASIS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43OST_BASIS_ESTIMATED\x10\x01\x12\x16\n\x12\x43OST_BASIS_METERED\x10\x02\"\x04\x08\x03\x10\x03*\x11\x43OST_BASIS_BILLED*X\n\x07\x43harged\x12\x17\n\x13\x43HARGED_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x43HARGED_YES\x10\x01\x12\x0e\n\nCHARGED_NO\x10\x02\x12\x13\n\x0f\x43HARGED_UNKNOWN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagestudio.type.v1.cost_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COSTBASIS']._serialized_start=130
-  _globals['_COSTBASIS']._serialized_end=242
-  _globals['_CHARGED']._serialized_start=244
-  _globals['_CHARGED']._serialized_end=332
+  _globals['_COSTBASIS']._serialized_end=244
+  _globals['_CHARGED']._serialized_start=246
+  _globals['_CHARGED']._serialized_end=334
   _globals['_COST']._serialized_start=55
   _globals['_COST']._serialized_end=128
 # @@protoc_insertion_point(module_scope)

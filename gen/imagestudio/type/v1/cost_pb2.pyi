@@ -29,8 +29,6 @@ class _CostBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CostBasis.V
     """From the price table; of a sum, at least in part for all that is known."""
     COST_BASIS_METERED: _CostBasis.ValueType  # 2
     """Computed from the usage that the provider reported."""
-    COST_BASIS_BILLED: _CostBasis.ValueType  # 3
-    """As the provider billed it."""
 
 class CostBasis(_CostBasis, metaclass=_CostBasisEnumTypeWrapper):
     """CostBasis is how a Cost is known."""
@@ -41,8 +39,6 @@ COST_BASIS_ESTIMATED: CostBasis.ValueType  # 1
 """From the price table; of a sum, at least in part for all that is known."""
 COST_BASIS_METERED: CostBasis.ValueType  # 2
 """Computed from the usage that the provider reported."""
-COST_BASIS_BILLED: CostBasis.ValueType  # 3
-"""As the provider billed it."""
 Global___CostBasis: _TypeAlias = CostBasis  # noqa: Y015
 
 class _Charged:

@@ -48,8 +48,6 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: the source URL is gone, or could not be fetched in its time. metadata: host, http_status."""
     ERROR_REASON_HASH_MISMATCH: _ErrorReason.ValueType  # 11
     """DATA_LOSS: the bytes differ from the expected hash. metadata: expected, found."""
-    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 12
-    """OUT_OF_RANGE: the resume token is too old. List, then watch. metadata: none."""
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 13
     """ABORTED: the etag differs. metadata: name."""
     ERROR_REASON_SPEND_CAP_EXCEEDED: _ErrorReason.ValueType  # 14
@@ -112,14 +110,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the edge does not start from the present state. metadata: purchase_id or job, state."""
     ERROR_REASON_OUTPUT_LOST: _ErrorReason.ValueType  # 38
     """DATA_LOSS, an alarm: paid for, and gone before it was safe. metadata: provider, purchase_id, output_index."""
-    ERROR_REASON_PURCHASE_QUARANTINED: _ErrorReason.ValueType  # 39
-    """INTERNAL, an alarm: failed five times and set aside with its evidence. metadata: purchase_id."""
     ERROR_REASON_PROVIDER_FAILED: _ErrorReason.ValueType  # 40
     """UNKNOWN: the provider reported a failure. metadata: provider, model, code."""
     ERROR_REASON_JOB_CANCELED: _ErrorReason.ValueType  # 41
     """CANCELLED: the user asked for it. metadata: none."""
-    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 42
-    """RESOURCE_EXHAUSTED, with RetryInfo: too many calls or open jobs. metadata: limit."""
     ERROR_REASON_SERVICE_UNAVAILABLE: _ErrorReason.ValueType  # 43
     """UNAVAILABLE, with RetryInfo: a service behind this one does not answer. metadata: service."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 44
@@ -162,7 +156,7 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     "imagestudio", without the prefix: ERROR_REASON_REQUEST_ID_REUSED travels as
     "REQUEST_ID_REUSED". Warnings and failures of a job use the same words; for
     those the status code is that of the google.rpc.Status in Purchase.error.
-    Values are never removed or reused.
+    Values are never reused; what nothing has ever told is reserved.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -191,8 +185,6 @@ ERROR_REASON_SOURCE_EXPIRED: ErrorReason.ValueType  # 10
 """NOT_FOUND: the source URL is gone, or could not be fetched in its time. metadata: host, http_status."""
 ERROR_REASON_HASH_MISMATCH: ErrorReason.ValueType  # 11
 """DATA_LOSS: the bytes differ from the expected hash. metadata: expected, found."""
-ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 12
-"""OUT_OF_RANGE: the resume token is too old. List, then watch. metadata: none."""
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 13
 """ABORTED: the etag differs. metadata: name."""
 ERROR_REASON_SPEND_CAP_EXCEEDED: ErrorReason.ValueType  # 14
@@ -255,14 +247,10 @@ ERROR_REASON_STATE_CONFLICT: ErrorReason.ValueType  # 37
 """FAILED_PRECONDITION: the edge does not start from the present state. metadata: purchase_id or job, state."""
 ERROR_REASON_OUTPUT_LOST: ErrorReason.ValueType  # 38
 """DATA_LOSS, an alarm: paid for, and gone before it was safe. metadata: provider, purchase_id, output_index."""
-ERROR_REASON_PURCHASE_QUARANTINED: ErrorReason.ValueType  # 39
-"""INTERNAL, an alarm: failed five times and set aside with its evidence. metadata: purchase_id."""
 ERROR_REASON_PROVIDER_FAILED: ErrorReason.ValueType  # 40
 """UNKNOWN: the provider reported a failure. metadata: provider, model, code."""
 ERROR_REASON_JOB_CANCELED: ErrorReason.ValueType  # 41
 """CANCELLED: the user asked for it. metadata: none."""
-ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 42
-"""RESOURCE_EXHAUSTED, with RetryInfo: too many calls or open jobs. metadata: limit."""
 ERROR_REASON_SERVICE_UNAVAILABLE: ErrorReason.ValueType  # 43
 """UNAVAILABLE, with RetryInfo: a service behind this one does not answer. metadata: service."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 44

@@ -261,11 +261,12 @@ class JobEvent(_message.Message):
         """Key of the model."""
         lookup_possible: _builtins.bool
         """True where the provider can be asked: the purchase will be looked up.
-        False where it cannot: purchase_ended with charged UNKNOWN comes next.
+        False where it cannot: purchase_ended with charged UNKNOWN comes next, unless
+        its answer lies in the vault already.
         """
         @_builtins.property
         def lookup_time(self) -> _timestamp_pb2.Timestamp:
-            """When it is looked up."""
+            """When the provider is asked; unset where it cannot be."""
 
         @_builtins.property
         def held(self) -> _cost_pb2.Cost:
