@@ -143,6 +143,15 @@ _BY_CODE: dict[int, type[Fault]] = {
 }
 
 
+_DETAILS: dict[str, type[Message]] = {
+    kind.DESCRIPTOR.full_name: kind
+    for kind in (
+        *(error_details_pb2.ErrorInfo, error_details_pb2.BadRequest),
+        error_details_pb2.RetryInfo,
+    )
+}
+
+
 def to_status(fault: Fault) -> status_pb2.Status:
     """Render *fault* as google.rpc.Status with ErrorInfo, BadRequest and RetryInfo."""
     metadata = {name: _cut(value, _MOST_NAMED) for name, value in fault.metadata.items()}
@@ -163,18 +172,22 @@ def to_status(fault: Fault) -> status_pb2.Status:
 
 def from_status(status: status_pb2.Status) -> Fault:
     """Turn a google.rpc.Status back into the `Fault` that it was."""
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    retry = error_details_pb2.RetryInfo()
+    reason, metadata, fields = "", {}, {}
     wait: float | None = None
     for detail in status.details:
-        if not detail.Unpack(info) and not detail.Unpack(bad) and detail.Unpack(retry):
-            wait = retry.retry_delay.ToMilliseconds() / 1000
-    reason = info.reason or code_pb2.Code.Name(status.code)
+        kind = _DETAILS.get(detail.type_url.rpartition("/")[2])
+        match found := kind and kind.FromString(detail.value):
+            case error_details_pb2.ErrorInfo():
+                reason, metadata = found.reason, found.metadata
+            case error_details_pb2.BadRequest():
+                fields = {each.field: each.description for each in found.field_violations}
+            case error_details_pb2.RetryInfo():
+                wait = found.retry_delay.ToMilliseconds() / 1000
     return _BY_CODE.get(status.code, Fault)(
-        reason,
+        reason or code_pb2.Code.Name(status.code),
         status.message,
-        metadata=info.metadata,
-        fields={found.field: found.description for found in bad.field_violations},
+        metadata=metadata,
+        fields=fields,
         retry_after=wait,
     )
 
@@ -226,6 +239,8 @@ def _told(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _cut(text: str, most: int) -> str:
     """Return the beginning of *text*, *most* bytes of UTF-8 at most; … says that there was more."""
+    if len(text) <= most and text.isascii():
+        return text
     found = text[: most + 1].encode("utf-8", "replace")
     if len(found) <= most:
         return found.decode()
@@ -233,6 +248,5 @@ def _cut(text: str, most: int) -> str:
 
 
 def _packed(message: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(message)
-    return packed
+    name = message.DESCRIPTOR.full_name
+    return any_pb2.Any(type_url=f"type.googleapis.com/{name}", value=message.SerializeToString())

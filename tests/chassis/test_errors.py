@@ -3,7 +3,8 @@
 from urllib.parse import quote
 
 import pytest
-from google.rpc import status_pb2
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from chassis import errors
 
@@ -43,3 +44,16 @@ def test_a_fault_with_far_too_much_to_say_fits_into_the_trailers(letter):
     heard = errors.from_status(status)
     assert heard.message.endswith("…")
     assert 0 < len(heard.fields) <= 20
+
+
+def test_what_is_short_in_letters_and_long_in_bytes_is_cut():
+    said = errors.Invalid("R", "wrong", metadata={"field": "é" * 150})
+    heard = errors.from_status(errors.to_status(said))
+    assert len(heard.metadata["field"].encode()) <= 200
+
+
+def test_details_are_packed_as_anybody_unpacks_them():
+    status = errors.to_status(errors.Invalid("R", "wrong"))
+    packed = any_pb2.Any()
+    packed.Pack(error_details_pb2.ErrorInfo(reason="R", domain=errors.DOMAIN))
+    assert list(status.details) == [packed]

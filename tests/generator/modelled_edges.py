@@ -38,7 +38,6 @@ ASSETS = {
 }
 _RENDERED: dict[tuple[Any, ...], Asked] = {}
 _MOST = 20_000  # edges that are kept: of the histories to come most need no others
-_EACH_ITS_OWN = (moves.Brought, moves.Absent, moves.Parked)  # seldom twice the same
 
 
 @lru_cache(maxsize=1000)
@@ -61,10 +60,21 @@ def rendered(step: moves.Step, held: Any) -> Asked:
     known = _known(held, width)
     asked = Asked(edges.edge(step, known, ASSETS))
     held.heard = known.heard
-    own = kind in _EACH_ITS_OWN or (kind is moves.Ended and step.retry)
-    if not own and len(_RENDERED) < _MOST:
+    if not _is_its_own(step) and len(_RENDERED) < _MOST:
         _RENDERED[key] = asked
     return asked
+
+
+def _is_its_own(step: moves.Step) -> bool:
+    """Whether it is seldom twice the same, or plans another purchase."""
+    match step:
+        case moves.Brought() | moves.Absent():
+            return True
+        case moves.Parked(delay):
+            return delay != int(delay)
+        case moves.Ended(retry=retry):
+            return retry
+    return False
 
 
 def _known(held: Any, width: int) -> edges.Known:

@@ -7,7 +7,7 @@ After each batch the promises are checked that hold at any moment.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from imagestudio.type.v1 import image_pb2, job_event_pb2
 from services.catalog import completion, endings, feed, ledger, permits, saving, sweeper, webhooks
 from services.catalog.edges import CLAIMED
 from services.catalog.news import AGAIN
-from services.catalog.rows import ENDED_JOB, Batch, Job, Kept, Permits, Purchase, Webhook
+from services.catalog.rows import ENDED_JOB, OPEN, Batch, Job, Kept, Permits, Purchase, Webhook
 from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_changes import Asked, orphan, refused
@@ -101,12 +101,10 @@ class Ledger:
         self, edges: Sequence[Asked], refuses: Callable[[str], bool] = lambda _name: False
     ) -> list[Answer | Fault]:
         """Take *edges* in one transaction, each with its own answer; some may be refused."""
-        changes = [
-            refused(asked.change)
-            if asked.kind in _REFUSED and refuses("an edge is refused")
-            else asked.change
-            for asked in edges
-        ]
+        changes = [asked.change for asked in edges]
+        for index, asked in enumerate(edges):
+            if asked.kind in _REFUSED and refuses("an edge is refused"):
+                changes[index] = refused(asked.change)
         answers = self.change(changes, edges)
         while self.outrun:  # see webhooks.heed_late
             asked = self.outrun.pop(0)
@@ -158,16 +156,16 @@ class Ledger:
     def sweep(self) -> None:
         """Bury the silent, take from them what they had, announce what is due, end jobs."""
         self.swept_at = now = self.now
-        for each, at in list(self.workers.items()):
-            if now - at > PATIENCE:
-                del self.workers[each]
+        living = self.workers
+        for each in [name for name, at in living.items() if now - at > PATIENCE]:
+            del living[each]
         if not self.has_work:
             return
-        orphaned = [row for row in self.working if row.owner and row.owner not in self.workers]
-        if orphaned:
-            together = Counter(row.owner for row in orphaned)
+        left = [row for row in self.working if row.owner not in living]
+        if orphaned := [row for row in left if row.owner]:
+            together = Counter([row.owner for row in orphaned])
             self.change([orphan(row, together[row.owner]) for row in orphaned])
-        if unowned := [row for row in self.working if row.owner is None]:
+        if unowned := left and [row for row in self.working if row.owner is None]:
             self._announce_due(unowned)
         self._look_again()
 
@@ -205,10 +203,12 @@ class Ledger:
     def change(
         self, changes: Sequence[ledger.Change], edges: Sequence[Asked] = ()
     ) -> list[Answer | Fault]:
-        batch = self._read(changes)
-        asked = edges or [None] * len(changes)
-        answers = [self._take(batch, *each) for each in zip(changes, asked, strict=True)]
-        self._save(batch)
+        batch, asked = self._read(changes), edges or [None] * len(changes)
+        answers = []
+        for change, edge in zip(changes, asked, strict=True):
+            answers.append(self._take(batch, change, edge))
+        if self.moved or batch.events or _is_through(batch):
+            self._save(batch)
         return answers
 
     def _read(self, changes: Sequence[ledger.Change]) -> Batch:
@@ -216,13 +216,16 @@ class Ledger:
         rows, purchases, jobs = self.purchases, {}, {}
         counts = looks_up = False
         for each in changes:
-            row = purchases[each.purchase_id] = rows[each.purchase_id]
+            key = each.purchase_id
+            row = purchases[key] = rows[key]
             row.webhooks, row.refusal = [], None
             if self.inbox and row.state in _WITH_INBOX:
-                row.webhooks += self.inbox.get(each.purchase_id, ())
+                row.webhooks += self.inbox.get(key, ())
             jobs[row.job_id] = self.jobs[row.job_id]
-            counts = counts or row.attempt > 1 or each.kind in _NEEDS_ATTEMPTS
-            looks_up = looks_up or each.tickets
+            if row.attempt > 1 or each.kind in _NEEDS_ATTEMPTS:
+                counts = True
+            if each.tickets:
+                looks_up = True
         limits = self.permits[PROVIDER]
         if limits.max_per_minute:
             more = limits.max_per_minute / 60.0 * (self.now - self.refilled_at)
@@ -254,10 +257,10 @@ class Ledger:
         ]
 
     def _take(self, batch: Batch, change: ledger.Change, edge: Asked | None) -> Answer | Fault:
-        purchase, kind = self.purchases[change.purchase_id], change.kind
+        purchase, kind = batch.purchases[change.purchase_id], change.kind
         before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
         asked, told = limits.breaker, limits.allowance
-        old = edge is not None and kind not in _UNFENCED and edge.fence != purchase.fence
+        old = edge is not None and edge.fence != purchase.fence and kind not in _UNFENCED
         try:
             if kind == "ticket" and not old:
                 self._unique(purchase, edge.edge.ticket.ticket)
@@ -271,25 +274,19 @@ class Ledger:
         if old:
             broken("an old owner changes nothing", purchase, kind)
         if promises.snapshot(purchase) != before:
-            self._moves(purchase, kind, edge, before)
+            self.moved = True
+            if kind == "owner dies":
+                self.buried.add((purchase.purchase_id, before[1]))
+            elif kind == "unclear" and purchase.purchase_id in self.never_left:
+                broken("what never left is not unclear", purchase)
+            if self.buried and edge and (purchase.purchase_id, edge.fence) in self.buried:
+                broken("who was taken for dead changes nothing", purchase, kind)
+            self._took(before[0], kind, purchase)
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
                 self._leaves(purchase)
-        canceling = self.jobs[purchase.job_id].state == "canceling"
+        canceling = batch.jobs[purchase.job_id].state == "canceling"
         return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
-
-    def _moves(
-        self, purchase: Purchase, kind: str, edge: Asked | None, before: tuple[Any, ...]
-    ) -> None:
-        """An edge has changed what was *before*."""
-        self.moved, key = True, purchase.purchase_id
-        if kind == "owner dies":
-            self.buried.add((key, before[1]))
-        if self.buried and edge is not None and (key, edge.fence) in self.buried:
-            broken("who was taken for dead changes nothing", purchase, kind)
-        if kind == "unclear" and key in self.never_left:
-            broken("what never left is not unclear", purchase)
-        self._took(before[0], kind, purchase)
 
     def _leaves(self, purchase: Purchase) -> None:
         promise(not self.restored, "a restored ledger repeats nothing", purchase)
@@ -306,7 +303,7 @@ class Ledger:
 
     def _took(self, before: str, kind: str, purchase: Purchase) -> None:
         self.seen.add((before, kind, purchase.state))
-        if not purchase.is_open:
+        if purchase.state not in OPEN:
             self.ended_at.setdefault(purchase.purchase_id, self.now)
         promises.check_row(self, purchase)
 
@@ -317,15 +314,9 @@ class Ledger:
             self.reserved += reserved
         for row in batch.planned:
             self._add(row)
-        for _job, event in batch.events:
-            if isinstance(event, Kept):
-                key = event.purchase.purchase_id, event.output.index
-                promise(key in self.vault, "kept means safe", event.purchase, key)
-                promise(key not in self.images, "a picture is kept once", event.purchase, key)
-                self.images[key] = image_pb2.ImageOutput(url=f"/i/{event.file.link}")
         completion.begin_waits(batch)
         if batch.events:
-            events = [(job_id, _event(event)) for job_id, event in batch.events]
+            events = [(job_id, self._told(event)) for job_id, event in batch.events]
             logged, _late = feed.divided(batch, events)
             self._log(saving._numbered(batch, logged))
         for job in (ended := completion.ending(batch)):
@@ -337,17 +328,23 @@ class Ledger:
             self.alarms[alarm] += 1
         if batch.planned or batch.let_go:
             self._announce(batch)
-        changed = ended or batch.events or batch.planned or batch.spent
-        self._check(batch.now, changed=self.moved or bool(changed))
-
-    def _check(self, now: datetime, *, changed: bool) -> None:
         limits = self.permits[PROVIDER]
         permits = limits.in_use, limits.sending, limits.breaker, limits.allowance
-        if changed or permits != self.were:
+        if self.moved or ended or batch.events or batch.planned or permits != self.were:
             self.working, going_on = promises.check_ledger(self)
             self.has_work = bool(self.working) or going_on
         if permits != self.were:
-            self._offer(now)
+            self._offer(batch.now)
+
+    def _told(self, event: job_event_pb2.JobEvent | Kept) -> job_event_pb2.JobEvent:
+        """As saving does: a variant has its picture, which is safe."""
+        if not isinstance(event, Kept):
+            return event
+        key = event.purchase.purchase_id, event.output.index
+        promise(key in self.vault, "kept means safe", event.purchase, key)
+        promise(key not in self.images, "a picture is kept once", event.purchase, key)
+        self.images[key] = image_pb2.ImageOutput(url=f"/i/{event.file.link}")
+        return _IMAGE_KEPT
 
     def _add(self, row: Purchase) -> None:
         promises.check_new(self, row)
@@ -373,12 +370,16 @@ class Ledger:
 
     def _offer(self, now: datetime) -> None:
         """As News does with what may be claimed since the permits are as this batch leaves them."""
-        waiting = [row for row in self.working if row.owner is None and row.state == "planned"]
-        due = [row for row in waiting if row.not_before is None or row.not_before <= now]
+        due = [
+            row
+            for row in self.working
+            if row.state == "planned" and row.owner is None
+            if row.not_before is None or row.not_before <= now
+        ]
         if not due:
             return
-        limits, were = self.permits[PROVIDER], copy(self.permits[PROVIDER])
-        were.in_use, were.sending, were.breaker, were.allowance = self.were
+        limits, (in_use, sending, breaker, allowance) = self.permits[PROVIDER], self.were
+        were = replace(limits, in_use=in_use, sending=sending, breaker=breaker, allowance=allowance)
         self.bus += [row.purchase_id for row in due[: permits.offered(were, limits, now)]]
 
     def _admit(self, job_id: int, count: int) -> None:
@@ -392,6 +393,6 @@ class Ledger:
             self.reserved += PRICE * self.width
 
 
-def _event(event: Any) -> job_event_pb2.JobEvent:
-    """As saving does, once a variant has its number."""
-    return _IMAGE_KEPT if isinstance(event, Kept) else event
+def _is_through(batch: Batch) -> bool:
+    """Whether a job may end by it, though nothing has moved."""
+    return not all(job.open_purchases for job in batch.jobs.values())

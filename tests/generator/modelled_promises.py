@@ -134,17 +134,12 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
         elif row.publishing:
             working.append(row)
             counted[row.job_id][2] += 1
-    _check_permits(ledger, under_way, sending)
-    going_on = _check_jobs(ledger, counted, reserved, spent)
-    if len(tickets) != len(set(tickets)):
-        broken("a ticket is one purchase's", None, tickets)
-    return working, going_on
-
-
-def _check_permits(ledger: Any, under_way: int, sending: int) -> None:
     for limits in ledger.permits.values():
         if limits.counted and (limits.in_use != under_way or limits.sending != sending):
             broken("a permit for each order under way", None, limits, under_way, sending)
+    if len(tickets) > 1 and len(tickets) != len(set(tickets)):
+        broken("a ticket is one purchase's", None, tickets)
+    return working, _check_jobs(ledger, counted, reserved, spent)
 
 
 def _check_jobs(ledger: Any, counted: dict[int, list[int]], reserved: int, spent: int) -> bool:

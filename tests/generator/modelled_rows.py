@@ -1,6 +1,7 @@
 """Rows of the simulation's ledger as they begin, and what it answers of one."""
 
 from datetime import date
+from typing import Any
 
 from services.catalog.rows import Job, Purchase
 from services.generator.standing import SentBack
@@ -36,42 +37,36 @@ class Answer:
         self.hinted = [found.ticket for found in purchase.webhooks]
 
 
+_JOB: dict[str, Any] = {
+    **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
+    **dict.fromkeys(("original_prompt", "enhanced_prompt", "enhanced_by"), ""),
+    **dict.fromkeys(("request_id", "fingerprint", "subject"), ""),
+    **dict.fromkeys(("complete_by", "retry_of", "ended_at")),
+    **dict.fromkeys(("last_version", "publishing", "cost"), 0),
+    **dict.fromkeys(("created_at", "updated_at"), EPOCH),
+    "user_id": 1,
+    "state": "queued",
+    "last_sequence": 1,
+}
+_PURCHASE: dict[str, Any] = {
+    "user_id": 1,
+    "provider": PROVIDER,
+    "model_key": "flux",
+    "attempt": 1,
+    "state": "planned",
+    "fingerprint": "f",
+    "period": MONTH,
+    **dict.fromkeys(("tries", "fence", "cost"), 0),
+    **dict.fromkeys(("ending", "owner", "not_before", "ticket", "charged")),
+    **dict.fromkeys(("sent_at", "deadline", "error")),
+}
+
+
 def queued(job_id: int, count: int) -> Job:
     """A job with *count* purchases, as its admission leaves it."""
-    return Job(
-        **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
-        **dict.fromkeys(("original_prompt", "enhanced_prompt", "enhanced_by"), ""),
-        **dict.fromkeys(("request_id", "fingerprint", "subject"), ""),
-        job_id=job_id,
-        user_id=1,
-        state="queued",
-        last_sequence=1,
-        last_version=0,
-        open_purchases=count,
-        publishing=0,
-        cost=0,
-        **dict.fromkeys(("complete_by", "retry_of", "ended_at")),
-        **dict.fromkeys(("created_at", "updated_at"), EPOCH),
-    )
+    return Job(job_id=job_id, open_purchases=count, **_JOB)
 
 
 def planned(key: str, job_id: int, ordinal: int, reserved: int) -> Purchase:
     """The first purchase at a place, with *reserved* micro-USD."""
-    return Purchase(
-        purchase_id=key,
-        job_id=job_id,
-        user_id=1,
-        provider=PROVIDER,
-        model_key="flux",
-        ordinal=ordinal,
-        attempt=1,
-        tries=0,
-        state="planned",
-        fence=0,
-        fingerprint="f",
-        period=MONTH,
-        reserved=reserved,
-        cost=0,
-        **dict.fromkeys(("ending", "owner", "not_before", "ticket", "charged")),
-        **dict.fromkeys(("sent_at", "deadline", "error")),
-    )
+    return Purchase(purchase_id=key, job_id=job_id, ordinal=ordinal, reserved=reserved, **_PURCHASE)

@@ -122,6 +122,11 @@ PAIRS = tuple(_pairs())
 class Dice(random.Random):
     """Chance, of one seed; quicker at choices, which are not quite even for it."""
 
+    def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
+        """As of `range(start)`, or of `range(start, stop)`."""
+        first, after = (0, start) if stop is None else (start, stop)
+        return first + step * int(self.random() * ((after - first) // step))
+
     def choice(self, seq: Sequence[Any]) -> Any:
         return seq[int(self.random() * len(seq))]
 

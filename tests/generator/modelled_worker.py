@@ -27,6 +27,7 @@ from tests.generator.modelled_rows import Answer
 BEAT = 1.0  # seconds between two heartbeats
 THROUGH = frozenset({"kept", "lost", "quarantined"})
 ELSEWHERE = 5.0  # seconds until others are asked who may know the model
+OVER = float("inf")  # what an act yields that has come to its end
 Act = Iterator[float | None]  # yields the seconds until it goes on
 Heard = Callable[[Any], None]  # takes an Answer, a Fault, or None where the answer was lost
 
@@ -39,15 +40,11 @@ class Running:
     def __init__(self, worker: "Worker", act: Act, at: float, held: "Held | None") -> None:
         self.worker, self.act, self.at, self.held = worker, act, at, held
 
-    def advance(self) -> None:
-        """Go one step on."""
-        pause = next(self.act, _OVER)
-        if not pause:  # it can go on at once
-            return
+    def rest(self, pause: float) -> None:
+        """Go on after so many seconds, or never where it is OVER."""
         worker = self.worker
-        if pause is not _OVER:
-            self.at = worker.ledger.now + pause
-        elif self in worker.acts:
+        self.at = worker.ledger.now + pause
+        if pause == OVER and self in worker.acts:
             worker.acts.remove(self)
         if not worker.world.stale:
             worker.world.ready.remove(self)
@@ -62,6 +59,7 @@ class Worker:
         self.acts: list[Running] = []
         self.waiting: list[tuple[Asked, Heard]] = []
         self.pumping = self.stopping = False
+        self.pump = Running(self, self._pump(), 0.0, None)
         self.paused_until = self.deaf_until = self.beats_at = 0.0
         self.owned_until = -1.0
         self.introduced = False
@@ -92,10 +90,9 @@ class Worker:
 
     def look_for_forgotten(self) -> None:
         """As Worker._look_for_forgotten: what is ours, told twice, and in no hand is given back."""
-        name, held, strange = self.name, self.held, set()
-        for row in self.ledger.working:
-            if row.owner == name and row.purchase_id not in held:
-                strange.add((row.purchase_id, row.fence))
+        name, held = self.name, self.held
+        ours = [row for row in self.ledger.working if row.owner == name]
+        strange = {(row.purchase_id, row.fence) for row in ours if row.purchase_id not in held}
         if not strange and not self.strange:
             return
         for purchase_id, fence in sorted(strange & self.strange):
@@ -179,15 +176,15 @@ class Worker:
         """Queue *edge*; while a call is under way the next edges gather."""
         self.waiting.append((edge, heard))
         if not self.pumping:
-            self.pumping = True
-            self.start(self._pump())
+            self.pumping, self.pump.at = True, self.ledger.now
+            self.acts.append(self.pump)
+            self.world.ready.append(self.pump)
 
     def _pump(self) -> Act:
         """As services.generator.ledger: what was lost is said again, but for claims."""
         world = self.world
         strikes = world.trouble.strikes
-        while self.waiting:
-            yield 0.0  # edges that follow each other without any wait go together
+        while True:  # edges that follow each other without any wait go together
             taken, self.waiting = self.waiting, []
             asked = [edge for edge, _heard in taken]
             if strikes("the ledger is away"):
@@ -199,15 +196,14 @@ class Worker:
                 answers = world.ledger.apply(asked, strikes)
             if not world.trouble.over:  # or nothing can happen to who waits for it
                 yield 0.0
-            claims = any(edge.kind == "claim" for edge in asked)
-            lost = "a claim's answer is lost" if claims else "the ledger's answer is lost"
-            if answers is None or strikes(lost):
+            if answers is None or strikes(_lost(asked)):
                 self._say_again(taken)
-                continue
-            for (edge, heard), answer in zip(taken, answers, strict=True):
-                world.note(edge.purchase_id, edge.kind, answer)
-                heard(answer)
-        self.pumping = False
+            else:
+                for (edge, heard), answer in zip(taken, answers, strict=True):
+                    world.note(edge.purchase_id, edge.kind, answer)
+                    heard(answer)
+            self.pumping = bool(self.waiting)
+            yield 0.0 if self.pumping else OVER
 
     @property
     def sent(self) -> list[Asked]:
@@ -225,7 +221,12 @@ class Worker:
 
 
 _UNIX, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_OVER = object()  # an act has come to its end
+
+
+def _lost(asked: list[Asked]) -> str:
+    """What may happen to the answer to these."""
+    claims = any(edge.kind == "claim" for edge in asked)
+    return "a claim's answer is lost" if claims else "the ledger's answer is lost"
 
 
 def _nothing(_answer: object) -> None:
@@ -237,6 +238,7 @@ class Held:
 
     def __init__(self, worker: Worker, purchase_id: str, claimed: float, answer: Answer) -> None:
         self.worker, self.world, self.purchase_id = worker, worker.world, purchase_id
+        self.called = purchase_id[-4:]  # in the trace
         self.fence, self.claimed_at, self.hinted = answer.fence, claimed, answer.hinted
         self.restored = answer.restored
         self.deadline = seconds(answer.deadline)
@@ -291,17 +293,18 @@ class Held:
             self.happen(event)
 
     def happen(self, event: moves.Event) -> None:
-        world, kind = self.world, type(event)
-        if kind is moves.Stored and self.state.stage is Stage.LEAVING:
+        world, kind, stage = self.world, type(event), self.state.stage
+        if kind is moves.Raised:
+            self.broken = True
+        elif kind is moves.Stored and stage is Stage.LEAVING:
             row, left = world.ledger.purchases[self.purchase_id], self.worker.stopping
             promise(left or self.broken, "what is stored is kept", row)
-        self.broken = self.broken or kind is moves.Raised
-        world.handled.add((self.state.stage, kind))
-        world.tell(self.purchase_id[-4:], self.worker.name, kind.__name__)
+        world.handled.add((stage, kind))
+        world.trace.append((world.ledger.now, self.called, self.worker.name, kind.__name__))
         self.move(purchase.step(self.state, event))
 
     def answered(self, step: moves.Step, answer: Any) -> None:
-        if isinstance(answer, Answer):
+        if type(answer) is Answer:
             self.happen(moves.Committed(step, answer.ticket))
         elif isinstance(answer, Fault) and answer.reason == "FENCE_STALE":
             self.happen(moves.Superseded())
@@ -310,19 +313,19 @@ class Held:
             self.happen(moves.Rejected(step, answer.message))
 
     def move(self, following: standing.Next) -> None:
-        self.state, effects = following
+        (self.state, effects), worker = following, self.worker
         for effect in effects:
             kind = type(effect)
             if kind is moves.Commit:
-                if type(effect.step) is moves.Doubted:
-                    self.worker.seen.wait(self.purchase_id, 0.0)
-                edge = rendered(effect.step, self)
-                self.worker.submit(edge, partial(self.answered, effect.step))
+                step = effect.step
+                if type(step) is moves.Doubted:
+                    worker.seen.wait(self.purchase_id, 0.0)
+                worker.submit(rendered(step, self), partial(self.answered, step))
             elif kind is moves.Interrupt:
                 self.interrupted = True
             else:
-                self.worker.start(DEEDS[kind](self, effect), self)
-        if self.state.stage is Stage.GONE and self.worker.held.get(self.purchase_id) is self:
-            del self.worker.held[self.purchase_id]
-            self.worker.acts = [each for each in self.worker.acts if each.held is not self]
+                worker.start(DEEDS[kind](self, effect), self)
+        if self.state.stage is Stage.GONE and worker.held.get(self.purchase_id) is self:
+            del worker.held[self.purchase_id]
+            worker.acts = [each for each in worker.acts if each.held is not self]
             self.world.stale = True

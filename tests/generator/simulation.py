@@ -13,6 +13,7 @@ from typing import Any
 
 from imagestudio.catalog.v1 import edge_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
+from services.catalog.endings import MAX_TRIES
 from services.catalog.rows import ENDED_JOB, Permits, Purchase
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_backup import Backup
@@ -24,7 +25,7 @@ from tests.generator.modelled_people import People
 from tests.generator.modelled_pictures import Pictures
 from tests.generator.modelled_promises import EPOCH, promise
 from tests.generator.modelled_provider import LAG, TERMS, TTL, Provider
-from tests.generator.modelled_rows import PROVIDER
+from tests.generator.modelled_rows import PROVIDER, Answer
 from tests.generator.modelled_trouble import (
     ALIKE,
     ANSWERED,
@@ -40,7 +41,7 @@ from tests.generator.modelled_trouble import (
     Dice,
     Trouble,
 )
-from tests.generator.modelled_worker import Running, Worker
+from tests.generator.modelled_worker import OVER, Running, Worker
 
 BUSY = 0.92  # of acts, while something can be done; time goes by at the others
 COPIED = 0.07  # of acts, where there is a backup
@@ -116,7 +117,7 @@ class World:
         """Play it to its end and check the promises."""
         for worker in self.workers:
             worker.beat()
-        ledger, act, flights, vendor = self.ledger, self.act, self.flights, self.vendor
+        act, ledger, flights, vendor = self.act, self.ledger, self.flights, self.vendor
         while (
             ledger.has_work or flights or self.late or vendor.hooks or self.people.waits
         ) and self.acts < ENOUGH:
@@ -134,18 +135,23 @@ class World:
 
     def act(self) -> None:
         """Let one thing happen."""
-        self.acts += 1
-        if not self.trouble.over and (name := self.trouble.due(self.acts)):
+        self.acts = acts = self.acts + 1
+        trouble, chance = self.trouble, self.dice.random
+        if not trouble.over and (name := trouble.due(acts)):
             self.befall(name)
-        if self.backup.wanted and self.dice.random() < COPIED:
+        if self.backup.wanted and chance() < COPIED:
             self.backup.make()
         if self.stale:
             self.gather()
         ready = self.ready
-        able = len(ready) + (1 if self.ledger.bus else 0)
-        index = int(self.dice.random() * able / BUSY)
-        if index < len(ready):
-            ready[index].advance()
+        able = there = len(ready)
+        if self.ledger.bus:
+            able += 1
+        index = int(chance() * able / BUSY)
+        if index < there:
+            running = ready[index]
+            if pause := next(running.act, OVER):
+                running.rest(pause)
         elif index < able:
             self.deliver()
         else:
@@ -177,15 +183,14 @@ class World:
     def pass_time(self, *, is_idle: bool) -> None:
         """Time goes by: what is under way arrives, the living beat, the sweeper sweeps."""
         ledger = self.ledger
-        now = until = ledger.now
-        if is_idle:
-            until = self.next_moment()
-        if self.flights:  # an order is under way for seconds, however slow we are
-            until = min(until, *(flight.arrives_at for flight in self.flights))
+        now, flights = ledger.now, self.flights
+        until = self.next_turn() if is_idle else now
+        if flights:  # an order is under way for seconds, however slow we are
+            until = min(until, *[flight.arrives_at for flight in flights])
         awake = [worker for worker in self.workers if worker.paused_until <= now]
         ledger.now = later = max(now, until) + self.dice.random() * 0.3
         self.stale = True
-        if self.flights:
+        if flights:
             self.land()
         for worker in awake:  # one that wakes up just now acts before it knows of its death
             if worker.beats_at <= later:
@@ -196,7 +201,8 @@ class World:
             self.vendor.send_webhooks()
         if ledger.strays:
             self.judge_strays()
-        self.people.tell()
+        if self.people.read:
+            self.people.tell()
         if later >= self.sweeps_from and later >= ledger.swept_at + 1.0:
             ledger.sweep()
 
@@ -208,6 +214,16 @@ class World:
         for asked in due:
             self.tell("late", *(edge.kind for edge in asked))
             ledger.apply(asked)
+
+    def next_turn(self) -> float:
+        """When somebody has something to do; what is tried all day long is tried now and then."""
+        now, soonest = self.ledger.now, self.next_moment()
+        if not self.poison or any(worker.held for worker in self.workers):
+            return soonest
+        working = self.ledger.working
+        if not working or any(row.tries <= MAX_TRIES for row in working):
+            return soonest
+        return max(soonest, now + now * self.dice.random())
 
     def next_moment(self) -> float:
         """When something can happen again."""
@@ -345,8 +361,8 @@ class World:
         self.trace.append((self.ledger.now, *what))
 
     def note(self, purchase_id: str, kind: str, answer: Any) -> None:
-        said = getattr(answer, "reason", None) or getattr(answer, "state", "")
-        self.tell(purchase_id[-4:], kind, said)
+        said = answer.state if type(answer) is Answer else answer.reason
+        self.trace.append((self.ledger.now, purchase_id[-4:], kind, said))
 
 
 if __name__ == "__main__":
