@@ -190,6 +190,9 @@ class _Draft:
             await self._hop(self._flush)
             self.let_go()
 
+    def content(self) -> bytes | None:
+        return b"".join(self._held) if self._path is None else None
+
     async def keep(
         self, shelf: Shelf, name: str, note: bytes, /, *, replace: bool = False
     ) -> Found | None:
