@@ -74,20 +74,20 @@ async def test_one_that_was_cancelled_before_its_turn_is_still_done(hands):
 
 
 async def test_the_end_waits_for_what_was_begun(hands):
-    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+    begun, closed = threading.Event(), threading.Event()
 
     def step():
         begun.set()
-        may_end.wait()
-        ended.set()
+        return closed.wait(0.3)  # whoever does not wait for us is done by then
+
+    def close():
+        hands.close()
+        closed.set()
 
     task = asyncio.create_task(hands.do(step))
-    await hands.do(begun.wait)
-    closing = asyncio.create_task(asyncio.to_thread(hands.close))
-    may_end.set()
-    await closing
-    assert ended.is_set()
-    await task
+    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(close)
+    assert not await task
 
 
 def test_a_loop_that_is_gone_takes_no_thread_with_it():
