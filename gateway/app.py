@@ -12,6 +12,7 @@ from gateway import problem
 from gateway.access import identified, resolver
 from gateway.crowd import Crowds
 from gateway.describe import describe
+from gateway.direct import Direct
 from gateway.edge import Edge
 from gateway.render import Renderer
 from gateway.routes import (
@@ -68,4 +69,4 @@ def build(settings: Settings, services: Services, streams: Streams) -> ASGIApp:
     app.state.streams, app.state.crowds = streams, Crowds()
     app.state.render = Renderer(settings.public_url)
     app.state.resolve = Remembered(resolver(services.ledger, settings.auth))
-    return Edge(app, Guard(settings.public_url, settings.auth), streams)
+    return Edge(Direct(app), Guard(settings.public_url, settings.auth), streams)

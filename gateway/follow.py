@@ -25,7 +25,8 @@ QUIET = 25.0  # seconds: a living service says something every 10
 GIVE_UP = 60.0  # seconds without any event until the client shall come back by itself
 _PAUSE = 0.05  # seconds before a call is made again, growing to a second
 
-Open = Callable[[], AsyncIterator[JobEvent]]
+Message = tuple[JobEvent, ...]  # what came at once
+Open = Callable[[], AsyncIterator[Message]]
 Again = Callable[[str, int], Open]  # for a job and the last event of it that was told
 
 
@@ -38,13 +39,11 @@ def patience(spec: JobSpec) -> float:
 def generate(services: Services, request: GenerateImagesRequest) -> AsyncIterator[JobEvent]:
     """Start a job and follow it; *request* has a request_id, so that it may be sent again."""
 
-    async def open_() -> AsyncIterator[JobEvent]:
+    async def open_() -> AsyncIterator[Message]:
         answers = services.generator.stream("GenerateImages", request)
         async with aclosing(answers):
             async for answer in answers:
-                yield answer.event
-                for event in answer.more:
-                    yield event
+                yield answer.event, *answer.more
 
     first = max(QUIET, patience(request.spec))
     return _follow(open_, _jobs(services), after=0, first=first)
@@ -60,12 +59,12 @@ def feed(services: Services, after: int) -> AsyncIterator[JobEvent]:
     """Follow the running caller's feed after the number *after*, without end."""
 
     def again(_name: str, last: int) -> Open:
-        async def open_() -> AsyncIterator[JobEvent]:
+        async def open_() -> AsyncIterator[Message]:
             request = WatchUserRequest(after_sequence=last)
             answers = services.catalog.stream("WatchUser", request)
             async with aclosing(answers):
                 async for answer in answers:
-                    yield answer.event
+                    yield (answer.event,)
 
         return open_
 
@@ -95,11 +94,11 @@ def _jobs(services: Services) -> Again:
     def again(name: str, last: int) -> Open:
         request = WatchGenerationRequest(name=name, after_sequence=last)
 
-        async def open_() -> AsyncIterator[JobEvent]:
+        async def open_() -> AsyncIterator[Message]:
             answers = services.generator.stream("WatchGeneration", request)
             async with aclosing(answers):
                 async for answer in answers:
-                    yield answer.event
+                    yield (answer.event,)
 
         return open_
 
@@ -113,8 +112,8 @@ async def _follow(
     name, last, heard, pause = "", after, now(), _PAUSE
     while True:
         try:
-            async with aclosing(open_()) as events:  # type: ignore[type-var]
-                async for event in _living(events, first):
+            async with aclosing(open_()) as messages:  # type: ignore[type-var]
+                async for event in _living(messages, first):
                     name, heard, pause, first = event.job or name, now(), _PAUSE, QUIET
                     if 0 < event.sequence <= last:
                         continue
@@ -134,19 +133,20 @@ async def _follow(
         open_ = again(name, last) if name or endless else open_
 
 
-async def _living(events: AsyncIterator[JobEvent], first: float) -> AsyncIterator[JobEvent]:
-    """Yield *events*; one that is silent for too long, *first* seconds at first, is dead."""
+async def _living(messages: AsyncIterator[Message], first: float) -> AsyncIterator[JobEvent]:
+    """Yield the events; who is silent for too long, *first* seconds at first, is dead."""
     wait = first
     while True:
         try:
             async with asyncio.timeout(wait):
-                event = await anext(events)
-                wait = QUIET
+                message = await anext(messages)
         except StopAsyncIteration:
             return
         except TimeoutError:
             raise silent() from None
-        yield event
+        wait = QUIET
+        for event in message:
+            yield event
 
 
 def silent() -> Fault:

@@ -28,13 +28,16 @@ class Route(APIRoute):
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            return await handle(_Read(request.scope, request.receive))
+            return await handle(Read(request.scope, request.receive))
 
         return handler
 
 
-class _Read(Request):
+class Read(Request):
+    """A request whose body is read so."""
+
     async def json(self) -> Any:
+        """Read the body; raises ValueError, RecursionError."""
         return json.loads(await self.body(), object_pairs_hook=_object)
 
 

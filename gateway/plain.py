@@ -7,7 +7,8 @@ a Cost `x` and a number `x_usd_micros` both become `x_usd`, null where it is not
 """
 
 import base64
-from functools import cache
+from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor
@@ -22,6 +23,7 @@ from chassis import errors
 from imagestudio.type.v1.cost_pb2 import COST_BASIS_UNSPECIFIED, Cost
 
 _MICROS = "_usd_micros"
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- UTC, which the Z tells
 _EXACT = 2**53  # to here a float is the number that was written
 
 
@@ -56,8 +58,11 @@ def word(enum: EnumDescriptor, number: int) -> str:
 
 
 def time(found: Timestamp) -> str:
-    """Turn a time into RFC 3339."""
-    return found.ToJsonString()
+    """Turn a time into RFC 3339, with as many digits as it needs: none, three, six or nine."""
+    fraction = f"{found.nanos:09}"
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{_second(found.seconds)}.{fraction}Z" if fraction else f"{_second(found.seconds)}Z"
 
 
 def _field(message: Message, field: Any) -> Any:
@@ -107,6 +112,11 @@ def _whole(found: Any) -> Any:
         case float() if found.is_integer() and abs(found) <= _EXACT:
             return int(found)
     return found
+
+
+@lru_cache(maxsize=1024)  # what happens at once is told of many times
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()
 
 
 @cache  # of each field of the contract

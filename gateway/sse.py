@@ -27,6 +27,7 @@ LATER = "studio.later"  # in a scope: the stream to be sent when the application
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 log = logs.get()
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,8 @@ class Frame:
 
 def frame(event: str, data: Mapping[str, Any], sequence: int = 0, topic: str = "") -> Frame:
     """Write a frame as the protocol has it: an id on durable events only."""
-    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     number = f"id: {sequence}\n" if sequence else ""
-    text = f"{number}event: {event}\ndata: {content}\n\n"
+    text = f"{number}event: {event}\ndata: {_written(data)}\n\n"
     return Frame(text.encode("utf-8", "replace"), sequence, topic)
 
 

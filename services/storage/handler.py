@@ -63,9 +63,9 @@ class Handler(pb_grpc.StorageServiceServicer):
     ) -> pb.PutReceiptResponse:
         caller = _service("PutReceipt")
         header, chunks = await streams.receipt(messages)
-        note = await self._receipts.put(chunks, requests.of_receipt(header, caller))
-        kept = await self._imports.pictured(note, requests.of_pictures(header, caller))
-        return present.receipt(note, [self._imported(each) for each in kept])
+        receipt = await self._receipts.put(chunks, requests.of_receipt(header, caller))
+        kept = await self._imports.pictured(receipt, requests.of_pictures(header, caller))
+        return present.receipt(receipt.note, [self._imported(each) for each in kept])
 
     async def DownloadAsset(
         self, request: pb.DownloadAssetRequest, context: Context

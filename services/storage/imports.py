@@ -17,8 +17,7 @@ from services.storage.incoming import Claim
 from services.storage.keep import Keep, Kept, Origin, now
 from services.storage.lane import Lanes
 from services.storage.names import Range
-from services.storage.notes import ReceiptNote
-from services.storage.receipts import Receipts
+from services.storage.receipts import Receipt, Receipts
 from services.storage.sources import Failed, Forbidden, Given, Gone, Link, Trouble
 
 _WIDTH = 32  # downloads at once from one vendor: a slow one keeps no other waiting
@@ -56,7 +55,7 @@ class Imports:
                 raise fault(trouble, source, self.clock()) from trouble
 
     async def pictured(
-        self, receipt: ReceiptNote, wanted: Iterable[tuple[Range, Origin, Claim]]
+        self, receipt: Receipt, wanted: Iterable[tuple[Range, Origin, Claim]]
     ) -> list[Kept]:
         """
         Keep the pictures in a receipt that is safe; none are told of where one cannot be kept.
@@ -65,13 +64,16 @@ class Imports:
         """
         try:
             point("storage.imports.before_pictures")
-            kept = [await self.take(*each) for each in wanted]
+            kept = [
+                await self.keep.keep(self.receipts.pictured(part, receipt.content), origin, claim)
+                for part, origin, claim in wanted
+            ]
             point("storage.imports.after_pictures")
         except Exception as error:
             shown = repr(error) if isinstance(error, Fault) else ""
             log.warning(
                 "the pictures in a receipt are not kept yet",
-                purchase_id=receipt.purchase_id,
+                purchase_id=receipt.note.purchase_id,
                 error=shown,
                 exc_info=not shown,
             )

@@ -73,6 +73,9 @@ class Draft(Protocol):
     async def write(self, chunk: bytes, /) -> None:
         """Append *chunk*; raises Full."""
 
+    def content(self) -> bytes | None:
+        """All of it, where it is still in memory; ask before `keep`."""
+
     async def keep(
         self, shelf: Shelf, name: str, note: bytes, /, *, replace: bool = False
     ) -> Found | None:

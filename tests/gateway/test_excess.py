@@ -53,7 +53,7 @@ async def test_a_body_of_far_too_much_is_refused_soon_and_shortly(asking, much):
 
 
 async def test_a_defect_is_a_problem_as_any_other(asking):
-    asking.app._app.state.resolve = None  # whoever asks who it is meets a defect
+    asking.app._app._app.state.resolve = None  # whoever asks who it is meets a defect
     with capture_logs() as lines:
         answer = await asking.get("/images/models")
     assert [line["event"] for line in lines] == ["a request failed"]

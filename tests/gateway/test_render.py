@@ -2,6 +2,7 @@
 
 import json
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -247,6 +248,12 @@ def test_every_answer_has_what_its_description_promises():
     PresetAnswer.model_validate(render.preset(Preset(name="presets/1", preset_key="a")))
     ModelAnswer.model_validate(render.model(model))
     UsageAnswer.model_validate(render.usage(GetUsageResponse(cap=SpendCap(period="2026-11"))))
+
+
+@given(some.integers(-62135596800, 253402300799), some.integers(0, 9), some.integers(0, 10**9 - 1))
+def test_a_time_is_written_as_protobuf_writes_it(seconds, digits, nanos):
+    moment = Timestamp(seconds=seconds, nanos=nanos // 10**digits * 10**digits)
+    assert plain.time(moment) == moment.ToJsonString()
 
 
 def test_what_nobody_knows_is_null_and_no_zero():

@@ -68,7 +68,10 @@ def test_any_other_source_is_refused(source):
     assert "source_uri" in refusal.value.fields
 
 
-@pytest.mark.parametrize("purchase_id", ["", "7", PURCHASE.upper(), f"{{{PURCHASE}}}", "../" * 12])
+@pytest.mark.parametrize(
+    "purchase_id", ["", "7", PURCHASE.upper(), f"{{{PURCHASE}}}", f"{PURCHASE}\n", "../" * 12]
+)
 def test_a_purchase_is_a_uuid(purchase_id):
     with pytest.raises(Invalid):
         check_purchase(purchase_id)
+    assert check_purchase(PURCHASE) == PURCHASE

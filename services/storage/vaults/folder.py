@@ -9,8 +9,7 @@ Several processes may share it. What blocks runs in threads.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Protocol, TypeVar
 from chassis import logs
 from chassis.faults import point
 from services.storage.disk import Disk, full
+from services.storage.hands import Hands
 from services.storage.vault import Digests, Found, Full, Gone, Shelf, Sick
 from services.storage.vaults.journal import Journal
 from services.storage.vaults.mark import Mark
@@ -49,7 +49,7 @@ class FolderVault:
         self._known = known or root.parent / f"{root.name}.id"
         self._mark = Mark(root, self._known, disk)
         self._shelves, self._journal = Shelves(root, disk), Journal(root / "journal", disk)
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="vault")
+        self._hands = Hands(_THREADS, "vault")
         self._memory = _Memory()
 
     async def open(self) -> None:
@@ -66,7 +66,7 @@ class FolderVault:
             ) from error
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._pool.shutdown)
+        await asyncio.to_thread(self._hands.close)
         self._journal.close()
         self._disk.unlock()
 
@@ -142,20 +142,9 @@ class FolderVault:
         return found
 
     async def _hop(self, step: Callable[[], Result]) -> Result:
-        """
-        Run a blocking *step* in a thread, to its end even where the caller is cancelled.
-
-        Nobody may tidy up after a step that still runs.
-        """
-        running = asyncio.get_running_loop().run_in_executor(self._pool, step)
+        """Run a blocking *step* in a thread, to its end; raises Full, Sick."""
         try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            while not running.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait((running,))
-            running.exception()  # the cancellation is what the caller hears of
-            raise
+            return await self._hands.do(step)
         except OSError as error:
             if full(error):
                 raise Full(str(error)) from error
@@ -200,6 +189,9 @@ class _Draft:
         if crowded or self._size > _HELD or len(self._held) >= _PIECES:
             await self._hop(self._flush)
             self.let_go()
+
+    def content(self) -> bytes | None:
+        return b"".join(self._held) if self._path is None else None
 
     async def keep(
         self, shelf: Shelf, name: str, note: bytes, /, *, replace: bool = False
