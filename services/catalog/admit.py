@@ -210,6 +210,7 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 def _response(asked: Asked, row: asyncpg.Record, events: Sequence[Event]) -> Response:
     job = _job(asked.request, row, asked.user_id, asked.title, asked.prompt)
     job.last_sequence = len(events)
+    completion.remember_spec(row["job_id"], asked.request.request_id, asked.request.spec)
     for number, event in enumerate(events, 1):
         joblog.finish(event, row["job_id"], number, row["created_at"], public_url="")
     return Response(job=job, estimate=asked.request.estimate, events=events)
@@ -235,7 +236,7 @@ def _job(
         cost=cost_pb2.Cost(basis=cost_pb2.COST_BASIS_METERED),
         retry_of=request.retry_of,
     )
-    job.create_time.FromDatetime(row["created_at"])
+    job.create_time.CopyFrom(joblog.stamp(row["created_at"]))
     job.update_time.CopyFrom(job.create_time)
     return job
 
