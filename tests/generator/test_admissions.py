@@ -8,6 +8,7 @@ import pytest
 from chassis import identity
 from chassis.channel import MAX_MESSAGE
 from chassis.errors import Exhausted, Fault, Unavailable, to_status
+from chassis.gathering import Gathering
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
 from imagestudio.type.v1 import job_pb2
@@ -80,6 +81,18 @@ async def test_a_call_that_is_cut_off_is_said_again_and_a_defect_is_told():
         books.answers = False
         with pytest.raises(Fault, match="for other jobs"):
             await asked_by(admissions, 1, "a")
+
+
+async def test_what_gathers_is_done_in_nobody_s_context():
+    seen = []
+
+    async def work(items):
+        seen.append(identity.current.get(None))
+        return items
+
+    identity.current.set(identity.Caller(1))
+    await Gathering(work, most=1).do("a")
+    assert seen == [None]
 
 
 async def test_no_call_is_longer_than_the_ledger_takes():
