@@ -92,14 +92,17 @@ class Peer:
         """End the channel and what runs on it."""
         await self.channel.close()
 
-    def _metadata(self, user_id: int | None) -> tuple[tuple[str, str], ...]:
+    def token(self, user_id: int | None = None) -> str:
+        """Sign for whom the running call is, or for *user_id*; lasts 60 seconds."""
         running = identity.current.get(None)
         if user_id is None and running is not None:
             speaks = identity.Caller(running.user_id, running.scopes, self._service)
         else:
             speaks = identity.Caller(user_id or 0, service=self._service)
-        token = identity.mint(self._secret, speaks)
-        return ((identity.HEADER, token), *telemetry.carried().items())
+        return identity.mint(self._secret, speaks)
+
+    def _metadata(self, user_id: int | None) -> tuple[tuple[str, str], ...]:
+        return ((identity.HEADER, self.token(user_id)), *telemetry.carried().items())
 
 
 async def insisting(attempt: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -134,6 +134,15 @@ class Unimplemented(Fault):
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
+def defect(error: Exception) -> Fault:
+    """Say to whoever called that something of ours broke; its words are for the log alone."""
+    return Fault(
+        "INTERNAL",
+        "A defect of ours, and it is logged; try again, and report it if it comes back.",
+        metadata={"kind": type(error).__name__},
+    )
+
+
 _BY_CODE: dict[int, type[Fault]] = {
     kind.code.value[0]: kind
     for kind in (

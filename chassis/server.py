@@ -136,12 +136,8 @@ class _Around(grpc.aio.ServerInterceptor):
         except Exception as error:
             code = "INTERNAL"
             log.exception("a call failed", method=method)
-            defect = errors.Fault(
-                "INTERNAL",
-                "A defect of ours, and it is logged; try again, and report it if it comes back.",
-                metadata={"kind": type(error).__name__},
-            )
-            await context.abort_with_status(rpc_status.to_status(errors.to_status(defect)))
+            status = errors.to_status(errors.defect(error))
+            await context.abort_with_status(rpc_status.to_status(status))
         finally:
             seconds = time.perf_counter() - began
             telemetry.RPC_SECONDS.labels(method, code).observe(seconds)

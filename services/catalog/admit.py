@@ -1,15 +1,28 @@
-"""Admits a job: job, purchases, reservation and first events in one statement."""
+"""
+Admits jobs: job, purchases, reservation and first events of all that gathered in one statement.
 
-from collections.abc import Sequence
+A job of which something stands in the way (it was admitted before, a cap, a provider that takes
+nothing) is left out there, and asked for alone: then it is known what that was.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import asyncpg
 from google.protobuf import json_format
 
-from chassis import faults
-from chassis.errors import Exhausted, Exists, Invalid, Precondition, Unavailable
-from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
+from chassis import faults, logs
+from chassis.errors import Exhausted, Exists, Fault, Invalid, Precondition, Unavailable, defect
+from chassis.gathering import Gathering
+from imagestudio.catalog.v1 import ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, job_pb2, purchase_pb2
-from services.catalog import arguments, completion, log
+from services.catalog import arguments, completion
+from services.catalog import log as joblog
 from services.catalog.database import Connection, Pool, as_ledger, by_statement
 from services.catalog.queries import SQL
 
@@ -17,8 +30,65 @@ _TITLE = 80  # characters of the prompt that stand in for a title
 _TRIES = 3  # between two of them the month turns, or something is given back
 _ONCE = "image_jobs_user_id_request_id_key"
 
+_CALLS = 64  # in one statement
+_GIVEN_UP = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)  # for a rival's
+log = logs.get()
+
+Event = job_event_pb2.JobEvent
 Request = ledger_service_pb2.AdmitRequest
 Response = ledger_service_pb2.AdmitResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One job that a user asks for."""
+
+    request: Request
+    user_id: int
+
+    @property
+    def reserved(self) -> int:
+        """Micro-USD that its purchases may cost."""
+        return sum(purchase.reserved_usd_micros for purchase in self.request.purchases)
+
+    @property
+    def prompt(self) -> str:
+        """As the user wrote it."""
+        return self.request.original_prompt or self.request.spec.prompt
+
+    @property
+    def title(self) -> str:
+        """As the user named it, or how his prompt begins."""
+        return self.request.spec.title or self.prompt[:_TITLE]
+
+
+class Admissions:
+    """
+    Admits jobs: while one statement is under way the next jobs gather, no timer.
+
+    *server_cap* is the most in micro-USD that a user may spend in a month; None is no cap.
+    """
+
+    def __init__(self, pool: Pool, server_cap: int | None) -> None:
+        self._pool, self._server_cap = pool, server_cap
+        work = partial(_together, pool, server_cap)
+        self._gathering = Gathering[Sequence[Asked], Sequence[Response | None]](work, most=_CALLS)
+
+    async def admit(self, asked: Sequence[Asked]) -> list[Response | Fault]:
+        """Admit each, or say why not; what stood in the others' way is asked for alone."""
+        found = await self._gathering.do(asked)
+        left = [one for one, admitted in zip(asked, found, strict=True) if admitted is None]
+        alone = iter(await asyncio.gather(*map(self._alone, left)) if left else ())
+        return [admitted or next(alone) for admitted in found]
+
+    async def _alone(self, asked: Asked) -> Response | Fault:
+        try:
+            return await admit(self._pool, asked.request, asked.user_id, self._server_cap)
+        except Fault as fault:
+            return fault
+        except Exception as error:
+            log.exception("an admission broke off")
+            return defect(error)
 
 
 async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | None) -> Response:
@@ -29,10 +99,12 @@ async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | No
     """
     if not request.purchases:
         raise Invalid("REQUEST_INVALID", "A job without purchases makes nothing.")
+    asked = Asked(request, user_id)
     for _ in range(_TRIES):
-        faults.point("ledger.before_admit")
-        admitted = await _admit_once(pool, request, user_id, server_cap)
-        faults.point("ledger.after_admit")
+        if asked.reserved:
+            async with by_statement(pool) as connection:
+                await connection.execute(SQL.ensure_spending, user_id)
+        [admitted] = await _admit(pool, [asked], server_cap)
         if admitted is not None:
             return admitted
         async with as_ledger(pool) as connection:
@@ -43,49 +115,105 @@ async def admit(pool: Pool, request: Request, user_id: int, server_cap: int | No
     raise Unavailable("SERVICE_UNAVAILABLE", why, retry_after=1.0)
 
 
-async def _admit_once(
-    pool: Pool, request: Request, user_id: int, server_cap: int | None
-) -> Response | None:
+async def _together(
+    pool: Pool, server_cap: int | None, calls: Sequence[Sequence[Asked]]
+) -> Sequence[Sequence[Response | None]]:
+    asked = list(itertools.chain.from_iterable(calls))
+    try:
+        found = await _admit(pool, asked, server_cap)
+    except Exception as error:  # perhaps of one of them: each is tried alone
+        if _is_of_all(error):
+            raise
+        found = [None] * len(asked)
+    split = iter(found)
+    return [list(itertools.islice(split, len(call))) for call in calls]
+
+
+def _is_of_all(error: Exception) -> bool:
+    """Whether none can be admitted just now: the database is away, or its disk is full."""
+    away = isinstance(error, Unavailable) and not isinstance(error.__cause__, _GIVEN_UP)
+    return away or isinstance(error, Exhausted)
+
+
+async def _admit(
+    pool: Pool, asked: Sequence[Asked], server_cap: int | None
+) -> list[Response | None]:
+    """Admit all that may be, in one statement; None for each that something stands against."""
+    faults.point("ledger.before_admit")
+    events = [_first_events(one.request) for one in asked]
     try:
         async with by_statement(pool) as connection:
-            return await _insert(connection, request, user_id, server_cap)
+            columns = (*_jobs(asked, events), server_cap, *_purchases(asked), *_log(events))
+            rows = await connection.fetch(SQL.admit_within_caps, *columns)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _ONCE:
             raise
-        return None
+        rows = []
+    faults.point("ledger.after_admit")
+    found: list[Response | None] = [None] * len(asked)
+    for row in rows:
+        place = row["place"]
+        found[place] = _response(asked[place], row, events[place])
+    return found
 
 
-async def _insert(
-    connection: Connection, request: Request, user_id: int, server_cap: int | None
-) -> Response | None:
-    spec, bought = request.spec, request.purchases
-    reserved = sum(purchase.reserved_usd_micros for purchase in bought)
-    if reserved:
-        await connection.execute(SQL.ensure_spending, user_id)
-    events = _first_events(request)
-    prompt = request.original_prompt or spec.prompt
-    title = spec.title or prompt[:_TITLE]
-    row = await connection.fetchrow(
-        SQL.admit_within_cap,
-        *(user_id, request.request_id, reserved, server_cap),
-        *(title, spec.project, spec.use_case, request.preset_used, prompt),
-        *(json_format.MessageToDict(spec), request.fingerprint),
-        *_columns(bought),
-        list(range(1, len(events) + 1)),
-        [log.kind_of(event) for event in events],
-        [event.SerializeToString() for event in events],
-        arguments.job_id(request.retry_of, "retry_of") if request.retry_of else None,
-        [purchase.repeats or None for purchase in bought],
-        list(request.providers_needed),
-        *(request.prompt_enhanced.prompt, request.prompt_enhanced.enhanced_by),
-    )
-    if row is None:
-        return None
-    job = _job(request, row, user_id, title, prompt)
+def _jobs(asked: Sequence[Asked], events: Sequence[Sequence[Event]]) -> Iterable[list[Any]]:
+    """The columns of jobs; then those of the providers needed."""
+    rows = [
+        (
+            *(place, one.user_id, one.request.request_id, one.reserved, one.title),
+            *(one.request.spec.project, one.request.spec.use_case, one.request.preset_used),
+            *(one.prompt, one.request.prompt_enhanced.prompt),
+            one.request.prompt_enhanced.enhanced_by,
+            json.dumps(json_format.MessageToDict(one.request.spec)),
+            one.request.fingerprint,
+            _retry_of(one.request),
+            *(len(events[place]), len(one.request.purchases)),
+        )
+        for place, one in enumerate(asked)
+    ]
+    needed = [
+        (place, name) for place, one in enumerate(asked) for name in one.request.providers_needed
+    ]
+    return (*_columns(rows, 16), *_columns(needed, 2))
+
+
+def _retry_of(request: Request) -> int | None:
+    return arguments.job_id(request.retry_of, "retry_of") if request.retry_of else None
+
+
+def _purchases(asked: Sequence[Asked]) -> Iterable[list[Any]]:
+    rows = [
+        (
+            *(place, bought.purchase_id, bought.provider, bought.model_key, bought.ordinal),
+            *(bought.fingerprint, bought.reserved_usd_micros, bought.repeats or None),
+        )
+        for place, one in enumerate(asked)
+        for bought in one.request.purchases
+    ]
+    return _columns(rows, 8)
+
+
+def _log(events: Sequence[Sequence[Event]]) -> Iterable[list[Any]]:
+    rows = [
+        (place, number, joblog.kind_of(event), event.SerializeToString())
+        for place, told in enumerate(events)
+        for number, event in enumerate(told, 1)
+    ]
+    return _columns(rows, 4)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+
+
+def _response(asked: Asked, row: asyncpg.Record, events: Sequence[Event]) -> Response:
+    job = _job(asked.request, row, asked.user_id, asked.title, asked.prompt)
     job.last_sequence = len(events)
+    completion.remember_spec(row["job_id"], asked.request.request_id, asked.request.spec)
     for number, event in enumerate(events, 1):
-        log.finish(event, row["job_id"], number, row["created_at"], public_url="")
-    return Response(job=job, estimate=request.estimate, events=events)
+        joblog.finish(event, row["job_id"], number, row["created_at"], public_url="")
+    return Response(job=job, estimate=asked.request.estimate, events=events)
 
 
 def _job(
@@ -108,24 +236,12 @@ def _job(
         cost=cost_pb2.Cost(basis=cost_pb2.COST_BASIS_METERED),
         retry_of=request.retry_of,
     )
-    job.create_time.FromDatetime(row["created_at"])
+    job.create_time.CopyFrom(joblog.stamp(row["created_at"]))
     job.update_time.CopyFrom(job.create_time)
     return job
 
 
-def _columns(bought: Sequence[ledger_pb2.PlannedPurchase]) -> Sequence[list[object]]:
-    return (
-        [purchase.purchase_id for purchase in bought],
-        [purchase.provider for purchase in bought],
-        [purchase.model_key for purchase in bought],
-        [purchase.ordinal for purchase in bought],
-        [purchase.fingerprint for purchase in bought],
-        [purchase.reserved_usd_micros for purchase in bought],
-    )
-
-
-def _first_events(request: Request) -> list[job_event_pb2.JobEvent]:
-    event = job_event_pb2.JobEvent
+def _first_events(request: Request) -> list[Event]:
     purchases = [
         purchase_pb2.Purchase(
             purchase_id=purchase.purchase_id,
@@ -140,10 +256,10 @@ def _first_events(request: Request) -> list[job_event_pb2.JobEvent]:
     ]
     enhanced = [request.prompt_enhanced] if request.HasField("prompt_enhanced") else []
     return [
-        event(accepted=event.Accepted(estimate=request.estimate)),
-        *(event(prompt_enhanced=told) for told in enhanced),
-        *(event(warning=warning) for warning in request.warnings),
-        event(queued=event.Queued(purchases=purchases)),
+        Event(accepted=Event.Accepted(estimate=request.estimate)),
+        *(Event(prompt_enhanced=told) for told in enhanced),
+        *(Event(warning=warning) for warning in request.warnings),
+        Event(queued=Event.Queued(purchases=purchases)),
     ]
 
 

@@ -12,6 +12,7 @@ from google.protobuf import json_format
 
 from imagestudio.type.v1 import cost_pb2, image_pb2, job_event_pb2, job_pb2
 from services.catalog.database import Connection
+from services.catalog.log import stamp
 from services.catalog.queries import SQL
 from services.catalog.rows import ENDED_JOB, Batch, Job, basis
 from services.catalog.words import CHARGED, JOB_STATES
@@ -54,8 +55,8 @@ async def complete(
         job.state = _end_of(job.state, made=job.last_version > 0, failed=bool(failed))
         told = job_message({name: getattr(job, name) for name in _JOB})
         told.last_sequence += 1  # this event's own
-        told.end_time.FromDatetime(batch.now)
-        told.update_time.FromDatetime(batch.now)
+        told.end_time.CopyFrom(stamp(batch.now))
+        told.update_time.CopyFrom(told.end_time)
         told.images.extend(images[job.job_id])
         told.failures.extend(failed)
         tell_risk(told, risks.get(job.job_id))
@@ -175,7 +176,7 @@ def job_message(row: asyncpg.Record | Mapping[str, Any]) -> job_pb2.Job:
         original_prompt=row["original_prompt"],
         enhanced_prompt=row["enhanced_prompt"],
         enhanced_by=row["enhanced_by"],
-        spec=spec_from(row["spec"]),
+        spec=spec_of(row["job_id"], row["request_id"], row["spec"]),
         request_id=row["request_id"],
         fingerprint=row["fingerprint"],
         last_sequence=row["last_sequence"],
@@ -183,16 +184,37 @@ def job_message(row: asyncpg.Record | Mapping[str, Any]) -> job_pb2.Job:
         cost=cost_pb2.Cost(usd_micros=row["cost"], basis=basis(metered=not row["cost"])),
         retry_of=f"jobs/{row['retry_of']}" if row["retry_of"] else "",
     )
-    job.create_time.FromDatetime(row["created_at"])
-    job.update_time.FromDatetime(row["updated_at"])
+    job.create_time.CopyFrom(stamp(row["created_at"]))
+    job.update_time.CopyFrom(stamp(row["updated_at"]))
     if row["ended_at"]:
         job.end_time.FromDatetime(row["ended_at"])
     return job
 
 
-@lru_cache(maxsize=512)  # of the jobs that are in work
-def spec_from(text: str) -> job_pb2.JobSpec:
-    """Parse a job's spec, once for its claims and its end; not to be changed."""
+_SPECS = 512  # of the jobs that are in work
+_specs: dict[tuple[int, str], job_pb2.JobSpec] = {}
+
+
+def remember_spec(job_id: int, request_id: str, spec: job_pb2.JobSpec) -> None:
+    """Take note of the spec of a job that was just admitted; it never changes."""
+    own = job_pb2.JobSpec()
+    own.CopyFrom(spec)  # else all that it came with would be held, too
+    _specs[job_id, request_id] = own
+    if len(_specs) > _SPECS:
+        del _specs[next(iter(_specs))]
+
+
+def spec_of(job_id: int, request_id: str, text: str) -> job_pb2.JobSpec:
+    """
+    Return a job's spec, of which the database has *text*; not to be changed.
+
+    Both ids, since a database that came back from a copy gives numbers a second time.
+    """
+    return _specs.get((job_id, request_id)) or _parsed(text)
+
+
+@lru_cache(maxsize=_SPECS)
+def _parsed(text: str) -> job_pb2.JobSpec:
     return json_format.Parse(text, job_pb2.JobSpec(), ignore_unknown_fields=True)
 
 

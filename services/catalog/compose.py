@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from chassis import identity
 from chassis.bus import Bus
@@ -9,6 +10,7 @@ from chassis.foreign import Guard
 from chassis.server import Server
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
+from services.catalog.admit import Admissions
 from services.catalog.database import Pools, connect, open_pools
 from services.catalog.handler import CatalogHandler
 from services.catalog.ledger import Ledger
@@ -67,7 +69,9 @@ def _server(settings: Settings, pools: Pools, ledger: Ledger, news: News, gone: 
     books = LedgerHandler(
         pool=pools.ledger,
         ledger=ledger,
+        admissions=Admissions(pools.ledger, settings.spend_cap),
         news=news,
+        verify=partial(identity.verify, secret),
         resolve=library.keys.resolve,
         patience=settings.patience,
         server_cap=settings.spend_cap,

@@ -16,9 +16,9 @@ import asyncpg
 
 from chassis import faults, telemetry
 from chassis.errors import Fault, Precondition, Unavailable
+from chassis.gathering import Gathering
 from imagestudio.catalog.v1 import edge_pb2, ledger_service_pb2
 from services.catalog import completion, edges, permits, present_ledger, saving
-from services.catalog.batch import Gathering
 from services.catalog.breaker import Breaker
 from services.catalog.database import Connection, Pool, as_ledger
 from services.catalog.edges import Outcome

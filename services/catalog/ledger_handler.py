@@ -1,15 +1,17 @@
 """LedgerService over gRPC: decode, command, encode. For services only."""
 
+import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from chassis import identity
-from chassis.errors import Invalid
+from chassis import errors, identity, telemetry
+from chassis.errors import Fault, Invalid
 from chassis.server import Context
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.catalog.v1 import ledger_service_pb2_grpc
-from services.catalog import admit, cancel, files, reading, spending, strays, webhooks, workers
+from services.catalog import cancel, files, reading, spending, strays, webhooks, workers
+from services.catalog.admit import Admissions, Asked, Response
 from services.catalog.database import Pool
 from services.catalog.ledger import Ledger
 from services.catalog.news import News
@@ -20,11 +22,17 @@ _JOB = re.compile(r"jobs/([1-9][0-9]{0,17})")
 
 @dataclass(slots=True, kw_only=True)
 class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
-    """*patience* in seconds, *server_cap* in micro-USD (None: no cap); *gone* hears goodbyes."""
+    """
+    *patience* in seconds, *server_cap* in micro-USD (None: no cap); *gone* hears goodbyes.
+
+    *verify* tells whom a service's token names.
+    """
 
     pool: Pool
     ledger: Ledger
+    admissions: Admissions
     news: News
+    verify: Callable[[str], identity.Caller]
     resolve: Callable[[pb.ResolveCredentialRequest], Awaitable[pb.ResolveCredentialResponse]]
     patience: float
     server_cap: int | None
@@ -33,10 +41,38 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     async def Admit(self, request: pb.AdmitRequest, context: Context) -> pb.AdmitResponse:
         user_id = _service("Admit").require_user()
-        admitted = await admit.admit(self.pool, request, user_id, self.server_cap)
-        if not admitted.replayed:
+        [found] = await self.admissions.admit([Asked(request, user_id)])
+        return self._admitted(request, found)
+
+    async def AdmitMany(
+        self, request: pb.AdmitManyRequest, context: Context
+    ) -> pb.AdmitManyResponse:
+        _service("AdmitMany")
+        results = [pb.AdmitResult() for _ in request.admissions]
+        asked: list[tuple[pb.AdmitResult, Asked]] = []
+        with contextlib.ExitStack() as spans:
+            for each, result in zip(request.admissions, results, strict=True):
+                if each.trace:
+                    spans.enter_context(telemetry.span("admit", parent=each.trace))
+                with _told(result):
+                    asked.append((result, Asked(each.request, self._user_of(each))))
+            found = await self.admissions.admit([one for _result, one in asked]) if asked else []
+        for (result, one), admitted in zip(asked, found, strict=True):
+            with _told(result):
+                result.admitted.CopyFrom(self._admitted(one.request, admitted))
+        return pb.AdmitManyResponse(results=results)
+
+    def _user_of(self, admission: pb.Admission) -> int:
+        caller = self.verify(admission.token)
+        caller.require_service("LedgerService/AdmitMany")
+        return caller.require_user()
+
+    def _admitted(self, request: pb.AdmitRequest, found: Response | Fault) -> Response:
+        if isinstance(found, Fault):
+            raise found
+        if not found.replayed:
             self._announce_rest(request)
-        return reading.absolute(admitted, self.public_url)
+        return reading.absolute(found, self.public_url)
 
     async def Apply(self, request: pb.ApplyRequest, context: Context) -> pb.ApplyResponse:
         _service("Apply")
@@ -142,6 +178,15 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     def _announce_rest(self, request: pb.AdmitRequest) -> None:
         rest = request.purchases[max(0, request.handed_off) :]
         self.news.announce((found.purchase_id, found.provider, 0) for found in rest)
+
+
+@contextlib.contextmanager
+def _told(result: pb.AdmitResult) -> Iterator[None]:
+    """Put a fault into the *result* that it belongs to."""
+    try:
+        yield
+    except Fault as fault:
+        result.status.CopyFrom(errors.to_status(fault))
 
 
 def _service(method: str) -> identity.Caller:

@@ -6,8 +6,19 @@ that nothing in the log goes stale; `finish` puts them in on the way out.
 """
 
 from datetime import datetime
+from functools import lru_cache
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from imagestudio.type.v1 import image_pb2, job_event_pb2
+
+
+@lru_cache(maxsize=256)  # a batch has one time, which goes into all that it tells
+def stamp(at: datetime) -> Timestamp:
+    """Return *at* as a message, to be copied and not to be changed."""
+    made = Timestamp()
+    made.FromDatetime(at)
+    return made
 
 
 def kind_of(event: job_event_pb2.JobEvent) -> str:
@@ -20,7 +31,7 @@ def finish(
 ) -> job_event_pb2.JobEvent:
     """Complete a stored *event* in place; links get *public_url* in front."""
     event.job, event.sequence = f"jobs/{job_id}", sequence
-    event.event_time.FromDatetime(at)
+    event.event_time.CopyFrom(stamp(at))
     kind = kind_of(event)
     if kind in ("image_kept", "image_published"):
         publish(getattr(event, kind), public_url)

@@ -8,7 +8,8 @@ from chassis import errors
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import job_pb2, purchase_pb2
 from services.catalog import outcome
-from services.catalog.completion import spec_from
+from services.catalog.completion import spec_of
+from services.catalog.log import stamp
 from services.catalog.rows import Batch, Job, Output, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, OUTPUT_STATES, STATES
 
@@ -53,7 +54,7 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
         ticket=purchase.ticket or "",
         fingerprint=purchase.fingerprint,
         outputs=[_output(output, purchase) for output in purchase.outputs],
-        spec=spec_from(job.spec),
+        spec=spec_of(job.job_id, job.request_id, job.spec),
         cancel_requested=job.state == "canceling",
         models_tried=batch.models.get(key, [purchase.model_key]),
         webhook_tickets=dict.fromkeys(found.ticket for found in purchase.webhooks),
@@ -103,9 +104,9 @@ def _job(job: Job) -> job_pb2.Job:
         enhanced_prompt=job.enhanced_prompt,
         enhanced_by=job.enhanced_by,
     )
-    if job.original_prompt != spec_from(job.spec).prompt:
+    if job.original_prompt != spec_of(job.job_id, job.request_id, job.spec).prompt:
         found.original_prompt = job.original_prompt
-    found.create_time.FromDatetime(job.created_at)
+    found.create_time.CopyFrom(stamp(job.created_at))
     return found
 
 

@@ -16,6 +16,7 @@ from imagestudio.catalog.v1 import (
 from imagestudio.generator.v1 import generator_service_pb2_grpc
 from imagestudio.storage.v1 import storage_service_pb2_grpc
 from services.generator import choices
+from services.generator.admissions import Admissions
 from services.generator.calendar import Calendar
 from services.generator.deeds import Tools
 from services.generator.disk import Disk
@@ -160,6 +161,7 @@ def _handler(
         catalog=catalog,
         library=library,
         ledger=tools.ledger.stub,
+        admissions=Admissions(catalog, tools.ledger.stub),
         registry=tools.registry,
         worker=worker,
         watch=Watch(hub, catalog, tools.ledger.stub),

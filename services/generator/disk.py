@@ -51,6 +51,8 @@ class Disk:
         here, and then by coming again. For a vault that stays away they come ever less often:
         each time they are claimed and given back.
         """
+        if self._is_fresh:  # no task for what is known: many orders a second ask
+            return self._less_often(self._full())
         looking = self._looking
         if looking is None or looking.done():
             nobody = contextvars.Context()  # one look for all: its words are no order's own
@@ -79,17 +81,26 @@ class Disk:
 
     async def check(self) -> None:
         """Refuse new work below the reserve, DISK_FULL, and while nothing can be written."""
-        if self._room is None or self.clock() - self._heard > _FRESH:
+        if not self._is_fresh:
             await self._ask()
+        if full := self._full():
+            raise full
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self._room is not None and self.clock() - self._heard <= _FRESH
+
+    def _full(self) -> errors.Fault | None:
         room = self._room
-        if room is not None and room.free_bytes < room.reserve_bytes:
-            raise errors.Exhausted(
-                "DISK_FULL",
-                "The disk of the vault is full: free some space on it, or move VAULT_URL to a "
-                "larger one. Nothing that was kept is lost.",
-                metadata={"free_bytes": str(room.free_bytes)},
-                retry_after=_AGAIN,
-            )
+        if room is None or room.free_bytes >= room.reserve_bytes:
+            return None
+        return errors.Exhausted(
+            "DISK_FULL",
+            "The disk of the vault is full: free some space on it, or move VAULT_URL to a "
+            "larger one. Nothing that was kept is lost.",
+            metadata={"free_bytes": str(room.free_bytes)},
+            retry_after=_AGAIN,
+        )
 
     async def _ask(self) -> None:
         request = storage_service_pb2.GetRoomRequest()

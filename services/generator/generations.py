@@ -19,6 +19,7 @@ from imagestudio.catalog.v1 import (
 from imagestudio.generator.v1 import generator_service_pb2 as pb
 from imagestudio.type.v1 import job_event_pb2, job_pb2
 from services.generator import identifiers, retry, words
+from services.generator.admissions import Admissions
 from services.generator.disk import Disk
 from services.generator.language.smart import Order, Rewriter
 from services.generator.models import Registry
@@ -54,6 +55,7 @@ class Generations:
     catalog: Peer
     library: "catalog_service_pb2_grpc.CatalogServiceAsyncStub"
     ledger: "ledger_service_pb2_grpc.LedgerServiceAsyncStub"
+    admissions: Admissions
     registry: Registry
     worker: Worker
     watch: Watch
@@ -156,9 +158,7 @@ class Generations:
         request.providers_needed.extend(needed(planned.spec, self.registry))
         request.handed_off = self.worker.fitting([p.provider for p in planned.purchases])
         faults.point("admit.before_commit")
-        answer: ledger_service_pb2.AdmitResponse = await self.catalog.insist(
-            self.ledger.Admit, request, timeout=_TIMEOUT
-        )
+        answer = await self.admissions.admit(request)
         faults.point("admit.after_commit")
         if not answer.replayed:
             for each in planned.purchases[: request.handed_off]:

@@ -1,7 +1,6 @@
 """From known outputs to safe ones, and those to the CDN: the stages DRAWN and KEPT."""
 
 from services.generator.moves import (
-    Brought,
     Commit,
     Committed,
     Failed,
@@ -37,7 +36,7 @@ def resume_drawn(
     terms: Terms, missing: frozenset[int], kept: frozenset[int] = NONE, *, canceling: bool
 ) -> Next:
     """Begin with known outputs: *missing* ones, neither kept nor lost, and *kept* to publish."""
-    purchase = Purchase(Stage.DRAWN, terms, canceling=canceling, settled=True, missing=missing)
+    purchase = Purchase(Stage.DRAWN, terms, canceling=canceling, missing=missing)
     purchase = purchase._replace(publication=Publication(kept))
     return purchase, tuple(Store(index) for index in sorted(missing))
 
@@ -48,11 +47,14 @@ def resume_kept(terms: Terms, kept: frozenset[int]) -> Next:
 
 
 def _stored(purchase: Purchase, event: Stored) -> Next:
+    """
+    Keep it at once: its edge goes behind that of the outputs, and mostly in the same call.
+
+    Where the ledger does not take that one it does not take this one either.
+    """
     if event.publishable:
         purchase = purchase._replace(publication=purchase.publication.wanted(event.index))
-    if purchase.settled:
-        return purchase, (Commit(Kept(event.index, event.publishable)),)
-    return purchase._replace(stored=purchase.stored | {event.index}), ()
+    return purchase, (Commit(Kept(event.index, event.publishable)),)
 
 
 def _unstored(purchase: Purchase, event: Unstored) -> Next:
@@ -86,10 +88,6 @@ def _vanished(purchase: Purchase, event: Vanished) -> Next:
 
 def _committed_drawn(purchase: Purchase, event: Committed) -> Next:
     match event.step:
-        case Brought():
-            wanted = purchase.publication.waiting
-            kept = tuple(Commit(Kept(index, index in wanted)) for index in sorted(purchase.stored))
-            return purchase._replace(settled=True, stored=frozenset()), kept
         case Kept(index) | Lost(index, _):
             return _store_on(purchase._replace(missing=purchase.missing - {index}))
     return purchase, ()

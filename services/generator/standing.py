@@ -68,9 +68,7 @@ class Purchase(NamedTuple):
     unlisted: float = 0.0  # seconds until the provider's list must show it
     unproven: OutOfSight | None = None  # why the list that was read is no proof of an absence
     stopping: bool = False  # this worker ends
-    settled: bool = False  # the outputs' edge is committed
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost
-    stored: frozenset[int] = frozenset()  # outputs in the vault, without their edge yet
     unstored: frozenset[int] = frozenset()  # missing ones whose turn is over
     pause: float = 0.0  # seconds until they are tried again
     defect: Failed | None = None  # what raised when one was to be stored

@@ -2,19 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
+from chassis import identity
 from chassis.channel import Peer
 from imagestudio.catalog.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
+from services.catalog.admit import Admissions
 from services.catalog.ledger_handler import LedgerHandler
 from tests.catalog.purchases import make_ledger
 from tests.generator.scripted_ledger import NAME
-from tests.generator.wire import serving
+from tests.generator.wire import SECRET, serving
 
 
 def handling(pool, ledger, news=None, *, patience=3.0, **more) -> LedgerHandler:
     """The handler of *ledger*; a worker that is silent for *patience* seconds is dead."""
     return LedgerHandler(
         pool=pool, ledger=ledger, news=news or make_ledger(pool)[1], resolve=None,
+        admissions=Admissions(pool, None), verify=partial(identity.verify, SECRET),
         patience=patience, server_cap=None, public_url="", **more,
     )  # fmt: skip
 

@@ -80,8 +80,8 @@ def test_chassis_has_no_word_of_the_domain(path):
 
 def test_chassis_is_a_closed_list():
     assert {path.stem for path in (ROOT / "chassis").glob("*.py")} == {
-        "__init__", "beside", "bus", "channel", "errors", "faults", "foreign", "identity", "lean",
-        "logs", "run", "server", "settings", "telemetry", "tracing",
+        "__init__", "beside", "bus", "channel", "errors", "faults", "foreign", "gathering",
+        "identity", "lean", "logs", "run", "server", "settings", "telemetry", "tracing",
     }  # fmt: skip
 
 

@@ -222,13 +222,6 @@ TABLE = (
     ),
     # -- pictures
     Mutation(
-        "a picture is kept once its purchase is settled",
-        KEEPING,
-        "    if purchase.settled:\n        return purchase, (Commit(Kept(",
-        "    if True:\n        return purchase, (Commit(Kept(",
-        "tests/generator/test_purchase.py",
-    ),
-    Mutation(
         "each output has its turn before a purchase is let go of",
         KEEPING,
         "    if purchase.missing - purchase.unstored:\n",

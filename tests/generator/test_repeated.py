@@ -8,12 +8,13 @@ import pytest
 
 from chassis import identity
 from chassis.bus import Bus
-from chassis.errors import Exhausted, Fault, Invalid, Missing, Unavailable
+from chassis.errors import Exhausted, Fault, Invalid, Missing, Unavailable, to_status
 from imagestudio.catalog.v1 import catalog_service_pb2_grpc, ledger_service_pb2_grpc
 from imagestudio.catalog.v1 import ledger_service_pb2 as pb
 from imagestudio.storage.v1 import storage_service_pb2, storage_service_pb2_grpc
 from imagestudio.type.v1 import image_pb2, job_pb2
 from services.generator import models
+from services.generator.admissions import Admissions
 from services.generator.disk import Disk
 from services.generator.generations import Generations
 from services.generator.hub import Hub
@@ -45,6 +46,14 @@ class Books(Catalog):
         self.refusal_of_orders: Fault | None = None
         self.room = 1 << 40  # micro-USD
         self.orders: list[pb.AdmitRequest] = []
+
+    async def AdmitMany(self, request, context):
+        [admission] = request.admissions
+        try:
+            admitted = await self.Admit(admission.request, context)
+        except Fault as fault:
+            return pb.AdmitManyResponse(results=[{"status": to_status(fault)}])
+        return pb.AdmitManyResponse(results=[pb.AdmitResult(admitted=admitted)])
 
     async def Admit(self, request, context):
         if self.refusal_of_orders:
@@ -119,6 +128,7 @@ async def starting(
             catalog=peer,
             library=library,
             ledger=ledger,
+            admissions=Admissions(peer, ledger),
             registry=Registry(models.EVERY, configured={"sketch", "openai"}, default="sketch"),
             worker=worker,
             watch=Watch(Hub(Bus("nats://127.0.0.1:1", "nobody is there")), peer, ledger),

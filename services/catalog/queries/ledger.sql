@@ -246,47 +246,79 @@ SELECT $1, date_trunc('month', now() AT TIME ZONE 'utc')::date,
        (SELECT cap FROM spending WHERE user_id = $1 ORDER BY period DESC LIMIT 1)
 ON CONFLICT (user_id, period) DO NOTHING;
 
--- name: admit_within_cap
-WITH refusing AS (
-    SELECT FROM permits
-    WHERE provider = ANY ($23::text[]) AND /*refuses*/
+-- Jobs of one statement, each with its place in it. All that it reserves for a user fits under his
+-- caps, or none of his jobs that reserve something is admitted: they are asked for alone then.
+-- Months are locked in the order in which batches of edges lock them.
+-- name: admit_within_caps
+WITH asked AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::text[],
+                $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+                $13::text[], $14::bigint[], $15::integer[], $16::integer[])
+         AS asked (place, user_id, request_id, reserved, title, project, use_case, preset_used,
+                   original_prompt, enhanced_prompt, enhanced_by, spec, fingerprint, retry_of,
+                   events, bought)
+    WHERE bought > 0 AND place NOT IN (
+        SELECT needed.place
+        FROM unnest($17::integer[], $18::text[]) AS needed (place, provider)
+        JOIN permits USING (provider)
+        WHERE /*refuses*/)
+), due AS (
+    SELECT user_id, date_trunc('month', now() AT TIME ZONE 'utc')::date AS period,
+           sum(reserved)::bigint AS reserved
+    FROM asked
+    WHERE reserved > 0
+    GROUP BY user_id
+), locked AS MATERIALIZED (
+    SELECT user_id, period, due.reserved FROM spending JOIN due USING (user_id, period)
+    ORDER BY user_id
+    FOR UPDATE OF spending
 ), money AS (
-    UPDATE spending
-    SET reserved = reserved + $3
-    WHERE $3::bigint > 0 AND user_id = $1 AND NOT EXISTS (SELECT FROM refusing)
-      AND period = date_trunc('month', now() AT TIME ZONE 'utc')::date
-      AND ($4::bigint IS NULL OR spent + reserved + $3 <= $4)
-      AND (cap IS NULL OR spent + reserved + $3 <= cap)
-    RETURNING period
-), admitted AS (
-    SELECT period FROM money
-    UNION ALL
-    SELECT date_trunc('month', now() AT TIME ZONE 'utc')::date
-    WHERE $3::bigint = 0 AND NOT EXISTS (SELECT FROM refusing)
-), job AS (
+    UPDATE spending s
+    SET reserved = s.reserved + locked.reserved
+    FROM locked
+    WHERE s.user_id = locked.user_id AND s.period = locked.period
+      AND ($19::bigint IS NULL OR s.spent + s.reserved + locked.reserved <= $19)
+      AND (s.cap IS NULL OR s.spent + s.reserved + locked.reserved <= s.cap)
+    RETURNING s.user_id, s.period
+), admitted AS MATERIALIZED (
+    SELECT asked.*,
+           coalesce(money.period, date_trunc('month', now() AT TIME ZONE 'utc')::date) AS period
+    FROM asked LEFT JOIN money USING (user_id)
+    WHERE asked.reserved = 0 OR money.period IS NOT NULL
+), jobs AS (
     INSERT INTO image_jobs (user_id, title, project, use_case, preset_used, state, original_prompt,
                             enhanced_prompt, enhanced_by, spec, request_id, fingerprint,
                             last_sequence, open_purchases, retry_of)
-    SELECT $1, $5, $6, $7, $8, 'queued', $9, $24, $25, $10::jsonb, $2::uuid, $11,
-           cardinality($19::text[]), cardinality($12::uuid[]),
-           (SELECT lost.job_id FROM image_jobs lost WHERE lost.job_id = $21 AND lost.user_id = $1)
+    SELECT user_id, title, project, use_case, preset_used, 'queued', original_prompt,
+           enhanced_prompt, enhanced_by, spec::jsonb, request_id, fingerprint, events, bought,
+           (SELECT lost.job_id FROM image_jobs lost
+            WHERE lost.job_id = admitted.retry_of AND lost.user_id = admitted.user_id)
     FROM admitted
-    RETURNING job_id, created_at
+    ORDER BY place
+    RETURNING user_id, request_id, job_id, created_at
+), placed AS MATERIALIZED (
+    SELECT place, user_id, period, job_id, created_at
+    FROM jobs JOIN admitted USING (user_id, request_id)
 ), bought AS (
     INSERT INTO purchases (purchase_id, job_id, user_id, provider, model_key, ordinal, attempt,
                            state, fingerprint, period, reserved, repeats)
-    SELECT asked.purchase_id, job.job_id, $1, asked.provider, asked.model_key, asked.ordinal, 1,
-           'planned', asked.fingerprint, admitted.period, asked.reserved, asked.repeats
-    FROM job, admitted,
-         unnest($12::uuid[], $13::text[], $14::text[], $15::integer[], $16::text[], $17::bigint[],
-                $22::uuid[])
-         AS asked (purchase_id, provider, model_key, ordinal, fingerprint, reserved, repeats)
+    SELECT asked.purchase_id, placed.job_id, placed.user_id, asked.provider, asked.model_key,
+           asked.ordinal, 1, 'planned', asked.fingerprint, placed.period, asked.reserved,
+           asked.repeats
+    FROM placed
+    JOIN unnest($20::integer[], $21::uuid[], $22::text[], $23::text[], $24::integer[], $25::text[],
+                $26::bigint[], $27::uuid[])
+         AS asked (place, purchase_id, provider, model_key, ordinal, fingerprint, reserved, repeats)
+         USING (place)
 ), logged AS (
     INSERT INTO job_events (job_id, sequence, kind, payload)
-    SELECT job.job_id, asked.sequence, asked.kind, asked.payload
-    FROM job, unnest($18::bigint[], $19::text[], $20::bytea[]) AS asked (sequence, kind, payload)
+    SELECT placed.job_id, asked.sequence, asked.kind, asked.payload
+    FROM placed
+    JOIN unnest($28::integer[], $29::bigint[], $30::text[], $31::bytea[])
+         AS asked (place, sequence, kind, payload) USING (place)
 )
-SELECT job_id, created_at FROM job;
+SELECT place, job_id, created_at FROM placed;
 
 -- name: spending_of_user
 SELECT cap, spent, reserved,

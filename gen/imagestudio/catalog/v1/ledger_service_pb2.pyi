@@ -192,6 +192,138 @@ class AdmitResponse(_message.Message):
 Global___AdmitResponse: _TypeAlias = AdmitResponse  # noqa: Y015
 
 @_typing.final
+class AdmitManyRequest(_message.Message):
+    """AdmitManyRequest is the jobs that gathered while others were admitted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMISSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def admissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Admission]:
+        """In any order."""
+
+    def __init__(
+        self,
+        *,
+        admissions: _abc.Iterable[Global___Admission] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admissions", b"admissions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitManyRequest: _TypeAlias = AdmitManyRequest  # noqa: Y015
+
+@_typing.final
+class Admission(_message.Message):
+    """Admission is one of many jobs that are admitted together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class TraceEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    TRACE_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """A service token that names its user, as the metadata of Admit would bring it."""
+    @_builtins.property
+    def request(self) -> Global___AdmitRequest:
+        """The job."""
+
+    @_builtins.property
+    def trace(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The W3C headers of the trace that it belongs to; empty where nothing is traced."""
+
+    def __init__(
+        self,
+        *,
+        request: Global___AdmitRequest | None = ...,
+        token: _builtins.str = ...,
+        trace: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "token", b"token", "trace", b"trace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Admission: _TypeAlias = Admission  # noqa: Y015
+
+@_typing.final
+class AdmitManyResponse(_message.Message):
+    """AdmitManyResponse tells what became of each."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdmitResult]:
+        """One for each of the admissions, in their order."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___AdmitResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitManyResponse: _TypeAlias = AdmitManyResponse  # noqa: Y015
+
+@_typing.final
+class AdmitResult(_message.Message):
+    """AdmitResult is an admitted job, or why it is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMITTED_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def admitted(self) -> Global___AdmitResponse:
+        """As Admit would answer; unset where it was refused."""
+
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """As Admit would fail; unset where it was admitted."""
+
+    def __init__(
+        self,
+        *,
+        admitted: Global___AdmitResponse | None = ...,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted", b"admitted", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmitResult: _TypeAlias = AdmitResult  # noqa: Y015
+
+@_typing.final
 class ApplyRequest(_message.Message):
     """ApplyRequest is a batch of edges."""
 

@@ -45,6 +45,11 @@ class LedgerServiceStub:
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitRequest.SerializeToString,
                 response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitResponse.FromString,
                 _registered_method=True)
+        self.AdmitMany = channel.unary_unary(
+                '/imagestudio.catalog.v1.LedgerService/AdmitMany',
+                request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitManyRequest.SerializeToString,
+                response_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitManyResponse.FromString,
+                _registered_method=True)
         self.Apply = channel.unary_unary(
                 '/imagestudio.catalog.v1.LedgerService/Apply',
                 request_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ApplyRequest.SerializeToString,
@@ -138,6 +143,15 @@ class LedgerServiceServicer:
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
         passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
         and that takes no order of ours just now. Idempotent by user and request_id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdmitMany(self, request, context):
+        """Admits many jobs at once, each for the user of its own token and as Admit does. Each
+        stands alone: one that is refused has its own status in its result, and hinders no
+        other. Idempotent by user and request_id, each of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,6 +294,11 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitRequest.FromString,
                     response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitResponse.SerializeToString,
             ),
+            'AdmitMany': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdmitMany,
+                    request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitManyRequest.FromString,
+                    response_serializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitManyResponse.SerializeToString,
+            ),
             'Apply': grpc.unary_unary_rpc_method_handler(
                     servicer.Apply,
                     request_deserializer=imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.ApplyRequest.FromString,
@@ -389,6 +408,33 @@ class LedgerService:
             '/imagestudio.catalog.v1.LedgerService/Admit',
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitRequest.SerializeToString,
             imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdmitMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagestudio.catalog.v1.LedgerService/AdmitMany',
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitManyRequest.SerializeToString,
+            imagestudio_dot_catalog_dot_v1_dot_ledger__service__pb2.AdmitManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,11 @@ class LedgerServiceStub:
     passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
     and that takes no order of ours just now. Idempotent by user and request_id.
     """
+    AdmitMany: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.AdmitManyRequest, _ledger_service_pb2.AdmitManyResponse]
+    """Admits many jobs at once, each for the user of its own token and as Admit does. Each
+    stands alone: one that is refused has its own status in its result, and hinders no
+    other. Idempotent by user and request_id, each of them.
+    """
     Apply: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.ApplyRequest, _ledger_service_pb2.ApplyResponse]
     """Takes many edges of purchases at once. Each stands alone: one whose guard
     fails changes nothing, has its own status in its result, and hinders no other.
@@ -134,6 +139,11 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
     passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
     and that takes no order of ours just now. Idempotent by user and request_id.
+    """
+    AdmitMany: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.AdmitManyRequest, _ledger_service_pb2.AdmitManyResponse]  # type: ignore[assignment]
+    """Admits many jobs at once, each for the user of its own token and as Admit does. Each
+    stands alone: one that is refused has its own status in its result, and hinders no
+    other. Idempotent by user and request_id, each of them.
     """
     Apply: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ApplyRequest, _ledger_service_pb2.ApplyResponse]  # type: ignore[assignment]
     """Takes many edges of purchases at once. Each stands alone: one whose guard
@@ -225,6 +235,17 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         transaction. RESOURCE_EXHAUSTED with SPEND_CAP_EXCEEDED where the reservation
         passes the cap; FAILED_PRECONDITION with the reason of a provider that it needs
         and that takes no order of ours just now. Idempotent by user and request_id.
+        """
+
+    @_abc_1.abstractmethod
+    def AdmitMany(
+        self,
+        request: _ledger_service_pb2.AdmitManyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.AdmitManyResponse, _abc.Awaitable[_ledger_service_pb2.AdmitManyResponse]]:
+        """Admits many jobs at once, each for the user of its own token and as Admit does. Each
+        stands alone: one that is refused has its own status in its result, and hinders no
+        other. Idempotent by user and request_id, each of them.
         """
 
     @_abc_1.abstractmethod

@@ -1,6 +1,7 @@
 """Gathers what comes while one piece of work is under way, and does it together next."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -13,7 +14,9 @@ class Gathering(Generic[Item, Result]):
     Calls *work* with all items that came since it began last, one call at a time.
 
     There is no timer: a lone item is worked on at once. *work* returns a result or an
-    exception for each item; where it raises, every item of that call gets it.
+    exception for each item; where it raises, every item of that call gets it. It works for
+    all of them, and so in nobody's context. One call takes *most* items, and no more than
+    weigh *heaviest* by *weigh*, but for a heavier one alone.
     """
 
     def __init__(
@@ -21,8 +24,11 @@ class Gathering(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         most: int,
+        weigh: Callable[[Item], int] = lambda _item: 0,
+        heaviest: int = 0,
     ) -> None:
         self._work, self._most = work, most
+        self._weigh, self._heaviest = weigh, heaviest
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -31,12 +37,13 @@ class Gathering(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._worker is None:
-            self._worker = asyncio.create_task(self._run())
+            self._worker = asyncio.create_task(self._run(), context=contextvars.Context())
         return await future
 
     async def _run(self) -> None:
         while self._waiting:
-            taken, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            most = self._fitting()
+            taken, self._waiting = self._waiting[:most], self._waiting[most:]
             try:
                 results = await self._work([item for item, _future in taken])
             except Exception as error:
@@ -49,3 +56,11 @@ class Gathering(Generic[Item, Result]):
                 else:
                     future.set_result(result)
         self._worker = None
+
+    def _fitting(self) -> int:
+        weight = 0
+        for number, (item, _future) in enumerate(self._waiting[: self._most]):
+            weight += self._weigh(item)
+            if number and weight > self._heaviest:
+                return number
+        return self._most
