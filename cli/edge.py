@@ -43,6 +43,7 @@ class Edge:
     api_key: Secret = field(default_factory=lambda: Secret(""))
     transport: httpx.BaseTransport | None = None  # of the wire; None: the real one
     pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def client(self) -> httpx.Client:
         headers = {"User-Agent": "studio-cli", "Accept-Encoding": "identity"}
@@ -142,13 +143,13 @@ class Edge:
         job_id: str,
         said: Callable[[str], None],
     ) -> Iterator[Event]:
-        last, failures, heard = 0, 0, time.monotonic()
+        last, failures, heard = 0, 0, self.clock()
         with self.client() as client:
             while True:
                 request = start(client) if start else _events(client, job_id, last)
                 try:
                     for event in _read(client, request):
-                        failures, heard = 0, time.monotonic()
+                        failures, heard = 0, self.clock()
                         if 0 < event.sequence <= last:
                             continue
                         last = event.sequence or last
@@ -159,7 +160,7 @@ class Edge:
                             return
                 except (httpx.HTTPError, Trouble) as error:
                     _raise_unless_passing(error)
-                    if time.monotonic() - heard > _GIVE_UP:
+                    if self.clock() - heard > _GIVE_UP:
                         raise _unreachable(self.address, error) from error
                 failures += 1
                 if failures == 2:

@@ -24,11 +24,45 @@ _FORGIVEN = """
 
 # Files that take longest, the longest first: a worker that gets one last is waited for.
 _LONG = (
-    "crash_points", "models_check", "caps", "bad_days", "backup", "added_provider", "health",
+    "crash_points", "models_check", "cli", "caps", "bad_days", "backup", "added_provider", "health",
     "partitions", "database_faults", "zombies", "chaos", "unclear", "access", "resuming",
-    "language", "rebuild", "cli",
+    "language", "rebuild",
 )  # fmt: skip
 _RANKS = {f"system/test_{name}.py": rank for rank, name in enumerate(_LONG)}
+# Files whose tests take turns on `lit`, or on `stack`: with several workers one runs all of them,
+# the longest first. Each worker that starts such a stack of its own keeps it busy to the end.
+SHARING = {
+    "lit": (
+        "system/test_models_check.py", "system/test_language.py", "system/test_downloads.py",
+        "system/test_lost_answers.py", "system/test_put_off.py", "system/test_references.py",
+        "system/test_repeated.py", "system/test_rot.py", "system/test_smart_prompts.py",
+        "system/test_vendors_bad_days.py", "system/test_ways_home.py",
+    ),
+    "stack": (
+        "system/test_cli.py", "system/test_edge.py", "system/test_foreign_pages.py",
+        "system/test_grpc_page.py", "system/test_interrupts.py", "system/test_supervisor.py",
+        "system/test_telemetry.py", "web/test_examples.py", "web/test_more.py",
+        "web/test_studio.py", "gateway/test_feed.py", "gateway/test_files.py",
+        "gateway/test_jobs.py", "gateway/test_library.py", "gateway/test_pages.py",
+        "gateway/test_recipes.py", "gateway/test_schema.py",
+    ),
+}  # fmt: skip
+_TOGETHER = {f"tests/{file}": name for name, files in SHARING.items() for file in files}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out files one by one, and those that share a stack as if they were one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Sharing(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return _TOGETHER.get(file, file)
+
+    return Sharing(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

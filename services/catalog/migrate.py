@@ -51,12 +51,18 @@ def known(folder: Path = _FOLDER) -> list[Migration]:
     return found
 
 
-async def migrate(connection: asyncpg.Connection, folder: Path = _FOLDER) -> list[str]:
-    """Apply what is missing and return the names; CannotMigrate where that must not be."""
+async def migrate(
+    connection: asyncpg.Connection, folder: Path = _FOLDER, *, tries: int = _TRIES
+) -> list[str]:
+    """
+    Apply what is missing and return the names; CannotMigrate where that must not be.
+
+    A table that somebody has locked is tried for so many times.
+    """
     migrations = known(folder)
     await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=300)
     try:
-        return await _bring_up(connection, migrations)
+        return await _bring_up(connection, migrations, tries)
     except asyncpg.InsufficientPrivilegeError as error:
         raise CannotMigrate(await _for_the_administrator(connection)) from error
     finally:
@@ -64,14 +70,16 @@ async def migrate(connection: asyncpg.Connection, folder: Path = _FOLDER) -> lis
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
-async def _bring_up(connection: asyncpg.Connection, migrations: list[Migration]) -> list[str]:
+async def _bring_up(
+    connection: asyncpg.Connection, migrations: list[Migration], tries: int
+) -> list[str]:
     await make_roles(connection)
     await connection.execute(_TABLE)
     applied = await connection.fetch("SELECT version, name, digest FROM schema_migrations")
     _check(migrations, {row["version"]: row for row in applied})
     missing = migrations[len(applied) :]
     for migration in missing:
-        await _apply(connection, migration)
+        await _apply(connection, migration, tries)
     return [f"{migration.version:04}_{migration.name}" for migration in missing]
 
 
@@ -102,9 +110,9 @@ def _check(migrations: list[Migration], applied: dict[int, asyncpg.Record]) -> N
             )
 
 
-async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
+async def _apply(connection: asyncpg.Connection, migration: Migration, tries: int) -> None:
     """Run one file; a lock that somebody holds is waited for 2 s, a few times."""
-    for left in reversed(range(_TRIES)):
+    for left in reversed(range(tries)):
         try:
             async with connection.transaction():
                 await connection.execute("SET LOCAL lock_timeout = '2s'")

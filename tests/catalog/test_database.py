@@ -76,10 +76,7 @@ async def test_a_wrong_question_stays_our_own_defect(pools: Pools) -> None:
             await connection.fetchval("SELECT $1::int", "seven")
 
 
-async def test_a_full_pool_is_unavailable_and_not_for_ever(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "_TIMEOUT", 0.2)
+async def test_a_full_pool_is_unavailable_and_not_for_ever(database_url: str) -> None:
     pools = await database.open_pools(database_url, user=1)
     async with as_user(pools.user, 1):
         with pytest.raises(Unavailable):

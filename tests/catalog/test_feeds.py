@@ -192,7 +192,7 @@ async def test_another_process_is_heard_over_nats(shelf: Shelf, nats_url: str) -
     await asyncio.wait_for(subscribed.wait(), 60)
     with wakes.listen(ann.user_id) as mine, wakes.listen(ann.user_id + 1) as anothers:
         await theirs.publish(f"{SUBJECT}.{ann.user_id}", b"")
-        assert await mine.wait(30)
+        assert await mine.wait(60)
         assert not await anothers.wait(0)
     await theirs.close()
     await ours.close()
@@ -208,7 +208,7 @@ async def test_a_nats_that_is_slow_at_first_is_heard_all_the_same(tmp_path) -> N
 
         bus.on_connect.append(tell)
         await bus.start()
-        await asyncio.wait_for(ready.wait(), 30)
+        await asyncio.wait_for(ready.wait(), 60)
         bus.on_connect.clear()
         wakes.hear(bus)
         [connected] = bus.on_connect
@@ -216,10 +216,10 @@ async def test_a_nats_that_is_slow_at_first_is_heard_all_the_same(tmp_path) -> N
         hearing = asyncio.create_task(connected())
         await asyncio.wait([hearing], timeout=3)  # longer than it has to confirm
         os.kill(server.pid, signal.SIGCONT)
-        await asyncio.wait_for(hearing, 30)
+        await asyncio.wait_for(hearing, 60)
         with wakes.listen(7) as wake:
             await bus.publish(f"{SUBJECT}.7", b"")
-            assert await wake.wait(10)
+            assert await wake.wait(60)
         await bus.close()
 
 

@@ -6,11 +6,14 @@ import pytest
 
 from chassis.errors import Invalid
 from imagestudio.catalog.v1 import catalog_service_pb2 as pb
-from services.catalog import jobs, variants
+from services.catalog import variants
 from tests.catalog.shelf import Person, Shelf
 
 
-async def search(person: Person, query: str, size: int = 2, **filters: Any) -> list[str]:
+async def search(
+    person: Person, query: str, size: int = 2, *, looks: int = 1, **filters: Any
+) -> list[str]:
+    """All that is found, page by page, ranked where one look has them all."""
     found, token, rank = [], "", float("inf")
     wanted = pb.VariantFilter(query=query, **filters)
     while True:
@@ -18,7 +21,7 @@ async def search(person: Person, query: str, size: int = 2, **filters: Any) -> l
             "SearchVariants", parent="jobs/-", page_size=size, page_token=token, filter=wanted
         )
         for hit in answer.hits:
-            assert hit.rank <= rank or variants._WINDOW < 2000
+            assert hit.rank <= rank or looks > 1
             rank = hit.rank
             found.append(hit.variant.name)
         assert len(set(found)) == len(found)
@@ -99,26 +102,51 @@ async def test_what_is_kept_meanwhile_moves_no_page(shelf: Shelf) -> None:
     assert seen == start[::-1]
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
-async def test_all_are_found_beyond_what_one_look_ranks(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(variants, "_WINDOW", 3)
-    monkeypatch.setattr(jobs, "_WINDOW", 3)
-    ann = await shelf.person()
-    start = await _write(shelf, ann, *["a fox"] * 4, "fox fox", *["a fox"] * 4)
-    assert sorted(await search(ann, "fox", size)) == sorted(start)
-    listed, token = [], ""
+_MORE = """
+    INSERT INTO image_variants (
+        job_id, user_id, version_number, model_key, original_prompt, cdn_url, thumbnail_url,
+        width, height, cost, image_hash, purchase_id, output_index, media_type, bytes)
+    SELECT job_id, user_id, version_number + number, model_key, original_prompt, cdn_url,
+        thumbnail_url, width, height, cost, image_hash, gen_random_uuid(), output_index,
+        media_type, bytes
+    FROM image_variants, generate_series(1, $2) AS number
+    WHERE variant_id = $1"""
+
+
+async def _listed(person: Person, size: int, **filters: Any) -> list[str]:
+    found, token = [], ""
     while True:
-        answer = await ann.ask(
+        answer = await person.ask(
             "ListVariants",
             parent="jobs/-",
             page_size=size,
             page_token=token,
-            filter=pb.VariantFilter(query="fox"),
+            filter=pb.VariantFilter(query="fox", **filters),
         )
-        listed += [variant.name for variant in answer.variants]
+        found += [variant.name for variant in answer.variants]
         token = answer.next_page_token
         if not token:
-            break
-    assert listed == start[::-1]
+            return found
+
+
+async def test_all_are_found_beyond_what_one_look_ranks(shelf: Shelf) -> None:
+    """Of more than two looks, in pages that end within a look, and with one."""
+    ann = await shelf.person()
+    job = await shelf.job(ann)
+    loved = [
+        await shelf.variant(ann, job, original_prompt="fox fox", is_favorite=True) for _ in range(3)
+    ]
+    plain = await shelf.variant(ann, job, original_prompt="a fox")
+    count = 2 * variants._WINDOW
+    await shelf.run(_MORE, _number(plain), count)
+    found = await search(ann, "fox", 700, looks=3)
+    assert len(found) == len(set(found)) == count + 4
+    for size in (700, 1000):
+        listed = await _listed(ann, size)
+        assert listed == sorted(listed, key=_number, reverse=True)
+        assert set(listed) == set(found)
+    assert await _listed(ann, 2, favorites_only=True) == loved[::-1]
+
+
+def _number(name: str) -> int:
+    return int(name.rpartition("/")[2])

@@ -224,13 +224,13 @@ async def test_who_listens_hears_news_though_the_queue_cannot_be_made(tmp_path):
             await bus.subscribe("news.job.1", heard.put)
             again.set()
 
-        for number in range(10):  # of which each would wait as long as the queue has done
+        for number in range(30):  # of which each would wait as long as the queue has done
             await bus.consume(f"work.slow{number}")
         bus.on_connect += [fails, listen]
         await bus.start()
         await asyncio.wait_for(again.wait(), 15)
         await told.publish("news.job.1", b"hello")
-        assert (await asyncio.wait_for(heard.get(), 20)).data == b"hello"
+        assert (await asyncio.wait_for(heard.get(), 60)).data == b"hello"
         assert not await told.announce("work.slow", b"p1", once="slow")
         await bus.close()
         await told.close()
@@ -243,7 +243,7 @@ async def test_a_queue_that_is_not_there_is_made_by_whoever_wants_work_of_it(tmp
         await bus._jetstream.delete_stream("WORK")
         assert await bus.pull("work.gone", 1, wait=2) == []
         assert await bus.announce("work.gone", b"p1", once="gone")
-        [work] = await bus.pull("work.gone", 1, wait=5)
+        [work] = await bus.pull("work.gone", 1, wait=60)
         assert work.data == b"p1"
         await bus.close()
 
@@ -257,6 +257,6 @@ async def test_a_nats_that_stands_still_keeps_nobody_from_ending(tmp_path, pendi
         try:
             for _ in range(pending):
                 await bus.publish("news.job.1", b" " * 1_000_000)
-            await asyncio.wait_for(bus.close(), 8)
+            await asyncio.wait_for(bus.close(), 25)  # of itself it would be 30
         finally:
             os.kill(server.pid, signal.SIGCONT)

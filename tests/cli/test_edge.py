@@ -119,11 +119,28 @@ def test_a_stack_that_has_no_time_is_asked_again(code: str) -> None:
     assert kinds(edge(script).generate({}, "key-1", print))[-1] == "completed"
 
 
-def test_a_stack_that_stays_away_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.edge._GIVE_UP", -1)
-    said: list[str] = []
+class Away(httpx.BaseTransport):
+    """Answers once, then nobody listens; *now* is told by the pauses that are made."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answers, self.now = [answer], 1000.0
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+    def handle_request(self, _request: httpx.Request) -> httpx.Response:
+        if self.answers:
+            return self.answers.pop()
+        assert self.now < 2000, "it never gives up"
+        raise httpx.ConnectError("refused")
+
+
+def test_a_stack_that_stays_away_is_given_up_after_two_minutes() -> None:
+    away = Away(stream(("accepted", 1), broken=True))
+    patient = Edge("http://edge.test", transport=away, pause=away.pause, clock=lambda: away.now)
     with pytest.raises(Trouble, match="studio doctor"):
-        list(edge(Script(httpx.ConnectError("refused"))).watch("7", said.append))
+        list(patient.watch("7", print))
+    assert 1120 < away.now < 1123
 
 
 def test_the_key_goes_along_and_into_no_message() -> None:

@@ -21,5 +21,5 @@ async def stage():
 @pytest.fixture(scope="session")
 def http(stack) -> Iterator[httpx.Client]:
     """A client of the stack's edge."""
-    with patient.Client(base_url=stack.url, timeout=30) as client:
+    with patient.Client(base_url=stack.url) as client:
         yield client

@@ -1,7 +1,6 @@
-"""A request that is too much, and one that meets a defect: a short answer, and soon."""
+"""A request that is too much, and one that meets a defect: a short answer."""
 
 import json
-import time
 import uuid
 
 import httpx
@@ -13,20 +12,34 @@ from gateway.sse import Streams
 from tests import patient
 from tests.gateway.scripted import Scripted
 
-TOO_MUCH = {
-    "models": ("/images/generate", {"prompt": "a", "models": [1] * 400_000}),
-    "fallback_models": ("/images/estimate", {"prompt": "a", "fallback_models": [""] * 250_000}),
-    "purchase_ids": ("/images/jobs/1/retry-unclear", {"purchase_ids": ["x"] * 200_000}),
-    "unknown": ("/images/generate", {f"{number:x}": 1 for number in range(90_000)}),
-    "parameters": ("/images/generate", {"prompt": "a", "parameters": {"a": {"b": [1] * 400_000}}}),
+TOO_MUCH = {  # path, body, and the field that is named: `body` where nothing of it was read
+    "models": ("/images/generate", {"prompt": "a", "models": [1] * 400_000}, "body"),
+    "fallback_models": (
+        "/images/estimate",
+        {"prompt": "a", "fallback_models": [""] * 250_000},
+        "body",
+    ),
+    "purchase_ids": (
+        "/images/jobs/1/retry-unclear",
+        {"purchase_ids": ["x"] * 200_000},
+        "body",
+    ),
+    "unknown": ("/images/generate", {f"{number:x}": 1 for number in range(90_000)}, "0"),
+    "parameters": (
+        "/images/generate",
+        {"prompt": "a", "parameters": {"a": {"b": [1] * 400_000}}},
+        "body",
+    ),
     "parameters of many": (
         "/images/generate",
         {"prompt": "a", "parameters": {str(number): 1 for number in range(9_000)}},
+        "body",
     ),
-    "models in range": ("/images/generate", {"prompt": "a", "models": ["a"] * 33}),
+    "models in range": ("/images/generate", {"prompt": "a", "models": ["a"] * 33}, "models"),
     "purchases in range": (
         "/images/jobs/1/retry-unclear",
         {"purchase_ids": [str(uuid.UUID(int=number)) for number in range(1001)]},
+        "purchase_ids",
     ),
 }
 
@@ -42,13 +55,12 @@ async def asking(stage):
 
 
 @pytest.mark.parametrize("much", TOO_MUCH)
-async def test_a_body_of_far_too_much_is_refused_soon_and_shortly(asking, much):
-    path, body = TOO_MUCH[much]
-    began = time.process_time()
+async def test_a_body_of_far_too_much_is_refused_before_it_is_read_and_shortly(asking, much):
+    path, body, field = TOO_MUCH[much]
     answer = await asking.post(path, json=body)
-    assert time.process_time() - began < 2
     assert answer.status_code == 400
     assert len(answer.content) < 20_000
+    assert field in answer.json()["fields"]
     assert len(answer.json()["fields"]) <= 20
 
 

@@ -7,7 +7,7 @@ import pytest
 from chassis.bus import Bus
 from services.generator.hints import Hints
 
-LONG = 60.0  # seconds that no test waits
+LONG = 3600.0  # seconds that no test waits
 
 
 @pytest.fixture

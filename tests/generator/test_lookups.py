@@ -85,8 +85,8 @@ async def test_who_is_slow_about_many_pages_looks_again_another_time():
         seen.append(page)
 
     waits = asyncio.create_task(lookups.read(NOON, slow, pages))
-    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)
-    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)  # nor who comes later
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 60)
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 60)  # nor who comes later
     assert len(seen) == 100
     goes_on.set()
     with pytest.raises(Unclear, match="takes long"):
@@ -108,7 +108,7 @@ async def test_who_comes_while_one_who_is_slow_looks_alone_does_not_wait_for_him
     await begun.wait()
     while len(read) <= lookups_of._AHEAD:
         await asyncio.sleep(0)
-    await asyncio.wait_for(lookups.read(NOON, quick, pages), 20)
+    await asyncio.wait_for(lookups.read(NOON, quick, pages), 60)
     goes_on.set()
     with pytest.raises(Unclear, match="takes long"):
         await waits
@@ -123,7 +123,7 @@ async def test_who_is_slow_and_in_nobodys_way_sees_all():
             await asyncio.sleep(0)
         seen.append(page)
 
-    await asyncio.wait_for(lookups.read(NOON, slow, pages), 20)
+    await asyncio.wait_for(lookups.read(NOON, slow, pages), 60)
     assert len(seen) == 20
 
 

@@ -188,7 +188,7 @@ async def test_a_job_is_told_once_that_the_vault_takes_nothing(world, fault):
     storage.fault = None
     await deeds.store(0)
     deeds.tools.ledger.submit(edge_pb2.Edge(purchase_id="the last"))
-    edges = [await asyncio.wait_for(storage.books.edges.get(), 30) for _ in range(2)]
+    edges = [await asyncio.wait_for(storage.books.edges.get(), 60) for _ in range(2)]
     assert [edge.purchase_id for edge in edges] == [ID, "the last"]
     told = from_status(edges[0].warn.error)
     assert (told.reason, told.message) == (fault.reason, fault.message)

@@ -91,8 +91,7 @@ async def test_only_a_connection_never_made_proves_that_nothing_was_bought(share
     assert len(asked) == (0 if share is None else 1)
 
 
-async def test_a_connection_that_is_never_made_in_time_proves_it_too(monkeypatch):
-    monkeypatch.setattr(transport, "_CONNECT", 0.05)
+async def test_a_connection_that_is_never_made_in_time_proves_it_too():
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -102,6 +101,8 @@ async def test_a_connection_that_is_never_made_in_time_proves_it_too(monkeypatch
             each.setblocking(False)
             each.connect_ex(full.getsockname())
         async with transport.client(url, {}) as http:
+            assert http.timeout.connect  # seconds; the order has as long, and need not here
+            http.timeout = httpx.Timeout(None, connect=0.05)
             with pytest.raises(Unavailable) as failure:
                 await provider(http).buy(ORDER, None, None)
             assert type(failure.value) is Unavailable  # it counts against the provider

@@ -267,7 +267,7 @@ async def test_news_comes_as_soon_as_nats_is_there(nats_url):
         await hub.subscribe()
         event = job_event_pb2.JobEvent(sequence=1, job="jobs/7")
         await bus.publish("news.job.7", event.SerializeToString())
-        await listener.wait(5)
+        await listener.wait(60)
         assert listener.mailbox.take() == event
     await bus.close()
 

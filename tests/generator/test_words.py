@@ -1,6 +1,4 @@
-"""Lists in a request are bounded before they are looked at: the time for a refusal is short."""
-
-import time
+"""Lists in a request are bounded before what they hold is looked at."""
 
 import pytest
 
@@ -10,13 +8,10 @@ from services.generator import retry, words
 
 
 @pytest.mark.parametrize("field", ["models", "fallback_models"])
-@pytest.mark.parametrize("keys", [["sketch"] * 33, [f"{number:x}" for number in range(150_000)]])
-def test_more_models_than_anybody_asks_are_refused_at_once(field, keys):
-    asked = job_pb2.JobSpec(prompt="a", **{field: keys})
-    began = time.process_time()
+def test_more_models_than_anybody_asks_are_refused_before_they_are_compared(field):
+    asked = job_pb2.JobSpec(prompt="a", **{field: ["sketch"] * 33})
     with pytest.raises(Invalid, match="32 at most") as refusal:
         words.check(asked)
-    assert time.process_time() - began < 1
     assert refusal.value.fields.keys() == {field}
 
 

@@ -40,7 +40,7 @@ class Replicate:
 
     def drawn(self, slug: str = SCHNELL, **order: Any) -> dict[str, Any]:
         """A prediction that has ended."""
-        made, give_up = self.made(slug, **order), time.monotonic() + 20
+        made, give_up = self.made(slug, **order), time.monotonic() + 120
         while time.monotonic() < give_up:
             found = self.get(made)
             if found["status"] not in ("starting", "processing"):

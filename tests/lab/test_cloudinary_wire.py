@@ -28,7 +28,7 @@ def stamped(**fields: str) -> dict[str, str]:
 @pytest.fixture
 def cloud(lab):
     """A client under the lab's Cloudinary."""
-    with patient.Client(base_url=f"{lab.url}/cloudinary", timeout=30) as found:
+    with patient.Client(base_url=f"{lab.url}/cloudinary") as found:
         yield found
 
 

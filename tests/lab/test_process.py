@@ -64,7 +64,7 @@ def test_it_ends_politely_though_a_call_hangs():
         while not lab.requests():
             pass
         os.kill(lab.pid, signal.SIGTERM)
-        thread.join(20)
+        thread.join(120)
 
         assert ended
-        assert lab.process.wait(20) == 0
+        assert lab.process.wait(120) == 0

@@ -27,7 +27,7 @@ def attempts(lab):
 
 
 def until(condition):
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < give_up
     return True

@@ -150,7 +150,7 @@ def test_the_process_ends_with_78_and_is_well_once_the_disk_is_back(kept):
     disk = unmounted(kept)
     said = environment(kept, "127.0.0.1:1")
     with process(said) as storage:
-        assert storage.wait(timeout=15) == 78
+        assert storage.wait(timeout=120) == 78
         assert "mount its disk" in storage.stderr.read()
     kept.rmdir()
     disk.rename(kept)
@@ -163,5 +163,5 @@ def test_what_remembers_a_vault_lies_outside_of_it(tmp_path):
         vault_at(f"file://{tmp_path}", f"{tmp_path}/../{tmp_path.name}/id")
     said = environment(tmp_path, "127.0.0.1:1", VAULT_ID_FILE="vault.id")
     with process(said) as storage:
-        assert storage.wait(timeout=15) == 78
+        assert storage.wait(timeout=120) == 78
         assert "VAULT_ID_FILE is malformed" in storage.stderr.read()

@@ -77,7 +77,7 @@ async def test_a_disk_that_hangs_is_told_in_time_and_not_asked_again_before_it_a
     writes.may_end.clear()
     trial = Trial(writes, fresh=0, patience=0.05)
     for _ in range(3):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert isinstance(await trial.failure(), Sick)
     assert writes.begun == 1
     writes.may_end.set()

@@ -57,15 +57,15 @@ def generate(
     body = {"request_id": str(uuid.uuid4()), **body}
     job, deadline = job or Job(""), time.monotonic() + PATIENCE
     job.heard = heard
-    with patient.Client(base_url=url, headers=headers, timeout=30) as http:
+    with patient.Client(base_url=url, headers=headers) as http:
         while job.completed is None:
-            assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
+            _check(job, deadline)
             try:
                 if job.url:
-                    _resume(http, job)
+                    _resume(http, job, deadline)
                 else:
                     with http.stream("POST", "/images/generate/stream", json=body) as answer:
-                        _read(answer, job)
+                        _read(answer, job, deadline)
             except httpx.HTTPError:
                 job.breaks += 1
                 time.sleep(0.05)
@@ -75,24 +75,28 @@ def generate(
 def watch(url: str, location: str, after: int = 0) -> Job:
     """Watch a job to its end from event *after* on."""
     job, deadline = Job(location), time.monotonic() + PATIENCE
-    with patient.Client(base_url=url, timeout=30) as http:
+    with patient.Client(base_url=url) as http:
         while job.completed is None:
-            assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
+            _check(job, deadline)
             try:
-                _resume(http, job, after)
+                _resume(http, job, deadline, after)
             except httpx.HTTPError:
                 job.breaks += 1
                 time.sleep(0.05)
     return job
 
 
-def _resume(http: httpx.Client, job: Job, after: int = 0) -> None:
+def _check(job: Job, deadline: float) -> None:
+    assert time.monotonic() < deadline, f"not through after {PATIENCE} s: {job.events}"
+
+
+def _resume(http: httpx.Client, job: Job, deadline: float, after: int = 0) -> None:
     headers = {"Last-Event-ID": str(max(job.last, after))}
     with http.stream("GET", f"{job.url}/events", headers=headers) as answer:
-        _read(answer, job)
+        _read(answer, job, deadline)
 
 
-def _read(answer: httpx.Response, job: Job) -> None:
+def _read(answer: httpx.Response, job: Job, deadline: float) -> None:
     if answer.status_code >= 500:
         answer.read()
         raise httpx.HTTPError(answer.text)
@@ -100,9 +104,16 @@ def _read(answer: httpx.Response, job: Job) -> None:
         answer.read()
         raise AssertionError(f"{answer.status_code}: {answer.text}")
     job.url = answer.headers.get("location", job.url)
-    for kind, number, data in frames(answer.iter_lines()):
+    for kind, number, data in frames(_until(deadline, job, answer.iter_lines())):
         job.events.append((kind, number, data))
         job.heard()
+
+
+def _until(deadline: float, job: Job, lines: Iterator[str]) -> Iterator[str]:
+    """Pass *lines* on, comments too: a stream that tells no end is heard no longer than others."""
+    for line in lines:
+        _check(job, deadline)
+        yield line
 
 
 def frames(lines: Iterator[str]) -> Iterator[tuple[str, int | None, dict[str, Any]]]:

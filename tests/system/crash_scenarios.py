@@ -180,7 +180,7 @@ def drawn_upon(stack, trap: Path) -> tuple[Job, int]:
     """An image that is drawn from another, which is too large to go inside the order."""
     file = io.BytesIO()
     Image.frombytes("RGB", (400, 300), os.urandom(360_000)).save(file, "PNG")
-    sent = patient.post(f"{stack.url}/images/references", content=file.getvalue(), timeout=30)
+    sent = patient.post(f"{stack.url}/images/references", content=file.getvalue())
     trap.touch(mode=0o666)
     given = [{"id": sent.raise_for_status().json()["id"]}]
     return generate(stack.url, DRAWN_UPON | {"references": given}), 1

@@ -7,6 +7,7 @@ without a row fails, and so does a row without a route.
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, field
 
 import grpc
@@ -234,7 +235,7 @@ def test_routes_are_open_to_whom_their_row_says(theirs):
 def _ask(theirs, method, path, body, who):
     key = {"owner": theirs.owner, "other": theirs.other}.get(who)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with patient.Client(base_url=theirs.url, headers=headers, timeout=30) as http:
+    with patient.Client(base_url=theirs.url, headers=headers) as http:
         if path.endswith(theirs.preset) and method == "PATCH":
             headers["If-Match"] = http.get(path).headers.get("etag", '"1"')
         if path == "/images/events":  # it has no end
@@ -335,14 +336,13 @@ def test_a_feed_ends_when_its_key_is_revoked(theirs):
     assert (kind, data.get("code")) == ("error", "CREDENTIAL_INVALID")
 
 
-def test_a_revoked_key_is_refused_within_a_second(theirs):
+def test_a_revoked_key_is_refused_a_second_later(theirs):
     made = theirs.stack.studio("keys", "create", "brief", "--user", "brief", "--json")
     found = json.loads(made.stdout)
     headers = {"Authorization": f"Bearer {found['key']}"}
     assert patient.get(f"{theirs.url}/images/jobs", headers=headers).status_code == 200
     revoked = theirs.stack.studio("keys", "revoke", found["id"])
     assert revoked.returncode == 0, revoked.stderr
-    took = theirs.stack.await_(
-        lambda: patient.get(f"{theirs.url}/images/jobs", headers=headers).status_code == 401
-    )
-    assert took < 1.5  # a second, and a call on a busy machine
+    gone = time.monotonic()
+    theirs.stack.await_(lambda: time.monotonic() > gone + 1)  # as long as a key is remembered
+    assert patient.get(f"{theirs.url}/images/jobs", headers=headers).status_code == 401

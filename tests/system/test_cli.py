@@ -135,7 +135,7 @@ def test_ctrl_c_detaches_and_the_job_goes_on(stack: Stack) -> None:
     assert drawing.stderr is not None
     job_id = drawing.stderr.readline().split()[1].strip(";")
     drawing.send_signal(signal.SIGINT)
-    _, said = drawing.communicate(timeout=30)
+    _, said = drawing.communicate(timeout=120)
     assert drawing.returncode == 130
     assert f"jobs watch {job_id}" in said
     watched = stack.studio("jobs", "watch", job_id)
@@ -149,7 +149,7 @@ def test_generate_resumes_by_itself_when_its_stream_breaks(stack: Stack, name: s
     drawing = start(stack, "generate", title, "-m", "sketch", "-p", "seconds=20", *SMALL)
     await_job(stack, title)
     stack.kill_and_await(name)
-    links, said = drawing.communicate(timeout=60)
+    links, said = drawing.communicate(timeout=120)
     assert drawing.returncode == 0, said
     assert patient.get(links.strip()).status_code == 200
 
@@ -176,7 +176,7 @@ def on_a_terminal(stack: Stack, *arguments: str, **more: str) -> str:
     while chunk := _read(ours):
         shown += chunk
     os.close(ours)
-    assert process.wait(30) == 0, shown
+    assert process.wait(120) == 0, shown
     return shown.decode()
 
 

@@ -142,7 +142,7 @@ def test_without_it_nothing_is_bought_and_everybody_is_told_to_come_again(apart)
         request.spec.prompt = "a lighthouse"
         request.spec.models.append("flux-1.1-pro")
         with pytest.raises(grpc.RpcError) as failure:
-            stub.StartGeneration(request, timeout=30)
+            stub.StartGeneration(request, timeout=60)
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
     details = rpc_status.from_call(failure.value).details
     assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in details)

@@ -178,10 +178,10 @@ def test_a_request_that_does_not_come_whole_is_a_problem(edges: tuple[str, int])
 async def test_grpc_gets_its_own_status(edges: tuple[str, int]) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{edges[1]}") as channel:
         with pytest.raises(grpc.aio.AioRpcError) as nobody:
-            await GeneratorServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=20)
+            await GeneratorServiceStub(channel).ListModels(pb.ListModelsRequest(), timeout=60)
         ledger = channel.unary_unary("/imagestudio.catalog.v1.LedgerService/Admit")
         with pytest.raises(grpc.aio.AioRpcError) as unrouted:
-            await ledger(b"", timeout=20)
+            await ledger(b"", timeout=60)
     assert nobody.value.code() is grpc.StatusCode.UNAVAILABLE
     assert unrouted.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert "{" not in f"{nobody.value.details()}{unrouted.value.details()}"

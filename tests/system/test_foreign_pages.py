@@ -37,7 +37,6 @@ def called(stack, method: str, message: Message, headers: dict[str, str]) -> htt
         f"{stack.url}/imagestudio.{method}",
         content=struct.pack(">BI", 0, len(body)) + body,
         headers={"Content-Type": "application/grpc-web+proto"} | headers,
-        timeout=30,
     )
 
 

@@ -55,7 +55,7 @@ def test_a_picture_whose_url_has_died_is_not_asked_for_again(lit, vendors):
 def test_a_preset_that_is_gone_is_not_missed(lit):
     key = f"p{uuid.uuid4().hex}"
     made = patient.post(
-        f"{lit.url}/images/presets", json={"preset_key": key, "name": "Mine"}, timeout=30
+        f"{lit.url}/images/presets", json={"preset_key": key, "name": "Mine"}
     ).raise_for_status()
     body = SMALL | new() | {"preset": key}
     job = generate(lit.url, body).completed["job_id"]

@@ -94,7 +94,7 @@ async def by_grpc(job: str, wires: list[Wire], dice: random.Random) -> list[tupl
 async def http():
     """A client that makes a connection for each call, since a wire's life is a connection's."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    async with patient.AsyncClient(timeout=30, limits=limits) as client:
+    async with patient.AsyncClient(limits=limits) as client:
         yield client
 
 

@@ -80,9 +80,7 @@ def test_where_nobody_rewrites_it_the_job_goes_on_and_says_so(lit, vendors, kind
 def test_what_it_may_cost_is_estimated_and_limited(lit, vendors):
     found = patient.post(f"{lit.url}/images/estimate", json=SMART).json()
     assert found["smart_prompt_usd"] > 0
-    refused = patient.post(
-        f"{lit.url}/images/generate", json=SMART | {"max_cost_usd": 0.0001}, timeout=30
-    )
+    refused = patient.post(f"{lit.url}/images/generate", json=SMART | {"max_cost_usd": 0.0001})
     assert (refused.status_code, refused.json()["code"]) == (402, "COST_LIMIT_EXCEEDED")
     assert vendors.requests() == {}
 

@@ -71,7 +71,7 @@ def test_one_trace_runs_through_every_process_to_the_provider(collected):
         )
 
     with Collector.heard:
-        assert Collector.heard.wait_for(whole, 30), dict(Collector.seen)
+        assert Collector.heard.wait_for(whole, 120), dict(Collector.seen)
 
 
 def test_a_picture_s_link_is_in_no_trace_since_it_opens_the_picture(collected):
@@ -83,7 +83,7 @@ def test_a_picture_s_link_is_in_no_trace_since_it_opens_the_picture(collected):
         return {name for names in Collector.names.values() for name in names}
 
     with Collector.heard:
-        assert Collector.heard.wait_for(lambda: "GET /i/{link}" in named(), 30), named()
+        assert Collector.heard.wait_for(lambda: "GET /i/{link}" in named(), 120), named()
         assert not any(link in name for name in named())
 
 

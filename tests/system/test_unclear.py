@@ -36,7 +36,7 @@ class Books:
     """What is spent and at risk now, wherever it stands."""
 
     def __init__(self, stack: Stack) -> None:
-        with patient.Client(base_url=stack.url, timeout=30) as http:
+        with patient.Client(base_url=stack.url) as http:
             usage = http.get("/images/usage").json()
             jobs = http.get("/images/jobs?page_size=1000").json()["jobs"]
         self.spent, self.held = usd(usage["cap"]["spent_usd"]), usd(usage["cap"]["reserved_usd"])
@@ -185,7 +185,7 @@ def settle(stack: Stack, job_id: str, purchase: str, charged: str):
 def told(stack: Stack, job_id: str) -> list[str]:
     """What the feed tells of a job, up to the settlement."""
     kinds: list[str] = []
-    with patient.stream("GET", f"{stack.url}/images/events", timeout=30) as answer:
+    with patient.stream("GET", f"{stack.url}/images/events") as answer:
         for kind, _number, data in frames(answer.iter_lines()):
             if data["job_id"] == job_id:
                 kinds.append(kind)
@@ -229,9 +229,7 @@ def test_a_failure_that_may_have_cost_something_is_settled_as_charged(lit, vendo
     assert usd(as_json["at_risk_usd"]) == before.at_risk
 
     said = {"purchase_id": failure["purchase_id"], "charged": True, "cost_usd": 0.000001}
-    answer = patient.post(
-        f"{lit.url}/images/jobs/{completed['job_id']}/settle", json=said, timeout=30
-    )
+    answer = patient.post(f"{lit.url}/images/jobs/{completed['job_id']}/settle", json=said)
     assert answer.status_code == 200, answer.text
     assert (answer.json()["cost_usd"], answer.json()["failures"][0]["charged"]) == (0.000001, True)
     after = Books(lit)

@@ -1,18 +1,15 @@
 """
-Three ways by which a picture comes home: the vendor tells, we look, the list is read. Any one of
-them is enough; where nobody can be asked it waits, and is neither given up nor bought again.
+Ways by which a picture comes home: we look, or the list is read; that the vendor tells is enough,
+too (`test_lost_answers.py`). Where nobody can be asked it waits, and is neither given up nor bought
+again.
 """
-
-import time
 
 from services.catalog import breaker
 from tests import patient
-from tests.system.client import generate, prove_whole
+from tests.system.client import prove_whole
 from tests.system.test_zombies import drawing
 
 DRAW = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
-LONG = {"prompt": "a lighthouse at dawn", "models": ["seedream-4.5"]}
-USUAL = 20.0  # seconds that LONG's model takes, after which we look by ourselves
 DEAF = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
 BLIND = {"vendor": "replicate", "where": "get", "kind": "status:500"}
 LOST = {"vendor": "replicate", "where": "create", "kind": "drop_after"}
@@ -35,14 +32,6 @@ def test_no_webhook_ever_comes_and_we_look(lit, vendors):
         pass
     prove_bought(vendors, jobs)
     assert vendors.faults()[0]["struck"] >= MANY
-
-
-def test_a_webhook_alone_brings_it_home_before_we_would_look(lit, vendors):
-    began = time.monotonic()
-    job = generate(lit.url, LONG)
-    assert time.monotonic() - began < USUAL
-    prove_bought(vendors, [job])
-    assert vendors.requests()["replicate"]["get"] <= 3  # at once, and at each word of the vendor
 
 
 def test_answers_and_webhooks_are_lost_and_the_list_has_them_all(lit, vendors):
