@@ -308,6 +308,9 @@ def chaos(
         float, typer.Option(min=1, help="Seconds for a job, and for quiet after the last.")
     ] = 300.0,
     pace: Annotated[float, typer.Option(min=0, help="Seconds that a vendor takes to draw.")] = 0.3,
+    lag: Annotated[
+        float, typer.Option(min=2, max=60, help="Seconds by which listings are late at most.")
+    ] = 2.0,
     as_json: AsJson = False,
 ) -> None:
     """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
@@ -316,7 +319,7 @@ def chaos(
 
     wanted = Wanted(
         jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
-        compare=compare, patience=patience, pace=pace,
+        compare=compare, patience=patience, pace=pace, lag=lag,
     )  # fmt: skip
     raise typer.Exit(_troubled(lambda: run(wanted, as_json=as_json)))
 
