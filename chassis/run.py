@@ -28,10 +28,18 @@ def run(
 
     async def live() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        asked: list[float] = []
+
+        def ask() -> None:
+            asked.append(loop.time())
+            stop.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, ask)
         _collect_less_often()
         await main(found, stop)
+        if asked:
+            logs.get().info("drained", seconds=round(loop.time() - asked[0], 3))
 
     try:
         _loop_run(live())

@@ -312,6 +312,9 @@ def chaos(
         ),
     ] = None,
     pace: Annotated[float, typer.Option(min=0, help="Seconds that a vendor takes to draw.")] = 0.3,
+    lag: Annotated[
+        float, typer.Option(min=2, max=60, help="Seconds by which listings are late at most.")
+    ] = 2.0,
     as_json: AsJson = False,
 ) -> None:
     """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
@@ -320,7 +323,7 @@ def chaos(
 
     wanted = Wanted(
         jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
-        compare=compare, patience=patience or PATIENCE, pace=pace,
+        compare=compare, patience=patience or PATIENCE, pace=pace, lag=lag,
     )  # fmt: skip
     raise typer.Exit(_troubled(lambda: run(wanted, as_json=as_json)))
 

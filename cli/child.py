@@ -17,6 +17,7 @@ from cli.settings import CHECKOUT
 
 _LOG_AT_START = 1024 * 1024  # bytes; above it a start begins a new file and keeps the last
 _LOG_WHILE_RUNNING = 32 * 1024 * 1024
+_LOOK = 1.0  # seconds between two looks whether it lingers
 
 
 class Child:
@@ -98,6 +99,16 @@ class Child:
                 await asyncio.wait_for(self.exited.wait(), pause)
             pause = min(0.1, pause * 1.5)
         return False
+
+    async def outlive(self) -> None:
+        """Return when it has ended; where somebody asked it to and it lingers, ask as we do."""
+        lingers = self.process.lingers
+        while lingers and not self.exited.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.exited.wait(), _LOOK)
+            if lingers():
+                self._signal(self.process.asked)
+        await self.exited.wait()
 
     async def end(self, patience: float) -> bool:
         """Ask it to end, and make it after *patience* seconds; False where it had to be made."""

@@ -7,12 +7,12 @@ A process gets the settings that it needs and no other secret.
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.settings import Secret
-from cli import envoy, probes, vendors
+from cli import envoy, lingering, probes, vendors
 from cli.folder import Folder
 from cli.settings import CHECKOUT, NAMES, SECRETS, StackSettings
 from cli.shape import Shape
@@ -34,6 +34,7 @@ class Process:
     probe: probes.Probe | None = None  # None: it runs once, and is ready when it ended well
     after: Sequence[str] = ()
     asked: signal.Signals = signal.SIGTERM  # how it is asked to end
+    lingers: Callable[[], bool] | None = None  # whether, asked in another way, it may never end
     files: Mapping[Path, str] = field(default_factory=dict)  # written before it starts
     module: str | None = None  # of ours, that *command* runs and that may be forked instead
     at_once: bool = False  # it is executed rather than wait until it can be forked
@@ -85,6 +86,7 @@ def postgres(settings: StackSettings, folder: Folder) -> Process:
         port=settings.postgres,
         probe=probes.postgres(settings.postgres),
         asked=signal.SIGINT,  # a fast shutdown; SIGTERM would wait for every client
+        lingers=lingering.postgres(folder.path),
     )
 
 

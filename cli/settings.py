@@ -159,6 +159,7 @@ class StackSettings:
     default_model: str = setting("DEFAULT_MODEL", default="")
     models: str = setting("MODELS_DIR", _entries, default="")
     lookup_lag: str = setting("LOOKUP_LAG", _number, default="")
+    order_seconds: str = setting("ORDER_SECONDS", _number, default="")
     answer_seconds: str = setting("ANSWER_SECONDS", _number, default="")
     reconcile: str = setting("RECONCILE_SECONDS", _positive, default="")
     publish_wait: str = setting("PUBLISH_WAIT", _number, default="")

@@ -155,7 +155,7 @@ class Supervisor:
                 if child.was_ready:
                     self.report({"say": f"{child.process.name} is back (pid {pid})"})
                 child.was_ready = True
-                await child.exited.wait()
+                await child.outlive()
                 was_up = True
             elif not child.exited.is_set():
                 await self._give_up_on(child)

@@ -117,6 +117,7 @@ def for_generator(settings: StackSettings) -> dict[str, str]:
         "LANGUAGE_MODEL": settings.language_model,
         "LANGUAGE_SECONDS": settings.language_seconds,
         "LOOKUP_LAG": settings.lookup_lag,
+        "ORDER_SECONDS": settings.order_seconds,
         "ANSWER_SECONDS": settings.answer_seconds,
         "RECONCILE_SECONDS": settings.reconcile,
     }

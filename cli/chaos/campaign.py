@@ -35,7 +35,8 @@ class Wanted:
     What is asked of a campaign; *kill_every* in seconds, 0: nothing is killed.
 
     *patience* is how many seconds a job may take, and then how many it may take until nothing
-    is under way any more, *pace* how many a vendor takes to draw.
+    is under way any more, *pace* how many a vendor takes to draw, *lag* by how many its listings
+    are late at the most.
     """
 
     jobs: int
@@ -46,6 +47,7 @@ class Wanted:
     compare: bool = False
     patience: float = PATIENCE
     pace: float = 0.3
+    lag: float = 2.0
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Campaign:
 
     def __post_init__(self) -> None:
         self.killer = Killer(self.ground.running, self.wanted.seed, self.wanted.kill_every)
-        self.weather = Weather(self.ground.lab, self.wanted.seed)
+        self.weather = Weather(self.ground.lab, self.wanted.seed, self.wanted.lag, self.wanted.pace)
 
     async def run(self) -> Sheet:
         """Go through it and count."""

@@ -21,6 +21,13 @@ def charged_once(found: Evidence) -> Iterator[str]:
     for purchase_id, times in Counter(c["purchase_id"] for c in found.charges).items():
         if times > found.times_charged.get(purchase_id, 0) and times > 1:
             yield f"purchase {purchase_id} was ordered and charged {times} times"
+    places: dict[tuple[int, int], set[str]] = defaultdict(set)  # a next attempt was never needed
+    for _, purchase in found.matched:
+        if purchase:
+            places[purchase["job_id"], purchase["ordinal"]].add(purchase["purchase_id"])
+    for (job, ordinal), bought in places.items():
+        if len(bought) > 1:
+            yield f"purchase {ordinal} of job {job} was bought as {', '.join(sorted(bought))}"
 
 
 def accounted_for(found: Evidence) -> Iterator[str]:

@@ -30,6 +30,9 @@ class Outcome:
     began: float = 0.0  # by time.monotonic
     ended: float = 0.0
     breaks: int = 0
+    left: int = 0  # times that its stream was left
+    doubled: int = 0  # times that its request was sent once more
+    cancels: int = 0
 
     @property
     def completed(self) -> bool:
@@ -91,6 +94,7 @@ class Client:
             start = self.way.start
         elif 0 in visit.leaves:
             start = self.way.glance
+            self.found.left += 1
         else:
             while self.found.job is None:
                 await self._listen(self.way.generate(visit.request, visit.request_id))
@@ -104,6 +108,11 @@ class Client:
             self.found.jobs.add(
                 await self._insist(lambda: self.way.start(visit.request, visit.request_id))
             )
+            self.found.doubled += 1
+
+    async def _cancel(self, job: str) -> None:
+        await self._insist(lambda: self.way.cancel(job))
+        self.found.cancels += 1
 
     async def _listen(self, stream: AsyncIterator[Heard]) -> None:
         try:
@@ -113,6 +122,7 @@ class Client:
                     if self.found.completed:
                         return
         except _Left:
+            self.found.left += 1
             return
         except Broken:
             self.found.breaks += 1
@@ -127,7 +137,7 @@ class Client:
             raise Wrong(f"event {heard.sequence} came after {len(found.log)}")
         found.log.append(heard)
         if heard.sequence == visit.cancels and not found.completed:
-            self._spawn(self._insist(lambda: self.way.cancel(heard.job)))
+            self._spawn(self._cancel(heard.job))
         if heard.sequence in visit.leaves - self._left and not found.completed:
             self._left.add(heard.sequence)
             raise _Left

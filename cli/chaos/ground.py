@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import lab, leash, ports
+from cli.chaos.weather import LIMIT
 from cli.folder import CannotUse, Folder
 from cli.settings import CHECKOUT, NAMES, StackSettings, load, read_env_file
 
@@ -26,8 +27,8 @@ GENERATORS = 2
 KILLABLE = 6 + GENERATORS  # processes: all but the supervisor and the lab
 _ELSEWHERE = ("DATABASE_URL", "NATS_URL")  # of whose stack things would be killed and bought
 _LAGS = {
-    "LOOKUP_LAG": "4",  # twice what a listing is late at the most
-    "ANSWER_SECONDS": "8",  # whoever sent an order is killed there, and never only unheard
+    "ORDER_SECONDS": f"{LIMIT:g}",
+    "ANSWER_SECONDS": f"{2 * LIMIT:g}",  # who sent an order is killed there, never only unheard
     "PUBLISH_WAIT": "2",
     "WORKER_PATIENCE": "1.5",
     "REPLICATE_MAX_IN_FLIGHT": "48",
@@ -93,6 +94,11 @@ class Ground:
             raise CannotUse(f"the ledger cannot be read: {asked.stderr.strip()[-500:]}")
         found: dict[str, list[dict[str, Any]]] = json.loads(asked.stdout)
         return found
+
+
+def times(lag: float) -> dict[str, str]:
+    """Return the settings of a stack whose vendors' listings are late by *lag* seconds at most."""
+    return {"LOOKUP_LAG": f"{2 * lag:g}"}  # they are as good as 30 s late, and waited for for 120
 
 
 @contextmanager

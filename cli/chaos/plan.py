@@ -30,6 +30,7 @@ _SHOWN = (  # models, those that stand in for them, and input images with their 
     (("gpt-image-2.5-flare",), (), ((LARGE, "edit_base"), (MASK, "mask"))),
     (("gpt-image-2.5-flare",), ("gemini-nano-banana-2.1",), ((SMALL, "subject"),)),
 )
+_CANCELED = (*range(1, 7), *range(1, 7), *range(1, 17))  # events: of its beginning, or any of a log
 _CAP = 0.03  # dollars for each of their jobs: about half of what it may cost
 
 
@@ -88,7 +89,7 @@ def _visit(dice: random.Random, number: int) -> Visit:
         request=_request(dice),
         way=dice.choice(_WAYS),
         leaves=frozenset(dice.sample(range(8), dice.choice((0, 0, 1, 1, 2, 3)))),
-        cancels=dice.randint(1, 6) if over < 0.08 else None,
+        cancels=dice.choice(_CANCELED) if over < 0.14 else None,
         again=frozenset(dice.sample(("at once", "later"), dice.choice((0, 0, 0, 1, 2)))),
     )
 

@@ -5,7 +5,7 @@ import signal
 import sys
 
 from cli.chaos.campaign import Campaign, Wanted
-from cli.chaos.ground import ground
+from cli.chaos.ground import ground, times
 from cli.screen import print_json, say
 
 
@@ -13,7 +13,7 @@ def run(wanted: Wanted, *, as_json: bool) -> int:
     """Go through a campaign and print its sheet; 0 where all holds."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the stack ends first
     say(f"a stack of its own is starting; seed {wanted.seed}")
-    with ground() as own:
+    with ground(**times(wanted.lag)) as own:
         sheet = asyncio.run(Campaign(wanted, own, say).run())
         if not sheet.holds:
             own.keep()

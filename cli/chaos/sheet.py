@@ -1,14 +1,16 @@
 """The sheet of a campaign: the balance, what holds and what does not, and what was done to it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cli.chaos import balance
 from cli.chaos.checks import CHECKS
+from cli.chaos.client import Outcome
 from cli.chaos.evidence import Evidence
 from cli.chaos.killer import Killer
+from cli.chaos.weather import KINDS
 
 if TYPE_CHECKING:
     from cli.chaos.campaign import Wanted
@@ -67,6 +69,8 @@ class Sheet:
         yield _counted("killed", facts["killed"]) + _waited(facts["kills_waited"])
         struck = {name: times for name, times in facts["faults"].items() if times}
         yield _counted("faults", struck)
+        yield f"never struck: {', '.join(facts['never_struck']) or 'none'}"
+        yield _counted("clients", facts["clients"])
         yield from _rates(**facts["rates"])
         yield f"seed {facts['seed']}"
 
@@ -103,10 +107,21 @@ def sheet(
             "killed": dict(sorted(killer.killed.items())),
             "kills_waited": round(killer.waited, 1),
             "faults": dict(sorted(struck.items())),
+            "never_struck": sorted(KINDS - {*+struck}) if wanted.faults else [],
+            "clients": _behaved(outcomes),
             "seconds": round(seconds, 1),
             "rates": rates,
         },
     )
+
+
+def _behaved(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How often clients did what they may do at any time."""
+    return {
+        "left their stream": sum(each.left for each in outcomes),
+        "asked again": sum(each.doubled for each in outcomes),
+        "canceled": sum(each.cancels for each in outcomes),
+    }
 
 
 def _rates(calm: float | None, troubled: float | None, share: float | None) -> Iterator[str]:

@@ -74,11 +74,13 @@ class Settings(Serving):
     The generator's settings.
 
     *lame*, *drain* and *settle* are seconds of its end, *lookup_lag* those until a provider's
-    list must show what was bought, *answer_seconds* those in which an answer that holds the
-    pictures may come (0: all that an order may take), *reconcile* those between two readings of
-    the list for what is nobody's, *language_seconds* those that a whole answer of a language
-    model may take. Without its token a provider is not there. *models* come before ours. *seat*
-    is the file of this replica's place on this machine, held by one process after the other.
+    list must show what was bought, *order_seconds* those that an order may be under way
+    whose answer holds the pictures (0, or more than that: as long as its provider's may),
+    *answer_seconds* those in which it may come (0: all that it may take), *reconcile* those between
+    two readings of the list for what is nobody's, *language_seconds* those that a whole answer of
+    a language model may take. Without its token a provider is not there. *models* come before
+    ours. *seat* is the file of this replica's place on this machine, held by one process after
+    the other.
     """
 
     port: int = setting("GENERATOR_PORT", port, default="7003")
@@ -118,6 +120,7 @@ class Settings(Serving):
     language_model: str = setting("LANGUAGE_MODEL", default="")
     language_seconds: float = setting("LANGUAGE_SECONDS", _patience, default="45")
     lookup_lag: float = setting("LOOKUP_LAG", _seconds, default="120")
+    order_seconds: float = setting("ORDER_SECONDS", _seconds, default="0")
     answer_seconds: float = setting("ANSWER_SECONDS", _seconds, default="0")
     reconcile: float = setting("RECONCILE_SECONDS", positive, default="300")
     lab_url: str = setting("LAB_URL", lambda text: text and address(text), default="")

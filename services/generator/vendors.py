@@ -82,7 +82,8 @@ def _sketch(settings: Settings, easel: Easel, receipts: Receipts) -> Vendor:
 
 def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) -> Vendor:
     return _answering(
-        *("recraft", Recraft(http=http, receipts=receipts)),
+        "recraft",
+        Recraft(http=http, receipts=receipts, patience=_order_time(settings, recraft.BUY)),
         time_limit=_answer_time(settings, settings.recraft_base_url, recraft.BUY),
         limits=(settings.recraft_in_flight, settings.recraft_per_minute),
     )
@@ -91,9 +92,10 @@ def _recraft(settings: Settings, http: httpx.AsyncClient, receipts: Receipts) ->
 def _google(
     settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
 ) -> Vendor:
-    tokens = _tokens(_of("google", settings))
+    tokens, patience = _tokens(_of("google", settings)), _order_time(settings, google.BUY)
     return _answering(
-        *("google", Google(http=http, receipts=receipts, pictures=pictures, tokens=tokens)),
+        "google",
+        Google(http=http, receipts=receipts, pictures=pictures, tokens=tokens, patience=patience),
         time_limit=_answer_time(settings, settings.gemini_base_url, google.BUY),
         limits=(settings.gemini_in_flight, settings.gemini_per_minute),
     )
@@ -102,9 +104,10 @@ def _google(
 def _openai(
     settings: Settings, http: httpx.AsyncClient, receipts: Receipts, pictures: Pictures
 ) -> Vendor:
-    tokens = _tokens(_of("openai", settings))
+    tokens, patience = _tokens(_of("openai", settings)), _order_time(settings, openai.BUY)
     return _answering(
-        *("openai", OpenAI(http=http, receipts=receipts, pictures=pictures, tokens=tokens)),
+        "openai",
+        OpenAI(http=http, receipts=receipts, pictures=pictures, tokens=tokens, patience=patience),
         time_limit=_answer_time(settings, settings.openai_base_url, openai.BUY),
         limits=(settings.openai_in_flight, settings.openai_per_minute),
     )
@@ -175,6 +178,11 @@ def _replicates_lag(settings: Settings) -> float:
         why = "an order may be under way until then, and would be bought twice"
         raise SettingsError([f"LOOKUP_LAG is below {least:.0f} seconds: {why}. Raise it."])
     return settings.lookup_lag
+
+
+def _order_time(settings: Settings, longest: float) -> float:
+    """How long an order whose answer holds the pictures may be under way: *longest*, or less."""
+    return min(settings.order_seconds or longest, longest)
 
 
 def _answer_time(settings: Settings, base: str, longest: float) -> float:

@@ -10,6 +10,7 @@ from cli.chaos.killer import Killer
 from cli.chaos.plan import Visit
 from cli.chaos.sheet import Sheet, sheet
 from cli.chaos.ways import Heard, digest
+from cli.chaos.weather import KINDS
 
 VISIT = Visit(
     number=0, user="ada", request_id="0190", request={"prompt": "a tower"}, way="rest-stream",
@@ -23,14 +24,14 @@ def outcome(began: float, ended: float) -> Outcome:
     return Outcome(visit=VISIT, log=[LAST], began=began, ended=ended)
 
 
-def told(calm: float | None, troubled: float | None) -> Sheet:
+def told(calm: float | None, troubled: float | None, struck: Counter[str] | None = None) -> Sheet:
     found = Evidence(
         outcomes=[], ledger={**NOTHING, "spending": [], "permits": []}, charges=[], assets=[],
         pictures=[], caps={}, served={}, retold=[],
     )  # fmt: skip
     return sheet(
         found, Wanted(jobs=20, seed=7, kill_every=1), killer=Killer(list, 7, 1.0),
-        struck=Counter(), calm=calm, troubled=troubled, seconds=9.0,
+        struck=struck or Counter(), calm=calm, troubled=troubled, seconds=9.0,
     )  # fmt: skip
 
 
@@ -44,3 +45,13 @@ def test_of_jobs_that_all_began_at_once_no_rate_is_told():
     made = told(None, None)
     assert "a second" not in str(made)
     assert made.as_json()["rates"] == {"calm": None, "troubled": None, "share": None}
+
+
+def test_the_sheet_names_what_never_struck():
+    made = told(None, None, Counter(dict.fromkeys(KINDS - {"google create html"}, 1)))
+    assert made.as_json()["never_struck"] == ["google create html"]
+    assert "\nnever struck: google create html\n" in str(made)
+    assert "\nnever struck: none\n" in str(told(None, None, Counter(KINDS)))
+    assert told(None, None, Counter(dict.fromkeys(KINDS, 0))).as_json()["never_struck"] == sorted(
+        KINDS
+    )

@@ -39,6 +39,7 @@ GIVEN = {
     "GEMINI_MAX_IN_FLIGHT": "8",
     "GEMINI_MAX_PER_MINUTE": "501",
     "LOOKUP_LAG": "31",
+    "ORDER_SECONDS": "200",
     "ANSWER_SECONDS": "400",
     "RECONCILE_SECONDS": "301",
     "CLOUDINARY_URL": "cloudinary://key:hidden@cloud",

@@ -117,6 +117,20 @@ async def test_what_does_not_start_ends_the_start_with_its_last_words(
     assert running.pid("good") is None
 
 
+async def test_who_was_asked_by_another_and_lingers_is_asked_as_we_do(
+    supervise: Any, tmp_path: Path
+) -> None:
+    stuck = tmp_path / "stuck"
+    lingers = process("server", FOREVER, asked=signal.SIGINT, lingers=stuck.exists)
+    async with supervise(lingers, process("other", FOREVER)) as running:
+        await running.until(lambda: any("ready" in one for one in running.told))
+        first = {name: running.pid(name) for name in ("server", "other")}
+        stuck.touch()
+        await running.until(lambda: running.pid("server") not in (None, first["server"]))
+        stuck.unlink()
+        assert running.pid("other") == first["other"]
+
+
 async def test_wrong_settings_of_a_process_are_not_tried_again(supervise: Any) -> None:
     async def never() -> bool:
         return False

@@ -20,6 +20,7 @@ from services.generator.provider import (
 )
 from services.generator.providers import (
     answered,
+    google,
     openai,
     predictions,
     recraft,
@@ -164,6 +165,22 @@ async def test_no_answer_may_still_come_when_it_is_taken_for_lost(name, key):
         await vendor(name, ANSWER_SECONDS=str(least - 1))
     lab = {key: "http://127.0.0.1:7900/there"}
     assert (await vendor(name, ANSWER_SECONDS="1", **lab)).time_limit == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [
+        ("recraft", recraft.BUY),
+        ("google", google.BUY),
+        ("openai", openai.BUY),
+    ],
+)
+async def test_an_order_is_given_up_after_less_where_that_is_asked_for_and_never_after_more(
+    name, longest
+):
+    assert (await vendor(name)).provider.patience == longest
+    assert (await vendor(name, ORDER_SECONDS="5")).provider.patience == 5
+    assert (await vendor(name, ORDER_SECONDS=str(longest + 1))).provider.patience == longest
 
 
 async def test_the_token_is_sent_and_never_shown():

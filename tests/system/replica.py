@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ _STILL = 64 * 1024  # bytes by which memory that does not grow may differ
 class Replica:
     """The generator on *port*; *name* is its process's."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, host: str = "127.0.0.1") -> None:
         self.name, self.port = name, port
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.channel = grpc.insecure_channel(f"{host}:{port}")
         self.stub = GeneratorServiceStub(self.channel)
 
     def await_ready(self, patience: float = PATIENCE) -> None:
@@ -81,12 +81,21 @@ def told(stack: Any, name: str) -> dict[str, str]:
 
 
 @contextmanager
-def one_more(stack: Any, module: str, name: str, environment: dict[str, str]) -> Iterator[int]:
-    """Run one more process beside the stack's own, as *name* for its log; gives its pid."""
+def one_more(
+    stack: Any,
+    module: str,
+    name: str,
+    environment: dict[str, str],
+    placed: Callable[[list[str]], list[str]] = list,
+) -> Iterator[int]:
+    """
+    Run one more process beside the stack's own, as *name* for its log; gives its pid.
+
+    *placed* makes its command one that runs it elsewhere.
+    """
+    command = leashed(placed([sys.executable, "-m", module]))
     with (stack.data / "logs" / f"{name}.log").open("wb") as log:
-        started = subprocess.Popen(
-            leashed([sys.executable, "-m", module]), env=environment, stdout=log, stderr=log
-        )
+        started = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         yield started.pid
     finally:

@@ -58,11 +58,17 @@ def prove_charged_once(lab: Control, many: Many) -> None:
     assert lab.requests()["replicate"]["create"] == len(images)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["restarted", "killed"])
+WAYS_TO_END = {"restarted": signal.SIGINT, "asked": signal.SIGTERM, "killed": signal.SIGKILL}
+
+
+@pytest.mark.parametrize("how", WAYS_TO_END.values(), ids=WAYS_TO_END)
 def test_it_ends_and_comes_back(paced, how):
+    """Asked with SIGTERM it would wait for ever for us, who stay connected."""
     stack, lab = paced
+    heard = len(stack.said)
     with Many(stack.url, DRAW, 3) as many:
         stack.kill("postgres", how)
+        stack.await_(lambda: any("postgres is back" in line for line in stack.said[heard:]))
     prove_charged_once(lab, many)
 
 
