@@ -12,6 +12,7 @@ CATALOGUE = Path(catalogue.__file__).with_name("models")
 NOT_ASKED = {  # of the provider's inputs: what a request must not decide, or says otherwise
     ("seedream-4.5", "aspect_ratio"), ("ideogram-v2", "aspect_ratio"),
     ("ideogram-v2-turbo", "aspect_ratio"), ("recraft-v3", "aspect_ratio"),
+    ("recraft-v3-vector", "aspect_ratio"),
 }  # fmt: skip
 
 
@@ -19,7 +20,8 @@ NOT_ASKED = {  # of the provider's inputs: what a request must not decide, or sa
 def test_every_input_of_the_provider_can_be_reached(key):
     """The lab's schemas are the provider's own: nothing that it takes is out of reach."""
     model, wire = SOLD[key], SOLD[key].wire
-    schema = json.loads((CATALOGUE / f"{key}.json").read_text())["input"]["properties"]
+    name = model.slug.rpartition("/")[2]
+    schema = json.loads((CATALOGUE / f"{name}.json").read_text())["input"]["properties"]
     said = {"prompt", wire.size, wire.aspect, wire.count, *wire.custom, *wire.fixed}
     said |= {"seed"} if model.seed else set()
     said |= {"negative_prompt"} if model.negative_prompt else set()
@@ -42,6 +44,7 @@ PARAMETERS = [
         "resolution": "512x1536",
     }) for key in V3),
     ("recraft-v3", {"style": "realistic_image/studio_portrait"}),
+    ("recraft-v3-vector", {"style": "linocut"}),
     ("seedream-4.5", {"disable_safety_checker": True}),
 ]  # fmt: skip
 
