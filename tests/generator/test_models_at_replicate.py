@@ -205,8 +205,10 @@ WRONG_PARAMETERS = [
     ("recraft-v3", "style", "digital_illustration/baroque"),
     ("recraft-v3", "size", "1024x1024"),
     ("seedream-4.5", "image_input", ["https://x.test/a"]),
-    ("seedream-4.5", "sequential_image_generation", "auto"),
-    ("seedream-4.5", "max_images", 15),
+    ("seedream-4.5", "sequential_image_generation", "always"),
+    ("seedream-4.5", "max_images", 16),
+    ("seedream-4.5", "max_images", 0),
+    ("seedream-4.5", "size", "1K"),
 ]
 
 
