@@ -250,16 +250,19 @@ def models(
         bool, typer.Option("--check", help="Try each in every way; needs a stack with the lab.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(help="With --check; repeatable.")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="With those sold no more.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models that can draw here."""
     if only and not check:
         raise typer.BadParameter("it goes with --check", param_hint="--only")
+    if retired and check:
+        raise typer.BadParameter("nothing draws with those", param_hint="--retired")
     settings = load()
     if not check:
         from cli.lists import models as show
 
-        _troubled(lambda: show(_edge(settings), as_json=as_json))
+        _troubled(lambda: show(_edge(settings), retired=retired, as_json=as_json))
         return
     from cli import lab
     from cli.check import run
