@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from chassis.settings import EX_CONFIG, SettingsError
-from cli import accounts, care, language
+from cli import accounts, care, language, proofs
 from cli.calls import edge as _edge
 from cli.calls import end as _end
 from cli.calls import ensure as _ensure
@@ -250,16 +250,19 @@ def models(
         bool, typer.Option("--check", help="Try each in every way; needs a stack with the lab.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(help="With --check; repeatable.")] = None,
+    retired: Annotated[bool, typer.Option("--retired", help="With those sold no more.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models that can draw here."""
     if only and not check:
         raise typer.BadParameter("it goes with --check", param_hint="--only")
+    if retired and check:
+        raise typer.BadParameter("nothing draws with those", param_hint="--retired")
     settings = load()
     if not check:
         from cli.lists import models as show
 
-        _troubled(lambda: show(_edge(settings), as_json=as_json))
+        _troubled(lambda: show(_edge(settings), retired=retired, as_json=as_json))
         return
     from cli import lab
     from cli.check import run
@@ -273,62 +276,6 @@ def models(
 
 
 @app.command()
-def rot(
-    hours: Annotated[
-        float, typer.Option(min=0, max=100_000, help="What the vendors' clock moves on.")
-    ] = 24.0,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs to buy first.")] = 200,
-    as_json: AsJson = False,
-) -> None:
-    """See whether links die: buy in the lab, let time pass there, fetch every link."""
-    from cli import lab
-    from cli.rot import run
-
-    settings = load()
-    folder = Folder(settings.data)
-    status = _troubled(
-        lambda: run(_edge(settings), lab.of(folder), jobs=jobs, hours=hours, as_json=as_json)
-    )
-    raise typer.Exit(status)
-
-
-@app.command()
-def chaos(
-    jobs: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 300,
-    kill_every: Annotated[
-        float, typer.Option(min=0, max=3600, help="Seconds between two kills; 0: none.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="All else is drawn from it.")] = 0,
-    at_once: Annotated[int, typer.Option(min=1, max=1000, help="Clients side by side.")] = 24,
-    faults: Annotated[bool, typer.Option(help="Have the vendors misbehave, too.")] = True,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="First as many jobs in peace, to tell the share.")
-    ] = False,
-    patience: Annotated[
-        float | None,
-        typer.Option(
-            min=1,
-            help="Seconds for a job, and for quiet after the last; else as many as one may take.",
-        ),
-    ] = None,
-    pace: Annotated[float, typer.Option(min=0, help="Seconds that a vendor takes to draw.")] = 0.3,
-    lag: Annotated[
-        float, typer.Option(min=2, max=60, help="Seconds by which listings are late at most.")
-    ] = 2.0,
-    as_json: AsJson = False,
-) -> None:
-    """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
-    from cli.chaos.campaign import PATIENCE, Wanted
-    from cli.chaos.run import run
-
-    wanted = Wanted(
-        jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
-        compare=compare, patience=patience or PATIENCE, pace=pace, lag=lag,
-    )  # fmt: skip
-    raise typer.Exit(_troubled(lambda: run(wanted, as_json=as_json)))
-
-
-@app.command()
 def presets(as_json: AsJson = False) -> None:
     """List the presets."""
     from cli.lists import presets as show
@@ -336,6 +283,8 @@ def presets(as_json: AsJson = False) -> None:
     _troubled(lambda: show(_edge(load()), as_json=as_json))
 
 
+app.command()(proofs.rot)
+app.command()(proofs.chaos)
 app.command()(accounts.usage)
 app.command()(accounts.cap)
 app.command()(language.suggest)

@@ -30,8 +30,9 @@ def jobs(edge: Edge, limit: int, *, at_risk: bool, as_json: bool) -> None:
     return print_table(columns, rows, whole=("state", "cost", "created"))
 
 
-def models(edge: Edge, *, as_json: bool) -> None:
-    found = edge.get("/images/models")["models"]
+def models(edge: Edge, *, retired: bool = False, as_json: bool) -> None:
+    """Show the models; with *retired* also those that their vendors have switched off, and when."""
+    found = edge.get("/images/models", retired="true" if retired else "")["models"]
     if as_json:
         return print_json(found)
     rows = [
@@ -137,8 +138,9 @@ def _usable(model: dict[str, Any]) -> Text:
         return Text(f"needs {vendors.key(model['provider'])}", "dim")
     if why := model.get("state_reason"):
         return Text(f"{state}: {why.replace('_', ' ').lower()}", "yellow")
+    since = f" {end[:10]}" if state == "retired" and (end := model.get("retire_time")) else ""
     instead = f", use {model['successor']}" if model["successor"] else ""
-    return Text(state + instead, "yellow")
+    return Text(state + since + instead, "yellow")
 
 
 def _price(model: dict[str, Any]) -> str:

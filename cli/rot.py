@@ -1,6 +1,7 @@
 """
 `studio rot`: does a link that was ever given out die? Pictures are bought in the lab, the
-vendors' clock is moved on, and every link is fetched and compared with the hash it came with.
+vendors' clock is moved on, and every link is fetched and compared with the hash it came with:
+those of what was bought now, and of every variant that the stack has had before.
 """
 
 import hashlib
@@ -29,6 +30,8 @@ _SHOWN = 5  # bad links that are named
 _WHOLE = ("url", "cdn_url", "vault_url")
 THEIRS = "the vendor's own, never given out"
 LEAKED = "the vendor's own, given out"
+BEFORE = "before this run: "  # what begins the kind of a link that the stack held already
+_PAGE = 200  # variants that are asked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,14 @@ def run(edge: Edge, lab: Lab, *, jobs: int, hours: float, as_json: bool) -> int:
         links = _collect(edge, jobs)
     theirs = [Link(url) for url in lab.outputs()]
     before = _row(THEIRS, theirs, edge)
-    say(f"{len(links)} links given out for {jobs} jobs; {hours:g} hours pass at the vendors")
+    held = _known_to_the_lab(set(_held(edge)) - links, edge)
+    say(
+        f"{len(links)} links given out for {jobs} jobs, {len(held)} before; "
+        f"{hours:g} hours pass at the vendors"
+    )
     lab.advance(hours * _HOUR)
-    kinds = _kinds(links, {link.url for link in theirs})
+    own = {link.url for link in theirs}
+    kinds = _kinds(links, own) | {f"{BEFORE}{k}": v for k, v in _kinds(held, own).items()}
     rows = [_row(kind, found, edge) for kind, found in sorted(kinds.items())]
     after = _row(THEIRS, theirs, edge)
     _print([*rows, after], hours, before.alive, as_json=as_json)
@@ -81,7 +89,7 @@ def _problems(rows: list[Row], theirs: Row, hours: float) -> Iterator[str]:
     """Say what is wrong, and where the lab's links do not die what the run could not prove."""
     dead = sum(row.given - row.alive for row in rows)
     changed = sum(row.alive - row.unchanged for row in rows if row.unchanged is not None)
-    leaked = sum(row.given for row in rows if row.kind == LEAKED)
+    leaked = sum(row.given for row in rows if row.kind.endswith(LEAKED))
     if dead or changed:
         bad = [why for row in rows for why in row.bad]
         yield f"dead links: {dead}; links that bring other bytes: {changed}"
@@ -152,6 +160,31 @@ def _links(told: Any) -> Iterator[Link]:
             if isinstance(value, str) and value.startswith(("http://", "https://")):
                 yield Link(value, told.get("image_hash", "") if name in _WHOLE else "")
             yield from _links(value)
+
+
+def _held(edge: Edge) -> Iterator[Link]:
+    """Yield the links of every variant that the stack has, page by page, the hidden ones too."""
+    token = ""
+    while True:
+        page = edge.get(
+            "/images/variants", page_size=_PAGE, page_token=token, include_deleted="true"
+        )
+        yield from _links(page["variants"])
+        token = page["next_page_token"]
+        if not token:
+            return
+
+
+def _known_to_the_lab(links: set[Link], edge: Edge) -> set[Link]:
+    """Leave out, and tell of, what is dead at the CDN by now: a lab forgets when it starts anew."""
+    copies = {link for link in links if not _is_vaults(link.url)}
+    dead = {link for link, brought in _fetched(copies, edge).items() if brought.why}
+    if dead:
+        say(
+            f"links to the CDN from before that are dead already, and left out: {len(dead)}; "
+            "the lab keeps its CDN in memory"
+        )
+    return links - dead
 
 
 def _is_vaults(url: str) -> bool:

@@ -21,7 +21,7 @@ OK, LACKS, WRONG, UNTRIED = "ok", "lacks", "WRONG", "-"
 DRAWING = ("plain", "count 4", "aspects", "negative", "seed", "reference", "refusal")
 CASES = (*DRAWING, "429", "cancel", "cost")
 _REFUSED = "refuse-me, please"  # the lab will not draw it
-_SEED = 20_261
+_SEED, _UNWANTED = 20_261, "people"
 _PICTURE = "0" * 64  # a reference's id; it is not asked for where none are taken
 _CLOSE = 0.02  # how far a picture's shape may be off what was asked, as a share
 Row = Mapping[str, Any]
@@ -56,6 +56,10 @@ class Job:
         told = [*(event.data for event in self.events), *self.images]
         told += self.outcome.get("failures", ())
         return {str(one["purchase_id"]) for one in told if "purchase_id" in one}
+
+    @property
+    def hashes(self) -> list[str]:
+        return [image["image_hash"] for image in self.images]
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event.data for event in self.events if event.kind == kind]
@@ -108,7 +112,7 @@ class Trial:
 
     def _count(self) -> Cell:
         job = self._draw("count 4", count=4)
-        return _expect(len({image["image_hash"] for image in job.images}) == 4, job)
+        return _expect(len(set(job.hashes)) == 4, job)
 
     def _aspects(self) -> Cell:
         wrong = [why for aspect in self.can["aspect_ratios"] for why in self._misshapen(aspect)]
@@ -124,16 +128,21 @@ class Trial:
                 yield f"{aspect} came as {image['width']}x{image['height']}"
 
     def _negative(self) -> Cell:
-        job = self._draw("", negative_prompt="people")
+        beside = {} if self.remote else {"seed": _SEED}
+        job = self._draw("", negative_prompt=_UNWANTED, **beside)
         kept = [variant["negative_prompt"] for variant in self._variants(job)]
-        return self._has(job, "negative_prompt", kept == ["people"])
+        return self._has(job, "negative_prompt", kept, _UNWANTED)
 
     def _seed(self) -> Cell:
         job = self._draw("", seed=_SEED)
-        return self._has(job, "seed", bool(job.images) and job.images[0]["seed"] == _SEED)
+        return self._has(job, "seed", [image["seed"] for image in job.images], _SEED)
 
     def _reference(self) -> Cell:
-        """Draw from what it drew before, as much as it takes at once; none where it takes none."""
+        """
+        Draw from what it drew before, as much as it takes at once; none where it takes none.
+
+        Its vendor must say that it was given each of them: a picture that came proves nothing.
+        """
         if not self.can["max_references"]:
             return self._without_references()
         drawn = next((image for job in self._jobs for image in job.images), None)
@@ -141,9 +150,23 @@ class Trial:
             return Cell(WRONG, "it drew nothing that it could draw from")
         roles = self.can["reference_roles"]
         chosen = [role for role in roles if role != "unspecified"][: self.can["max_references"]]
-        asked = [{"variant": drawn["variant_id"], "role": role} for role in chosen]
-        job = self._draw("reference", references=asked)
-        return _expect(len(job.images) == 1, job)
+        first = self._draws_from({"variant": drawn["variant_id"]}, chosen)
+        sent = next((each for given in first for each in given), "")
+        # It sends no file as it was drawn, but what it has made of one it sends as that is.
+        plain = sum(role != "mask" for role in chosen)  # a mask goes as its vendor wants it
+        again = self._draws_from({"id": sent}, chosen) if sent else []
+        for given in (*first, *again) or [[]]:
+            if (len(given), given.count(sent)) != (len(chosen), plain):
+                why = f"of {len(chosen)} input images, {plain} of them {sent or 'any'}"
+                return Cell(WRONG, f"{why}, its vendor was given {given}")
+        return Cell(OK)
+
+    def _draws_from(self, picture: Row, roles: Sequence[str]) -> list[list[str]]:
+        """Draw from *picture* for all *roles*; return what the vendor was given, a row a call."""
+        job = self._draw("reference", references=[{**picture, "role": role} for role in roles])
+        if len(job.images) != 1:
+            raise Trouble(_expect(good=False, job=job).why)
+        return self._given(job, "images")
 
     def _without_references(self) -> Cell:
         try:
@@ -193,12 +216,35 @@ class Trial:
     def _charges(self, job: Job) -> list[Row]:
         return [c for c in self._charges_of_all() if c["purchase_id"] in job.purchases]
 
-    def _has(self, job: Job, name: str, took: bool) -> Cell:  # noqa: FBT001
-        """Whether it took what it says it can, and warned where it cannot."""
-        if self.can[name]:
-            return _expect(took, job)
-        warned = job.of("warning")
-        return Cell(LACKS, warned[0]["message"]) if warned else Cell(WRONG, "left out in silence")
+    def _given(self, job: Job, name: str) -> list[Any]:
+        """What the vendor was given as *name*, by its own word: an entry a call."""
+        return [charge["given"][name] for charge in self._charges(job)]
+
+    def _has(self, job: Job, name: str, kept: list[Any], wanted: object) -> Cell:
+        """Whether what it says it can take has reached its vendor; it warns where it cannot."""
+        if not self.can[name]:
+            warned = job.of("warning")
+            return (
+                Cell(LACKS, warned[0]["message"]) if warned else Cell(WRONG, "left out in silence")
+            )
+        if kept != [wanted]:
+            return _expect(good=False, job=job)
+        if not self.remote:
+            return self._shows(job, name)
+        given = self._given(job, name)
+        right = given and all(each == wanted for each in given)
+        return Cell(OK) if right else Cell(WRONG, f"its vendor was given {given}, not {wanted!r}")
+
+    def _shows(self, job: Job, name: str) -> Cell:
+        """Whether the picture of *job* goes with *name*: nobody else tells what was taken."""
+        asked: dict[str, Any] = {"seed": _SEED}
+        other = {"seed": _SEED + 1} if name == "seed" else asked
+        if name == "negative_prompt":
+            asked = asked | {name: _UNWANTED}
+        same, another = self._draw("", **asked), self._draw("", **other)
+        if job.hashes == same.hashes != another.hashes:
+            return Cell(OK)
+        return Cell(WRONG, f"its pictures do not go with the {name.replace('_', ' ')}")
 
     def _draw(self, name: str, **request: Any) -> Job:
         """Run a job that must bring pictures, and show them under *name*."""

@@ -143,7 +143,7 @@ def told(settings: StackSettings) -> Iterator[tuple[str, str]]:
             "RECRAFT_API_TOKEN",
             settings.recraft_token,
             settings.recraft_base,
-            dark="recraft-v3 comes by Replicate, where that is set",
+            dark="recraft-v3 and recraft-v3-vector come by Replicate, where that is set",
         ),
     )
     for company, name, key, base in (

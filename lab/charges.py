@@ -5,8 +5,30 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """
+    What an order brought beside its words, as it came.
+
+    *images* are the SHA-256 of its input images, in its order, a mask last; a link to elsewhere,
+    which nobody fetches, stands for itself. *seed* is None where it named none.
+    """
+
+    images: tuple[str, ...] = ()
+    seed: int | None = None
+    negative_prompt: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "images": list(self.images), "seed": self.seed, "negative_prompt": self.negative_prompt,
+        }  # fmt: skip
+
+
+NOTHING = Given()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """One purchase that was paid for; *images* came of it, for *usd* in all."""
+    """One purchase that was paid for; *images* came of what was *given*, for *usd* in all."""
 
     vendor: str
     model: str
@@ -15,6 +37,7 @@ class Charge:
     usd: float
     purchase_id: str | None
     at: datetime
+    given: Given = NOTHING
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -25,6 +48,7 @@ class Charge:
             "usd": round(self.usd, 6),
             "purchase_id": self.purchase_id,
             "at": self.at.isoformat(),
+            "given": self.given.as_json(),
         }
 
 

@@ -32,8 +32,9 @@ class Anthropic(Desk):
 
     def refuse(self, status: int, message: str) -> web.Response:
         error = {"type": _KINDS.get(status, "api_error"), "message": message}
-        told = {"type": "error", "error": error, "request_id": f"req_{uuid.uuid4().hex[:24]}"}
-        return web.json_response(told, status=status)
+        name = f"req_{uuid.uuid4().hex[:24]}"
+        told = {"type": "error", "error": error, "request_id": name}
+        return web.json_response(told, status=status, headers={"request-id": name})
 
     async def _messages(self, request: web.Request) -> web.StreamResponse:
         check_key(bearer(request) or request.headers.get("x-api-key", ""))

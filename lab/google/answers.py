@@ -46,14 +46,14 @@ def _details(**tokens: int) -> list[dict[str, Any]]:
 
 def asked(order: Order, model: Native) -> Usage:
     """The tokens of a call that brings nothing."""
-    return Usage(words=order.words, seen=order.pictures * model.seen)
+    return Usage(words=order.words, seen=len(order.pictures) * model.seen)
 
 
 def drawn(order: Order, model: Native) -> Usage:
     """The tokens of a call that brings a picture, perhaps with words."""
     return Usage(
         words=order.words,
-        seen=order.pictures * model.seen,
+        seen=len(order.pictures) * model.seen,
         said=len(_CAPTION) // 4 if order.talks else 0,
         drawn=model.tokens[order.size],
         thought=model.thoughts,

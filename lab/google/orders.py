@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +22,18 @@ _LETTERS = 4  # of a token, about
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A request that is in order; *pictures* were shown, *talks*: words may come as well."""
+    """
+    A request that is in order; *talks*: words may come as well.
+
+    *pictures*, by the SHA-256 of each, were shown.
+    """
 
     prompt: str
-    pictures: int
+    pictures: tuple[str, ...]
     ratio: str
     size: str
     talks: bool
+    seed: int | None
 
     @property
     def words(self) -> int:
@@ -39,8 +45,8 @@ def read(found: dict[str, Any], model: Native) -> Order:
     """Check the body *found*; raises Problem."""
     body = only(plain(found), _FIELDS, "")
     texts, pictures = _contents(body.get("contents"))
-    if pictures > model.most_pictures:
-        raise wrong("contents", f"has {pictures} images; it may have {model.most_pictures}")
+    if len(pictures) > model.most_pictures:
+        raise wrong("contents", f"has {len(pictures)} images; it may have {model.most_pictures}")
     config = only(body.get("generationConfig", {}), _CONFIG, "generation_config")
     if config.get("candidateCount", 1) != 1:
         raise Problem(400, "Multiple candidates is not enabled for this model")
@@ -51,19 +57,20 @@ def read(found: dict[str, Any], model: Native) -> Order:
     image = only(config.get("imageConfig", {}), _IMAGE, where)
     return Order(
         prompt="\n".join(texts),
-        pictures=pictures,
+        pictures=tuple(pictures),
         ratio=one_of(image.get("aspectRatio", "1:1"), model.shapes, f"{where}.aspect_ratio"),
         size=one_of(image.get("imageSize", "1K"), model.tokens, f"{where}.image_size"),
         talks="TEXT" in modalities,
+        seed=config.get("seed"),
     )
 
 
-def _contents(found: Any) -> tuple[list[str], int]:
-    """The texts, and how many pictures there are beside them."""
+def _contents(found: Any) -> tuple[list[str], list[str]]:
+    """The texts, and the SHA-256 of each picture beside them."""
     if not isinstance(found, list) or not found:
         raise Problem(400, "* GenerateContentRequest.contents: contents is not specified")
     texts: list[str] = []
-    pictures = 0
+    pictures: list[str] = []
     for number, content in enumerate(found):
         where = f"contents[{number}]"
         parts = only(content, ("role", "parts"), where).get("parts")
@@ -73,14 +80,14 @@ def _contents(found: Any) -> tuple[list[str], int]:
             if isinstance(part, dict) and isinstance(part.get("text"), str):
                 texts.append(part["text"])
             else:
-                _picture(part, f"{where}.parts[{place}]")
-                pictures += 1
+                shown = _picture(part, f"{where}.parts[{place}]")
+                pictures.append(hashlib.sha256(shown).hexdigest())
     if not any(texts):
         raise wrong("contents", "must have a text")
     return texts, pictures
 
 
-def _picture(part: Any, where: str) -> None:
+def _picture(part: Any, where: str) -> bytes:
     data = only(only(part, ("inlineData",), where).get("inlineData"), ("mimeType", "data"), where)
     one_of(data.get("mimeType"), _KINDS, f"{where}.inline_data.mime_type")
     try:
@@ -89,3 +96,4 @@ def _picture(part: Any, where: str) -> None:
         raise wrong(f"{where}.inline_data.data", "is no base64") from None
     if not 0 < len(content) <= _BIGGEST:
         raise wrong(f"{where}.inline_data.data", f"has {len(content)} bytes")
+    return content

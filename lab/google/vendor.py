@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.charges import Charge
+from lab.charges import NOTHING, Charge, Given
 from lab.door import Door, Handler
 from lab.google import answers, catalogue, imagen, orders, problems
 from lab.google.problems import Problem
@@ -111,7 +111,9 @@ class Google:
             picture = await self._draw(size, self._rules.format, order.prompt, f"{ticket}/0")
             kind = MEDIA_TYPES[self._rules.format]
             told["candidates"] = [answers.candidate(order, kind, picture)]
-        self._charge(request, name, ticket, images=int(usage.drawn > 0), usd=usage.usd(model))
+        given = Given(images=order.pictures, seed=order.seed)
+        images, usd = int(usage.drawn > 0), usage.usd(model)
+        self._charge(request, name, ticket, images=images, usd=usd, given=given)
         return web.json_response(told | {"usageMetadata": usage.told(), "modelVersion": name})
 
     async def _answer(
@@ -187,7 +189,14 @@ class Google:
         return picture
 
     def _charge(
-        self, request: web.Request, model: str, ticket: str, *, images: int, usd: float
+        self,
+        request: web.Request,
+        model: str,
+        ticket: str,
+        *,
+        images: int,
+        usd: float,
+        given: Given = NOTHING,
     ) -> None:
         self._world.charges.add(
             Charge(
@@ -198,6 +207,7 @@ class Google:
                 usd=usd,
                 purchase_id=request.headers.get("X-Request-Id"),
                 at=self._world.clock.now(),
+                given=given,
             )
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.charges import Charge
+from lab.charges import NOTHING, Charge, Given
 from lab.door import Door, Handler, object_of
 from lab.openai import problems
 from lab.openai.problems import Problem
@@ -94,7 +94,14 @@ class Desk:
         }
 
     def charge(
-        self, request: web.Request, *, model: str, ticket: str, images: int, usd: float
+        self,
+        request: web.Request,
+        *,
+        model: str,
+        ticket: str,
+        images: int,
+        usd: float,
+        given: Given = NOTHING,
     ) -> None:
         """Write down what a call cost; its purchase is what came as X-Client-Request-Id."""
         self.world.charges.add(
@@ -106,6 +113,7 @@ class Desk:
                 usd=usd,
                 purchase_id=request.headers.get("X-Client-Request-Id"),
                 at=self.world.clock.now(),
+                given=given,
             )
         )
 

@@ -1,4 +1,4 @@
-"""OpenAI's text models: POST /v1/responses, whole or as a stream."""
+"""OpenAI's text models: POST /v1/responses and /v1/chat/completions, whole or as a stream."""
 
 import time
 import uuid
@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
+from lab.openai import chat
 from lab.writing.author import Asked, Written
 from lab.writing.desk import Desk, Problem, bearer, body, check_key
 
@@ -29,10 +30,13 @@ class Text(Desk):
     }
 
     def routes(self) -> Iterable[web.RouteDef]:
-        return [self.route("/openai/v1/responses", self._responses)]
+        return [
+            self.route("/openai/v1/responses", self._responses),
+            self.route("/openai/v1/chat/completions", self._chat),
+        ]
 
     def refuse(self, status: int, message: str) -> web.Response:
-        kind, code = _CODES.get(status, ("server_error" if status >= 500 else "invalid", None))
+        kind, code = _CODES.get(status, (_kind(status), None))
         error = {"message": message, "type": kind, "param": None, "code": code}
         status = 429 if status == 402 else status  # an empty account is a 429 of its own
         headers = {"x-request-id": uuid.uuid4().hex}
@@ -49,6 +53,20 @@ class Text(Desk):
         return self.stream(
             (event["type"], event | {"sequence_number": number}) for number, event in events
         )
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        check_key(bearer(request))
+        found = await body(request)
+        asked, ticket = chat.asked(found), f"chatcmpl-{uuid.uuid4().hex}"
+        written = self.write(asked, ticket)
+        if not found.get("stream"):
+            return web.json_response(chat.completion(asked.model, ticket, written))
+        usage = chat.wants_usage(found)
+        return self.stream(chat.chunks(asked.model, ticket, written, usage=usage))
+
+
+def _kind(status: int) -> str:
+    return "server_error" if status >= 500 else "invalid_request_error"
 
 
 def _asked(found: dict[str, Any]) -> Asked:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from lab.charges import Given
 from lab.door import LAG
 from lab.openai import dalle, edits, orders
 from lab.openai.desk import NAME, Desk, Rules, body_of
@@ -147,7 +148,12 @@ class OpenAI:
             self._hand_out(ticket, place, picture)
             found.append(_text(picture))
         self._desk.charge(
-            request, model=order.name, ticket=ticket, images=order.count, usd=order.usd
+            request,
+            model=order.name,
+            ticket=ticket,
+            images=order.count,
+            usd=order.usd,
+            given=_given(order),
         )
         return found
 
@@ -200,6 +206,11 @@ def _refuse(prompt: str) -> None:
         raise blocked("input")
     if _BROKEN in prompt.lower():
         raise Problem(500, "The server had an error while processing your request.")
+
+
+def _given(order: Order) -> Given:
+    brought = [*order.images, *([order.mask] if order.mask else [])]
+    return Given(images=tuple(hashlib.sha256(each).hexdigest() for each in brought))
 
 
 def _settings(order: Order) -> dict[str, str]:

@@ -60,6 +60,8 @@ class Order:
     height: int
     format: str  # webp, png or svg
     inline: bool  # the pictures come in the answer
+    seed: int | None
+    negative_prompt: str
 
     @property
     def price(self) -> float:
@@ -77,8 +79,8 @@ def read(body: dict[str, Any]) -> Order:
     count = body.get("n", 1)
     if type(count) is not int or not 1 <= count <= _MOST:
         raise Problem(400, f"n must be from 1 to {_MOST}")
-    seed = body.get("random_seed", 0)
-    if type(seed) is not int or not -_SEEDS <= seed < _SEEDS:
+    seed, negative = body.get("random_seed"), body.get("negative_prompt") or ""
+    if seed is not None and (type(seed) is not int or not -_SEEDS <= seed < _SEEDS):
         raise Problem(400, "random_seed must be an integer")
     width, height = _size(body.get("size", "1024x1024"))
     kind = _one_of(body, "image_format", "webp", ("webp", "png"))
@@ -90,6 +92,8 @@ def read(body: dict[str, Any]) -> Order:
         height=height,
         format="svg" if MODELS[model].vector else kind,
         inline=_one_of(body, "response_format", "url", ("url", "b64_json")) == "b64_json",
+        seed=seed,
+        negative_prompt=str(negative),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lab.charges import Charge
+from lab.charges import Charge, Given
 from lab.door import Door, Handler, object_of
 from lab.pictures import MEDIA_TYPES, Pictures, Wanted
 from lab.recraft import orders, problems
@@ -154,6 +154,7 @@ class Recraft:
                 usd=order.price * order.count,
                 purchase_id=request.headers.get("X-Request-Id"),
                 at=self._world.clock.now(),
+                given=Given(seed=order.seed, negative_prompt=order.negative_prompt),
             )
         )
 

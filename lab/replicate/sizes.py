@@ -9,6 +9,7 @@ from lab.replicate.catalogue import Model
 
 _PIXELS = re.compile(r"(\d{2,5})x(\d{2,5})")
 _RATIO = re.compile(r"(\d{1,2}):(\d{1,2})")
+_SHORT = "too-few"  # the word that makes a series one picture shorter than it may be
 _SQUARE = re.compile(r"([1234])K")
 
 
@@ -30,8 +31,11 @@ def plan(model: Model, inputs: dict[str, Any]) -> Plan:
 
 
 def _count(model: Model, inputs: dict[str, Any]) -> int:
-    if model.get(inputs, "sequential_image_generation") == "disabled":
+    series = model.get(inputs, "sequential_image_generation")
+    if series == "disabled":
         return 1
+    if series == "auto" and _SHORT in str(inputs.get("prompt", "")).lower():
+        return max(1, int(model.get(inputs, "max_images")) - 1)
     counts = (model.get(inputs, name) for name in ("num_outputs", "number_of_images", "max_images"))
     return next((int(count) for count in counts if count is not None), 1)
 

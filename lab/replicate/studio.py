@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lab.charges import Charge
+from lab.charges import Charge, Given
 from lab.replicate import telling
 from lab.replicate.prediction import Prediction
 from lab.replicate.uploads import Uploads
@@ -123,7 +123,14 @@ class Studio:
                 usd=order.model.price * (images or order.plan.count),
                 purchase_id=order.hook.purchase_id if order.hook else None,
                 at=at,
+                given=self._given(order),
             )
+        )
+
+    def _given(self, order: Prediction) -> Given:
+        seed, negative = order.inputs.get("seed"), order.inputs.get("negative_prompt")
+        return Given(
+            images=tuple(self.uploads.hashes(order)), seed=seed, negative_prompt=negative or ""
         )
 
     def _end(self, order: Prediction, status: str, at: datetime) -> None:

@@ -1,11 +1,15 @@
 """Files that are given to models: uploaded, described, and gone after a day."""
 
+import base64
+import binascii
 import hashlib
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
@@ -92,13 +96,25 @@ class Uploads:
 
     def lacks(self, order: Prediction) -> str | None:
         """A link of *order* to a file that was never here, or is gone; None where all are here."""
-        prefix, alive = f"{self.world.base}/replicate/v1/files/", {one.id for one in self._alive()}
-        for given in order.inputs.values():
-            for link in given if isinstance(given, list) else [given]:
-                name = link.removeprefix(prefix) if isinstance(link, str) else link
-                if name != link and name not in alive:
-                    return str(link)
+        alive = {one.id for one in self._alive()}
+        for link in _links(order):
+            name = link.removeprefix(self._prefix)
+            if name != link and name not in alive:
+                return link
         return None
+
+    def hashes(self, order: Prediction) -> Iterator[str]:
+        """The SHA-256 of each picture that *order* was given; of one elsewhere the link."""
+        for link in _links(order):
+            known = self._kept.get(link.removeprefix(self._prefix))
+            if link.startswith("data:"):
+                yield hashlib.sha256(_inside(link)).hexdigest()
+            else:
+                yield known.sha256 if known else link
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.world.base}/replicate/v1/files/"
 
     def _alive(self) -> list[Upload]:
         now = self.world.clock.now()
@@ -109,3 +125,24 @@ class Uploads:
             if one.id == request.match_info["id"]:
                 return one
         raise not_found()
+
+
+def _links(order: Prediction) -> Iterator[str]:
+    """What *order* names for each input that its model takes a link for, a mask last."""
+    inputs = sorted(order.model.properties.items(), key=lambda each: each[0] == "mask")
+    for name, known in inputs:
+        given = order.inputs.get(name)
+        if "uri" not in (known.get("format"), known.get("items", {}).get("format")) or not given:
+            continue
+        yield from map(str, given if isinstance(given, list) else [given])
+
+
+def _inside(url: str) -> bytes:
+    """What a data URL holds; empty where it cannot be read."""
+    kind, _, data = url.partition(",")
+    try:
+        return (
+            base64.b64decode(data, validate=True) if ";base64" in kind else unquote_to_bytes(data)
+        )
+    except (ValueError, binascii.Error):
+        return b""

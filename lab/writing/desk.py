@@ -102,14 +102,14 @@ class Desk(ABC):
         return written
 
     def stream(self, events: Iterable[tuple[str, object]]) -> Pieces:
-        """Send *events*: a name, or none, and data."""
+        """Send *events*: a name, or none, and data; what is a text already goes as it is."""
         made = [_event(name, data) for name, data in events]
         return Pieces(made, self._world, self._author.mood.piece_seconds)
 
 
 def _event(name: str, data: object) -> bytes:
     head = f"event: {name}\n" if name else ""
-    return f"{head}data: {json.dumps(data)}\n\n".encode()
+    return f"{head}data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
 
 
 async def body(request: web.Request) -> dict[str, Any]:

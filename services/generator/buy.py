@@ -112,6 +112,7 @@ class Errand:
         shown, registry = self._claim.purchase, self._tools.registry
         order = orders.of_claim(self._claim, registry)
         model = registry.known(shown.model, shown.provider)
+        images = orders.images_of(shown.ordinal, self._claim.spec, registry)
         if not order.as_planned:
             log.warning("another release planned it", purchase_id=shown.purchase_id)
         return edges.Known(
@@ -122,7 +123,8 @@ class Errand:
             order=order,
             price=partial(orders.price, model, self._claim.spec),
             most=partial(orders.most, model, self._claim.spec),
-            images=orders.images_of(shown.ordinal, self._claim.spec, registry),
+            images=images,
+            most_images=orders.most_images(model, self._claim.spec, images),
             next=self._next,
             ticket=self._claim.ticket,
         )

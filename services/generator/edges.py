@@ -65,6 +65,7 @@ class Known:
     ticket: str = ""
     drawn: Drawn | None = None
     heard: edge_pb2.Heard | None = None  # of its provider, until it is written
+    most_images: int = 0  # that may come of it, where that is more than were ordered
     seconds: float | None = None  # that it took, where its order was sent and answered here
 
 
@@ -246,7 +247,8 @@ def _drawn(known: Known) -> edge_pb2.DrawnEdge:
     assert known.drawn is not None
     made = edge_pb2.DrawnEdge(outputs=outputs(known.drawn, known.purchase_id), cost=found)
     if known.drawn.cost is not None:
-        made.estimate.usd_micros = known.price(known.images)
+        came = min(len(known.drawn.images), known.most_images)  # of a series each is as expected
+        made.estimate.usd_micros = known.price(max(known.images, came))
         made.estimate.basis = cost_pb2.COST_BASIS_ESTIMATED
     if known.order.as_planned:  # else its calls bring other numbers of images
         made.ordered_count = known.images
@@ -277,7 +279,7 @@ def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
         ended.cost.usd_micros, ended.cost.basis = step.cost, cost_pb2.COST_BASIS_METERED
     elif step.charged is not False:
         told = known.most if step.charged is None else known.price
-        ended.cost.usd_micros = told(known.images)
+        ended.cost.usd_micros = told(max(known.images, known.most_images))
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):
         ended.next.CopyFrom(following)

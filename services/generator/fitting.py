@@ -47,6 +47,10 @@ def _shape(spec: job_pb2.JobSpec, model: Model) -> None:
         raise lacks(model, "aspect", f"in the aspect {spec.aspect[:20]!r}; it has {shapes}")
     if not spec.HasField("size"):
         return
+    parameters = orders.parameters(spec, model.key)
+    if model.has_tier(parameters):
+        tier = parameters[model.wire.tier]
+        raise lacks(model, "size", f"in pixels and in {tier}; leave out one, or give an aspect")
     width, height = spec.size.width, spec.size.height
     if (width, height) in (*model.shapes.values(), *model.sizes):
         return

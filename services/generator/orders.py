@@ -77,9 +77,18 @@ def price(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
 
 
 def most(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
-    """The most that it costs, in micro-USD: prompt and input images are read once a call."""
+    """
+    The most that a call costs that brings so many *images*, in micro-USD.
+
+    Prompt and input images are read once.
+    """
     beside = model.tokens.most(spec.prompt, len(spec.references), images)
     return _own_price(model, spec, images) + beside
+
+
+def most_images(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
+    """How many come at most of a call of *model* for so many *images* of *spec*: all are paid."""
+    return images * model.series_of(parameters(spec, model.key))
 
 
 def _own_price(model: Model, spec: job_pb2.JobSpec, images: int) -> int:
@@ -97,7 +106,8 @@ def _shape(model: Model, spec: job_pb2.JobSpec) -> dict[str, object]:
     aspect = model.aspect((width, height))
     if wire.size:
         return {wire.size: f"{width}x{height}"}
-    if wire.aspect and aspect:
+    tiered = not wire.tier or model.has_tier(parameters(spec, model.key))
+    if wire.aspect and aspect and tiered:
         return {wire.aspect: aspect}
     return {"width": width, "height": height, **wire.custom}
 

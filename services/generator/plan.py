@@ -237,7 +237,13 @@ def _purchases(
 
 def dearest(spec: job_pb2.JobSpec, model: Model, spares: list[Model], images: int) -> int:
     """The most that a call for so many *images* costs, by *model* or a spare, in micro-USD."""
-    return max(orders.most(each, spec, images) for each in (model, *spares))
+    everyone = (model, *spares)
+    return max(orders.most(each, spec, orders.most_images(each, spec, images)) for each in everyone)
+
+
+def expected(spec: job_pb2.JobSpec, model: Model, images: int) -> int:
+    """What it usually costs; of a series that may come nobody knows how long it is: of all."""
+    return orders.price(model, spec, orders.most_images(model, spec, images))
 
 
 def _estimate(
@@ -252,7 +258,7 @@ def _estimate(
             model=model.key,
             image_count=spec.count,
             purchase_count=len(calls),
-            cost=estimated(sum(orders.price(model, spec, images) for images in calls)),
+            cost=estimated(sum(expected(spec, model, images) for images in calls)),
         )
         lines.append(line)
     return job_pb2.JobEstimate(

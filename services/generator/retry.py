@@ -164,7 +164,7 @@ def _estimate(
         line = lines[model.key]
         line.image_count += call.images
         line.purchase_count += 1
-        cost = line.cost.usd_micros + orders.price(model, spec, call.images)
+        cost = line.cost.usd_micros + planning.expected(spec, model, call.images)
         line.cost.CopyFrom(planning.estimated(cost))
     return job_pb2.JobEstimate(
         reserved=planning.estimated(sum(each.reserved_usd_micros for each in purchases)),

@@ -150,7 +150,8 @@ class Strays:
         images = orders.images_of(shown.ordinal, spec, self.registry)
         log.error("an order that nobody held", purchase_id=shown.purchase_id, ticket=stray.ticket)
         try:
-            await self.ledger.apply(edges.adopted(stray, model, orders.price(model, spec, images)))
+            reserve = orders.price(model, spec, orders.most_images(model, spec, images))
+            await self.ledger.apply(edges.adopted(stray, model, reserve))
         except errors.Precondition as fault:  # it is looked up by its owner meanwhile
             log.info("a stray is not adopted now", ticket=stray.ticket, error=str(fault))
 

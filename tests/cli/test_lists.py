@@ -26,6 +26,7 @@ MODELS = [
     model("b", state="disabled"),
     model("c", state="disabled", provider="another", price_per_image_usd=None),
     model("d", state="retired", successor="a", price_per_image_usd=0.0),
+    model("r", state="retired", successor="a", retire_time="2026-05-12T00:00:00Z"),
     model("e", state="degraded", state_reason="PROVIDER_BALANCE_EMPTY"),
 ]
 
@@ -38,8 +39,25 @@ def test_a_model_that_cannot_draw_says_what_it_takes(capsys: pytest.CaptureFixtu
         "b\tneeds REPLICATE_API_TOKEN\t$0.04\t\treplicate\tB",
         "c\tneeds a key of another\tunknown\t\tanother\tC",
         "d\tretired, use a\tfree\t\treplicate\tD",
+        "r\tretired 2026-05-12, use a\t$0.04\t\treplicate\tR",
         "e\tdegraded: provider balance empty\t$0.04\t\treplicate\tE",
     ]
+
+
+@pytest.mark.parametrize(("retired", "asked"), [(False, {}), (True, {"retired": "true"})])
+def test_the_retired_are_asked_for_where_they_are_wanted(
+    retired: bool,
+    asked: dict[str, str],
+) -> None:
+    queries = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        queries.append(dict(request.url.params))
+        return httpx.Response(200, json={"models": MODELS})
+
+    edge = Edge("http://edge.test", transport=httpx.MockTransport(answer))
+    lists.models(edge, retired=retired, as_json=True)
+    assert queries == [asked]
 
 
 def test_a_job_with_something_at_risk_says_so(capsys: pytest.CaptureFixture[str]) -> None:

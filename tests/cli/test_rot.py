@@ -19,6 +19,8 @@ KEPT, THUMBNAIL = f"{STUDIO}/i/abc", f"{STUDIO}/i/abc/thumbnail"
 COPY, SMALL = f"{LAB}/cloudinary/v1/abc.png", f"{LAB}/cloudinary/small/v1/abc.webp"
 OLD = f"{LAB}/cloudinary/v0/abc.png"  # in the list of variants alone
 EARLY = f"{STUDIO}/i/abc?early"  # in `image_kept` alone
+FIRST, SECOND = f"{STUDIO}/i/first", f"{STUDIO}/i/second"  # of variants from before, a page each
+FORGOTTEN = f"{LAB}/cloudinary/v1/first.png"  # by a lab that was started anew
 THEIRS = f"{LAB}/replicate/delivery/p/out-0.webp"
 
 
@@ -38,27 +40,36 @@ class World(httpx.BaseTransport):
         self.after: dict[str, Callable[[], httpx.Response]] = {}
         self.state, self.leak, self.looks, self.late = "succeeded", KEPT, 0, 1
         self.hours = 0.0
+        self.held: list[list[dict[str, Any]]] = [[]]  # pages of what it had before
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = str(request.url)
         if url.startswith(STUDIO) and not url.startswith(f"{STUDIO}/i/"):
-            return self._studio(request.url.path)
+            return self._studio(request.url.path, dict(request.url.params))
         if "/_lab/" in url or url.endswith("/v1/predictions"):
             return self._control(request)
+        if url == FORGOTTEN:
+            return httpx.Response(404)
         if self.hours:
             dies = url == THEIRS and url not in self.after
             return httpx.Response(404) if dies else self.after.get(url, picture)()
         return picture()
 
-    def _studio(self, path: str) -> httpx.Response:
+    def _studio(self, path: str, query: dict[str, str]) -> httpx.Response:
         if path == "/images/models":
             models = [{"key": "m", "state": "active"}, {"key": "off", "state": "disabled"}]
             return httpx.Response(200, json={"models": models})
         if path == "/images/generate/stream":
             return httpx.Response(200, text=self._stream())
-        if path == "/images/variants":
+        if path == "/images/variants" and "job" in query:
             variant = image(COPY, SMALL) | {"cdn_url": OLD}
             return httpx.Response(200, json={"variants": [variant]})
+        if path == "/images/variants":
+            assert query["include_deleted"] == "true"
+            page = int(query.get("page_token", "0"))
+            more = str(page + 1) if page + 1 < len(self.held) else ""
+            told = {"variants": self.held[page], "next_page_token": more}
+            return httpx.Response(200, json=told)
         assert path == "/images/jobs/7"
         self.looks += 1
         there = self.looks > self.late
@@ -140,6 +151,49 @@ def test_other_bytes_fail(link: str, capsys: pytest.CaptureFixture[str]) -> None
     )
     assert tried(world) == 1
     assert "dead links: 0; links that bring other bytes: 1" in capsys.readouterr().err
+
+
+def before() -> World:
+    """A stack that had a variant on each of two pages, and what this run buys on the second."""
+    world = World()
+    first = image(FIRST, THUMBNAIL) | {"cdn_url": FORGOTTEN}
+    world.held = [[first], [image(SECOND, THUMBNAIL), image(COPY, SMALL)]]
+    return world
+
+
+def test_what_was_given_out_before_is_fetched_too_and_counted_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert tried(before()) == 0
+    told = capsys.readouterr()
+    rows = [tuple(row.values()) for row in json.loads(told.out)["links"]]
+    assert (f"{rot.BEFORE}vault", 2, 2, 2) in rows
+    assert ("CDN", 2, 2, 2) in rows  # what this run bought is not counted twice
+    assert [kind for kind, *_ in rows if kind.startswith(rot.BEFORE)] == [f"{rot.BEFORE}vault"]
+    assert "dead already, and left out: 1;" in told.err
+
+
+@pytest.mark.parametrize("link", [FIRST, SECOND])
+@pytest.mark.parametrize(("brings", "said"), GONE, ids=["404", "a page", "of no type"])
+def test_one_from_before_that_dies_fails(
+    link: str,
+    brings: Callable[[], httpx.Response],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = before()
+    world.after[link] = brings
+    assert tried(world) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_vendors_link_that_was_given_out_before_is_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = before()
+    world.held[1].append(image(THEIRS, THUMBNAIL))
+    assert tried(world) == 1
+    assert "the vendor's own: 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("hours", [0.5, 24])

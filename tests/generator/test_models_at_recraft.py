@@ -60,3 +60,10 @@ def test_a_seed_out_of_its_range_is_refused_with_the_range(key, seed, count):
     with pytest.raises(Invalid, match="takes from 0 to 2147483647") as no:
         plan(spec(key, seed=str(seed), count=count), None, REGISTRY)
     assert [*no.value.fields] == ["seed"]
+
+
+@pytest.mark.parametrize(("asked", "sent"), [({}, "webp"), ({"image_format": "png"}, "png")])
+def test_a_picture_comes_in_the_format_that_is_asked_for(asked, sent):
+    found = plan(spec("recraft-v3", parameters={"recraft-v3": asked}), None, REGISTRY)
+    order = orders.order(REGISTRY.known("recraft-v3"), found.spec, 0, 1, "id")
+    assert order.inputs["image_format"] == sent

@@ -45,16 +45,16 @@ def refused(*keys, **fields) -> Fault:
     return failure.value
 
 
-def test_there_are_nine():
+def test_there_are_ten():
     assert sorted(SOLD) == [
         "flux-1.1-pro", "flux-schnell", "ideogram-v2", "ideogram-v2-turbo",
         *V3,
-        "recraft-v3", "seedream-4.5",
+        "recraft-v3", "recraft-v3-vector", "seedream-4.5",
     ]  # fmt: skip
     assert {key: model.price for key, model in SOLD.items()} == {
         "flux-1.1-pro": 40_000, "flux-schnell": 3_000, "ideogram-v2": 80_000,
         "ideogram-v2-turbo": 50_000, **dict.fromkeys(V3, 90_000),
-        "recraft-v3": 40_000, "seedream-4.5": 40_000,
+        "recraft-v3": 40_000, "recraft-v3-vector": 80_000, "seedream-4.5": 40_000,
     }  # fmt: skip
     assert all(model.price_source and "/" in model.slug for model in SOLD.values())
 
@@ -75,7 +75,9 @@ SHAPES = {
         ("ideogram-v2", "ideogram-v2-turbo"), lambda _aspect, w, h: {"resolution": f"{w}x{h}"}
     ),
     **dict.fromkeys(V3, lambda aspect, _w, _h: {"aspect_ratio": aspect}),
-    "recraft-v3": lambda _aspect, w, h: {"size": f"{w}x{h}"},
+    **dict.fromkeys(
+        ("recraft-v3", "recraft-v3-vector"), lambda _aspect, w, h: {"size": f"{w}x{h}"}
+    ),
     "seedream-4.5": lambda _aspect, w, h: {
         "size": "custom", "width": w, "height": h,
         "sequential_image_generation": "disabled", "max_images": 1,
@@ -131,14 +133,15 @@ def test_seeds_and_negative_prompts_go_where_the_model_has_them():
     assert {key: inputs.get("seed") for key, inputs in said.items()} == {
         "flux-1.1-pro": 8, "flux-schnell": 8, "ideogram-v2": 8, "ideogram-v2-turbo": 8,
         **dict.fromkeys(V3, 8),
-        "recraft-v3": None, "seedream-4.5": None,
+        "recraft-v3": None, "recraft-v3-vector": None, "seedream-4.5": None,
     }  # fmt: skip
     negative = [key for key in sorted(said) if "negative_prompt" in said[key]]
     assert negative == ["ideogram-v2", "ideogram-v2-turbo"]
     warned = plan(spec(*SOLD, **fields), None, REGISTRY).warnings
     assert sorted(each.model for each in warned) == [
         "flux-1.1-pro", "flux-schnell", *V3,
-        "recraft-v3", "recraft-v3", "seedream-4.5", "seedream-4.5",
+        "recraft-v3", "recraft-v3", "recraft-v3-vector", "recraft-v3-vector",
+        "seedream-4.5", "seedream-4.5",
     ]  # fmt: skip
 
 
@@ -202,8 +205,10 @@ WRONG_PARAMETERS = [
     ("recraft-v3", "style", "digital_illustration/baroque"),
     ("recraft-v3", "size", "1024x1024"),
     ("seedream-4.5", "image_input", ["https://x.test/a"]),
-    ("seedream-4.5", "sequential_image_generation", "auto"),
-    ("seedream-4.5", "max_images", 15),
+    ("seedream-4.5", "sequential_image_generation", "always"),
+    ("seedream-4.5", "max_images", 16),
+    ("seedream-4.5", "max_images", 0),
+    ("seedream-4.5", "size", "1K"),
 ]
 
 

@@ -7,18 +7,21 @@ from services.generator import models
 from services.generator.models import Registry
 
 KEY = "recraft-v3"
+BOTH = [("recraft-v3", "recraft-ai/recraft-v3", "recraftv3")]
+BOTH += [("recraft-v3-vector", "recraft-ai/recraft-v3-svg", "recraftv3_vector")]
 
 
+@pytest.mark.parametrize("key", [key for key, _, _ in BOTH])
 @pytest.mark.parametrize(
     ("configured", "provider"),
     [({"recraft"}, "recraft"), ({"replicate"}, "replicate"), ({"replicate", "recraft"}, "recraft")],
 )
-def test_who_is_configured_is_bought_from(configured: set[str], provider: str) -> None:
+def test_who_is_configured_is_bought_from(configured: set[str], provider: str, key: str) -> None:
     for everyone in (models.EVERY, models.EVERY[::-1]):
         registry = Registry(everyone, configured=configured, default="sketch")
         if everyone is models.EVERY or len(configured) == 1:
-            assert registry.usable(KEY).provider == provider
-        assert [model.key for model in registry].count(KEY) == 1
+            assert registry.usable(key).provider == provider
+        assert [model.key for model in registry].count(key) == 1
 
 
 def test_nobody_s_key_is_asked_of_the_first() -> None:
@@ -27,8 +30,11 @@ def test_nobody_s_key_is_asked_of_the_first() -> None:
         registry.usable(KEY)
 
 
-def test_what_was_ordered_elsewhere_is_known_as_it_was_sold_there() -> None:
+@pytest.mark.parametrize(("key", "at_replicate", "at_recraft"), BOTH)
+def test_what_was_ordered_elsewhere_is_known_as_it_was_sold_there(
+    key: str, at_replicate: str, at_recraft: str
+) -> None:
     registry = Registry(models.EVERY, configured={"replicate", "recraft"}, default="sketch")
-    assert registry.known(KEY, "replicate").slug == "recraft-ai/recraft-v3"
-    assert registry.known(KEY, "recraft").slug == "recraftv3"
-    assert registry.known(KEY, "gone").provider == "recraft"
+    assert registry.known(key, "replicate").slug == at_replicate
+    assert registry.known(key, "recraft").slug == at_recraft
+    assert registry.known(key, "gone").provider == "recraft"

@@ -37,12 +37,14 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.conflict, self.asked = set[str](), asyncio.Event()
         self.begin = SINCE
 
-    def knows(self, ticket, *, model="flux-schnell", first_hand=False):
+    def knows(self, ticket, *, model="flux-schnell", first_hand=False, parameters=None):
         stray = pb.Stray(ticket=ticket, first_hand=first_hand)
         shown, spec = stray.purchase.purchase, stray.purchase.spec
         shown.purchase_id, shown.model, shown.provider = ID, model, "replicate"
         spec.prompt, spec.count = "a lighthouse", 2
         spec.models.append(model)
+        if parameters:
+            spec.parameters[model].update(parameters)
         self.strays[ticket] = stray
 
     async def FindStrays(self, request, context):
@@ -144,6 +146,14 @@ async def test_what_its_provider_recognizes_is_adopted_for_the_most_that_it_can_
     assert (order.purchase_id, order.inputs["prompt"]) == (ID, "a lighthouse")
     assert order == orders.of_claim(stray(world, "t2"), world.strays.registry)
     assert world.catalog.disowned == []
+
+
+async def test_one_that_may_be_a_series_is_adopted_for_all_of_it(world):
+    series = {"sequential_image_generation": "auto", "max_images": 4}
+    world.catalog.knows("t2", model="seedream-4.5", parameters=series)
+    world.seller.owns = {"t2"}
+    await world.look()
+    assert world.catalog.adopted == [(ID, "t2", 4 * 40_000)]
 
 
 def stray(world, ticket):

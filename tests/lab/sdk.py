@@ -15,4 +15,5 @@ class Later:
 
 
 anthropic, openai = Later("anthropic"), Later("openai")
+httpx2 = Later("httpx2")  # what Anthropic's stands on
 genai, errors, types = (Later(f"google.genai{part}") for part in ("", ".errors", ".types"))

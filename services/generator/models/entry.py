@@ -1,5 +1,6 @@
 """One model as data: what it takes, what it costs, how long it takes."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -22,15 +23,17 @@ class Wire:
     A provider's words for what a request of ours says; empty where it has none.
 
     *size* takes "WxH", and *aspect* takes "W:H" for a shape of the model's. What neither
-    says goes as width and height, and *custom* goes with them. *count* takes the number of
-    images. *usual* goes with an order that says nothing of it, *fixed* with every order: what
-    a request must not decide.
+    says goes as width and height, and *custom* goes with them. With a *tier*, a parameter that
+    names a size by its class ("4K"), an aspect goes as one only beside that. *count* takes the
+    number of images. *usual* goes with an order that says nothing of it, *fixed* with every order:
+    what a request must not decide.
     """
 
     __pydantic_config__: ClassVar = _ALONE
 
     size: str = ""
     aspect: str = ""
+    tier: str = ""
     custom: Mapping[str, object] = field(default_factory=dict)
     count: str = ""
     usual: Mapping[str, object] = field(default_factory=dict)
@@ -100,10 +103,10 @@ class Model:
     most of a seed. *price* is one image's in micro-USD, the dearest where they differ; the first
     of *prices* that fits what is asked for is its own, and a parameter of *surcharges* adds so
     much for each that it asks for to an image that is ordered alone; one of *multiples* says of how
-    many pictures an image is made that is asked for so. An image that is asked for as *alone* says
-    is the only one of its call. *typical* and *time_limit*
-    are seconds. From the date *retired* on, "YYYY-MM-DD", it is not sold any more, and the model
-    *successor* is.
+    many pictures an image is made that is asked for so; one of *series* says as how many images,
+    each of them paid, an image comes at most that is asked for so. An image that is asked for as
+    *alone* says is the only one of its call. *typical* and *time_limit* are seconds. From the
+    date *retired* on, "YYYY-MM-DD", it is not sold any more, and the model *successor* is.
     """
 
     __pydantic_config__: ClassVar = _ALONE
@@ -133,6 +136,7 @@ class Model:
     prices: tuple[Price, ...] = ()
     surcharges: Mapping[str, int] = field(default_factory=dict)
     multiples: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    series: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     alone: Mapping[str, object] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)  # what an order costs beside its picture
     price_source: str = ""
@@ -164,18 +168,35 @@ class Model:
     def price_of(self, size: Size, parameters: Mapping[str, object], *, alone: bool = True) -> int:
         """What an image of *size* with *parameters* costs, in micro-USD; *alone* in its call."""
         width, height = size
-        known = self.parameters.get("properties", {})
-        usual = {name: each["default"] for name, each in known.items() if "default" in each}
-        asked = {**usual, **self.wire.usual, **parameters, "size": f"{width}x{height}"}
+        asked = {**self._asked(parameters), "size": f"{width}x{height}"}
         fitting = (each for each in self.prices if each.fits(asked, width * height))
         own = next((each.of(width * height) for each in fitting), self.price)
-        for name, so in self.multiples.items():
-            made_of = asked.get(name)
-            own *= made_of if is_asked(so, asked) and isinstance(made_of, int) else 1
+        own *= _product(self.multiples, asked)
         more = {name: asked.get(name) for name in self.surcharges if alone}
         counts = {name: each for name, each in more.items() if isinstance(each, int)}
         return own + sum(self.surcharges[name] * each for name, each in counts.items())
 
+    def series_of(self, parameters: Mapping[str, object]) -> int:
+        """As how many images one that is ordered with *parameters* may come, each of them paid."""
+        return _product(self.series, self._asked(parameters))
+
+    def has_tier(self, parameters: Mapping[str, object]) -> bool:
+        """Whether *parameters* name a size by its class, so that no width and height go out."""
+        named = parameters.get(self.wire.tier)
+        return named is not None and named != self.wire.custom.get(self.wire.tier)
+
+    def _asked(self, parameters: Mapping[str, object]) -> dict[str, object]:
+        """The *parameters*, and what is usual where they say nothing."""
+        known = self.parameters.get("properties", {})
+        usual = {name: each["default"] for name, each in known.items() if "default" in each}
+        return {**usual, **self.wire.usual, **parameters}
+
     def aspect(self, size: Size) -> str:
         """The aspect that comes out in *size*; empty for none."""
         return next((aspect for aspect, each in self.shapes.items() if each == size), "")
+
+
+def _product(numbers: Mapping[str, Mapping[str, object]], asked: Mapping[str, object]) -> int:
+    """Multiply what *asked* has for each of *numbers* of which it has the rest."""
+    found = (asked.get(name) for name, so in numbers.items() if is_asked(so, asked))
+    return math.prod(each for each in found if isinstance(each, int))

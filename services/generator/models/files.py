@@ -126,8 +126,17 @@ def _flaws_of_prices(model: Model) -> Iterator[str]:
         yield "price: it is in micro-USD and not below 0"
     if min((0, *(each.per for each in model.prices), *model.surcharges.values())) < 0:
         yield "prices: per and what surcharges add are not below 0"
-    so = [each.asked for each in model.prices] + [*model.multiples.values(), model.alone]
-    named = {*model.surcharges, *model.multiples, *(name for each in so for name in each)}
+    so = [each.asked for each in model.prices] + [
+        *model.multiples.values(),
+        *model.series.values(),
+        model.alone,
+    ]
+    named = {
+        *model.surcharges,
+        *model.multiples,
+        *model.series,
+        *(name for each in so for name in each),
+    }
     for name in named - {"size"}:
         if name not in model.parameters.get("properties", {}):
             yield f"prices: there is no parameter {name!r}"
