@@ -35,7 +35,8 @@ SHARING = {
     "lit": (
         "system/test_models_check.py", "system/test_language.py", "system/test_downloads.py",
         "system/test_lost_answers.py", "system/test_put_off.py", "system/test_references.py",
-        "system/test_repeated.py", "system/test_rot.py", "system/test_smart_prompts.py",
+        "system/test_repeated.py", "system/test_rot.py", "system/test_series.py",
+        "system/test_smart_prompts.py",
         "system/test_vendors_bad_days.py", "system/test_ways_home.py",
     ),
     "stack": (

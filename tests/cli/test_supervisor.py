@@ -79,6 +79,7 @@ def supervise(folder: Folder, guardian: Guardian) -> Callable[..., Any]:
         finally:
             supervisor.stopping.set()
             await task
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # its process would end now
 
     return run
 
