@@ -9,6 +9,7 @@ from tests.generator import (
     mutations_of_evidence,
     mutations_of_images,
     mutations_of_money,
+    mutations_of_storage,
 )
 from tests.generator.mutation import EDGES, ENDINGS, MACHINE, SETTLING, STANDING, Mutation
 
@@ -369,4 +370,5 @@ TABLE = (
     *mutations_of_images.TABLE,
     *mutations_of_answers.TABLE,
     *mutations_of_evidence.TABLE,
+    *mutations_of_storage.TABLE,
 )
