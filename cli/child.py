@@ -38,6 +38,7 @@ class Child:
     async def start(self, forks: Forks | None) -> None:
         """Run it as the leader of a session, its output to its log; forked where it can be."""
         self.exited.clear()
+        self._popen = None  # who looks meanwhile would find the dead one, and call us dead
         for path, text in self.process.files.items():
             if not path.exists() or path.read_text() != text:  # a disk that is full by now
                 path.write_text(text)
@@ -45,6 +46,7 @@ class Child:
         with _appending(self.log) as log:
             self._began = os.fstat(log).st_size
             self._popen = await self._forked(forks, log) or self._executed(log)
+        self.look()  # it may have ended while nobody knew it
 
     async def _forked(self, forks: Forks | None, log: int) -> Forked | None:
         process = self.process

@@ -6,6 +6,7 @@ executes the process, which then tells by itself what is wrong.
 """
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -104,8 +105,9 @@ class _Zygote:
                 if pid:
                     os.write(go, GO)
                 return Forked(pid) if pid else None
-        except (OSError, TimeoutError):
-            self.end()
+        except (OSError, TimeoutError) as error:
+            if error.errno != errno.EMSGSIZE:  # an errand too large never came there
+                self.end()
             return None
         except asyncio.CancelledError:
             self.end()  # its answer would be taken for the next one's

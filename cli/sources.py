@@ -25,11 +25,12 @@ def fingerprint(root: Path = CHECKOUT) -> Fingerprint:
 def _files(folder: str) -> Iterator[tuple[str, int, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 if entry.name != "__pycache__":
                     yield from _files(entry.path)
             else:
-                yield _signs(entry.path, entry.stat())
+                with suppress(OSError):  # it may be gone by now
+                    yield _signs(entry.path, entry.stat(follow_symlinks=False))
 
 
 def _signs(path: str, found: os.stat_result) -> tuple[str, int, int]:

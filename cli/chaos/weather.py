@@ -131,7 +131,8 @@ class Deal:
         dealt |= {"seed": self._dice.getrandbits(31)}
         if card == LATE:
             return dealt
-        return dealt | {"rate": min(1.0, card.rate * 2 ** self._stays[card]), "times": _MOST}
+        rate = card.rate * 2 ** min(self._stays[card], 10)
+        return dealt | {"rate": min(1.0, rate), "times": _MOST}
 
 
 @dataclass(slots=True)
@@ -144,22 +145,28 @@ class Weather:
     pace: float  # seconds
     struck: Counter[str] = field(default_factory=Counter)
     _dealt: Mapping[Card, dict[str, Any]] = field(default_factory=dict)
+    _putting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Deal for ever; after it `clear` is due."""
         deal = Deal(self.seed, self.lag)
         while True:
-            self._dealt = deal.next(await self._count())
-            wanted = list(self._dealt.values())
-            await asyncio.to_thread(self.lab.ask, "PUT", "/_lab/faults", wanted)
+            self._putting = asyncio.create_task(self._put(deal.next(await self._count())))
+            await asyncio.shield(self._putting)
             await self._draw_in(self.pace * deal.slower())
             await asyncio.sleep(_HOLDS)
 
     async def clear(self) -> None:
         """End all faults."""
+        if self._putting:
+            await asyncio.wait((self._putting,))  # else it comes after the end
         await self._count()
         await asyncio.to_thread(self.lab.ask, "DELETE", "/_lab/faults")
         await self._draw_in(self.pace)
+
+    async def _put(self, dealt: Mapping[Card, dict[str, Any]]) -> None:
+        await asyncio.to_thread(self.lab.ask, "PUT", "/_lab/faults", list(dealt.values()))
+        self._dealt = dealt
 
     async def _draw_in(self, seconds: float) -> None:
         await asyncio.to_thread(self.lab.ask, "PUT", "/_lab/pace", {"seconds": seconds})

@@ -39,6 +39,7 @@ def state() -> dict[str, object]:
                      if isinstance(n, signal.Signals)},
         "descriptors": descriptors(os.getpid()),
         "umask": os.umask(0),
+        "collects": gc.isenabled(),
     }  # fmt: skip
 
 

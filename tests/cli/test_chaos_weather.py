@@ -61,6 +61,14 @@ def test_what_has_had_its_turn_strikes_no_more_often_however_long_it_stays():
         assert {faults[card]["rate"] for faults in stays} == {card.rate}
 
 
+def test_what_never_strikes_stays_for_ever():
+    deal = weather.Deal(3, 2.0)
+    first = deal.next(())
+    for _ in range(1100):
+        last = deal.next(())
+    assert last.keys() == first.keys()
+
+
 def test_listings_are_late_all_the_time_and_by_no_more_than_is_asked_for():
     late = [now[weather.LATE] for now in dealt(3, 30.0, 200)]
     assert all("rate" not in fault and "times" not in fault for fault in late)  # of every call

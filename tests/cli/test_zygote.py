@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cli import leash, processes
+from cli.child import Child
 from cli.folder import Folder
 from cli.forks import READY, Forked, Forks
 from cli.guardian import Guardian
@@ -23,6 +24,7 @@ from cli.shape import Shape
 from cli.sources import fingerprint
 from cli.title import ROOM
 from tests.cli.forked import descriptors
+from tests.cli.test_supervisor import process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all is executed")
 
@@ -100,6 +102,23 @@ async def test_a_fork_is_as_what_is_executed(run: Callable[..., Run], tmp_path: 
     assert await forks.told() == wanted
     assert wanted["parent"] == os.getpid()
     assert wanted["is asked to end by"] == signal.SIGUSR1
+
+
+async def test_who_is_being_forked_is_not_taken_for_its_dead_forerunner(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    child = Child(process("one", "pass", module=FORKED), Folder(tmp_path / "data"))
+    forks = run()
+    await child.start(None)
+    await until(lambda: child.look() or child.exited.is_set())
+    starting = asyncio.create_task(child.start(forks.forks))
+    await asyncio.sleep(0)  # it waits for the imports
+    child.look()  # as for the end of any child
+    await starting
+    child.look()
+    assert not child.exited.is_set()
+    child.kill()
+    await until(lambda: child.look() or child.exited.is_set())
 
 
 async def test_its_name_tells_which_it_is(run: Callable[..., Run]) -> None:
@@ -220,6 +239,9 @@ def test_sources_are_others_when_one_is_written_comes_or_goes(tmp_path: Path) ->
     file.unlink()
     assert fingerprint(tmp_path) == seen[0]
     assert len(set(seen)) == 3
+    (tmp_path / "cli" / ".#an editor's lock.py").symlink_to("nobody@nowhere")
+    assert len(fingerprint(tmp_path)) > len(seen[0])
+    (tmp_path / "cli" / ".#an editor's lock.py").unlink()
     (tmp_path / "cli" / "__pycache__").mkdir()
     (tmp_path / "cli" / "__pycache__" / "made.pyc").write_text("by every start")
     assert fingerprint(tmp_path) == seen[0]
