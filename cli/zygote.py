@@ -118,7 +118,7 @@ def _fork(writer: int) -> bool:
 def _become(errand: dict[str, Any], supervisor: int) -> None:
     """Be as if executed: wait until the supervisor knows of us, then take on what it gave."""
     if os.read(errand["go"], len(GO)) != GO:
-        os._exit(1)  # it does not want us any more, or is gone
+        os._exit(1)  # it wants us no longer, or is gone
     gc.enable()
     os.setsid()
     leash.tie(supervisor, signal.Signals(errand["asked"]))
