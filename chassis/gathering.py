@@ -13,7 +13,8 @@ class Gathering(Generic[Item, Result]):
     """
     Calls *work* with all items that came since it began last, one call at a time.
 
-    There is no timer: a lone item is worked on at once. *work* returns a result or an
+    There is no timer: a lone item is worked on at once. An item whose caller goes before its
+    turn is dropped: he would not hear what came of it. *work* returns a result or an
     exception for each item; where it raises, every item of that call gets it. It works for
     all of them, and so in nobody's context. One call takes *most* items, and no more than
     weigh *heaviest* by *weigh*, but for a heavier one alone.
@@ -41,9 +42,7 @@ class Gathering(Generic[Item, Result]):
         return await future
 
     async def _run(self) -> None:
-        while self._waiting:
-            most = self._fitting()
-            taken, self._waiting = self._waiting[:most], self._waiting[most:]
+        while taken := self._take():
             try:
                 results = await self._work([item for item, _future in taken])
             except Exception as error:
@@ -57,9 +56,16 @@ class Gathering(Generic[Item, Result]):
                     future.set_result(result)
         self._worker = None
 
-    def _fitting(self) -> int:
+    def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        """What goes next, of those whose callers are still there."""
+        there = [(item, future) for item, future in self._waiting if not future.done()]
+        most = self._fitting(there)
+        self._waiting = there[most:]
+        return there[:most]
+
+    def _fitting(self, waiting: Sequence[tuple[Item, asyncio.Future[Result]]]) -> int:
         weight = 0
-        for number, (item, _future) in enumerate(self._waiting[: self._most]):
+        for number, (item, _future) in enumerate(waiting[: self._most]):
             weight += self._weigh(item)
             if number and weight > self._heaviest:
                 return number

@@ -95,6 +95,43 @@ async def test_what_gathers_is_done_in_nobody_s_context():
     assert seen == [None]
 
 
+async def test_a_job_whose_caller_is_gone_before_its_turn_is_not_bought():
+    books = Books()
+    async with serving(NAME, _adds(books)) as peer:
+        admissions = Admissions(peer, ledger_service_pb2_grpc.LedgerServiceStub(peer.channel))
+        first = asked_by(admissions, 1, "a")
+        await books.came.wait()
+        gone, stays = asked_by(admissions, 2, "gone"), asked_by(admissions, 3, "stays")
+        await asyncio.sleep(0)  # both wait
+        gone.cancel()
+        await asyncio.wait([gone])
+        books.open.set()
+        assert [(await each).job.name for each in (first, stays)] == ["jobs/1", "jobs/3"]
+    assert books.calls == [["a"], ["stays"]]
+
+
+async def test_where_all_who_wait_are_gone_nothing_is_done_until_the_next_comes():
+    came, free, seen = asyncio.Event(), asyncio.Event(), []
+
+    async def work(items):
+        seen.append(list(items))
+        came.set()
+        await free.wait()
+        return items
+
+    gathering = Gathering(work, most=1)
+    first = asyncio.create_task(gathering.do("a"))
+    await came.wait()
+    gone = [asyncio.create_task(gathering.do(item)) for item in "bc"]
+    await asyncio.sleep(0)  # both wait
+    for each in gone:
+        each.cancel()
+    await asyncio.wait(gone)
+    free.set()
+    assert [await first, await gathering.do("d")] == ["a", "d"]
+    assert seen == [["a"], ["d"]]
+
+
 async def test_no_call_is_longer_than_the_ledger_takes():
     books = Books()
     async with serving(NAME, _adds(books)) as peer:
