@@ -2,7 +2,8 @@
 Admits jobs: job, purchases, reservation and first events of all that gathered in one statement.
 
 A job of which something stands in the way (it was admitted before, a cap, a provider that takes
-nothing) is left out there, and asked for alone: then it is known what that was.
+nothing) is left out there, and asked for alone: then it is known what that was. So is that of a
+user whose month another transaction holds for long.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ _TRIES = 3  # between two of them the month turns, or something is given back
 _ONCE = "image_jobs_user_id_request_id_key"
 
 _CALLS = 64  # in one statement
+_PATIENCE = 1.0  # seconds for a statement of several users; edges hold their months far shorter
 _GIVEN_UP = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)  # for a rival's
 log = logs.get()
 
@@ -78,8 +80,27 @@ class Admissions:
         """Admit each, or say why not; what stood in the others' way is asked for alone."""
         found = await self._gathering.do(asked)
         left = [one for one, admitted in zip(asked, found, strict=True) if admitted is None]
-        alone = iter(await asyncio.gather(*map(self._alone, left)) if left else ())
-        return [admitted or next(alone) for admitted in found]
+        if not left:
+            return [admitted for admitted in found if admitted]
+        users = sorted({one.user_id for one in left})
+        told = await asyncio.gather(*(self._of_user(left, user_id) for user_id in users))
+        alone = dict(zip(users, map(iter, told), strict=True))
+        return [
+            admitted or next(alone[one.user_id]) for one, admitted in zip(asked, found, strict=True)
+        ]
+
+    async def _of_user(self, left: Sequence[Asked], user_id: int) -> list[Response | Fault]:
+        """
+        Ask for what is *left* of one user, one by one: all would wait for the same month.
+
+        Where one waits in vain, the others do not wait as well.
+        """
+        told: list[Response | Fault] = []
+        for one in left:
+            if one.user_id == user_id:
+                vain = told and isinstance(told[-1], Fault) and _is_late(told[-1])
+                told.append(told[-1] if vain else await self._alone(one))
+        return told
 
     async def _alone(self, asked: Asked) -> Response | Fault:
         try:
@@ -135,16 +156,25 @@ def _is_of_all(error: Exception) -> bool:
     return away or isinstance(error, Exhausted)
 
 
+def _is_late(fault: Fault) -> bool:
+    return isinstance(fault.__cause__, TimeoutError)
+
+
 async def _admit(
     pool: Pool, asked: Sequence[Asked], server_cap: int | None
 ) -> list[Response | None]:
-    """Admit all that may be, in one statement; None for each that something stands against."""
+    """
+    Admit all that may be, in one statement; None for each that something stands against.
+
+    Of several users none waits long for another's month.
+    """
     faults.point("ledger.before_admit")
     events = [_first_events(one.request) for one in asked]
+    several = len({one.user_id for one in asked}) > 1
     try:
         async with by_statement(pool) as connection:
             columns = (*_jobs(asked, events), server_cap, *_purchases(asked), *_log(events))
-            rows = await connection.fetch(SQL.admit_within_caps, *columns)
+            rows = await _admitted(connection, columns, several=several)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != _ONCE:
             raise
@@ -155,6 +185,19 @@ async def _admit(
         place = row["place"]
         found[place] = _response(asked[place], row, events[place])
     return found
+
+
+async def _admitted(
+    connection: Connection, columns: Sequence[Any], *, several: bool
+) -> list[asyncpg.Record]:
+    """The rows of what is admitted; what it did before its time was over is found by its id."""
+    if not several:
+        return await connection.fetch(SQL.admit_within_caps, *columns, False)
+    try:
+        return await connection.fetch(SQL.admit_within_caps, *columns, False, timeout=_PATIENCE)
+    except TimeoutError:
+        log.warning("months are held for long; who is held up is asked for alone")
+        return await connection.fetch(SQL.admit_within_caps, *columns, True)
 
 
 def _jobs(asked: Sequence[Asked], events: Sequence[Sequence[Event]]) -> Iterable[list[Any]]:

@@ -153,6 +153,69 @@ async def test_months_are_locked_in_the_order_of_their_users(pools, user, other,
     await holder.close()
 
 
+async def test_one_user_s_held_month_refuses_nobody_else(pools, user, other, sql, database_url):
+    await begun(pools, user, other)
+    holder, admissions = await asyncpg.connect(database_url), Admissions(pools.ledger, 100)
+    async with holder.transaction():
+        await holder.execute("UPDATE spending SET reserved = 60 WHERE user_id = $1", user)
+        asked = [Asked(asking(reserve=30), each) for each in (user, other, user)]
+        admitting = asyncio.create_task(admissions.admit(asked))
+        while await spending(pools, other) == (0, 1):
+            assert not admitting.done()
+        assert await sql.fetchval("SELECT count(*) FROM image_jobs WHERE user_id = $1", user) == 1
+    refused = refusals(await admitting)
+    assert sorted(refused) == ["", "", "SPEND_CAP_EXCEEDED"]
+    assert refused[1] == ""
+    assert (await spending(pools, user), await spending(pools, other)) == ((0, 90), (0, 31))
+    await holder.close()
+
+
+async def test_who_waits_for_a_held_month_takes_one_connection_of_the_database(
+    pools, user, other, sql, database_url
+):
+    """All of them were the connections that the others' edges go by."""
+    await begun(pools, user, other)
+    holder = await asyncpg.connect(database_url)
+    async with holder.transaction():
+        await holder.execute("UPDATE spending SET reserved = 2 WHERE user_id = $1", user)
+        asked = [Asked(asking(reserve=1), each) for each in (other, *[user] * 20)]
+        admitting = asyncio.create_task(Admissions(pools.ledger, None).admit(asked))
+        at_once, waited = 0, set()
+        while not admitting.done():  # the month is held for longer than anybody waits
+            rows = await sql.fetch("SELECT virtualtransaction FROM pg_locks WHERE NOT granted")
+            at_once = max(at_once, len(rows))
+            waited.update(rows)
+            if len(waited) > 2:  # all together, then one alone: the others know of it
+                break
+    found = await admitting
+    assert (at_once, len(waited)) == (1, 2)
+    assert refusals(found) == ["", *["SERVICE_UNAVAILABLE"] * 20]
+    assert await spending(pools, user) == (0, 2)
+    await holder.close()
+
+
+@pytest.mark.parametrize("turns", range(3))
+async def test_caps_are_exact_among_months_that_are_held_now_and_then(
+    pools, user, other, database_url, turns
+):
+    await begun(pools, user, other)
+    holder, admissions = await asyncpg.connect(database_url), Admissions(pools.ledger, 100)
+
+    async def ask(whose: int) -> str:
+        [found] = await admissions.admit([Asked(asking(reserve=10), whose)])
+        return refusals([found])[0]
+
+    asking_ = [asyncio.create_task(ask(each)) for each in (user, other) * 15]
+    while not all(each.done() for each in asking_):
+        async with holder.transaction():
+            await holder.execute("SELECT FROM spending WHERE user_id = $1 FOR UPDATE", user)
+    told = [await each for each in asking_]
+    for whose, answers in ((user, told[::2]), (other, told[1::2])):
+        assert await spending(pools, whose) == (0, 1 + 10 * answers.count(""))
+        assert answers.count("") == 9
+    await holder.close()
+
+
 async def test_where_the_database_is_away_nobody_is_tried_alone(pools, user):
     admissions = Admissions(pools.ledger, None)
     await pools.ledger.close()

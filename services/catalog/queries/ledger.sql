@@ -248,7 +248,8 @@ ON CONFLICT (user_id, period) DO NOTHING;
 
 -- Jobs of one statement, each with its place in it. All that it reserves for a user fits under his
 -- caps, or none of his jobs that reserve something is admitted: they are asked for alone then.
--- Months are locked in the order in which batches of edges lock them.
+-- Months are locked in the order in which batches of edges lock them. With $32 a month that another
+-- transaction holds is left out: what its user reserves fits under no cap then.
 -- name: admit_within_caps
 WITH asked AS MATERIALIZED (
     SELECT *
@@ -269,10 +270,18 @@ WITH asked AS MATERIALIZED (
     FROM asked
     WHERE reserved > 0
     GROUP BY user_id
-), locked AS MATERIALIZED (
+), waited_for AS MATERIALIZED (
     SELECT user_id, period, due.reserved FROM spending JOIN due USING (user_id, period)
+    WHERE NOT $32::boolean
     ORDER BY user_id
     FOR UPDATE OF spending
+), free AS MATERIALIZED (
+    SELECT user_id, period, due.reserved FROM spending JOIN due USING (user_id, period)
+    WHERE $32::boolean
+    ORDER BY user_id
+    FOR UPDATE OF spending SKIP LOCKED
+), locked AS (
+    SELECT * FROM waited_for UNION ALL SELECT * FROM free
 ), money AS (
     UPDATE spending s
     SET reserved = s.reserved + locked.reserved
