@@ -270,15 +270,18 @@ def _keep(known: Known, index: int, asset: storage_service_pb2.Asset) -> edge_pb
 
 
 def _end(step: moves.Ended, known: Known) -> edge_pb2.EndEdge:
+    charged = step.charged
+    if charged and step.cost is None and known.most_images > known.images:
+        charged = None  # for how many of a series nobody has told; it can be settled so
     ended = edge_pb2.EndEdge(
         ending=_ENDINGS[step.ending],
-        charged=_CHARGED[step.charged],
+        charged=_CHARGED[charged],
         error=_status(step.reason, step.why, known),
     )
     if step.cost is not None:
         ended.cost.usd_micros, ended.cost.basis = step.cost, cost_pb2.COST_BASIS_METERED
-    elif step.charged is not False:
-        told = known.most if step.charged is None else known.price
+    elif charged is not False:
+        told = known.most if charged is None else known.price
         ended.cost.usd_micros = told(max(known.images, known.most_images))
         ended.cost.basis = cost_pb2.COST_BASIS_ESTIMATED
     if step.retry and (following := known.next(True)):

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 
 from chassis.errors import Fault, Precondition
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
-from imagestudio.type.v1 import job_pb2, purchase_pb2
+from imagestudio.type.v1 import cost_pb2, job_pb2, purchase_pb2
 from services.generator import edges, models, moves, orders, retry
 from services.generator.models import Registry
 from services.generator.plan import plan
@@ -108,6 +108,20 @@ def test_one_that_brought_nothing_counts_as_all_that_might_have_come(charged):
     end = moves.Ended("CANCELED", charged, "JOB_CANCELED", "canceled")
     made = edges.edge(end, known(4, 0, None), {}).end
     assert made.cost.usd_micros == 4 * PRICE
+
+
+@pytest.mark.parametrize(
+    ("most", "cost", "charged"),
+    [
+        (4, None, cost_pb2.CHARGED_UNKNOWN),  # of how many: somebody may say it from an invoice
+        (4, 2 * PRICE, cost_pb2.CHARGED_YES),
+        (1, None, cost_pb2.CHARGED_YES),
+    ],
+)
+def test_what_a_series_that_brought_nothing_cost_can_be_settled(most, cost, charged):
+    end = moves.Ended("CANCELED", True, "JOB_CANCELED", "canceled", cost=cost)
+    made = edges.edge(end, known(most, 0, None), {}).end
+    assert (made.charged, made.cost.usd_micros) == (charged, cost or most * PRICE)
 
 
 # -- classes of sizes

@@ -43,18 +43,23 @@ def is_unshown(found: Prediction) -> bool:
 def event(found: Prediction, prices: Mapping[str, int]) -> Event:
     """Where it stands; *prices* are an image's in micro-USD, by model."""
     why, billed = str(found.get("error") or found.get("status")), _billed(found)
+    cost = _cost(found, billed or None, prices)  # that it bills none is no proof
     match found.get("status"):
         case "starting" | "processing":
             return seam.Working(_fraction(found))
         case "succeeded" if found.get("data_removed") or not found.get("output"):
-            return seam.Ended(charged=True, reason="succeeded, and its output is gone")
+            return seam.Ended(charged=True, reason="succeeded, and its output is gone", cost=cost)
         case "succeeded":
             return _drawn(found, billed, prices)
-        case "aborted" | "canceled" as stopped:  # before it started, or later and paid for
-            return seam.Ended(charged=stopped == "canceled", reason=why, stopped=True)
+        case "aborted":  # before it started
+            return seam.Ended(charged=False, reason=why, stopped=True)
+        case "canceled":  # later, and paid for
+            return seam.Ended(charged=True, reason=why, cost=cost, stopped=True)
         case "failed":
-            charged = True if billed else None
-            return seam.Ended(charged=charged, reason=why, content=transport.is_of_content(why))
+            content = transport.is_of_content(why)
+            return seam.Ended(
+                charged=True if billed else None, reason=why, cost=cost, content=content
+            )
     raise seam.Unclear(f"its status is none that is known here: {str(found.get('status'))[:80]}")
 
 
@@ -147,12 +152,12 @@ def _fraction(found: Prediction) -> float | None:
 
 
 def _drawn(found: Prediction, billed: int | None, prices: Mapping[str, int]) -> seam.Drawn:
-    links, price = _links(found), prices.get(str(found.get("model")))
+    links = _links(found)
     version, seconds = found.get("version"), _part(found, "metrics").get("predict_time")
     return seam.Drawn(
         images=links,
         seconds=float(seconds) if _is_number(seconds) else None,
-        cost=None if price is None or billed is None else price * billed,
+        cost=_cost(found, billed, prices),
         version=version if isinstance(version, str) and version != "hidden" else "",
         seed=_seed(found),
     )
@@ -174,6 +179,12 @@ def _billed(found: Prediction) -> int | None:
     """The images that it says to charge for."""
     count = _part(found, "metrics").get("image_count")
     return int(count) if _is_number(count) else None
+
+
+def _cost(found: Prediction, billed: int | None, prices: Mapping[str, int]) -> int | None:
+    """Micro-USD of the images *billed*; None where their number or their price is not known."""
+    price = prices.get(str(found.get("model")))
+    return None if price is None or billed is None else price * billed
 
 
 def _seed(found: Prediction) -> int | None:

@@ -178,7 +178,7 @@ class TestReplicate(ProviderSuite):
         await shop.told(ticket)
         lab.advance(3601)
         assert await shop.told(ticket) == seam.Ended(
-            charged=True, reason="succeeded, and its output is gone"
+            charged=True, reason="succeeded, and its output is gone", cost=3_000
         )
 
     @pytest.mark.parametrize("hook", [HOOK, None], ids=["by its hook", "by its inputs"])
