@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import time
 
 import pytest
 
@@ -25,6 +26,7 @@ class Books(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.came = asyncio.Event()
         self.faults: list[Exception] = []
         self.answers = True
+        self.now: float | None = None  # by its clock; None: by everybody's
 
     async def AdmitMany(self, request, context):
         assert identity.current.get() == identity.Caller(0, service="generator")
@@ -33,14 +35,14 @@ class Books(ledger_service_pb2_grpc.LedgerServiceServicer):
         await self.open.wait()
         if self.faults:
             raise self.faults.pop()
-        found = [_result(each) for each in request.admissions]
+        found = [_result(each, self.now) for each in request.admissions]
         return pb.AdmitManyResponse(results=found if self.answers else [])
 
 
-def _result(admission: pb.Admission) -> pb.AdmitResult:
+def _result(admission: pb.Admission, now: float | None) -> pb.AdmitResult:
     if admission.request.request_id == "too dear":
         return pb.AdmitResult(status=to_status(Exhausted("SPEND_CAP_EXCEEDED", "no")))
-    user = identity.verify(SECRET, admission.token).user_id
+    user = identity.verify(SECRET, admission.token, now).user_id
     return pb.AdmitResult(admitted={"job": {"name": f"jobs/{user}"}})
 
 
@@ -81,6 +83,23 @@ async def test_a_call_that_is_cut_off_is_said_again_and_a_defect_is_told():
         books.answers = False
         with pytest.raises(Fault, match="for other jobs"):
             await asked_by(admissions, 1, "a")
+
+
+async def test_however_long_a_job_waits_its_token_is_of_when_it_leaves():
+    books = Books()
+    async with serving(NAME, _adds(books)) as peer:
+        admissions = Admissions(peer, ledger_service_pb2_grpc.LedgerServiceStub(peer.channel))
+        first = asked_by(admissions, 1, "a")
+        await books.came.wait()
+        waiting = asked_by(admissions, 2, "b")
+        await asyncio.sleep(0)  # it waits
+        began = int(time.time())
+        while int(time.time()) == began:  # a token tells its seconds
+            await asyncio.sleep(0)
+        books.open.set()
+        await first
+        books.now = began + identity.LIFETIME + 1  # one of when it came is over
+        assert (await waiting).job.name == "jobs/2"
 
 
 async def test_what_gathers_is_done_in_nobody_s_context():
