@@ -22,7 +22,7 @@ _LOOK = 1.0  # seconds between two looks
 _FETCHES = 16  # pictures at once
 _TOLD = 10.0  # seconds between two words on how far it is
 # Seconds from an order's claim until its doubt is told: ANSWER_SECONDS of deploy.md.
-LONGEST = 345.0
+LONGEST = 377.0
 _BESIDE = 105.0  # for what is before and after: its turn, the deaths meanwhile, its pictures
 PATIENCE = LONGEST + _BESIDE
 _SMALL = 16 * 1024  # bytes of the vendor's pictures: what is proven here is not their size

@@ -39,7 +39,8 @@ from services.generator.wakeful import Wakeful
 
 _RETRY = 1.0  # seconds until somebody tries again who could not reach a service of ours
 _RETRY_PROVIDER = 2.0  # likewise a provider
-_IMPORT_TIMEOUT = 2400.0  # seconds: storage hangs up on a slow source itself, after 1800
+# Seconds: a link's hour of waiting for a turn, and the half that storage gives a slow source.
+_IMPORT_TIMEOUT = 5400.0
 _PUBLISH_TIMEOUT = 600.0  # seconds: storage has a shorter one for each part of it
 _OF_THE_SOURCE = ("PROVIDER_UNAVAILABLE", "SOURCE_FORBIDDEN")
 _OF_THE_VAULT = ("VAULT_UNAVAILABLE", "DISK_FULL")

@@ -32,6 +32,11 @@ _SEAL = b'{"sealed": "nothing was bought"}\n'
 log = logs.get()
 
 
+def seconds_for(size: int) -> float:
+    """How long it may take to write a receipt of *size* bytes once it is all there."""
+    return _TIMEOUT + size / _SLOWEST
+
+
 class Owner(Protocol):
     """Whose receipt it is: hears why it waits, and of the pictures that were kept with it."""
 
@@ -160,7 +165,7 @@ class Sink:
 
     async def _send(self) -> None:
         method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
-        timeout = _TIMEOUT + sum(map(len, self._pieces)) / _SLOWEST
+        timeout = seconds_for(sum(map(len, self._pieces)))
         answer = await peer.ask(method, self._messages(), timeout=timeout, user_id=self.user_id)
         if self.owner:
             self.owner.pictured(answer.pictures)

@@ -23,16 +23,17 @@ from services.generator.providers.recraft import Recraft
 from services.generator.providers.replicate import BUY, Replicate
 from services.generator.providers.replicate_files import Files
 from services.generator.providers.sketch import Sketch
-from services.generator.receipts import Receipts
+from services.generator.receipts import Receipts, seconds_for
 from services.generator.settings import Settings
 from services.generator.sketching.easel import Easel
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 
 _SPARE = 10.0  # seconds for what left last to be taken in
+_LARGE = 32 << 20  # bytes: a picture of 16 million pixels, of 1.5 bytes each, in base64
 # Seconds for an answer that came last to be kept. A sink goes on for longer (`receipts.py`), which
 # helps while nobody else can look: each second more here, who was killed is told of later.
-_KEEPING = 30.0
+_KEEPING = seconds_for(_LARGE)
 
 
 def sold_here(

@@ -11,7 +11,7 @@ which names there are inside our network, and what listens.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +24,12 @@ from services.storage.dial import Dialer
 from services.storage.inspect import UNKNOWN, Inspector
 from services.storage.sources import Failed, Forbidden, Gone, Link, Policy, Target, Trouble
 from services.storage.unpacking import ENCODINGS, Unpacked
-from services.storage.wire import Wire
+from services.storage.wire import Wire, unheard
 
 MOST = 100 * 1024 * 1024  # bytes of a picture that was paid for
 PATIENCE = 1800.0  # seconds for all of it: a link lives for an hour, and may need a second try
 _WINDOW, _LEAST = 45.0, 64 * 1024  # seconds in which so many bytes come at the least
+_USUAL = 4 * _LEAST  # bytes likewise of a line that nobody calls slow
 NO_ANSWER = "no web server at a public address answered in time"
 _REDIRECTS = 3
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -46,7 +47,7 @@ class Fetch:
     Fetches what *policy* allows, of *most* bytes, within *patience* seconds.
 
     Whoever brings less than *least* bytes in *window* seconds is hung up on: a drip of a few
-    bytes outlives a limit on each read, and has a place that others wait for.
+    bytes outlives a limit on each read. Who brings less than *usual* is told of as slow.
     """
 
     policy: Policy
@@ -55,14 +56,18 @@ class Fetch:
     most: int = MOST
     window: float = _WINDOW
     least: int = _LEAST
+    usual: int = _USUAL
 
-    async def pictured(self, link: Link) -> AsyncGenerator[bytes]:
-        """Yield the bytes behind *link* to their proven end; raises Trouble."""
+    async def pictured(
+        self, link: Link, slow: Callable[[], None] = unheard
+    ) -> AsyncGenerator[bytes]:
+        """Yield the bytes behind *link* to their proven end, and tell *slow*; raises Trouble."""
         deadline = asyncio.get_running_loop().time() + self.patience
         target = self.policy.target(link.url, link.provider)
         for _ in range(_REDIRECTS + 1):
             point("storage.fetch.before_dial")
             with closing(await self._open(target, deadline)) as wire:
+                wire.keep_up(self.window, self.least, self.usual, slow)
                 answer = await self._ask(wire, target)
                 if answer.status not in _MOVED:
                     self._check(answer)
@@ -75,7 +80,7 @@ class Fetch:
         raise Forbidden("redirects", f"more than {_REDIRECTS} redirects", passing=True)
 
     async def _open(self, target: Target, deadline: float) -> Wire:
-        """Connect; no read waits beyond *deadline*, nor for who brings too little."""
+        """Connect; no read waits beyond *deadline*."""
         soon = asyncio.get_running_loop().time() + self.window
         with self._discreet(target):
             try:
@@ -84,7 +89,6 @@ class Fetch:
             except TimeoutError:
                 raise Failed(TOO_LONG) from None
         wire.end_at(deadline)
-        wire.keep_up(self.least, self.window)
         return wire
 
     async def _ask(self, wire: Wire, target: Target) -> Answer:

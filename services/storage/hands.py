@@ -23,20 +23,25 @@ class Hands:
         self._count, self._name = count, name
         self._desk, self._under_way = _Desk(), 0
         self._threads: list[threading.Thread] = []
+        self._gate, self._closed = threading.Lock(), False
         weakref.finalize(self, self._desk.dismiss, count)  # else they would wait for ever
 
     async def do(self, work: Callable[[], Result]) -> Result:
         """
         Run *work* in a thread, to its end even where the caller is cancelled.
 
-        Nobody may tidy up after a step that still runs.
+        Nobody may tidy up after a step that still runs. RuntimeError once it is closed, or where
+        no thread can start.
         """
         step = _Step(work, asyncio.get_running_loop())
         self._under_way += 1
-        if len(self._threads) < min(self._under_way, self._count):
-            self._hire()
-        self._desk.steps.put(step)
         try:
+            with self._gate:  # behind the threads' dismissal nobody would ever do it
+                if self._closed:
+                    raise RuntimeError("no step is begun after the end")
+                if len(self._threads) < min(self._under_way, self._count):
+                    self._hire()
+                self._desk.steps.put(step)
             await step.waiter
         except asyncio.CancelledError:
             while not step.ended:
@@ -50,16 +55,18 @@ class Hands:
         return result
 
     def close(self) -> None:
-        """Finish what was begun. Blocks."""
-        self._desk.dismiss(self._count)
+        """Finish what was begun, and begin nothing more. Blocks."""
+        with self._gate:
+            self._closed = True
+            self._desk.dismiss(self._count)
         for thread in self._threads:
             thread.join()
 
     def _hire(self) -> None:
         name = f"{self._name}_{len(self._threads)}"
         thread = threading.Thread(target=self._desk.work, name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
 
 class _Step:

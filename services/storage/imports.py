@@ -20,7 +20,8 @@ from services.storage.names import Range
 from services.storage.receipts import Receipt, Receipts
 from services.storage.sources import Failed, Forbidden, Given, Gone, Link, Trouble
 
-_WIDTH = 32  # downloads at once from one vendor: a slow one keeps no other waiting
+_WIDTH = 32  # downloads at once from one vendor: a slow one keeps no other vendor's waiting
+_BESIDE = 96  # slow ones besides, which keep none of their own vendor's waiting
 _AGAIN, _LATEST = 2.0, 60.0  # seconds until a source is tried again: usually, and at most
 _SPARED = 3 * 3600.0  # seconds after a link's time in which our clock alone ends nothing
 log = logs.get()
@@ -33,7 +34,7 @@ class Imports:
     keep: Keep
     receipts: Receipts
     fetch: Fetch
-    lanes: Lanes = field(default_factory=lambda: Lanes(_WIDTH))
+    lanes: Lanes = field(default_factory=lambda: Lanes(_WIDTH, _BESIDE))
     clock: Callable[[], datetime] = now
 
     async def take(self, source: Range | Link | Given, origin: Origin, claim: Claim) -> Kept:
@@ -47,9 +48,9 @@ class Imports:
             return await self.keep.keep(self.receipts.pictured(source), origin, claim)
         if isinstance(source, Given):
             return await self.keep.keep(source.pictured(), origin, claim)
-        async with self.lanes.of(source.provider).turn(source.expires):
+        async with self.lanes.of(source.provider).turn(source.expires) as step_aside:
             try:
-                async with aclosing(self.fetch.pictured(source)) as chunks:
+                async with aclosing(self.fetch.pictured(source, step_aside)) as chunks:
                     return await self.keep.keep(chunks, origin, claim)
             except Trouble as trouble:
                 raise fault(trouble, source, self.clock()) from trouble

@@ -6,9 +6,14 @@ however fast it comes, and its bytes are copied once.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 BLOCK = 128 * 1024  # bytes
+
+
+def unheard() -> None:
+    """Tell nobody."""
 
 
 class TooSlow(TimeoutError):
@@ -27,17 +32,25 @@ class Wire(asyncio.BufferedProtocol):
         self._news: asyncio.Future[None] | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._window: asyncio.TimerHandle | None = None
-        self._moved = 0  # bytes in this window: that came, and that were read
+        self._least = self._usual = self._moved = 0  # bytes in a window; that came in this one
+        self._length, self._slow = 0.0, unheard
+        self._held_up = False  # the block was full in this window, and the other side had to wait
 
     def end_at(self, moment: float) -> None:
         """Break at *moment*, by the loop's clock: whoever reads then gets a TimeoutError."""
         over = TimeoutError("the connection's time is over")
         self._limit = asyncio.get_running_loop().call_at(moment, self._expire, over)
 
-    def keep_up(self, least: int, window: float) -> None:
-        """Break where a reader waits and in *window* seconds less than *least* came: TooSlow."""
-        loop = asyncio.get_running_loop()
-        self._window = loop.call_later(window, self._look, least, window, loop.time() + window)
+    def keep_up(
+        self, window: float, least: int, usual: int = 0, slow: Callable[[], None] = unheard
+    ) -> None:
+        """
+        Break where a reader waits and in *window* seconds less than *least* bytes came: TooSlow.
+
+        Where less than *usual* came, *slow* is told.
+        """
+        self._length, self._least, self._usual, self._slow = window, least, usual, slow
+        self._watch()
 
     async def read(self, least: int = 1) -> memoryview:
         """Return what has come, and wait for *least* bytes of it, up to a BLOCK, or the end.
@@ -51,7 +64,6 @@ class Wire(asyncio.BufferedProtocol):
         if not self._filled and self._broken:
             raise self._broken
         found, self._filled = self._block[: self._filled], 0
-        self._moved += len(found)
         if self._transport and len(found) == BLOCK:
             self._transport.resume_reading()
         return found
@@ -85,6 +97,7 @@ class Wire(asyncio.BufferedProtocol):
         self._filled += size
         self._moved += size
         if self._transport and self._filled == BLOCK:
+            self._held_up = True
             self._transport.pause_reading()
         self._tell()
 
@@ -97,15 +110,23 @@ class Wire(asyncio.BufferedProtocol):
         self._transport = None
         self._end(error)
 
-    def _look(self, least: int, window: float, due: float) -> None:
-        """Judge the window that is over; not if we slept ourselves, or nobody waits to read."""
-        slept = asyncio.get_running_loop().time() - due > window / 4
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._length
+        self._window = loop.call_at(due, self._look, due)
+
+    def _look(self, due: float) -> None:
+        """Judge the window that is over; not if we slept or held it up, or nobody waits to read."""
+        slept = asyncio.get_running_loop().time() - due > self._length / 4
         waiting = self._news is not None and not self._news.done()
-        if waiting and not slept and self._moved < least:
-            self._expire(TooSlow(f"less than {least} bytes in {window} s"))
-            return
-        self._moved = 0
-        self.keep_up(least, window)
+        if waiting and not slept and not self._held_up:
+            if self._moved < self._least:
+                self._expire(TooSlow(f"less than {self._least} bytes in {self._length} s"))
+                return
+            if self._moved < self._usual:
+                self._slow()
+        self._moved, self._held_up = 0, self._filled == BLOCK
+        self._watch()
 
     def _expire(self, why: TimeoutError) -> None:
         self._filled = 0

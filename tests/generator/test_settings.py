@@ -7,7 +7,7 @@ import pytest
 from chassis.bus import Bus
 from chassis.settings import SettingsError, read
 from imagestudio.type.v1 import job_pb2
-from services.generator import choices, orders
+from services.generator import choices, orders, receipts
 from services.generator.buy import FRESH
 from services.generator.hints import Hints
 from services.generator.models import KEYS
@@ -159,7 +159,8 @@ async def test_no_order_may_still_leave_when_its_absence_is_believed():
 async def test_no_answer_may_still_come_when_it_is_taken_for_lost(name, key):
     longest = {"recraft": recraft.BUY, "openai": openai.BUY}[name]
     least = (await vendor(name)).time_limit
-    assert least > FRESH + answered.PREPARING + longest
+    keeping = receipts.seconds_for(24 * 1024 * 1024 * 4 // 3)  # 24 MiB in base64
+    assert least >= FRESH + answered.PREPARING + longest + keeping
     assert (await vendor(name, ANSWER_SECONDS=str(least + 1))).time_limit == least + 1
     with pytest.raises(SettingsError, match="ANSWER_SECONDS is below"):
         await vendor(name, ANSWER_SECONDS=str(least - 1))

@@ -238,6 +238,26 @@ async def test_who_expires_first_goes_first_and_who_does_not_know_before_all():
     assert order == [9, 8, 0, 1, 3, 5]
 
 
+async def test_who_steps_aside_lets_the_next_in_once_as_far_as_there_is_room():
+    lane, order, may_go = Lane(1, 2), [], asyncio.Event()
+
+    async def go(name):
+        async with lane.turn(None) as step_aside:
+            order.append(name)
+            step_aside()
+            step_aside()
+            await may_go.wait()
+
+    going = [asyncio.create_task(go(name)) for name in range(5)]
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert order == [0, 1, 2]  # two beside the lane, and one in it
+    may_go.set()
+    await asyncio.wait_for(asyncio.gather(*going), 60)
+    assert order == [0, 1, 2, 3, 4]
+    assert (lane._free, lane._beside) == (1, 2)
+
+
 async def test_a_place_that_is_given_to_somebody_who_leaves_goes_on_to_the_next():
     lane, done = Lane(1), []
 

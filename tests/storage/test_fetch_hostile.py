@@ -12,7 +12,7 @@ import uvloop
 
 from services.generator import deeds
 from services.storage.fetch import MOST, PATIENCE
-from services.storage.sources import Failed, Forbidden, Gone, Trouble
+from services.storage.sources import Failed, Forbidden, Gone, Link, Trouble
 from services.storage.wire import BLOCK
 from tests.storage.pictures import picture
 from tests.storage.vendor import (
@@ -75,6 +75,21 @@ async def test_a_drip_is_cut_long_before_that_deadline_since_it_brings_too_littl
         await vendor.get(f"{FILES}/a", vendor.fetch(patience=50, window=0.4, least=10_000))
 
 
+async def test_a_slow_one_is_told_of_and_goes_on(vendor):
+    slow = asyncio.Event()
+
+    async def script(writer):
+        writer.write(OK + LENGTH + b"\r\n" + PNG[:1000])
+        await writer.drain()
+        await slow.wait()
+        writer.write(PNG[1000:])
+
+    vendor.scripts = {"/a": script}
+    fetch, link = vendor.fetch(window=0.1, least=0), Link(f"{FILES}/a", "replicate", None)
+    async with asyncio.timeout(60), aclosing(fetch.pictured(link, slow.set)) as pieces:
+        assert b"".join([piece async for piece in pieces]) == PNG
+
+
 async def test_silence_and_a_resolver_without_an_answer_are_cut_as_soon(vendor):
     fetch = vendor.fetch(patience=50, window=0.4)
     vendor.scripts = {"/a": silent}
@@ -106,8 +121,10 @@ async def test_a_storage_that_was_stopped_itself_does_not_blame_the_source(vendo
     assert await vendor.get(f"{FILES}/a", fetch) == PNG
 
 
-def test_who_waits_for_a_download_waits_longer_than_it_may_take_and_a_link_lives():
-    assert PATIENCE < deeds._IMPORT_TIMEOUT < 3600
+def test_who_waits_for_a_download_waits_for_its_turn_too_as_long_as_a_link_lives():
+    link = 3600
+    assert link >= 2 * PATIENCE
+    assert link + PATIENCE <= deeds._IMPORT_TIMEOUT
 
 
 async def test_who_reads_slowly_does_not_blame_the_source(vendor):

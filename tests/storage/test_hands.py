@@ -90,6 +90,45 @@ async def test_the_end_waits_for_what_was_begun(hands):
     assert not await task
 
 
+async def test_what_comes_after_the_end_is_refused_rather_than_awaited_for_ever(hands):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def step():
+        begun.set()
+        may_end.wait()
+
+    async def tidy_up():
+        try:
+            await hands.do(step)
+        finally:
+            await hands.do(begun.clear)
+
+    task = asyncio.create_task(tidy_up())
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    closing = asyncio.create_task(asyncio.to_thread(hands.close))
+    while not hands._closed:
+        await asyncio.sleep(0)
+    may_end.set()
+    with pytest.raises(RuntimeError, match="after the end"):
+        await asyncio.wait_for(task, 60)
+    await closing
+    assert begun.is_set()
+
+
+async def test_a_thread_that_cannot_start_counts_as_none(hands):
+    usual = threading.stack_size(1 << 62)  # bytes, which nobody has
+    try:
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                await hands.do(threading.current_thread)
+    finally:
+        threading.stack_size(usual)
+    one = await hands.do(threading.current_thread)
+    assert await hands.do(threading.current_thread) is one
+    assert [each for each in threading.enumerate() if each.name.startswith("hand_")] == [one]
+
+
 def test_a_loop_that_is_gone_takes_no_thread_with_it():
     hands, may_end, ended = Hands(1, "hand"), threading.Event(), threading.Event()
     begun, tasks = threading.Event(), set()

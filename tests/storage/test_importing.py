@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -62,8 +63,49 @@ async def test_an_svg_that_nobody_paid_for_is_refused(client, folder):
     assert leftovers(folder) == []
 
 
+@asynccontextmanager
+async def imports_into(folder, lab, lanes, **options):
+    """Imports of a storage that fetches from *lab* as the *options* of `Fetch` say."""
+    vault = vault_at(f"file://{folder}")
+    await vault.open()
+    turns, room = Turns(), Room(vault.free, 0, Trial(vault.probe))
+    keep = Keep(vault=vault, links=Links(b"key"), room=room, turns=turns, catalog=None)
+    receipts = Receipts(vault=vault, room=room, turns=turns)
+    fetch = lab.fetch(f"http://127.0.0.1:{lab.port}", **options)
+    yield Imports(keep=keep, receipts=receipts, fetch=fetch, lanes=lanes)
+    await vault.close()
+
+
+async def test_nobody_waits_for_the_slow_ones_of_the_same_vendor(folder):
+    others_through, width = asyncio.Event(), 2
+
+    async def slow(writer):
+        head, rest = f"HTTP/1.1 200 OK\r\nContent-Length: {len(PNG)}\r\n\r\n", PNG[1000:]
+        writer.write(head.encode() + PNG[:1000])
+        await writer.drain()
+        await others_through.wait()
+        writer.write(rest)
+
+    async with vendor_host(None) as lab:
+        url, lanes = f"http://127.0.0.1:{lab.port}", Lanes(width, width)
+        lab.scripts = {"/fast": http(PNG), "/slow": slow}
+        async with imports_into(folder, lab, lanes, window=0.1, least=0) as imports:
+
+            def take(path):
+                link = Link(url + path, "recraft", SOON)
+                return imports.take(link, Origin(user_id=1, purchase_id=PURCHASE), Claim())
+
+            dragging = [asyncio.create_task(take("/slow")) for _ in range(width)]
+            await asyncio.sleep(0)
+            async with asyncio.timeout(60):
+                await take("/fast")
+                others_through.set()
+                for kept in await asyncio.gather(*dragging):
+                    assert kept.note.image_hash == sha256(PNG)
+
+
 async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
-    lanes, turns, may_go = Lanes(1), Turns(), asyncio.Event()
+    lanes, may_go = Lanes(1), asyncio.Event()
     lane = lanes.of("recraft")
 
     async def held_back(writer):
@@ -74,27 +116,21 @@ async def test_of_many_those_are_fetched_first_whose_sources_die_first(folder):
         url = f"http://127.0.0.1:{lab.port}"
         lab.scripts = {"/0": held_back, "/9": http(PNG), "/1": http(PNG), "/5": http(PNG)}
         lab.scripts["/7"] = http(PNG)
-        vault = vault_at(f"file://{folder}")
-        await vault.open()
-        room = Room(vault.free, 0, Trial(vault.probe))
-        keep = Keep(vault=vault, links=Links(b"key"), room=room, turns=turns, catalog=None)
-        receipts = Receipts(vault=vault, room=room, turns=turns)
-        imports = Imports(keep=keep, receipts=receipts, fetch=lab.fetch(url), lanes=lanes)
+        async with imports_into(folder, lab, lanes) as imports:
 
-        async def take(hours, provider="recraft"):
-            link = Link(f"{url}/{hours}", provider, SOON + timedelta(hours=hours))
-            await imports.take(link, Origin(user_id=1, purchase_id=PURCHASE), Claim())
+            async def take(hours, provider="recraft"):
+                link = Link(f"{url}/{hours}", provider, SOON + timedelta(hours=hours))
+                await imports.take(link, Origin(user_id=1, purchase_id=PURCHASE), Claim())
 
-        taking = []
-        for waiting, hours in enumerate((0, 9, 1, 5)):
-            taking.append(asyncio.create_task(take(hours)))
-            async with asyncio.timeout(60):
-                while len(lane._waiting) < waiting:
-                    await asyncio.sleep(0)
-        await asyncio.wait_for(take(7, "replicate"), 60)  # another vendor's waits for none of them
-        may_go.set()
-        await asyncio.wait_for(asyncio.gather(*taking), 60)
-        await vault.close()
+            taking = []
+            for waiting, hours in enumerate((0, 9, 1, 5)):
+                taking.append(asyncio.create_task(take(hours)))
+                async with asyncio.timeout(60):
+                    while len(lane._waiting) < waiting:
+                        await asyncio.sleep(0)
+            await asyncio.wait_for(take(7, "replicate"), 60)  # of another vendor: it waits for none
+            may_go.set()
+            await asyncio.wait_for(asyncio.gather(*taking), 60)
         assert lab.paths == ["/0", "/7", "/1", "/5", "/9"]
 
 

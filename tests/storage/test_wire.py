@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from services.storage.wire import BLOCK, Wire
+from services.storage.wire import BLOCK, TooSlow, Wire
 
 
 class Line(asyncio.Transport):
@@ -112,6 +112,51 @@ async def test_who_waits_hears_of_a_break(wire):
     wire.connection_lost(ConnectionResetError("reset"))
     with pytest.raises(ConnectionResetError):
         await reading
+
+
+async def pass_window(wire: Wire) -> None:
+    """End the window that runs, punctually; another one begins."""
+    await asyncio.sleep(0)
+    wire._window.cancel()
+    wire._look(asyncio.get_running_loop().time())
+    await asyncio.sleep(0)
+
+
+async def test_a_byte_counts_once_although_it_comes_and_is_read(wire):
+    wire.keep_up(60.0, 1000)
+    for piece in (b"a" * 300, b"b" * 300):
+        bring(wire, piece)
+        assert bytes(await wire.read()) == piece
+    reading = asyncio.create_task(wire.read())
+    await pass_window(wire)
+    assert isinstance(reading.exception(), TooSlow)
+
+
+@pytest.mark.parametrize("later", [0, 1])
+async def test_who_was_held_up_by_us_is_judged_by_a_window_of_its_own(wire, later):
+    wire.keep_up(60.0, 1000)
+    bring(wire, bytes(BLOCK - later))
+    await pass_window(wire)  # nobody reads
+    bring(wire, bytes(later))
+    await wire.read()
+    reading = asyncio.create_task(wire.read())
+    await pass_window(wire)  # in it the block was full
+    assert not reading.done()
+    await pass_window(wire)
+    assert isinstance(reading.exception(), TooSlow)
+
+
+async def test_who_brings_less_than_is_usual_goes_on_and_it_is_told(wire):
+    told = []
+    wire.keep_up(60.0, 1000, 4000, lambda: told.append(len(told)))
+    for size, times in ((4000, 0), (3999, 1), (4000, 1), (1000, 2)):
+        reading = asyncio.create_task(wire.read(BLOCK))
+        await asyncio.sleep(0)
+        bring(wire, bytes(size))
+        await pass_window(wire)
+        assert len(told) == times
+        reading.cancel()
+    wire.close()
 
 
 async def test_nothing_is_read_after_its_time_whatever_has_come_by_then(wire, line):
