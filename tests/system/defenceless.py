@@ -102,10 +102,10 @@ DEFENCES = {
         says="what a job may cost is reserved within the cap",
         file="services/catalog/queries/ledger.sql",
         there="""\
-      AND ($4::bigint IS NULL OR spent + reserved + $3 <= $4)
-      AND (cap IS NULL OR spent + reserved + $3 <= cap)
+      AND ($19::bigint IS NULL OR s.spent + s.reserved + locked.reserved <= $19)
+      AND (s.cap IS NULL OR s.spent + s.reserved + locked.reserved <= s.cap)
 """,
-        without="      AND ($4::bigint IS NULL OR true)\n",
+        without="      AND ($19::bigint IS NULL OR true)\n",
         shows=frozenset({CAPS}),
     ),
 }

@@ -193,6 +193,7 @@ RPCS = {
     "CatalogService/ListApiKeys": ({}, ALL),
     "CatalogService/RevokeApiKey": ({"name": "apiKeys/{key}"}, OWN),
     "LedgerService/Admit": ({}, SERVICE),
+    "LedgerService/AdmitMany": ({}, SERVICE),
     "LedgerService/Apply": ({}, SERVICE),
     "LedgerService/RequestCancel": (JOB, SERVICE),
     "LedgerService/ReadUnclear": ({"job": "jobs/{job}"}, SERVICE),

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(
     envoy.installed() is None, reason="Envoy has no package for this platform"
 )
 _ONE_MORE = {
-    "num_retries: 40": "num_retries: 1",
-    "num_retries: 15": "num_retries: 1",
+    "num_retries: 42": "num_retries: 1",
+    "num_retries: 16": "num_retries: 1",
     "num_retries: 20": "num_retries: 1",
 }
 _SHORTER = _ONE_MORE | {"request_headers_timeout: 10s": "request_headers_timeout: 2s"}
@@ -140,10 +140,10 @@ def dying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, list[
 @pytest.mark.parametrize(
     ("method", "path", "headers", "times"),
     [
-        ("GET", "/images/jobs", {}, 16),
-        ("GET", "/images/events", {}, 16),
-        ("POST", "/images/generate", {"Idempotency-Key": "k"}, 16),
-        ("POST", "/images/generate/stream", {"Idempotency-Key": "k"}, 16),
+        ("GET", "/images/jobs", {}, 17),
+        ("GET", "/images/events", {}, 17),
+        ("POST", "/images/generate", {"Idempotency-Key": "k"}, 17),
+        ("POST", "/images/generate/stream", {"Idempotency-Key": "k"}, 17),
         ("POST", "/images/generate", {}, 1),
     ],
 )
