@@ -7,6 +7,7 @@ be sent again is for the caller to know, who then insists on it.
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -47,12 +48,22 @@ class Peer:
     """
     Another service at *target*; *service* is our own name, signed with *secret*.
 
-    Make it inside the running loop. Failures come as `chassis.errors.Fault`.
+    Make it inside the running loop. Failures come as `chassis.errors.Fault`. *clock* dates what is
+    signed, in seconds.
     """
 
-    def __init__(self, target: str, name: str, *, service: str, secret: bytes) -> None:
+    def __init__(
+        self,
+        target: str,
+        name: str,
+        *,
+        service: str,
+        secret: bytes,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.channel = grpc.aio.insecure_channel(target, options=OPTIONS)
         self.name, self._service, self._secret = name, service, secret
+        self._clock = clock
 
     async def ask(
         self, method: Any, request: Any, *, timeout: float, user_id: int | None = None
@@ -70,9 +81,19 @@ class Peer:
         """
         As `ask`, and again where the peer was cut off before it answered.
 
-        For what may be done twice: its contract says IDEMPOTENT, or that it only reads.
+        For what may be done twice: its contract says IDEMPOTENT, or that it only reads. A call that
+        waited for its peer for longer than its token lasts is signed anew.
         """
-        return await insisting(lambda: self.ask(method, request, timeout=timeout, user_id=user_id))
+
+        async def attempt() -> Any:
+            try:
+                return await self.ask(method, request, timeout=timeout, user_id=user_id)
+            except errors.Unauthenticated as fault:
+                if fault.reason != "CREDENTIAL_EXPIRED":
+                    raise
+            return await self.ask(method, request, timeout=timeout, user_id=user_id)
+
+        return await insisting(attempt)
 
     async def stream(
         self, method: Any, request: Any, *, timeout: float | None, user_id: int | None = None
@@ -99,7 +120,7 @@ class Peer:
             speaks = identity.Caller(running.user_id, running.scopes, self._service)
         else:
             speaks = identity.Caller(user_id or 0, service=self._service)
-        return identity.mint(self._secret, speaks)
+        return identity.mint(self._secret, speaks, self._clock())
 
     def _metadata(self, user_id: int | None) -> tuple[tuple[str, str], ...]:
         return ((identity.HEADER, self.token(user_id)), *telemetry.carried().items())

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 
 import grpc
 import pytest
@@ -74,6 +75,19 @@ async def peer(studio):
 def asking(peer, name, **how):
     stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
     return peer.ask(stub.RequestCancel, pb.RequestCancelRequest(name=name), **how)
+
+
+async def test_who_waited_for_longer_than_his_token_lasts_signs_anew(studio):
+    """A picture that was paid for waits for a storage which is away for minutes."""
+    signed = iter([time.time() - 120])  # when the call began to wait
+    late = {"service": "tests", "secret": SECRET, "clock": lambda: next(signed, time.time())}
+    peer = Peer(f"127.0.0.1:{studio[1]}", "echo", **late)
+    cancel = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel).RequestCancel
+    await peer.insist(cancel, pb.RequestCancelRequest(name="jobs/1"), timeout=60)
+    signed = iter([time.time() - 120] * 2)  # a clock that goes wrong is told
+    with pytest.raises(errors.Unauthenticated, match="over 60 seconds old"):
+        await peer.insist(cancel, pb.RequestCancelRequest(name="jobs/1"), timeout=60)
+    await peer.close()
 
 
 async def test_a_service_speaks_for_the_user_that_it_names(peer):
