@@ -75,7 +75,8 @@ def instant_stack(**settings: str) -> Iterator[Stack]:
 def _instant(process: processes.Process) -> processes.Process:
     if not process.name.startswith("generator"):
         return process
-    return replace(process, command=[sys.executable, "-P", "-m", "bench.instant", "--serve"])
+    command = [sys.executable, "-P", "-m", "bench.instant", "--serve"]
+    return replace(process, command=command, module=None)  # executed, not forked
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> None:

@@ -32,6 +32,7 @@ def test_every_charge_is_there_once(lab, api):
     assert {name: charge[name] for name in charge if name != "at"} == {
         "vendor": "replicate", "model": "black-forest-labs/flux-schnell", "ticket": bought["id"],
         "images": 3, "usd": 0.009, "purchase_id": "0190-abc",
+        "given": {"images": [], "negative_prompt": "", "seed": None},
     }  # fmt: skip
     assert datetime.fromisoformat(charge["at"]).tzinfo is not None
 
