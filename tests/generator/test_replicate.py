@@ -282,26 +282,6 @@ def test_how_it_ended_says_what_it_cost(found, expected):
     assert event(**found) == expected
 
 
-@pytest.mark.parametrize("output", [None, [], ""])
-async def test_an_output_that_is_shown_late_is_waited_for(output):
-    late = [says(**DONE | {"output": output})] * 3
-    script = Script(*late, says(**DONE))
-    [drawn] = await told(replicate(script))
-    assert [link.url for link in drawn.images] == DONE["output"]
-    assert script.pauses == [("p1", 1.0), ("p1", 2.0), ("p1", 4.0)]
-
-
-async def test_an_output_that_is_never_shown_is_waited_for_half_a_minute():
-    script = Script(*[says(**DONE | {"output": None})] * 6)
-    assert await told(replicate(script)) == [GONE]
-    assert sum(seconds for _, seconds in script.pauses) == 30
-
-
-async def test_for_an_output_that_was_removed_nobody_waits():
-    script = Script(says(**DONE | {"output": None, "data_removed": True}))
-    assert await told(replicate(script)) == [GONE]
-
-
 @pytest.mark.parametrize("found", [{}, {"status": None}, {"status": "dreaming"}, {"status": []}])
 def test_a_status_that_nobody_knows_is_unclear(found):
     with pytest.raises(Unclear):

@@ -22,6 +22,13 @@ class Dates:
         date = transport.date(answer)
         self._told = (date, self.clock()) if date else None
 
+    def now(self) -> datetime | None:
+        """What its clock says. None where it told no date."""
+        if self._told is None:
+            return None
+        date, heard = self._told
+        return date + timedelta(seconds=self.clock() - heard)
+
     def behind(self, ours: datetime, since: float) -> timedelta | None:
         """
         How far its clock is behind ours, which was *ours* when *clock* said *since*.

@@ -137,7 +137,7 @@ class Replicate:
         with self.crowd.with_one_more(ticket.reference):
             while True:
                 found = await self._seen(ticket.reference, alone=alone)
-                if predictions.is_unshown(found) and (wait := next(unshown, None)):
+                if self._may_be_shown(found) and (wait := next(unshown, None)):
                     alone = await self._paused(ticket.reference, wait)
                     continue
                 event = predictions.event(found, self.prices)
@@ -150,6 +150,12 @@ class Replicate:
                 delays = delays or chain([usual], self.rarer, repeat(5.0))
                 alone = await self._paused(ticket.reference, next(delays))
         yield event
+
+    def _may_be_shown(self, found: predictions.Prediction) -> bool:
+        """Whether its output may still come: whoever takes it over late waits no second time."""
+        now, ended = self._dates.now(), predictions.time(found, "completed_at")
+        is_late = now and ended and now - ended > timedelta(seconds=sum(_UNSHOWN))
+        return predictions.is_unshown(found) and not is_late
 
     async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
         began, since = self._dates.clock(), predictions.since(order)
