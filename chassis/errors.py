@@ -155,7 +155,8 @@ _BY_CODE: dict[int, type[Fault]] = {
 _DETAILS: dict[str, type[Message]] = {
     kind.DESCRIPTOR.full_name: kind
     for kind in (
-        *(error_details_pb2.ErrorInfo, error_details_pb2.BadRequest),
+        error_details_pb2.ErrorInfo,
+        error_details_pb2.BadRequest,
         error_details_pb2.RetryInfo,
     )
 }

@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from cli import calls
+from cli.options import AsJson
 from cli.settings import load
 
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 JobId = Annotated[str, typer.Argument(metavar="ID")]
 
 

@@ -24,6 +24,7 @@ from cli.calls import finite as _finite
 from cli.calls import say as _say
 from cli.calls import troubled as _troubled
 from cli.folder import CannotUse, Folder
+from cli.options import AsJson, Lab
 from cli.settings import CHECKOUT, load
 from cli.shape import Shape
 
@@ -52,10 +53,6 @@ keys_app = typer.Typer(help="API keys, for a stack with AUTH=keys.", no_args_is_
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(keys_app, name="keys")
 
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
-Lab = Annotated[
-    bool, typer.Option("--lab", help="With the provider lab in every vendor's place: all is free.")
-]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")]
 Parameters = Annotated[
     list[str] | None, typer.Option("--param", "-p", help="[MODEL.]KEY=VALUE, repeatable.")

@@ -11,14 +11,11 @@ from typing import Annotated
 import typer
 
 from cli import calls
+from cli.options import AsJson, Lab
 from cli.settings import load
 from cli.shape import Shape
 
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 Language = Annotated[str, typer.Option(help="Of the answer, such as de; that of what you say.")]
-Lab = Annotated[
-    bool, typer.Option("--lab", help="With the provider lab in every vendor's place: all is free.")
-]
 
 
 def suggest(

@@ -12,9 +12,8 @@ import typer
 
 from cli import calls
 from cli.folder import Folder
+from cli.options import AsJson
 from cli.settings import load
-
-AsJson = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 
 
 def rot(

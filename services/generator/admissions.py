@@ -52,14 +52,24 @@ class Admissions:
         )
 
     async def admit(self, request: pb.AdmitRequest) -> pb.AdmitResponse:
-        """Admit a job of the running call's user; said again where the answer was cut off."""
+        """
+        Admit a job of the running call's user; said again where the answer was cut off.
+
+        A catalog of an earlier release knows of no jobs that come together.
+        """
 
         async def once() -> pb.AdmitResponse:
             admission = pb.Admission(request=request, trace=telemetry.carried())
             sign = partial(contextvars.copy_context().run, self.peer.token)
             return await self._gathering.do(_Waiting(admission, sign))
 
-        return await insisting(once)
+        try:
+            return await insisting(once)
+        except errors.Unimplemented:
+            alone: pb.AdmitResponse = await self.peer.insist(
+                self.stub.Admit, request, timeout=_TIMEOUT
+            )
+            return alone
 
     async def _together(self, asked: Sequence[_Waiting]) -> Sequence[Result]:
         request = pb.AdmitManyRequest(admissions=[each.leaving() for each in asked])

@@ -1,11 +1,17 @@
 """The vendors' bad days of a campaign: dealt by its seed, each in its turn."""
 
+import asyncio
+import json
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.chaos import weather
+from cli.lab import Lab
 
 
 def dealt(seed: int, lag: float, deals: int) -> list[dict[weather.Card, Any]]:
@@ -67,6 +73,45 @@ def test_what_never_strikes_stays_for_ever():
     for _ in range(1100):
         last = deal.next(())
     assert last.keys() == first.keys()
+
+
+async def test_faults_that_are_being_dealt_when_it_ends_end_with_it():
+    """Else they would come when all had ended, and last."""
+    begun, go_on, there = asyncio.Event(), threading.Event(), []
+    loop, threads = asyncio.get_running_loop(), Counting()
+    loop.set_default_executor(threads)
+
+    def lab(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT" and request.url.path == "/_lab/faults":
+            loop.call_soon_threadsafe(begun.set)
+            assert go_on.wait(60)
+            there[:] = [fault | {"struck": 0} for fault in json.loads(request.content)]
+        elif request.method == "DELETE":
+            there.clear()
+        return httpx.Response(200, json=there)
+
+    found = weather.Weather(Lab("http://lab", httpx.MockTransport(lab)), 3, 2.0, 0.3)
+    running = asyncio.create_task(found.run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.wait((running,))
+    before = threads.begun
+    clearing = asyncio.create_task(found.clear())
+    await asyncio.sleep(0)  # it begins
+    assert threads.begun == before  # nothing is asked yet
+    go_on.set()
+    await clearing
+    assert there == []
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what it was given to do."""
+
+    begun = 0
+
+    def submit(self, *what: Any, **how: Any) -> Any:
+        self.begun += 1
+        return super().submit(*what, **how)
 
 
 def test_listings_are_late_all_the_time_and_by_no_more_than_is_asked_for():

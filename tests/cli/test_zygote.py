@@ -121,6 +121,17 @@ async def test_who_is_being_forked_is_not_taken_for_its_dead_forerunner(
     await until(lambda: child.look() or child.exited.is_set())
 
 
+async def test_what_is_too_large_to_be_asked_for_is_executed_and_ends_no_zygote(
+    run: Callable[..., Run],
+) -> None:
+    forks = run()
+    assert await forks.fork()
+    zygote = forks.forks.pid
+    assert await forks.fork(environment={"LARGE": "x" * 2**23}) is None
+    assert await forks.fork()
+    assert forks.forks.pid == zygote
+
+
 async def test_its_name_tells_which_it_is(run: Callable[..., Run]) -> None:
     forks = run()
     forked = await forks.fork(name="generator-12")

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import time
 
+import grpc
 import pytest
 
 from chassis import identity
@@ -83,6 +84,25 @@ async def test_a_call_that_is_cut_off_is_said_again_and_a_defect_is_told():
         books.answers = False
         with pytest.raises(Fault, match="for other jobs"):
             await asked_by(admissions, 1, "a")
+
+
+async def test_a_catalog_of_an_earlier_release_is_asked_for_each_alone():
+    """It knows no AdmitMany: a generator that dies in an upgrade comes back before its catalog."""
+    users = []
+
+    async def admit(request, _context):
+        users.append((identity.current.get().user_id, request.request_id))
+        return pb.AdmitResponse(job={"name": "jobs/1"})
+
+    one = grpc.unary_unary_rpc_method_handler(
+        admit, pb.AdmitRequest.FromString, pb.AdmitResponse.SerializeToString
+    )
+    earlier = grpc.method_handlers_generic_handler(NAME, {"Admit": one})
+    async with serving(NAME, lambda server: server.add_generic_rpc_handlers((earlier,))) as peer:
+        admissions = Admissions(peer, ledger_service_pb2_grpc.LedgerServiceStub(peer.channel))
+        both = [asked_by(admissions, user, f"r{user}") for user in (1, 2)]
+        assert [(await each).job.name for each in both] == ["jobs/1"] * 2
+    assert sorted(users) == [(1, "r1"), (2, "r2")]
 
 
 async def test_however_long_a_job_waits_its_token_is_of_when_it_leaves():
