@@ -1,5 +1,8 @@
 -- The ledger's statements. A batch of edges locks its jobs first, then reads their purchases:
 -- whatever changes a purchase holds the lock of its job.
+--
+-- Plans are made once, and in a new database all indexes look alike: a row that is found by its own
+-- number says `(user_id = …) IS TRUE` of its owner, else all of his rows might be read for it.
 
 -- fragment: job
 job_id, user_id, title, project, use_case, preset_used, state, original_prompt, enhanced_prompt,
@@ -16,7 +19,7 @@ FOR UPDATE;
 -- name: lock_job_of_user
 SELECT /*job*/
 FROM image_jobs
-WHERE job_id = $1 AND user_id = $2
+WHERE job_id = $1 AND (user_id = $2) IS TRUE
 FOR UPDATE;
 
 -- What a batch reads unlocked of permits holds until it commits: see hold_limits.
@@ -302,7 +305,8 @@ WITH asked AS MATERIALIZED (
     SELECT user_id, title, project, use_case, preset_used, 'queued', original_prompt,
            enhanced_prompt, enhanced_by, spec::jsonb, request_id, fingerprint, events, bought,
            (SELECT lost.job_id FROM image_jobs lost
-            WHERE lost.job_id = admitted.retry_of AND lost.user_id = admitted.user_id)
+            WHERE lost.job_id = admitted.retry_of
+              AND (lost.user_id = admitted.user_id) IS TRUE)
     FROM admitted
     ORDER BY place
     RETURNING user_id, request_id, job_id, created_at
@@ -343,7 +347,8 @@ SELECT job_id, fingerprint FROM image_jobs WHERE user_id = $1 AND request_id = $
 SELECT payload FROM job_events WHERE job_id = $1 AND sequence = 1;
 
 -- name: log_position
-SELECT last_sequence, state FROM image_jobs WHERE job_id = $1 AND user_id = $2;
+SELECT last_sequence, state FROM image_jobs
+WHERE job_id = $1 AND (user_id = $2) IS TRUE;
 
 -- name: log_positions
 SELECT job_id, last_sequence FROM image_jobs WHERE job_id = ANY ($1::bigint[]);

@@ -10,7 +10,7 @@ INSERT INTO webhook_inbox (webhook_id, provider, purchase_id, ticket, fence, sta
 SELECT $1, $2, $3::uuid, $4, $5,
        CASE WHEN /*holder*/ IS NOT NULL THEN 'heard'
             WHEN EXISTS (SELECT FROM purchases p
-                         WHERE p.purchase_id = $3::uuid AND p.provider = $2) THEN 'stray'
+                         WHERE p.purchase_id = $3::uuid AND (p.provider = $2) IS TRUE) THEN 'stray'
             ELSE 'unknown' END
 ON CONFLICT (webhook_id) DO NOTHING
 RETURNING standing, /*holder*/ AS holder,
