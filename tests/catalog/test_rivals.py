@@ -1,12 +1,14 @@
 """What PostgreSQL gives up because of somebody else's transaction is done again, as if never."""
 
 import asyncio
+from datetime import UTC
 
 import asyncpg
 import pytest
 
 from services.catalog.database import as_ledger
-from tests.catalog.purchases import admitted, claim, make_ledger, taken
+from tests.catalog.books import log_of
+from tests.catalog.purchases import admitted, claim, make_ledger, taken, ticket
 
 WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
@@ -53,3 +55,22 @@ async def test_a_transaction_that_cannot_be_serialized_is_told_as_away(pools):
                 "DO $$ BEGIN RAISE EXCEPTION 'rival' USING ERRCODE = '40001'; END $$"
             )
     assert told.value.retry_after
+
+
+async def test_an_event_that_had_to_wait_for_its_turn_is_not_older_than_the_one_before(
+    pools, user, rival, database_url
+):
+    [purchase_id] = await admitted(pools.ledger, user)
+    ledger, _ = make_ledger(pools.ledger)
+    fence = (await taken(ledger, claim(purchase_id)))[0].fence
+    onlooker = await asyncpg.connect(database_url)
+    async with rival.transaction():
+        await rival.execute("SELECT FROM image_jobs FOR UPDATE")
+        edge = asyncio.ensure_future(taken(ledger, ticket(purchase_id, fence)))
+        while not await onlooker.fetchval(WAITS):  # the edge's transaction has begun
+            await asyncio.sleep(0)
+        before = await rival.fetchval("SELECT clock_timestamp()")
+    await edge
+    await onlooker.close()
+    told = [event.event_time.ToDatetime(UTC) for event in await log_of(pools, purchase_id)]
+    assert told[-1] >= before

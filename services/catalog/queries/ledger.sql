@@ -123,8 +123,12 @@ RETURNING variant_id, purchase_id, output_index;
 
 -- All that a batch leaves behind. A row that changed without its job's lock is not moved: the
 -- answer's count of moved rows is then too low, and the transaction is given up.
+-- An event's time is that of its writing: the transaction may have begun before the one did that
+-- wrote the event before it, and have waited for the job's lock.
 -- name: move_purchases_if_state_and_fence
-WITH moved AS (
+WITH clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS at
+), moved AS (
     UPDATE purchases p
     SET state = asked.state, ending = asked.ending, owner = asked.owner, fence = asked.fence,
         tries = asked.tries, not_before = asked.not_before, ticket = asked.ticket,
@@ -163,8 +167,9 @@ WITH moved AS (
          AS asked (provider, delta, tokens, sent)
     WHERE m.provider = asked.provider
 ), logged AS (
-    INSERT INTO job_events (job_id, sequence, kind, payload)
-    SELECT * FROM unnest($35::bigint[], $36::bigint[], $37::text[], $38::bytea[])
+    INSERT INTO job_events (job_id, sequence, kind, payload, created_at)
+    SELECT asked.*, clock.at
+    FROM clock, unnest($35::bigint[], $36::bigint[], $37::text[], $38::bytea[]) AS asked
 ), jobs AS (
     UPDATE image_jobs j
     SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
@@ -177,7 +182,7 @@ WITH moved AS (
                    publishing, complete_by)
     WHERE j.job_id = asked.job_id
 )
-SELECT now() AS at, (SELECT count(*) FROM moved) AS moved;
+SELECT at, (SELECT count(*) FROM moved) AS moved FROM clock;
 
 -- name: set_health
 UPDATE permits
