@@ -305,6 +305,7 @@ def _initdb(binaries: Path, new: Path, password: str) -> None:
         binaries / "bin" / "initdb", "--pgdata", new, "--username", _OWNER,
         "--auth-local", "reject", "--auth-host", "scram-sha-256", "--pwfile", "/dev/stdin",
         "--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8",
+        "--wal-segsize", "4",  # MB: whoever begins one writes it full first, and all commits wait
         "--sync-method", _SYNC,
     ]  # fmt: skip
     _run(initdb, f"{password}\n")
