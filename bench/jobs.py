@@ -102,8 +102,8 @@ def report(found: Measured, options: argparse.Namespace) -> Report:
     steps = "One job over REST, from the request to each event"
     made.table(steps, ("", "p50 ms", "p99 ms"), _steps(found.rest))
     made.notes.append(
-        "The load shares the cores with the stack. An event's time is the start of the "
-        "transaction that wrote it, so commit to client has the commit in it."
+        "The load shares the cores with the stack. An event's time is the moment of its writing, "
+        "so commit to client has the commit in it."
     )
     return made
 

@@ -182,7 +182,7 @@ async def event_delays(watcher: Grpc, runs: list[Run], most: int = 300) -> list[
     """
     From an event's time in the database to its arrival at the client, in seconds, of *most* jobs.
 
-    That time is the start of the transaction that wrote the event, so the commit is counted in.
+    That time is the moment of its writing, before the commit, which is counted in.
     """
     step = max(1, len(runs) // most)
     found: list[float] = []
