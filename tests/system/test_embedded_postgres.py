@@ -34,6 +34,10 @@ async def test_what_is_committed_is_flushed_to_disk(postgres_url: str) -> None:
     assert await value(postgres_url, "SHOW full_page_writes") == "on"
 
 
+async def test_who_begins_a_file_of_the_log_holds_nobody_up_for_long(postgres_url: str) -> None:
+    assert await value(postgres_url, "SHOW wal_segment_size") == "4MB"
+
+
 async def test_nobody_comes_in_without_the_password(postgres_url: str) -> None:
     user, _, rest = postgres_url.removeprefix("postgresql://").partition(":")
     open_url = f"postgresql://{user}@{rest.partition('@')[2]}"
