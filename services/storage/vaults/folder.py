@@ -172,7 +172,7 @@ class _Draft:
         self._counted = 0  # of what is held
         self._held: list[bytes] = []
         self._size = 0
-        self._path: Path | None = None
+        self._path: str | None = None
         self._handle: int | None = None
 
     @property
@@ -213,7 +213,7 @@ class _Draft:
         if self._path is not None:
             self._disk.remove(self._path)
 
-    def _settle(self) -> Path:
+    def _settle(self) -> str:
         """Write what is held, and sync. fsync: a name must never lead to half a file."""
         path = self._flush()
         if self._handle is not None:
@@ -223,7 +223,7 @@ class _Draft:
             self._close()
         return path
 
-    def _flush(self) -> Path:
+    def _flush(self) -> str:
         if self._path is None:
             self._path = self._shelves.temporary()
             self._handle = self._disk.create(self._path)
@@ -270,7 +270,7 @@ class _Hashes:
 class _Reader:
     """One open file; it stays readable where it is removed in the meantime."""
 
-    def __init__(self, disk: Disk, place: Path, mark: Mark) -> None:
+    def __init__(self, disk: Disk, place: str, mark: Mark) -> None:
         self._disk, self._place, self._mark = disk, place, mark
         self._handle: int | None = None
 
@@ -287,7 +287,7 @@ class _Reader:
             return self._disk.open(self._place)
         except FileNotFoundError as error:
             self._mark.prove()  # else an unmounted disk would have lost it all
-            raise Gone(self._place.name) from error
+            raise Gone(self._place.rpartition("/")[2]) from error
 
     def read_cached(self, start: int, stop: int | None) -> bytes | None:
         """Read the next block where that takes no time; it begins with a `read`, which opens."""
