@@ -45,7 +45,7 @@ class Disk(Protocol):
         """Append all of *pieces*, at most 512, as they are: to join them costs more."""
 
     def start(self, handle: int) -> None:
-        """Have what was written go to the medium; a `sync` later waits less. Promises nothing."""
+        """Have a small file go to the medium, so that its `sync` waits less. Promises nothing."""
 
     def sync(self, handle: int) -> None:
         """Return when what was written is on the medium."""
@@ -131,8 +131,8 @@ class LocalDisk:
                 rest = rest[os.write(handle, rest) :]
 
     def start(self, handle: int) -> None:
-        if sys.platform == "linux":  # which writes first what it is to forget
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        if sys.platform == "linux":  # writes what it is to forget, and keeps a page named in part
+            os.posix_fadvise(handle, 0, 1, os.POSIX_FADV_DONTNEED)
 
     def sync(self, handle: int) -> None:
         if sys.platform == "darwin":  # fsync leaves it in the drive's cache there
