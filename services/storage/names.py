@@ -29,7 +29,8 @@ class Links:
 
     def of(self, user_id: int, sha256: str) -> str:
         """Return the link of these bytes of this user, 26 characters."""
-        digest = hmac.digest(self.key, f"{user_id}:{sha256}".encode(), "sha256")
+        # hmac.digest would let go of the interpreter, and then wait for it beside the threads.
+        digest = hmac.new(self.key, f"{user_id}:{sha256}".encode(), "sha256").digest()
         return base64.b32encode(digest[:16]).decode().rstrip("=").lower()
 
 

@@ -6,8 +6,6 @@ They are this process's own: of one vault one storage serves at a time (docs/dep
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 
@@ -17,11 +15,9 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def take(self, name: str) -> AsyncIterator[None]:
-        """Wait for the turn of *name*, and have it until the block ends."""
+    def take(self, name: str) -> asyncio.Lock:
+        """Return what waits for the turn of *name* and has it: `async with turns.take(name)`."""
         lock = self._locks.get(name)
         if lock is None:
             lock = self._locks[name] = asyncio.Lock()
-        async with lock:
-            yield
+        return lock

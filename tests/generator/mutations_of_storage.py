@@ -10,6 +10,8 @@ TABLE = (
     Mutation("a name never leads to half a file", _FOLDER,
              "            self._disk.sync(self._handle)\n", "", _CUT),
     Mutation("a note is whole before it has a name", _SHELVES,
+             "            self.disk.sync(note)\n", "", _CUT),
+    Mutation("one more note is whole before it has a name", _SHELVES,
              "            self.disk.sync(handle)\n", "            pass\n", _CUT),
     Mutation("the names of a file and its note are not lost", _SHELVES,
              "                self.disk.sync(held)\n", "", _CUT),

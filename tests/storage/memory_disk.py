@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from services.storage.disk import Place
+
 
 class PowerCut(Exception):
     """The process is no more."""
@@ -67,17 +69,19 @@ class MemoryDisk:
     def unlock(self) -> None:
         pass
 
-    def make_folder(self, path: Path) -> None:
+    def make_folder(self, path: Place) -> None:
+        path = Path(path)
         for folder in reversed((path, *path.parents)):
             if folder not in self.names:
                 self._step()
                 self.names[folder.parent][folder.name] = None
                 self.names[folder] = {}
 
-    def entries(self, folder: Path) -> list[str]:
-        return list(self.names.get(folder, {}))
+    def entries(self, folder: Place) -> list[str]:
+        return list(self.names.get(Path(folder), {}))
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Place) -> int:
+        path = Path(path)
         self._step()
         if path.name in self._folder(path):
             raise FileExistsError(path)
@@ -87,6 +91,9 @@ class MemoryDisk:
     def write(self, handle: int, pieces: Sequence[bytes]) -> None:
         self._step()
         self._file(handle).content += b"".join(pieces)
+
+    def start(self, handle: int) -> None:
+        pass  # the unkindest one
 
     def sync(self, handle: int) -> None:
         self._step()
@@ -99,34 +106,39 @@ class MemoryDisk:
     def close(self, handle: int) -> None:
         self.held.discard(self.handles.pop(handle))
 
-    def rename(self, source: Path, target: Path) -> None:
+    def rename(self, source: Place, target: Place) -> None:
+        source, target = Path(source), Path(target)
         self._step()
         entries = self._folder(source)
         if source.name not in entries:
             raise FileNotFoundError(source)
         self._folder(target)[target.name] = entries.pop(source.name)
 
-    def sync_folder(self, folder: Path) -> None:
-        handle = self._handle(folder)
+    def sync_folder(self, folder: Place) -> None:
+        handle = self._handle(Path(folder))
         try:
             self.sync(handle)
         finally:
             self.close(handle)
 
-    def hold_folder(self, folder: Path) -> int:
+    def hold_folder(self, folder: Place) -> int:
+        folder = Path(folder)
         assert folder not in self.held, "two hold it at once"
         self.held.add(folder)
         return self._handle(folder)
 
-    def remove(self, path: Path) -> None:
+    def remove(self, path: Place) -> None:
+        path = Path(path)
         self._step(may_be_full=False)
         self.names.get(path.parent, {}).pop(path.name, None)
 
-    def size(self, path: Path) -> int | None:
+    def size(self, path: Place) -> int | None:
+        path = Path(path)
         found = self.names.get(path.parent, {}).get(path.name)
         return len(found.content) if found else None
 
-    def open(self, path: Path) -> int:
+    def open(self, path: Place) -> int:
+        path = Path(path)
         found = self.names.get(path.parent, {}).get(path.name)
         if found is None:
             raise FileNotFoundError(path)

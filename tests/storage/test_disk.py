@@ -21,6 +21,7 @@ def place(request, tmp_path):
 def write(disk, path, *pieces):
     handle = disk.create(path)
     disk.write(handle, pieces)
+    disk.start(handle)
     disk.sync(handle)
     disk.close(handle)
 

@@ -9,11 +9,10 @@ Several processes may share it. What blocks runs in threads.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from chassis import logs
 from chassis.faults import point
@@ -70,15 +69,8 @@ class FolderVault:
         self._journal.close()
         self._disk.unlock()
 
-    @asynccontextmanager
-    async def draft(self) -> AsyncIterator["_Draft"]:
-        draft = _Draft(self._shelves, self._disk, self._hop, self._memory)
-        try:
-            yield draft
-        finally:
-            draft.let_go()
-            if draft.unkept:
-                await self._hop(draft.discard)
+    def draft(self) -> "_Draft":
+        return _Draft(self._shelves, self._disk, self._hop, self._memory)
 
     async def find(self, shelf: Shelf, name: str, /) -> Found | None:
         return await self._hop(partial(self._sure, self._shelves.find, shelf, name))
@@ -172,13 +164,16 @@ class _Draft:
         self._counted = 0  # of what is held
         self._held: list[bytes] = []
         self._size = 0
-        self._path: Path | None = None
+        self._path: str | None = None
         self._handle: int | None = None
 
-    @property
-    def unkept(self) -> bool:
-        """Whether there is a temporary file."""
-        return self._path is not None
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_ended: object) -> None:
+        self._let_go()
+        if self._path is not None:
+            await self._hop(self._discard)
 
     async def write(self, chunk: bytes, /) -> None:
         self._held.append(chunk)
@@ -188,7 +183,7 @@ class _Draft:
         crowded = self._memory.held > _HELD_BY_ALL and self._size >= _WORTH
         if crowded or self._size > _HELD or len(self._held) >= _PIECES:
             await self._hop(self._flush)
-            self.let_go()
+            self._let_go()
 
     def content(self) -> bytes | None:
         return b"".join(self._held) if self._path is None else None
@@ -202,18 +197,18 @@ class _Draft:
             self._path = None  # it has its name now
         return found
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Count no more what is written, or will never be."""
         self._memory.held -= self._counted
         self._counted = 0
 
-    def discard(self) -> None:
+    def _discard(self) -> None:
         """Remove what is still under its temporary name."""
         self._close()
         if self._path is not None:
             self._disk.remove(self._path)
 
-    def _settle(self) -> Path:
+    def _settle(self) -> str:
         """Write what is held, and sync. fsync: a name must never lead to half a file."""
         path = self._flush()
         if self._handle is not None:
@@ -223,7 +218,7 @@ class _Draft:
             self._close()
         return path
 
-    def _flush(self) -> Path:
+    def _flush(self) -> str:
         if self._path is None:
             self._path = self._shelves.temporary()
             self._handle = self._disk.create(self._path)
@@ -270,7 +265,7 @@ class _Hashes:
 class _Reader:
     """One open file; it stays readable where it is removed in the meantime."""
 
-    def __init__(self, disk: Disk, place: Path, mark: Mark) -> None:
+    def __init__(self, disk: Disk, place: str, mark: Mark) -> None:
         self._disk, self._place, self._mark = disk, place, mark
         self._handle: int | None = None
 
@@ -287,7 +282,7 @@ class _Reader:
             return self._disk.open(self._place)
         except FileNotFoundError as error:
             self._mark.prove()  # else an unmounted disk would have lost it all
-            raise Gone(self._place.name) from error
+            raise Gone(self._place.rpartition("/")[2]) from error
 
     def read_cached(self, start: int, stop: int | None) -> bytes | None:
         """Read the next block where that takes no time; it begins with a `read`, which opens."""
