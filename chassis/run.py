@@ -12,6 +12,9 @@ import prometheus_client
 
 from chassis import logs, settings, telemetry
 
+if sys.platform != "win32":
+    import uvloop
+
 Settings = TypeVar("Settings")
 
 
@@ -66,6 +69,4 @@ def _loop_run(main: Awaitable[None]) -> None:
     if sys.platform == "win32":
         asyncio.run(main)  # type: ignore[arg-type]
     else:
-        import uvloop
-
         uvloop.run(main)  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ class Campaign:
     async def run(self) -> Sheet:
         """Go through it and count."""
         wanted = self.wanted
-        caps = {plan.CAPPED: plan.cap(wanted.jobs * (2 if wanted.compare else 1))}
+        caps = {plan.CAPPED: plan.cap(wanted.jobs)}
         keys = await asyncio.to_thread(users.make, self.ground.settings, caps[plan.CAPPED])
         await self._prepare()
         async with crowd(self.ground.settings.address, keys, wanted.patience) as clients:
@@ -76,6 +76,8 @@ class Campaign:
                 calm = rate(await clients.go(visits, wanted.at_once))
                 if calm:
                     self.say(f"{calm:.1f} jobs a second without kills and faults")
+                caps = {plan.CAPPED: 2 * caps[plan.CAPPED]}  # as much again: both parts are alike
+                await asyncio.to_thread(users.allow, self.ground.settings, keys, caps[plan.CAPPED])
             async with self._trouble(clients):
                 visits = plan.visits(wanted.seed, wanted.jobs)
                 troubled = rate(await clients.go(visits, wanted.at_once))

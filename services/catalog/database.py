@@ -114,6 +114,29 @@ async def _open(url: str, role: str, most: int) -> Pool:
     )
 
 
+# Arrays of PostgreSQL's own types: their numbers, which never change, and those of what is in
+# them. asyncpg has each new connection look them up, which costs the server half of its beginning.
+_ARRAYS = {
+    1000: ("bool", 16),
+    1001: ("bytea", 17),
+    1007: ("int4", 23),
+    1009: ("text", 25),
+    1016: ("int8", 20),
+    1021: ("float4", 700),
+    1022: ("float8", 701),
+    1182: ("date", 1082),
+    1185: ("timestamptz", 1184),
+    1187: ("interval", 1186),
+    2287: ("record", 2249),
+    2951: ("uuid", 2950),
+}
+_KNOWN_TYPES = [
+    {"oid": oid, "name": f"_{name}", "elemtype": element, "ns": "pg_catalog", "elemdelim": ","}
+    | dict.fromkeys(("range_subtype", "attrtypoids", "basetype"))
+    for oid, (name, element) in _ARRAYS.items()
+]
+
+
 async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
@@ -121,6 +144,7 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "uuid", schema="pg_catalog", format="binary", encoder=_uuid_bytes, decoder=_uuid_text
     )
+    connection.get_settings().register_data_types(_KNOWN_TYPES)  # after uuid's codec is ours
 
 
 @lru_cache(maxsize=4096)  # of what is in work: each goes to and fro many times

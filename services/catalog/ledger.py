@@ -45,7 +45,6 @@ _NEEDS_PERMITS = frozenset(
 )
 _NO_COLUMNS = ("outputs", "webhooks", "refusal")
 _PURCHASE = [each.name for each in fields(Purchase) if each.name not in _NO_COLUMNS]
-_OUTPUT = [each.name for each in fields(Output)]
 _BREAKER = [each.name for each in fields(Breaker)]
 _TICKETS = "purchases_provider_ticket_key"
 _NEEDS_ATTEMPTS = frozenset({"end", "settle", "adopt"})
@@ -222,8 +221,8 @@ def purchase_from(row: asyncpg.Record) -> Purchase:
     """Make a `Purchase` of a row of purchases_by_id."""
     found = {name: row[name] for name in _PURCHASE}
     found["error"] = json.loads(found["error"]) if found["error"] else None
-    outputs = [Output(**{name: one[name] for name in _OUTPUT}) for one in row["outputs"] or ()]
-    webhooks = [Webhook(one["ticket"], one["fence"]) for one in row["webhooks"] or ()]
+    outputs = [Output(*one) for one in row["outputs"] or ()]
+    webhooks = [Webhook(*one) for one in row["webhooks"] or ()]
     return Purchase(**found, outputs=outputs, webhooks=webhooks)
 
 

@@ -154,7 +154,11 @@ def _nothing(_batch: Batch) -> None:
 
 
 def _orphan(row: asyncpg.Record) -> Change:
-    purchase_id, fence, alone = row["purchase_id"], row["fence"], row["together"] == 1
+    return orphaned(row["purchase_id"], row["fence"], alone=row["together"] == 1)
+
+
+def orphaned(purchase_id: str, fence: int, *, alone: bool) -> Change:
+    """Take a purchase from who owns it no more; *alone* with it he died."""
 
     def apply(batch: Batch) -> None:
         purchase = batch.purchases[purchase_id]

@@ -8,9 +8,10 @@ import asyncpg
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog import breaker, outcome
 from services.catalog.database import Connection, Pool, as_ledger
+from services.catalog.ledger import Change
 from services.catalog.permits import LIMITS, UNTOLD
 from services.catalog.queries import SQL
-from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED
+from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED, orphaned
 
 _STATES = {
     breaker.CLOSED: ledger_pb2.BREAKER_STATE_CLOSED,
@@ -40,6 +41,13 @@ async def beat(
     response.now.FromDatetime(now)
     response.patience.FromMilliseconds(round(patience * 1000))
     return response
+
+
+async def left_behind(pool: Pool, worker_id: str) -> list[Change]:
+    """Take from a worker that ends well what it still owns: it was killed by none of it."""
+    async with as_ledger(pool) as connection:
+        rows = await connection.fetch(SQL.purchases_of_worker, worker_id)
+    return [orphaned(row["purchase_id"], row["fence"], alone=False) for row in rows]
 
 
 async def _due(

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import prometheus_client
@@ -279,11 +280,9 @@ class Worker:
 
     async def _until_room(self) -> None:
         self._freed.clear()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(BEAT):
                 await self._freed.wait()
-        except TimeoutError:
-            return
 
     def _heard(self, message: Msg, provider: str) -> None:
         """Claim what was announced; the message is done with once the claim is answered."""
@@ -369,6 +368,7 @@ class Worker:
             worker_id=self.worker_id,
             limits=limits,
             leaving=leaving,
+            orderly=leaving,  # it is we who say so
             room=0 if self.bus.connected else self.room,  # else the queue tells of all work
             providers=[name for name in self._room.names if self.fitting([name])],
         )

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2, ledger_service_pb2_grpc
 from services.catalog import workers
 from services.catalog.database import as_ledger, connect
@@ -64,6 +66,28 @@ async def test_a_goodbye_has_what_the_worker_had_given_to_others_before_the_next
         await peer.ask(stub.Heartbeat, asking(leaving=True), timeout=60)
         await until(pools, mine, "running")
         sweeping.cancel()
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+async def test_only_a_worker_that_died_with_it_alone_makes_it_a_try(
+    pools, user, ledger, database_url, orderly
+):
+    """A worker that ends well says goodbye itself; of one that was killed its successor does."""
+    [mine] = await admitted(pools.ledger, user)
+    await workers.beat(pools.ledger, limited("w1"), PATIENCE)
+    await taken(ledger, claim(mine, "w1"), ticket(mine, 1))
+    sweeper = Sweeper(
+        connect=lambda: connect(database_url, "studio_ledger"), ledger=ledger,
+        news=make_ledger(pools.ledger)[1], patience=PATIENCE, pause=PATIENCE,
+    )  # fmt: skip
+    async with served(pools.ledger, ledger, patience=PATIENCE) as peer:
+        stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+        await peer.ask(stub.Heartbeat, asking(leaving=True, orderly=orderly), timeout=60)
+    connection = await sweeper.connect()
+    await sweeper.sweep(connection)
+    await connection.close()
+    found = await purchase_of(pools, mine, "state, owner, tries, fence")
+    assert tuple(found) == ("running", None, not orderly, 2)
 
 
 def limited(worker):

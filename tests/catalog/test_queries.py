@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.database import Pools
+from services.catalog.database import Pools, open_pools
 from services.catalog.queries import SQL, Queries, Query
 
 # Queries of studio_user that do not name the user themselves, and why.
@@ -35,6 +35,22 @@ async def test_every_query_is_prepared_and_permitted(pools: Pools) -> None:
         async with pool.acquire() as connection:
             await connection.prepare(query.text)
             await connection.execute(f"EXPLAIN (GENERIC_PLAN) {query.text}")
+
+
+async def test_a_new_connection_looks_up_no_types(database_url: str) -> None:
+    """Each such look takes PostgreSQL long, on every connection, when all are new after a kill."""
+    fresh, sent = await open_pools(database_url, user=1, ledger=1), list[str]()
+    try:
+        for role, pool in (("studio_user", fresh.user), ("studio_ledger", fresh.ledger)):
+            async with pool.acquire() as connection:
+                with connection.query_logger(lambda said: sent.append(said.query)):
+                    await connection.fetchval("SELECT 1")  # that it is heard
+                    for query in SQL.all.values():
+                        if query.role == role:
+                            await connection.prepare(query.text)
+    finally:
+        await fresh.close()
+    assert sent == ["SELECT 1"] * 2
 
 
 async def test_the_ledger_finds_rows_by_index_even_in_empty_tables(pools: Pools) -> None:

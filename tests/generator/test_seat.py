@@ -66,6 +66,7 @@ async def test_a_worker_says_goodbye_for_the_dead_before_it_is_known_itself(hire
     world = await hire(Seat(path))
     goodbye, first = world.catalog.beats[:2]
     assert (goodbye.worker_id, goodbye.leaving) == ("the dead one", True)
+    assert not goodbye.orderly
     assert (first.worker_id, first.leaving) == (world.worker.worker_id, False)
     assert path.read_text() == f"{world.worker.worker_id}\n"
 

@@ -69,6 +69,7 @@ async def test_one_that_ends_gives_back_what_it_draws_and_says_goodbye(world):
     await world.worker.leave(0)
     assert world.catalog.written.get_nowait() == "release"
     assert world.catalog.left.is_set()
+    assert world.catalog.beats[-1].orderly
     assert world.worker.room == 0
 
 

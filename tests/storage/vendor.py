@@ -121,7 +121,7 @@ class Vendor:
 
     def dialer(self) -> Dialer:
         trusting = ssl.create_default_context(cafile=str(TLS / "authority.pem"))
-        return Dialer(resolve=self.resolve, connect=self.connect, tls=trusting)
+        return Dialer(resolve=self.resolve, connect=self.connect, tls=lambda: trusting)
 
     def fetch(self, lab_url: str = "", **options) -> Fetch:
         return Fetch(policy=Policy(lab_url), dialer=self.dialer(), **options)

@@ -22,17 +22,20 @@ FROM image_jobs
 WHERE job_id = $1 AND (user_id = $2) IS TRUE
 FOR UPDATE;
 
--- What a batch reads unlocked of permits holds until it commits: see hold_limits.
+-- What a batch reads unlocked of permits holds until it commits: see hold_limits. What is in a
+-- ROW is in the order of its class in rows.py.
 -- name: purchases_by_id
 SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p.attempt, p.tries,
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
        p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error, p.publishing,
        p.repeats, p.restored, p.sent_back, p.sent_back_since, p.account, p.metered,
        CASE WHEN p.publishing OR p.state IN ('drawn', 'kept', 'published', 'lost')
-            THEN ARRAY(SELECT o FROM purchase_outputs o
+            THEN ARRAY(SELECT ROW(o.index, o.source, o.expires_at, o.state, o.image_hash,
+                                  o.variant_id, o.version_number, o.to_publish)
+                       FROM purchase_outputs o
                        WHERE o.purchase_id = p.purchase_id ORDER BY o.index) END AS outputs,
        CASE WHEN p.state IN ('sending', 'unclear')
-            THEN ARRAY(SELECT w FROM webhook_inbox w
+            THEN ARRAY(SELECT ROW(w.ticket, w.fence) FROM webhook_inbox w
                        WHERE w.purchase_id = p.purchase_id ORDER BY w.created_at) END AS webhooks,
        (SELECT count(*) FROM purchases q
         WHERE q.job_id = p.job_id AND q.purchase_id <> ALL ($1::uuid[])

@@ -893,6 +893,7 @@ class HeartbeatRequest(_message.Message):
     ROOM_FIELD_NUMBER: _builtins.int
     PROVIDERS_FIELD_NUMBER: _builtins.int
     TELL_OWNED_FIELD_NUMBER: _builtins.int
+    ORDERLY_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """Unique for each start of a process."""
     leaving: _builtins.bool
@@ -903,6 +904,8 @@ class HeartbeatRequest(_message.Message):
     """How many more purchases it takes, where it hears of none: NATS is gone."""
     tell_owned: _builtins.bool
     """Tell all that it owns: what it does not have in hand it gives back."""
+    orderly: _builtins.bool
+    """With `leaving`: the worker says so itself, so that nothing it still owns has killed it."""
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[_ledger_pb2.ProviderLimit]:
         """Limits of the providers it buys from, as its settings have them. Needed on the
@@ -924,10 +927,11 @@ class HeartbeatRequest(_message.Message):
         room: _builtins.int = ...,
         providers: _abc.Iterable[_builtins.str] | None = ...,
         tell_owned: _builtins.bool = ...,
+        orderly: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaving", b"leaving", "limits", b"limits", "providers", b"providers", "room", b"room", "tell_owned", b"tell_owned", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaving", b"leaving", "limits", b"limits", "orderly", b"orderly", "providers", b"providers", "room", b"room", "tell_owned", b"tell_owned", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
