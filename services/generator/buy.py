@@ -73,7 +73,7 @@ class Errand:
             *(tools, claim, vendor, self._known, self._may_send, now, self._late),
             self._events.put_nowait,
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._buying: asyncio.Task[None] | None = None
         self._wishes: set[moves.CancelAsked | moves.StopAsked] = set()
 
@@ -105,8 +105,8 @@ class Errand:
                     state, effects = purchase.step(state, await self._events.get())
             finally:
                 self._tools.receipts.forget(self.purchase_id)
-                for task in self._tasks:
-                    task.cancel()
+                for each in self._under_way:
+                    each.cancel()
 
     def _look_at(self, terms: standing.Terms) -> edges.Known:
         shown, registry = self._claim.purchase, self._tools.registry
@@ -216,8 +216,8 @@ class Errand:
 
     def _spawn(self, work: Work, *about: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(self._watched(work, *about))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         return task
 
     async def _watched(self, work: Work, *about: Any) -> None:
@@ -226,8 +226,7 @@ class Errand:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            log.exception("work on a purchase raised")
-            event = moves.Raised(moves.defect(error))
+            event = _raised(error)
         if event is not None:
             self._events.put_nowait(event)
 
@@ -239,11 +238,22 @@ class Errand:
         if isinstance(step, SET_DOWN):
             self._tools.held.note(self.purchase_id, self._since)
         future = self._tools.ledger.submit(edges.edge(step, self._known, self._deeds.assets))
-        self._spawn(self._committed, step, future)
+        self._under_way.add(future)
+        future.add_done_callback(partial(self._committed, step))  # no task: there are many
 
-    async def _committed(self, step: moves.Step, future: asyncio.Future[Result]) -> moves.Event:
+    def _committed(self, step: moves.Step, future: asyncio.Future[Result]) -> None:
+        self._under_way.discard(future)
+        if future.cancelled():
+            return
         try:
-            result = await future
+            event = self._outcome(step, future)
+        except Exception as error:
+            event = _raised(error)
+        self._events.put_nowait(event)
+
+    def _outcome(self, step: moves.Step, future: asyncio.Future[Result]) -> moves.Event:
+        try:
+            result = future.result()
         except errors.Stale:
             log.info("another worker has it now")
             if isinstance(step, moves.Ticketed):  # bought, and perhaps nobody's now
@@ -259,6 +269,11 @@ class Errand:
         if isinstance(step, moves.Kept):
             self._deeds.number(step.index, result.purchase.outputs)
         return moves.Committed(step, result.purchase.ticket)
+
+
+def _raised(error: Exception) -> moves.Event:
+    log.error("work on a purchase raised", exc_info=error)
+    return moves.Raised(moves.defect(error))
 
 
 def _sent_back(claim: ledger_pb2.LedgerPurchase) -> standing.SentBack:

@@ -6,7 +6,8 @@ for. Nothing is decided here.
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -169,24 +170,31 @@ class Deeds:
         """Ask until it is drawn or has ended."""
         self.known.ticket = ticket
         faults.point("follow.before")
+        seen = self.vendor.provider.follow(self._named(ticket))
         try:
             with telemetry.span("follow", provider=self.vendor.name):
-                async for seen in self.vendor.provider.follow(self._named(ticket)):
-                    if isinstance(seen, seam.Drawn):
-                        self._count(seen)
-                        self.known.drawn = seen
-                        faults.point("follow.after")
-                        return moves.Finished(len(seen.images))
-                    if isinstance(seen, seam.Ended):
-                        return _closed(seen)
-                    self._report(seen)
-                    self.tell(moves.Drawing(self.late()))
+                async with aclosing(seen):  # type: ignore[type-var]
+                    return await self._followed(seen)
         except seam.Unclear as error:
             wait = error.retry_after or _RETRY_PROVIDER
             ours = isinstance(error, seam.Unread)
             return moves.OutOfSight(str(error), wait, self.late(), ours)
         finally:
             self.tools.live.over(self.known.purchase_id)
+
+    async def _followed(
+        self, told: AsyncIterator[seam.Working | seam.Drawn | seam.Ended]
+    ) -> moves.Event:
+        async for seen in told:
+            if isinstance(seen, seam.Drawn):
+                self._count(seen)
+                self.known.drawn = seen
+                faults.point("follow.after")
+                return moves.Finished(len(seen.images))
+            if isinstance(seen, seam.Ended):
+                return _closed(seen)
+            self._report(seen)
+            self.tell(moves.Drawing(self.late()))
         raise RuntimeError(f"{self.vendor.name} stopped telling before the end")
 
     def _named(self, ticket: str) -> seam.Ticket:

@@ -8,7 +8,7 @@ here: those are dropped unread.
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
@@ -55,9 +55,11 @@ class Listener:
         if self.behind or not self.mailbox.empty():
             return
         self._arrived.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._arrived.wait()
+        timer = asyncio.get_running_loop().call_later(seconds, self._arrived.set)
+        try:
+            await self._arrived.wait()
+        finally:
+            timer.cancel()
 
 
 @dataclass(slots=True)

@@ -297,7 +297,7 @@ class Provider(Protocol):
 
     def follow(self, ticket: Ticket, /) -> AsyncIterator[Working | Drawn | Ended]:
         """
-        Tell of a purchase until Drawn or Ended; any process, any number of times.
+        Tell of a purchase until Drawn or Ended; any process, any number of times. A generator.
 
         Each look that finds it still being drawn is a Working: its time limit hangs on them.
         """

@@ -9,10 +9,13 @@ a `buy` asks nobody.
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, repeat
 from typing import Protocol
+
+import grpc
 
 from chassis import errors, faults, logs
 from chassis.channel import Peer
@@ -29,6 +32,7 @@ _AGAIN = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds until a receipt is sent again
 _PATIENCE = 300.0  # seconds that a whole answer waits for storage, which may need room made
 _SEALING = 15.0  # seconds likewise of a seal, which can be tried another time
 _SEAL = b'{"sealed": "nothing was bought"}\n'
+_PUT = "/imagestudio.storage.v1.StorageService/PutReceipt"
 log = logs.get()
 
 
@@ -56,7 +60,22 @@ class Receipts:
     peer: Peer
     stub: "storage_service_pb2_grpc.StorageServiceAsyncStub"
     patience: float = _PATIENCE
+    put_whole: "grpc.aio.UnaryUnaryMultiCallable[pb.PutReceiptRequest, pb.PutReceiptResponse]" = (
+        field(init=False)
+    )
     _heads: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        """
+        Make PutReceipt callable with one message, as most receipts are.
+
+        On the wire a stream of one is what a unary call is, and here it costs half as much.
+        """
+        self.put_whole = self.peer.channel.unary_unary(
+            _PUT,
+            request_serializer=pb.PutReceiptRequest.SerializeToString,
+            response_deserializer=pb.PutReceiptResponse.FromString,
+        )
 
     def sink(
         self, purchase_id: str, provider: str, user_id: int = 0, owner: Owner | None = None
@@ -164,13 +183,17 @@ class Sink:
                 return
 
     async def _send(self) -> None:
-        method, peer = self.receipts.stub.PutReceipt, self.receipts.peer
+        receipts, messages = self.receipts, self._messages()
         timeout = seconds_for(sum(map(len, self._pieces)))
-        answer = await peer.ask(method, self._messages(), timeout=timeout, user_id=self.user_id)
+        ask = partial(receipts.peer.ask, timeout=timeout, user_id=self.user_id)
+        if len(self._pieces) == 1:
+            answer = await ask(receipts.put_whole, next(messages))
+        else:
+            answer = await ask(receipts.stub.PutReceipt, messages)
         if self.owner:
             self.owner.pictured(answer.pictures)
 
-    async def _messages(self) -> AsyncIterator[pb.PutReceiptRequest]:
+    def _messages(self) -> Iterator[pb.PutReceiptRequest]:
         """All pieces; the first brings the header, the last the end."""
         for place, piece in enumerate(self._pieces):
             message = pb.PutReceiptRequest(chunk=piece)

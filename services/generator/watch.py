@@ -57,11 +57,12 @@ class Watch:
             if told := [event for event in known if progress.judge(event) is Verdict.TELL]:
                 yield told
             stream = watcher.tail() if progress.last > after else watcher.all()
-            async for events in stream:
-                last = next((n for n, e in enumerate(events, 1) if e.HasField("completed")), 0)
-                yield events[:last] if last else events
-                if last:
-                    return
+            async with aclosing(stream):  # type: ignore[type-var]
+                async for events in stream:
+                    last = next((n for n, e in enumerate(events, 1) if e.HasField("completed")), 0)
+                    yield events[:last] if last else events
+                    if last:
+                        return
 
 
 @dataclass(slots=True)
@@ -105,9 +106,10 @@ class _Watcher:
             await self.listener.wait(max(0.0, spoke + SILENCE - loop.time()))
             if self.watch.hub.closed:
                 raise _ending()
-            async for events in self.news():
-                spoke = loop.time()
-                yield events
+            async with aclosing(self.news()) as news:  # type: ignore[type-var]
+                async for events in news:
+                    spoke = loop.time()
+                    yield events
             if loop.time() - spoke >= SILENCE:
                 spoke = loop.time()
                 yield [self._heartbeat()]

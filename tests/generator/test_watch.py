@@ -17,6 +17,7 @@ from services.generator.hub import Hub
 from services.generator.rounds import Rounds
 from services.generator.sequence import Sequence
 from services.generator.watch import Watch
+from tests.generator.closing import left_open
 from tests.generator.wire import serving
 from tests.nats import nats, nats_url, running_nats
 from tests.ports import free_port
@@ -159,6 +160,18 @@ async def test_what_is_there_at_once_is_told_together_and_nothing_after_the_end(
         listener.put(each)
     rest = [[each.sequence for each in found] async for found in events]
     assert (rest, log.reads) == ([[3, 4]], 0)
+
+
+async def test_a_watch_that_ends_closes_all_that_it_reads(connected):
+    log, watch, _bus, _rounds = connected
+    with left_open() as left:
+        events = watch.together("jobs/7", 0, [log.add()])
+        await anext(events)
+        [listener] = watch.hub._listeners[7]
+        for each in (log.add(), log.add(last=True)):
+            listener.put(each)
+        assert [len(found) async for found in events] == [2]
+    assert left == []
 
 
 async def test_news_is_told_at_once_and_a_gap_is_filled_from_the_log(connected):

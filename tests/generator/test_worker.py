@@ -14,6 +14,7 @@ from services.generator.buy import FRESH
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
+from tests.generator.closing import left_open
 from tests.generator.errands import errand, listing, shop_elsewhere, under_way
 from tests.generator.hired import soon
 from tests.generator.scripted_ledger import (
@@ -150,6 +151,18 @@ async def test_one_whose_purchase_is_anothers_by_now_writes_nothing_more(world):
     assert world.catalog.written.empty()
 
 
+async def test_a_defect_at_an_edges_answer_fails_the_try_and_does_not_hang(world):
+    def broken(_provider):
+        raise ValueError("a defect")
+
+    world.worker.tools.notice = broken  # called for a ticket that the ledger does not take
+    world.catalog.gives_away, world.shop.answer = True, seam.Ticket("t1")
+    world.worker.take(ID, "sketch")
+    assert await soon(world.catalog.written.get()) == "ticket"
+    assert await soon(world.catalog.written.get()) == "fail"
+    await soon(let_go(world.worker))
+
+
 async def let_go(worker: Worker) -> None:
     while worker.room < 10:
         await asyncio.sleep(0)
@@ -214,7 +227,9 @@ async def test_who_is_stopped_before_he_began_says_so(world, event, edge):
 async def test_an_order_in_time_is_followed_to_its_end(world):
     refused = seam.Ended(charged=True, reason="nudity", content=True)
     world.shop.sights = [seam.Working(0.1), seam.Working(0.9), refused]
-    await soon(under_way(world, RUNNING, late=-1).run())
+    with left_open() as left:
+        await soon(under_way(world, RUNNING, late=-1).run())
+    assert left == []
     [edge] = world.catalog.edges
     assert edge.end.ending == purchase_pb2.PURCHASE_ENDING_FAILED
     told = errors.from_status(edge.end.error)
