@@ -82,6 +82,8 @@ def run(module: str, arguments: list[str]) -> None:
         return
     folder = build()
     here = {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'gen'}", "PYTHONSAFEPATH": "1"}
+    if os.environ.get("PYTHONPATH") == here["PYTHONPATH"]:
+        raise RuntimeError(f"what is in {folder} is not what runs")
     command = [sys.executable, "-m", module, *arguments]
     os.execve(sys.executable, command, {**os.environ, **here})
 
@@ -97,6 +99,7 @@ def build() -> Path:
         for part in PARTS:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / part, place / part, ignore=ignored)
+        (place / "tests/__init__.py").touch()  # or another package of that name would be taken
         (place / "mypyc.ini").write_text(SETTINGS)
         command = [sys.executable, "-c", SCRIPT, *MODULES]
         done = subprocess.run(command, cwd=place, check=False, capture_output=True, text=True)
