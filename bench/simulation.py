@@ -5,9 +5,11 @@ No stack is started: the simulation has a clock of its own and does no I/O.
 """
 
 import os
+import sys
 import time
 
 from bench.report import Report, parser
+from tests.generator import compiled
 from tests.generator.campaign import play, play_beside
 
 ALONE = 4_000  # histories on one core, at the most
@@ -17,7 +19,8 @@ def main() -> None:
     asked = parser(__doc__)
     asked.add_argument("--histories", type=int, default=100_000)
     wanted = asked.parse_args()
-    report = Report("The simulation")
+    compiled.run("bench.simulation", sys.argv[1:])
+    report = Report(f"The simulation, {'' if compiled.is_compiled() else 'not '}compiled")
     began = time.perf_counter()
     alone = play(range(min(ALONE, wanted.histories))).histories
     report.add("histories a second, one core", alone / (time.perf_counter() - began), "")

@@ -26,6 +26,7 @@ NONE = ledger_service_pb2.CLAIM_OUTCOME_UNSPECIFIED
 
 _NOTHING_THERE = "It was ordered, and the provider has nothing of it. The last answer was: "
 
+_SETTLED = {"absent": "void", "not_askable": "ended"}  # states, by what a look-up brought
 _TOLD_AT = 3  # times that an order was sent back
 _OF_THE_VAULT = ("VAULT_UNAVAILABLE", "DISK_FULL")
 _LONG = timedelta(seconds=10)  # that it waits, which is told at once
@@ -289,7 +290,7 @@ def _settle(batch: Batch, purchase: Purchase, step: edge_pb2.SettleEdge) -> None
     kind = step.WhichOneof("outcome")
     if kind == "found" and purchase.ticket and purchase.ticket in step.found.tickets:
         return
-    if (kind, purchase.state) in (("absent", "void"), ("not_askable", "ended")):
+    if kind and purchase.state == _SETTLED.get(kind):
         return
     guards.require(purchase, "unclear")
     if kind == "found" and step.found.tickets:

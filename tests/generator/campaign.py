@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from tests.generator import compiled
 from tests.generator.modelled_trouble import FAULTS, PAIRS
 from tests.generator.simulation import World
 
@@ -118,10 +119,11 @@ def play_beside(first: int, histories: int, processes: int) -> Coverage:
 
 def told(found: Coverage, seconds: float) -> str:
     """*found* in words."""
+    how = "compiled" if compiled.is_compiled() else "interpreted"
     left = [pair for pair in PAIRS if pair not in found.pairs]
     never = Counter(first for first, _ in left) + Counter(second for _, second in left)
     lines = [
-        f"{found.histories:,} histories, {found.histories / seconds:,.0f} a second",
+        f"{found.histories:,} histories, {found.histories / seconds:,.0f} a second, {how}",
         f"{found.acts / found.histories:.0f} acts each; no promise was broken",
         f"pairs of faults: {len(found.pairs):,} of {len(PAIRS):,} ({len(FAULTS)} kinds)",
         *(f"  with {name} {count} did not come to pass" for name, count in never.most_common(12)),
@@ -159,10 +161,13 @@ def main() -> None:
     asked.add_argument("--histories", type=int, default=100_000)
     asked.add_argument("--first", type=int, default=0, help="the first seed")
     asked.add_argument("--processes", type=int, default=cores)
+    asked.add_argument("--interpreted", action="store_true", help="do not compile it before")
     wanted = asked.parse_args()
     if wanted.seed is not None:
         replay(wanted.seed)
         return
+    if not wanted.interpreted:
+        compiled.run("tests.generator.campaign", sys.argv[1:])
     began = time.monotonic()
     try:
         found = play_beside(wanted.first, wanted.histories, wanted.processes)
@@ -176,3 +181,7 @@ def digests(seeds: Iterable[int]) -> str:
     with silence():
         found = [World(seed).run().digest for seed in seeds]
     return hashlib.sha256("".join(found).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,11 +5,14 @@ What only the database knew is as old as the copy; the provider, the vault and t
 """
 
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING
 
 from services.catalog import ledger, restore
 from services.catalog.rows import Purchase
 from tests.generator import modelled_promises as promises
+
+if TYPE_CHECKING:
+    from tests.generator.modelled_ledger import Ledger
 
 _TABLES = (
     *("jobs", "purchases", "permits", "logs", "inbox", "heard", "images", "settlements"),
@@ -22,7 +25,7 @@ class Backup:
 
     __slots__ = ("copy", "database", "wanted")
 
-    def __init__(self, database: Any, *, wanted: bool) -> None:
+    def __init__(self, database: "Ledger", *, wanted: bool) -> None:
         self.database, self.wanted = database, wanted
         self.copy = b""
         if wanted:

@@ -1,5 +1,7 @@
 """What is done to the simulation's ledger beside the edges as they were asked for."""
 
+from typing import Any
+
 from chassis.errors import Precondition
 from imagestudio.catalog.v1 import edge_pb2
 from services.catalog import ledger, sweeper
@@ -18,7 +20,7 @@ class Asked:
 
 def orphan(row: Purchase, together: int) -> ledger.Change:
     """Take *row* from its dead owner, who had so many *together*."""
-    found = {"purchase_id": row.purchase_id, "fence": row.fence, "together": together}
+    found: Any = {"purchase_id": row.purchase_id, "fence": row.fence, "together": together}
     return ledger.Change(row.purchase_id, "owner dies", sweeper._orphan(found).apply)
 
 

@@ -5,13 +5,17 @@ Each deed yields the seconds until it goes on, and others act meanwhile. What a 
 raises is told by the real `unbought`, what a look-up brings by the real `reconcile`.
 """
 
-from collections.abc import Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
 
 from services.generator import moves, reconcile, signs, unbought
 from services.generator import provider as seam
 from tests.generator.modelled_rows import PROVIDER
 from tests.generator.modelled_trouble import RECEIPT
+
+if TYPE_CHECKING:
+    from tests.generator.modelled_worker import Held
+    from tests.generator.simulation import World
 
 POST_TIMEOUT = 30.0  # seconds
 _NO_SIGN = (seam.Unsent, seam.Unkept, seam.Busy, seam.ContentRefused)  # of a provider's illness
@@ -27,7 +31,7 @@ class Flight:
         self.purchase_id, self.arrives_at = purchase_id, arrives_at
         self.outcome: str | Exception | None = None  # its ticket, or what is answered
 
-    def arrive(self, world: Any) -> None:
+    def arrive(self, world: "World") -> None:
         strikes = world.trouble.strikes
         if strikes("the order is lost"):
             self.outcome = seam.Unclear("cut")
@@ -44,7 +48,7 @@ class Flight:
             self.outcome = world.vendor.take(self.purchase_id).ticket
 
 
-def buy(held: Any, _effect: moves.Buy) -> Iterator[float]:
+def buy(held: "Held", _effect: moves.Buy) -> Iterator[float]:
     world = held.world
     strikes = world.trouble.strikes
     yield 0.0
@@ -65,7 +69,7 @@ def buy(held: Any, _effect: moves.Buy) -> Iterator[float]:
         yield from _order(held)
 
 
-def _order(held: Any) -> Iterator[float]:
+def _order(held: "Held") -> Iterator[float]:
     """As an adapter does: what the order needs is had before it leaves."""
     world = held.world
     if world.pictures.number and (missing := (yield from world.pictures.hand_over(held))):
@@ -94,13 +98,13 @@ def _order(held: Any) -> Iterator[float]:
         bought(held, seam.Ticket(ticket, allowance=left))
 
 
-def bought(held: Any, ticket: seam.Ticket) -> None:
+def bought(held: "Held", ticket: seam.Ticket) -> None:
     """As Deeds.buy does with what an adapter returns."""
     held.heard = signs.of_ticket(ticket)
     held.happen(moves.Bought(ticket.reference))
 
 
-def refused(held: Any, error: Exception) -> None:
+def refused(held: "Held", error: Exception) -> None:
     """As Deeds.buy does with what an adapter raises."""
     world = held.world
     if isinstance(error, seam.Unavailable | seam.Unsent):
@@ -111,7 +115,7 @@ def refused(held: Any, error: Exception) -> None:
     held.happen(unbought.told(error, another=True))  # which ends sooner than to wait for ever
 
 
-def _draw(held: Any) -> Iterator[float]:
+def _draw(held: "Held") -> Iterator[float]:
     """As the sketch does: bought is what has its receipt closed."""
     world = held.world
     yield world.dice.choice((0.0, 0.5, 4.0))
@@ -132,7 +136,7 @@ def _draw(held: Any) -> Iterator[float]:
             bought(held, seam.Ticket(ticket))
 
 
-def _close(held: Any) -> bool:
+def _close(held: "Held") -> bool:
     """Make the receipt durable, unless its place was sealed or storage is away."""
     receipts = held.world.vendor.receipts
     if held.purchase_id in receipts or held.world.trouble.strikes("the receipt is not closed"):
@@ -141,7 +145,7 @@ def _close(held: Any) -> bool:
     return True
 
 
-def follow(held: Any, effect: moves.Follow) -> Iterator[float]:
+def follow(held: "Held", effect: moves.Follow) -> Iterator[float]:
     world = held.world
     vendor, strikes = world.vendor, world.trouble.strikes
     charge = vendor.charges[effect.ticket]
@@ -166,7 +170,7 @@ def follow(held: Any, effect: moves.Follow) -> Iterator[float]:
         held.happen(moves.Drawing(held.late()))
 
 
-def cancel(held: Any, effect: moves.CancelThere) -> Iterator[float]:
+def cancel(held: "Held", effect: moves.CancelThere) -> Iterator[float]:
     yield 0.0
     if held.world.trouble.strikes("a cancel raises"):
         held.happen(moves.Raised("a defect"))
@@ -174,7 +178,7 @@ def cancel(held: Any, effect: moves.CancelThere) -> Iterator[float]:
         held.world.vendor.end(effect.ticket)
 
 
-def store(held: Any, effect: moves.Store) -> Iterator[float]:
+def store(held: "Held", effect: moves.Store) -> Iterator[float]:
     world, index = held.world, effect.index
     ticket = held.state.ticket or held.ticket
     yield 0.0
@@ -194,19 +198,17 @@ def store(held: Any, effect: moves.Store) -> Iterator[float]:
         held.happen(moves.Stored(index, world.cdn.wanted))
 
 
-def look_up(held: Any, _effect: moves.LookUp) -> Iterator[float]:
+def look_up(held: "Held", _effect: moves.LookUp) -> Iterator[float]:
     yield 0.0
     if killed(held, "look up"):
         return
-    vendor, order = (
-        held.world.vendor,
-        seam.Order(
-            purchase_id=held.purchase_id,
-            slug="flux",
-            inputs={},
-            give_up_after=100,
-            awaited=not held.sent and not held.restored and held.late() < 0,
-        ),
+    vendor: Any = held.world.vendor
+    order = seam.Order(
+        purchase_id=held.purchase_id,
+        slug="flux",
+        inputs={},
+        give_up_after=100,
+        awaited=not held.sent and not held.restored and held.late() < 0,
     )
     try:
         event = _now(reconcile.look_up(vendor, order, held.hinted, held.late))
@@ -227,12 +229,12 @@ def _now(looking: Coroutine[None, None, moves.Event]) -> moves.Event:
     raise AssertionError("it waits")
 
 
-def poisoned(held: Any, deed: str) -> bool:
+def poisoned(held: "Held", deed: str) -> bool:
     """Whether *deed* raises, whoever does it."""
     return held.world.poison == ("raises", deed)
 
 
-def killed(held: Any, deed: str) -> bool:
+def killed(held: "Held", deed: str) -> bool:
     """Whether *deed* kills whoever does it."""
     if held.world.poison != ("kills", deed):
         return False
@@ -240,7 +242,7 @@ def killed(held: Any, deed: str) -> bool:
     return True
 
 
-DEEDS = {
+DEEDS: dict[type[object], Callable[[Any, Any], Iterator[float]]] = {
     moves.Buy: buy,
     moves.Follow: follow,
     moves.CancelThere: cancel,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagestudio.catalog.v1 import ledger_pb2
 from imagestudio.storage.v1 import storage_service_pb2
@@ -14,6 +14,10 @@ from tests.generator.modelled_ledger import PRICE
 from tests.generator.modelled_promises import EPOCH
 from tests.generator.modelled_provider import LIMIT
 from tests.generator.modelled_rows import PROVIDER
+
+if TYPE_CHECKING:
+    from tests.generator.modelled_ledger import Ledger
+    from tests.generator.modelled_worker import Held
 
 MODEL = Model(
     key="flux",
@@ -46,7 +50,7 @@ def claim(purchase_id: str, worker_id: str) -> Asked:
     return Asked(edges.claim(purchase_id, worker_id, LIMIT, ""))
 
 
-def rendered(step: moves.Step, held: Any) -> Asked:
+def rendered(step: moves.Step, held: "Held") -> Asked:
     """The edge of *step*, of the purchase *held*."""
     width, heard, kind = held.world.ledger.width, None, type(step)
     if held.heard is not None and kind in edges._TELLING:
@@ -77,7 +81,7 @@ def _is_its_own(step: moves.Step) -> bool:
     return False
 
 
-def _known(held: Any, width: int) -> edges.Known:
+def _known(held: "Held", width: int) -> edges.Known:
     vendor, drawn = held.world.vendor, None
     if charge := vendor.charges.get(held.state.ticket):
         dies = EPOCH + timedelta(seconds=charge.dies_at) if charge.dies_at < 1e9 else None
@@ -98,7 +102,9 @@ def _known(held: Any, width: int) -> edges.Known:
     )
 
 
-def _planned(ledger: Any, purchase_id: str, *, other: bool) -> ledger_pb2.PlannedPurchase | None:
+def _planned(
+    ledger: "Ledger", purchase_id: str, *, other: bool
+) -> ledger_pb2.PlannedPurchase | None:
     """A new attempt; another model's only while there are some that were not tried."""
     row = ledger.purchases[purchase_id]
     if other and row.attempt >= 3:

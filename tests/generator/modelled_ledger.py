@@ -31,6 +31,7 @@ _WITH_INBOX = frozenset({"sending", "unclear"})
 _REFUSED = frozenset({"ticket", "drawn", "keep", "lose", "publish", "unclear", "settle"})
 _UNFENCED = frozenset({"claim", "adopt"})
 _NEEDS_ATTEMPTS = ledger._NEEDS_ATTEMPTS
+_COMPLETED: Any = None  # what stands in a log for the end of its job
 _IMAGE_KEPT = job_event_pb2.JobEvent(image_kept=image_pb2.ImageOutput())
 
 
@@ -123,7 +124,7 @@ class Ledger:
         hint = webhooks._Hint(key, PROVIDER, purchase_id, ticket)
         webhook = Webhook(ticket, purchase.fence)
         self.inbox.setdefault(purchase_id, []).append(webhook)
-        row = {"holder": next(holders, None), "told": False}
+        row: Any = {"holder": next(holders, None), "told": False}
         heard = webhooks._heed(batch, purchase, hint, row)
         if heard.due:
             self.bus.append(purchase_id)
@@ -203,7 +204,8 @@ class Ledger:
     def change(
         self, changes: Sequence[ledger.Change], edges: Sequence[Asked] = ()
     ) -> list[Answer | Fault]:
-        batch, asked = self._read(changes), edges or [None] * len(changes)
+        batch = self._read(changes)
+        asked: Sequence[Asked | None] = edges or [None] * len(changes)
         answers = []
         for change, edge in zip(changes, asked, strict=True):
             answers.append(self._take(batch, change, edge))
@@ -262,13 +264,13 @@ class Ledger:
         asked, told = limits.breaker, limits.allowance
         old = edge is not None and edge.fence != purchase.fence and kind not in _UNFENCED
         try:
-            if kind == "ticket" and not old:
+            if edge is not None and kind == "ticket" and not old:
                 self._unique(purchase, edge.edge.ticket.ticket)
             outcome = change.apply(batch)
         except Fault as fault:
             same = promises.snapshot(purchase) == before
             promise(same, "what is refused changes nothing", purchase, kind)
-            if kind == "ticket" and fault.reason == "FENCE_STALE":
+            if edge is not None and kind == "ticket" and fault.reason == "FENCE_STALE":
                 self.outrun.append(edge)
             return fault.with_traceback(None)  # whose frames hold the answers, and so the fault
         if old:
@@ -323,7 +325,7 @@ class Ledger:
             failed = promises.failed(self, job.job_id)
             made = job.last_version > 0
             job.state = completion._end_of(job.state, made=made, failed=failed)
-            self._log(saving._numbered(batch, [(job.job_id, None)]))
+            self._log(saving._numbered(batch, [(job.job_id, _COMPLETED)]))
         for alarm in batch.alarms:
             self.alarms[alarm] += 1
         if batch.planned or batch.let_go:
@@ -352,12 +354,12 @@ class Ledger:
         self.made_at[row.purchase_id] = self.now
         self.seen.add(("[*]", "adopt" if row.ticket else "plan", row.state))
 
-    def _log(self, numbered: Iterable[tuple[int, int, object]]) -> None:
+    def _log(self, numbered: Iterable[tuple[int, int, job_event_pb2.JobEvent | None]]) -> None:
         for job_id, number, event in numbered:
             told = self.logs[job_id]
             if number != len(told) + 1 or "completed" in told:
                 broken("a log has no gap and one end", None, (job_id, number, told))
-            told.append(event.WhichOneof("event") if event else "completed")
+            told.append(event.WhichOneof("event") or "" if event else "completed")
 
     def _announce(self, batch: Batch) -> None:
         self.bus += [row.purchase_id for row in batch.planned if row.state == "planned"]

@@ -4,14 +4,16 @@ Who reads the provider's invoice, and tells the ledger what nobody else could: w
 They tell the truth, in the end: of what did not get through they tell again.
 """
 
-import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chassis.errors import Fault
 from services.catalog import ledger, settlement
 from services.catalog.rows import Purchase
 from tests.generator.modelled_promises import promise
-from tests.generator.modelled_trouble import INVOICED, TELLING
+from tests.generator.modelled_trouble import INVOICED, TELLING, Dice
+
+if TYPE_CHECKING:
+    from tests.generator.simulation import World
 
 SAID = ("yes", "no")
 
@@ -20,11 +22,16 @@ class People:
     """Some histories have them; `waits` says whether there is something that they will tell."""
 
     __slots__ = ("dice", "heard", "read", "world")
+    __deletable__ = ("world",)  # for mypyc
 
-    def __init__(self, world: Any, dice: random.Random, kind: str, pair: tuple[str, str]) -> None:
+    def __init__(self, world: "World", dice: Dice, kind: str, pair: tuple[str, str]) -> None:
         self.world, self.dice = world, dice
         self.read = kind in INVOICED and (bool(TELLING & set(pair)) or dice.random() < 0.1)
         self.heard: set[str] = set()  # purchases of which the ledger has confirmed what was told
+
+    def forget(self) -> None:
+        """Let go of the world, which has this."""
+        del self.world
 
     @property
     def waits(self) -> bool:

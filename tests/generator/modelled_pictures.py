@@ -4,12 +4,14 @@ The input images of a history's orders: they are read, and handed over, before a
 Nothing is bought meanwhile. Storage is away, slow, or has one no more; an upload fails.
 """
 
-import random
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from services.generator import provider as seam
-from tests.generator.modelled_trouble import ASKED, RECEIPT
+from tests.generator.modelled_trouble import ASKED, RECEIPT, Dice
+
+if TYPE_CHECKING:
+    from tests.generator.modelled_worker import Held
 
 PREPARING = 10.0  # seconds, after which the order may be somebody else's: as `answered.ready`
 
@@ -19,13 +21,13 @@ class Pictures:
 
     __slots__ = ("number", "uploaded")
 
-    def __init__(self, dice: random.Random, kind: str, pair: tuple[str, str]) -> None:
+    def __init__(self, dice: Dice, kind: str, pair: tuple[str, str]) -> None:
         struck = any("input image" in name for name in pair)
         self.number = dice.choice((1, 2)) if struck else dice.choice((0, 0, 0, 1))
         self.number = 0 if kind == RECEIPT else self.number
         self.uploaded = kind in ASKED
 
-    def hand_over(self, held: Any) -> Iterator[float]:
+    def hand_over(self, held: "Held") -> Generator[float, None, Exception | None]:
         """Have them ready; return what kept them from it, if anything did."""
         world = held.world
         began, strikes, dice = world.ledger.now, world.trouble.strikes, world.dice

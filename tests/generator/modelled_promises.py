@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.endings import KEPT_AT
@@ -19,6 +19,11 @@ from services.catalog.rows import (
 from services.generator.purchase import GRACE
 from services.generator.standing import OUT_OF_REACH
 
+if TYPE_CHECKING:
+    from tests.generator.modelled_ledger import Ledger
+    from tests.generator.modelled_provider import Provider
+    from tests.generator.simulation import World
+
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HELD = frozenset({"running", "drawn"})  # states of an order that was certainly bought
 _columns = attrgetter(
@@ -27,7 +32,7 @@ _columns = attrgetter(
 )
 
 
-class Violated(AssertionError):
+class Violated(Exception):
     """A promise was broken."""
 
 
@@ -56,7 +61,7 @@ def snapshot(row: Purchase) -> tuple[Any, ...]:
 # -- At every moment -----------------------------------------------------------------------
 
 
-def check_row(ledger: Any, row: Purchase) -> None:
+def check_row(ledger: "Ledger", row: Purchase) -> None:
     """A row is as its state demands."""
     state, charged = row.state, row.charged
     if state in HELD and not row.ticket:
@@ -96,7 +101,7 @@ def check_leaving(
     promise(within, "no more leave than may be under way", row, limits)
 
 
-def check_new(ledger: Any, row: Purchase) -> None:
+def check_new(ledger: "Ledger", row: Purchase) -> None:
     """A new attempt stands at a place of its own, and no other is open there."""
     for each in ledger.purchases.values():
         here = (each.job_id, each.ordinal) == (row.job_id, row.ordinal)
@@ -107,7 +112,7 @@ def check_new(ledger: Any, row: Purchase) -> None:
     promise(wanted, "nothing is planned for who wants no more", row)
 
 
-def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
+def check_ledger(ledger: "Ledger") -> tuple[list[Purchase], bool]:
     """
     Permits, money, counters and tickets agree with the rows.
 
@@ -142,7 +147,7 @@ def check_ledger(ledger: Any) -> tuple[list[Purchase], bool]:
     return working, _check_jobs(ledger, counted, reserved, spent)
 
 
-def _check_jobs(ledger: Any, counted: dict[int, list[int]], reserved: int, spent: int) -> bool:
+def _check_jobs(ledger: "Ledger", counted: dict[int, list[int]], reserved: int, spent: int) -> bool:
     cost, going_on = 0, False
     for job_id, job in ledger.jobs.items():
         is_open, twins, publishing = counted[job_id]
@@ -158,7 +163,7 @@ def _check_jobs(ledger: Any, counted: dict[int, list[int]], reserved: int, spent
     return going_on
 
 
-def check_waits(ledger: Any) -> None:
+def check_waits(ledger: "Ledger") -> None:
     """No job waits for the CDN longer than it may."""
     for job in ledger.jobs.values():
         over = job.complete_by and job.complete_by <= ledger.moment
@@ -166,7 +171,7 @@ def check_waits(ledger: Any) -> None:
         promise(not waits or job.state in ENDED_JOB, "no job waits too long", None, job)
 
 
-def failed(ledger: Any, job_id: int) -> bool:
+def failed(ledger: "Ledger", job_id: int) -> bool:
     """Whether a place of the job brought nothing: as the fragment `failed` has it."""
     brought: dict[int, bool] = {}
     for row in ledger.purchases.values():
@@ -179,7 +184,7 @@ def failed(ledger: Any, job_id: int) -> bool:
 # -- At the end ----------------------------------------------------------------------------
 
 
-def check_end(world: Any) -> None:
+def check_end(world: "World") -> None:
     """Each charge has its picture or its row, once; nothing is left open, held or counted."""
     ledger, vendor = world.ledger, world.vendor
     for row in ledger.purchases.values():
@@ -205,7 +210,7 @@ def check_end(world: Any) -> None:
     vendor.check()
 
 
-def _check_charges(world: Any) -> None:
+def _check_charges(world: "World") -> None:
     """Who was charged has one row with its ticket, or one that says: perhaps."""
     ledger, vendor = world.ledger, world.vendor
     holders = {row.ticket: row for row in ledger.purchases.values() if row.ticket}
@@ -238,7 +243,7 @@ def _check_charges(world: Any) -> None:
     promise(not lost, "nothing bought is lost", None, lost)
 
 
-def _check_told(world: Any) -> None:
+def _check_told(world: "World") -> None:
     """What people told stays as they told it, unless the provider's own word came after."""
     rows = world.ledger.purchases
     for key, told in world.ledger.settlements.items():
@@ -248,9 +253,9 @@ def _check_told(world: Any) -> None:
         promise(found or stays, "what is settled stays", row, told)
 
 
-def _check_ending(world: Any, row: Purchase) -> None:
+def _check_ending(world: "World", row: Purchase) -> None:
     """How *row* ended is what the provider did, as far as anybody could know."""
-    charge, vendor = world.vendor.charges.get(row.ticket), world.vendor
+    charge, vendor = world.vendor.charges.get(row.ticket or ""), world.vendor
     kept = sum(key[0] == row.purchase_id for key in world.ledger.images)
     since = seconds(row.deadline)
     late = world.ledger.ended_at.get(row.purchase_id, 0.0) - since
@@ -258,7 +263,8 @@ def _check_ending(world: Any, row: Purchase) -> None:
     if row.state == "quarantined":
         promise(row.tries >= 5, "quarantine after the fifth try", row)
         drawn = [output.expires_at for output in row.outputs if output.state == "drawn"]
-        lives = [at for at in drawn if at] or ([] if drawn or not row.ticket else [row.deadline])
+        lives: list[datetime | None] = [at for at in drawn if at]
+        lives = lives or ([] if drawn or not row.ticket else [row.deadline])
         ended = world.ledger.ended_at[row.purchase_id]
         gone = all(seconds(at) <= ended for at in lives)
         if any(not output.expires_at for output in row.outputs if output.state == "drawn"):
@@ -268,11 +274,14 @@ def _check_ending(world: Any, row: Purchase) -> None:
     elif row.state in ("kept", "published"):
         promise(charge and kept == world.ledger.width, "a kept one was paid for", row)
     elif row.state == "lost":
-        lost = charge and any(output.state == "lost" for output in row.outputs)
-        promise(lost and world.ledger.now > charge.dies_at, "lost only where it died", row)
+        lost = any(output.state == "lost" for output in row.outputs)
+        died = charge is not None and world.ledger.now > charge.dies_at
+        promise(lost and died, "lost only where it died", row)
     elif charged == "no":
         promise(charge is None or charge.is_free, "what is free was not paid for", row)
     elif row.ending == "expired" and charged == "unknown":
+        if charge is None:
+            broken("only what was bought expires", row)
         overdue = min(late, charge.drawn_at - since)
         waited = overdue >= GRACE or late >= OUT_OF_REACH or not vendor.terms.cancelable
         promise(waited, "a picture is waited for until its time is over", row)
@@ -282,7 +291,7 @@ def _check_ending(world: Any, row: Purchase) -> None:
         promise(charge and charge.closed, "only a blind provider hides a picture", row)
 
 
-def _check_receipt(vendor: Any, row: Purchase) -> None:
+def _check_receipt(vendor: "Provider", row: Purchase) -> None:
     """What lies in our vault is not given up, however long storage is away."""
     found = vendor.terms.askable and vendor.receipts.get(row.purchase_id)
     given_up = row.ending == "unclear" and found
@@ -290,7 +299,7 @@ def _check_receipt(vendor: Any, row: Purchase) -> None:
     promise(not given_up, "what lies in our vault is not given up", row)
 
 
-def _check_published(world: Any) -> None:
+def _check_published(world: "World") -> None:
     """What is kept is where it is wanted in the end."""
     ledger, cdn = world.ledger, world.cdn
     published = {

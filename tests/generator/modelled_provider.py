@@ -5,8 +5,7 @@ orders that hang, and webhooks that anybody may send again under another's URL.
 It keeps the books of what was charged, and does not stand a second charge for one order.
 """
 
-import random
-from typing import Any
+from typing import TYPE_CHECKING
 
 from services.generator import provider as seam
 from services.generator.standing import OUT_OF_REACH, Terms
@@ -18,8 +17,12 @@ from tests.generator.modelled_trouble import (
     BLIND,
     LISTED,
     RECEIPT,
+    Dice,
     Trouble,
 )
+
+if TYPE_CHECKING:
+    from tests.generator.modelled_ledger import Ledger
 
 LIMIT = 100.0  # seconds that a provider's work may take
 LAG = 120.0  # seconds from the sending until a provider is asked
@@ -65,7 +68,7 @@ class Charge:
 class Provider:
     """What was charged, by ticket; *ledger* tells whose an order is and what time it is."""
 
-    def __init__(self, kind: str, dice: random.Random, trouble: Trouble, ledger: Any) -> None:
+    def __init__(self, kind: str, dice: Dice, trouble: Trouble, ledger: "Ledger") -> None:
         self.kind, self.dice, self.trouble, self.ledger = kind, dice, trouble, ledger
         self.terms, self.lists = TERMS[kind], kind in ASKED
         self.mute = self.lists and dice.random() < 0.05  # its list tells nothing, ever

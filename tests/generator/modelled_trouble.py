@@ -4,7 +4,7 @@ so that every kind is seen before and after every other; some have many more bes
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 LISTED, ALIKE, RECEIPT = "listed", "alike", "receipt"
@@ -119,8 +119,13 @@ def _pairs() -> Iterable[tuple[str, str]]:
 PAIRS = tuple(_pairs())
 
 
-class Dice(random.Random):
-    """Chance, of one seed; quicker at choices, which are not quite even for it."""
+class Dice:
+    """Chance, of one seed: quick at choices, which are not quite even for it."""
+
+    __slots__ = ("random",)
+
+    def __init__(self, seed: int) -> None:
+        self.random: Callable[[], float] = random.Random(seed).random
 
     def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
         """As of `range(start)`, or of `range(start, stop)`."""
@@ -142,7 +147,7 @@ class Trouble:
     __slots__ = ("armed", "beside", "dice", "happened", "left", "over", "pair",
                  "passes", "rate", "storm", "waits")  # fmt: skip
 
-    def __init__(self, dice: random.Random, pair: tuple[str, str]) -> None:
+    def __init__(self, dice: Dice, pair: tuple[str, str]) -> None:
         self.dice, self.pair, self.left = dice, pair, list(pair)
         self.rate = dice.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1, 0.4))
         self.storm = dice.choice((20, 30, 60)) if self.rate else 0  # acts that it lasts

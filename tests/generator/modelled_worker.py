@@ -8,7 +8,7 @@ arrive. One purchase in hand is the real machine of `services.generator.purchase
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -24,12 +24,17 @@ from tests.generator.modelled_ledger import PATIENCE
 from tests.generator.modelled_promises import promise, seconds
 from tests.generator.modelled_rows import Answer
 
+if TYPE_CHECKING:
+    from tests.generator.simulation import World
+
 BEAT = 1.0  # seconds between two heartbeats
 THROUGH = frozenset({"kept", "lost", "quarantined"})
 ELSEWHERE = 5.0  # seconds until others are asked who may know the model
 OVER = float("inf")  # what an act yields that has come to its end
 Act = Iterator[float | None]  # yields the seconds until it goes on
-Heard = Callable[[Any], None]  # takes an Answer, a Fault, or None where the answer was lost
+Heard = Callable[
+    [Answer | Fault | None], object
+]  # takes an Answer, a Fault, or None where the answer was lost
 
 
 class Running:
@@ -53,7 +58,9 @@ class Running:
 class Worker:
     """One process."""
 
-    def __init__(self, world: Any, name: str) -> None:
+    __deletable__ = ("acts", "held", "pump", "seen", "waiting", "world")  # for mypyc
+
+    def __init__(self, world: "World", name: str) -> None:
         self.world, self.ledger, self.name = world, world.ledger, name
         self.held: dict[str, Held | None] = {}  # None: being claimed
         self.acts: list[Running] = []
@@ -65,6 +72,10 @@ class Worker:
         self.introduced = False
         self.strange: set[tuple[str, int]] = set()
         self.seen = reconcile.Seen(lambda: self.ledger.now)
+
+    def forget(self) -> None:
+        """Let go of all that refers to this worker."""
+        del self.acts, self.held, self.pump, self.seen, self.waiting, self.world
 
     # -- living
 
@@ -133,7 +144,9 @@ class Worker:
         edge = claim(purchase_id, self.name)
         self.submit(edge, partial(self._claimed, purchase_id, began, lost))
 
-    def _claimed(self, purchase_id: str, began: float, lost: bool, answer: Any) -> None:
+    def _claimed(
+        self, purchase_id: str, began: float, lost: bool, answer: Answer | Fault | None
+    ) -> None:
         """As Worker._claimed of the generator: after a lost answer nobody may send."""
         if answer is None:
             self._claim(purchase_id, began, lost=True)
@@ -303,20 +316,20 @@ class Held:
         world.trace.append((world.ledger.now, self.called, self.worker.name, kind.__name__))
         self.move(purchase.step(self.state, event))
 
-    def answered(self, step: moves.Step, answer: Any) -> None:
-        if type(answer) is Answer:
+    def answered(self, step: moves.Step, answer: Answer | Fault | None) -> None:
+        if isinstance(answer, Answer):
             self.happen(moves.Committed(step, answer.ticket))
         elif isinstance(answer, Fault) and answer.reason == "FENCE_STALE":
             self.happen(moves.Superseded())
         else:
             self.broken = True
-            self.happen(moves.Rejected(step, answer.message))
+            self.happen(moves.Rejected(step, answer.message if isinstance(answer, Fault) else ""))
 
     def move(self, following: standing.Next) -> None:
         (self.state, effects), worker = following, self.worker
         for effect in effects:
             kind = type(effect)
-            if kind is moves.Commit:
+            if isinstance(effect, moves.Commit):
                 step = effect.step
                 if type(step) is moves.Doubted:
                     worker.seen.wait(self.purchase_id, 0.0)

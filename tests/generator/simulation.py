@@ -9,12 +9,13 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
+from chassis.errors import Fault
 from imagestudio.catalog.v1 import edge_pb2
 from services.catalog.breaker import MOST_FAILED, Breaker
 from services.catalog.endings import MAX_TRIES
 from services.catalog.rows import ENDED_JOB, Permits, Purchase
+from services.generator.standing import Stage
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_backup import Backup
 from tests.generator.modelled_cdn import Cdn
@@ -98,7 +99,7 @@ class World:
         self.hired: list[Worker] = []
         self.workers = [self.hire(), self.hire()]
         self.trace: list[object] = []
-        self.handled: set[tuple[Any, type]] = set()  # stages and events of the machine
+        self.handled: set[tuple[Stage, type]] = set()  # stages and events of the machine
         self.ledger.bus += list(self.ledger.purchases)
 
     @property
@@ -130,8 +131,8 @@ class World:
     def forget(self) -> None:
         """Have done with it, so that its memory is free at once, without the collector."""
         for worker in self.hired:
-            vars(worker).clear()
-        vars(self).clear()
+            worker.forget()
+        self.people.forget()
 
     def act(self) -> None:
         """Let one thing happen."""
@@ -360,8 +361,8 @@ class World:
         """Remember what happened, and when."""
         self.trace.append((self.ledger.now, *what))
 
-    def note(self, purchase_id: str, kind: str, answer: Any) -> None:
-        said = answer.state if type(answer) is Answer else answer.reason
+    def note(self, purchase_id: str, kind: str, answer: Answer | Fault) -> None:
+        said = answer.state if isinstance(answer, Answer) else answer.reason
         self.trace.append((self.ledger.now, purchase_id[-4:], kind, said))
 
 

@@ -13,7 +13,15 @@ from tests.generator.mutations import TABLE
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("chassis", "cli", "docs", "gen", "lab", "services", "tests", "pyproject.toml")
-PLAY = ("-m", "tests.generator.simulation", "--processes", "1", "--histories", "8000")
+PLAY = (
+    "-m",
+    "tests.generator.simulation",
+    "--interpreted",
+    "--processes",
+    "1",
+    "--histories",
+    "8000",
+)
 TESTS = ("-m", "pytest", "-q", "-x", "-n0")
 
 
