@@ -281,8 +281,9 @@ class Ledger:
                 self.buried.add((purchase.purchase_id, before[1]))
             elif kind == "unclear" and purchase.purchase_id in self.never_left:
                 broken("what never left is not unclear", purchase)
-            if self.buried and edge and (purchase.purchase_id, edge.fence) in self.buried:
-                broken("who was taken for dead changes nothing", purchase, kind)
+            if edge and kind not in _UNFENCED:
+                dead = (purchase.purchase_id, edge.fence) in self.buried
+                promise(not dead, "who was taken for dead changes nothing", purchase, kind)
             self._took(before[0], kind, purchase)
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
