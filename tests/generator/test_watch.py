@@ -162,6 +162,12 @@ async def test_what_is_there_at_once_is_told_together_and_nothing_after_the_end(
     assert (rest, log.reads) == ([[3, 4]], 0)
 
 
+async def test_who_waits_for_news_that_does_not_come_goes_on(alone):
+    _log, watch, _bus, _rounds = alone
+    async with watch.hub.listen(7, Sequence(0)) as listener:
+        await asyncio.wait_for(listener.wait(0.01), 60)
+
+
 async def test_a_watch_that_ends_closes_all_that_it_reads(connected):
     log, watch, _bus, _rounds = connected
     with left_open() as left:

@@ -11,6 +11,7 @@ from imagestudio.type.v1 import cost_pb2, purchase_pb2
 from services.generator import moves
 from services.generator import provider as seam
 from services.generator.buy import FRESH
+from services.generator.ledger import Ledger
 from services.generator.standing import Terms
 from services.generator.vendor import Vendor
 from services.generator.worker import Worker
@@ -161,6 +162,22 @@ async def test_a_defect_at_an_edges_answer_fails_the_try_and_does_not_hang(world
     assert await soon(world.catalog.written.get()) == "ticket"
     assert await soon(world.catalog.written.get()) == "fail"
     await soon(let_go(world.worker))
+
+
+async def test_who_is_dropped_takes_back_what_was_not_sent(world, caplog):
+    world.shop.sights = [seam.Ended(charged=True, reason="nudity")]
+    tools = world.worker.tools
+    sends, ledger = tools.ledger, Ledger(tools.ledger.peer, tools.ledger.stub)
+    tools.ledger = ledger  # not started
+    work = asyncio.create_task(under_way(world, RUNNING, late=-1).run())
+    while not ledger._waiting:
+        await asyncio.sleep(0)
+    work.cancel()
+    await asyncio.wait([work])
+    await asyncio.sleep(0)
+    tools.ledger = sends
+    assert [each.future.cancelled() for each in ledger._waiting] == [True]
+    assert caplog.records == []
 
 
 async def let_go(worker: Worker) -> None:
