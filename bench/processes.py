@@ -96,6 +96,14 @@ def minus(later: Costs, earlier: Costs) -> dict[str, float]:
     return {name: value - earlier.get(name, 0.0) for name, value in later.items()}
 
 
+def busy() -> float:
+    """CPU seconds that the whole machine has worked so far, and what its host took away."""
+    user, nice, system, _idle, _wait, irq, soft, stolen = map(
+        int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
+    )
+    return (user + nice + system + irq + soft + stolen) / _TICK
+
+
 def own_cpu() -> float:
     """CPU seconds of this process so far."""
     used = os.times()

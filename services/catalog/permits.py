@@ -77,6 +77,7 @@ def heed(batch: Batch, purchase: Purchase, heard: edge_pb2.Heard) -> None:
     if permits is None:
         return
     permits.sending -= 1
+    permits.answered += 1
     if not permits.watched:
         return
     sign, refusal = _SIGNS[heard.sign], outcome.evidence(heard.refusal)
@@ -90,11 +91,18 @@ def heed(batch: Batch, purchase: Purchase, heard: edge_pb2.Heard) -> None:
 
 
 def offered(before: Permits, after: Permits, now: datetime) -> int:
-    """How many purchases may be claimed now that could not *before*."""
+    """How many purchases may be claimed now that could not *before*; on trial see below."""
+    if after.breaker.on_trial:
+        return 0
     freed = max(0, before.in_use - after.in_use) if after.max_in_flight else 0
     if not after.watched or not _holds(before, now) or _holds(after, now):
         return freed
     return max(freed, _left(after, now))
+
+
+def frees_on_trial(after: Permits, now: datetime) -> bool:
+    """Whether an answer has made room for one more order to a provider on trial."""
+    return after.breaker.on_trial and after.answered > 0 and _left(after, now) > 0
 
 
 def _counted(batch: Batch, purchase: Purchase) -> Permits | None:

@@ -173,6 +173,7 @@ class Permits:
     lookup_in_receipts: bool = False  # its answers alone: it cannot be asked itself
     in_use: int = 0
     sending: int = 0  # of those in use: no answer yet
+    answered: int = 0  # that this batch tells an answer of
     tokens: float = 0.0
     tokens_taken: int = 0
     breaker: Breaker = field(default_factory=Breaker)

@@ -23,6 +23,7 @@ class Told:
     planned: list[Purchase] = field(default_factory=list)  # anybody may take these now
     fed: set[int] = field(default_factory=set)  # users whose feed has gone on
     freed: dict[str, int] = field(default_factory=dict)  # so many may be claimed, by provider
+    on_trial: list[str] = field(default_factory=list)  # providers to which one more may go
     alarms: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -86,6 +87,9 @@ async def save(
     told.fed = await feed.append(connection, [*batch.feed, *late, *feed.endings(batch, ended)])
     await _set_health(connection, batch, were)
     told.freed = _freed(batch, were)
+    told.on_trial = [
+        key for key, found in batch.permits.items() if permits.frees_on_trial(found, batch.now)
+    ]
     told.planned = [p for p in batch.planned if p.state == "planned"]
     told.planned += [
         p for p in batch.let_go if p.has_work and (p.not_before or batch.now) <= batch.now

@@ -116,7 +116,10 @@ class Sweeper:
         most = MOST + len(orphans)
         due = await connection.fetch(SQL.due_purchases, LEFT_ALONE, most, UNTOLD)
         due += await connection.fetch(SQL.due_publications, MOST_PUBLISHED + len(orphans))
-        self.news.announce((row["purchase_id"], row["provider"], _once(row)) for row in due)
+        now = [row for row in due if not row["on_trial"]]
+        self.news.announce((row["purchase_id"], row["provider"], _once(row)) for row in now)
+        for provider in {row["provider"] for row in due if row["on_trial"]}:
+            self.news.ration(provider)
         late = await connection.fetch(SQL.jobs_that_waited)
         await self.ledger.change([Change(row["purchase_id"], "", _nothing) for row in late])
         await connection.execute(SQL.forget_webhooks, INBOX)

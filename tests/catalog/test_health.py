@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from datetime import timedelta
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -13,7 +12,6 @@ from services.catalog import admit, database, endings, permits, spending, worker
 from services.catalog.breaker import PAUSES
 from services.catalog.database import connect
 from services.catalog.ledger import Change
-from services.catalog.queries import SQL
 from services.catalog.sweeper import Sweeper
 from tests.catalog.purchases import (
     admitted,
@@ -32,7 +30,6 @@ from tests.catalog.signs import (
     beat,
     broken,
     known,
-    offered,
     outcomes,
     over,
     stands,
@@ -102,16 +99,12 @@ async def test_of_all_replicas_exactly_one_order_tries(pools, user, ledger, othe
         await taken(ledger, told(unclear(winners[0], 1), FAILS))
 
 
-async def test_a_probe_that_is_bought_closes_it_and_the_others_are_offered(
-    pools, user, sql, ledger
-):
+async def test_a_probe_that_is_bought_closes_it_and_the_others_may_leave(pools, user, sql, ledger):
     await broken(ledger, pools.ledger, user)
     ids = await admitted(pools.ledger, user, 3, provider="far")
     await over(sql)
     assert await outcomes(ledger, *ids) == [CLAIMED, NO_PERMIT, NO_PERMIT]
     await taken(ledger, told(ticket(ids[0], 1)))
-    await ledger._news.close()
-    assert sorted(ledger._news.bus.announced) == sorted(("work.far", each) for each in ids[1:])
     assert (await stands(pools)).state == ledger_pb2.BREAKER_STATE_CLOSED
     assert await outcomes(ledger, *ids[1:]) == [CLAIMED, CLAIMED]
 
@@ -209,53 +202,6 @@ async def test_who_has_only_failed_has_not_answered_yet(pools, user, ledger, sql
     await taken(ledger, told(unclear(ids[0], 1), FAILS))
     assert await outcomes(ledger, *ids[permits.UNTOLD :]) == [CLAIMED, NO_PERMIT, NO_PERMIT]
     assert await sql.fetchval("SELECT heard_at FROM permits WHERE provider = 'far'")
-
-
-@pytest.mark.parametrize("left", [None, 600])  # it says nothing of a limit, or of a wide one
-async def test_after_the_probe_not_all_leave_that_waited_but_two_for_each_that_is_taken(
-    pools, user, ledger, sql, left
-):
-    await broken(ledger, pools.ledger, user)
-    probe, *ids = await admitted(pools.ledger, user, 40, provider="far")
-    await over(sql)
-    await taken(ledger, claim(probe), told(ticket(probe, 1), left=left))
-    out, waiting = [], ids
-    for most in (permits.UNTOLD + 1, 2, 2, 2):
-        assert await offered(ledger) == most
-        found = await outcomes(ledger, *waiting)
-        assert found == [CLAIMED] * most + [NO_PERMIT] * (len(waiting) - most)
-        out, waiting = out + waiting[:most], waiting[most:]
-        await taken(ledger, told(ticket(out.pop(0), 1), left=left))
-    await taken(ledger, told(unclear(out.pop(0), 1), FAILS))  # nobody comes in its place but one
-    assert (await outcomes(ledger, *waiting)).count(CLAIMED) == 3
-
-
-async def test_who_has_taken_twenty_in_a_row_after_the_probe_may_have_all(pools, user, ledger, sql):
-    await broken(ledger, pools.ledger, user)
-    await sql.execute(
-        "UPDATE permits SET breaker = 'closed', retry_at = NULL, recent = repeat('+', 19)"
-    )
-    first, *ids = await admitted(pools.ledger, user, 40, provider="far")
-    await taken(ledger, claim(first), told(ticket(first, 1)))
-    assert await outcomes(ledger, *ids) == [CLAIMED] * len(ids)
-
-
-async def test_what_a_vendor_on_trial_would_not_get_yet_is_not_announced(pools, user, ledger, sql):
-    await broken(ledger, pools.ledger, user)
-    ids = await admitted(pools.ledger, user, 9, provider="far")
-    await over(sql)
-    await taken(ledger, claim(ids[0]), told(ticket(ids[0], 1)))
-    await sql.execute("UPDATE purchases SET created_at = created_at - interval '5 s'")
-
-    async def due():
-        rows = await sql.fetch(SQL.due_purchases, timedelta(seconds=1), 99, permits.UNTOLD)
-        return {row["purchase_id"] for row in rows} & set(ids)
-
-    assert await due() == set(ids[1:])
-    assert (await outcomes(ledger, *ids[1:])).count(CLAIMED) == permits.UNTOLD + 1
-    assert await due() == set()
-    await taken(ledger, told(ticket(ids[1], 1)))
-    assert await due() == set(ids[6:])
 
 
 async def test_no_more_orders_leave_than_it_says_also_from_another_replica(

@@ -461,8 +461,9 @@ LIMIT 10000;
 -- differs when such a wait is over, so that what was said before is said once more.
 -- name: due_purchases
 SELECT due.purchase_id, CASE WHEN due.state = 'drawn' THEN 'any' ELSE due.provider END AS provider,
-       due.fence, at.turn
-FROM (SELECT provider, coalesce(
+       due.fence, at.turn, due.state = 'planned' AND at.on_trial AS on_trial
+FROM (SELECT provider, coalesce(m.breaker = 'closed' AND m.openings > 0, false) AS on_trial,
+             coalesce(
                  (m.breaker = 'half_open' OR (m.breaker = 'open' AND m.refusal IS NULL))
                  AND m.retry_at > clock_timestamp()
                  OR m.breaker = 'closed' AND m.openings > 0
@@ -487,7 +488,7 @@ LATERAL (
 ) AS due;
 
 -- name: due_publications
-SELECT purchase_id, 'any' AS provider, fence, 0::bigint AS turn
+SELECT purchase_id, 'any' AS provider, fence, 0::bigint AS turn, false AS on_trial
 FROM purchases
 WHERE publishing AND owner IS NULL AND not_before <= clock_timestamp()
 ORDER BY not_before
@@ -509,6 +510,18 @@ WHERE owner IS NULL AND provider = $1 AND state = 'planned'
   AND (not_before IS NULL OR not_before <= clock_timestamp())
 ORDER BY purchase_id
 LIMIT $2;
+
+-- The next of those that wait for a provider on trial, as long as it may have one more.
+-- name: next_on_trial
+SELECT purchase_id, fence
+FROM purchases p JOIN permits m USING (provider)
+WHERE p.owner IS NULL AND provider = $1 AND p.state = 'planned' AND p.purchase_id > $2
+  AND (p.not_before IS NULL OR p.not_before <= clock_timestamp())
+  AND m.breaker = 'closed' AND m.openings > 0
+  AND m.sending < $3 + length(replace(m.recent, '-', ''))
+  AND (m.orders_left <= 0 AND m.renewed_at > clock_timestamp()) IS NOT TRUE
+ORDER BY purchase_id
+LIMIT 1;
 
 -- name: images_of_jobs
 SELECT /*image*/
