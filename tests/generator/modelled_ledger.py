@@ -30,7 +30,6 @@ _WITH_INBOX = frozenset({"sending", "unclear"})
 # Which edges a constraint or a value may forbid; that by which its owner lets go has neither.
 _REFUSED = frozenset({"ticket", "drawn", "keep", "lose", "publish", "unclear", "settle"})
 _UNFENCED = frozenset({"claim", "adopt"})
-_NEEDS_ATTEMPTS = ledger._NEEDS_ATTEMPTS
 _COMPLETED: Any = None  # what stands in a log for the end of its job
 _IMAGE_KEPT = job_event_pb2.JobEvent(image_kept=image_pb2.ImageOutput())
 
@@ -224,7 +223,7 @@ class Ledger:
             if self.inbox and row.state in _WITH_INBOX:
                 row.webhooks += self.inbox.get(key, ())
             jobs[row.job_id] = self.jobs[row.job_id]
-            if row.attempt > 1 or each.kind in _NEEDS_ATTEMPTS:
+            if row.attempt > 1 or each.kind in ledger._NEEDS_ATTEMPTS:
                 counts = True
             if each.tickets:
                 looks_up = True
@@ -262,7 +261,8 @@ class Ledger:
         purchase, kind = batch.purchases[change.purchase_id], change.kind
         before, limits = promises.snapshot(purchase), self.permits[PROVIDER]
         asked, told = limits.breaker, limits.allowance
-        old = edge is not None and edge.fence != purchase.fence and kind not in _UNFENCED
+        fenced = None if kind in _UNFENCED else edge
+        old = fenced is not None and fenced.fence != purchase.fence
         try:
             if edge is not None and kind == "ticket" and not old:
                 self._unique(purchase, edge.edge.ticket.ticket)
@@ -281,9 +281,8 @@ class Ledger:
                 self.buried.add((purchase.purchase_id, before[1]))
             elif kind == "unclear" and purchase.purchase_id in self.never_left:
                 broken("what never left is not unclear", purchase)
-            if edge and kind not in _UNFENCED:
-                dead = (purchase.purchase_id, edge.fence) in self.buried
-                promise(not dead, "who was taken for dead changes nothing", purchase, kind)
+            if fenced and (purchase.purchase_id, fenced.fence) in self.buried:
+                broken("who was taken for dead changes nothing", purchase, kind)
             self._took(before[0], kind, purchase)
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
