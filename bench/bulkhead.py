@@ -189,7 +189,7 @@ def report(found: dict[bool, Found], options: argparse.Namespace) -> Report:
             percentile(ill, share) / percentile(fine, share)
             for fine, ill in zip(well.turns, sick.turns, strict=True)
         )
-        made.add(f"the same, {name}, as a ratio", median(pairs), "", **demand)
+        made.add(f"the ratio of the median pair of turns, {name}", median(pairs), "", **demand)
         spread[name] = f"{name} {pairs[0]:.2f} to {pairs[-1]:.2f}"
     made.table(
         "Placed with Replicate",

@@ -120,7 +120,7 @@ class LedgerHandler(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> pb.HeartbeatResponse:
         _service("Heartbeat")
         if request.leaving and request.orderly:
-            await self.ledger.change(await workers.left_behind(self.pool, request.worker_id))
+            await workers.leave_behind(self.pool, self.ledger, request.worker_id)
         answer = await workers.beat(self.pool, request, self.patience)
         if request.leaving:
             self.gone.up()

@@ -120,7 +120,7 @@ class News:
                 self._rationed[provider], last = False, _FIRST
                 while row := await self._next_on_trial(provider, last):
                     last = row["purchase_id"]
-                    self.announce([(last, provider, f"{row['fence']}.trial")])
+                    self.announce([(last, provider, row["fence"])], anew=True)  # as there is room
                     await self.pause(PACE)
         finally:
             del self._rationed[provider]

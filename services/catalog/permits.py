@@ -100,9 +100,10 @@ def offered(before: Permits, after: Permits, now: datetime) -> int:
     return max(freed, _left(after, now))
 
 
-def frees_on_trial(after: Permits, now: datetime) -> bool:
-    """Whether an answer has made room for one more order to a provider on trial."""
-    return after.breaker.on_trial and after.answered > 0 and _left(after, now) > 0
+def frees_on_trial(before: Permits, after: Permits, now: datetime) -> bool:
+    """Whether an answer, or an end, has made room for one more order to a provider on trial."""
+    freed = after.answered > 0 or after.in_use < before.in_use
+    return after.breaker.on_trial and freed and _has_room(after, now)
 
 
 def _counted(batch: Batch, purchase: Purchase) -> Permits | None:

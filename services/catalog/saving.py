@@ -88,7 +88,9 @@ async def save(
     await _set_health(connection, batch, were)
     told.freed = _freed(batch, were)
     told.on_trial = [
-        key for key, found in batch.permits.items() if permits.frees_on_trial(found, batch.now)
+        key
+        for key, found in batch.permits.items()
+        if permits.frees_on_trial(were[key], found, batch.now)
     ]
     told.planned = [p for p in batch.planned if p.state == "planned"]
     told.planned += [

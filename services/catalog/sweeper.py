@@ -32,7 +32,7 @@ INBOX = timedelta(days=7)  # a webhook is of use while its purchase may be uncle
 TALK = timedelta(minutes=10)  # a language call has told what it cost by then, or never will
 MOST = 200  # purchases announced at once for one provider
 MOST_PUBLISHED = 100  # likewise, of what only the CDN has not: new work goes first
-_TOGETHER = 500  # purchases that one transaction takes from their dead owners
+TOGETHER = 500  # purchases that one transaction takes from their dead owners
 _SOON = 0.05  # seconds: no look follows the last one sooner
 log = logs.get()
 
@@ -144,8 +144,8 @@ class Sweeper:
         return often if next_death is None else min(next_death, often)
 
     async def _take_over(self, orphans: Sequence[asyncpg.Record]) -> None:
-        for start in range(0, len(orphans), _TOGETHER):
-            await self.ledger.change([_orphan(row) for row in orphans[start : start + _TOGETHER]])
+        for start in range(0, len(orphans), TOGETHER):
+            await self.ledger.change([_orphan(row) for row in orphans[start : start + TOGETHER]])
 
 
 def _once(row: asyncpg.Record) -> str:

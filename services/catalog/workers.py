@@ -1,18 +1,22 @@
 """Workers: who lives, what its providers allow, and what it should let go of."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
 
+from chassis.errors import Fault
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from services.catalog import breaker, outcome
 from services.catalog.database import Connection, Pool, as_ledger
-from services.catalog.ledger import Change
+from services.catalog.ledger import Ledger
 from services.catalog.permits import LIMITS, UNTOLD
 from services.catalog.queries import SQL
-from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED, orphaned
+from services.catalog.sweeper import LEFT_ALONE, MOST, MOST_PUBLISHED, TOGETHER, orphaned
 
+_HANDING_OVER = 0.5  # seconds, while the worker waits to end
 _STATES = {
     breaker.CLOSED: ledger_pb2.BREAKER_STATE_CLOSED,
     breaker.HALF_OPEN: ledger_pb2.BREAKER_STATE_HALF_OPEN,
@@ -43,11 +47,19 @@ async def beat(
     return response
 
 
-async def left_behind(pool: Pool, worker_id: str) -> list[Change]:
-    """Take from a worker that ends well what it still owns: it was killed by none of it."""
-    async with as_ledger(pool) as connection:
-        rows = await connection.fetch(SQL.purchases_of_worker, worker_id)
-    return [orphaned(row["purchase_id"], row["fence"], alone=False) for row in rows]
+async def leave_behind(pool: Pool, ledger: Ledger, worker_id: str) -> None:
+    """
+    Take from a worker that ends well what it still owns: it was killed by none of it.
+
+    It waits for an answer: what is not done in time the sweeper takes, as from the dead.
+    """
+    with suppress(TimeoutError, Fault):
+        async with asyncio.timeout(_HANDING_OVER):
+            async with as_ledger(pool) as connection:
+                rows = await connection.fetch(SQL.purchases_of_worker, worker_id)
+            left = [orphaned(row["purchase_id"], row["fence"], alone=False) for row in rows]
+            for start in range(0, len(left), TOGETHER):
+                await ledger.change(left[start : start + TOGETHER])
 
 
 async def _due(

@@ -32,7 +32,7 @@ from services.generator.seat import Seat, say_goodbye
 from services.generator.vendor import terms_of_claim
 
 BEAT = 1.0  # seconds between two heartbeats, until the ledger says how patient it is
-_GOODBYE = 1.0  # seconds for the last: without it our silence tells the same, later
+_GOODBYE = 1.0  # seconds for the last: without it our silence tells, later, that we died
 _REST = 0.2  # seconds for acknowledgements: what is not told comes again, and is dropped
 _PULL_WAIT = 5.0  # seconds
 _MORE = 50  # purchases taken at once where much waits, and the others are left theirs

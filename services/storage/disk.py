@@ -131,7 +131,9 @@ class LocalDisk:
                 rest = rest[os.write(handle, rest) :]
 
     def start(self, handle: int) -> None:
-        if sys.platform == "linux":  # writes what it is to forget, and keeps a page named in part
+        if sys.platform != "linux":  # writes what it is to forget, and keeps a page named in part
+            return
+        with suppress(OSError):  # not every file system takes advice; `sync` tells of the medium
             os.posix_fadvise(handle, 0, 1, os.POSIX_FADV_DONTNEED)
 
     def sync(self, handle: int) -> None:

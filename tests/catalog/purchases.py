@@ -22,13 +22,15 @@ class Silence:
     connected = False
 
     def __init__(self):
-        self.published, self.announced = [], []
+        self.published, self.announced, self.said = [], [], set()
 
     async def publish(self, subject, payload):
         self.published.append((subject, payload))
 
     async def announce(self, subject, payload, *, once, headers=None):
-        self.announced.append((subject, payload.decode()))
+        if once not in self.said:  # as NATS, the same within its window
+            self.said.add(once)
+            self.announced.append((subject, payload.decode()))
         return False
 
 

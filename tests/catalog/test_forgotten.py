@@ -90,6 +90,20 @@ async def test_only_a_worker_that_died_with_it_alone_makes_it_a_try(
     assert tuple(found) == ("running", None, not orderly, 2)
 
 
+async def test_a_goodbye_waits_for_no_ledger_that_is_held_up(pools, user, ledger, database_url):
+    [mine] = await admitted(pools.ledger, user)
+    await workers.beat(pools.ledger, limited("w1"), PATIENCE)
+    await taken(ledger, claim(mine, "w1"), ticket(mine, 1))
+    rival = await connect(database_url, "studio_ledger")
+    async with rival.transaction():
+        await rival.execute("SELECT FROM image_jobs FOR UPDATE")
+        async with served(pools.ledger, ledger, patience=PATIENCE) as peer:
+            stub = ledger_service_pb2_grpc.LedgerServiceStub(peer.channel)
+            await peer.ask(stub.Heartbeat, asking(leaving=True, orderly=True), timeout=60)
+            assert await rival.fetchval("SELECT count(*) FROM workers") == 0
+    await rival.close()
+
+
 def limited(worker):
     limit = ledger_pb2.ProviderLimit(provider="sketch", lookup_possible=True)
     return ledger_service_pb2.HeartbeatRequest(worker_id=worker, limits=[limit])

@@ -7,10 +7,10 @@ import pytest
 
 from services.catalog import permits, workers
 from services.catalog.database import connect
-from services.catalog.news import PACE
+from services.catalog.news import _FIRST, PACE
 from services.catalog.queries import SQL
 from services.catalog.sweeper import Sweeper
-from tests.catalog.purchases import admitted, claim, make_ledger, taken, ticket, unclear
+from tests.catalog.purchases import admitted, claim, end, make_ledger, taken, ticket, unclear
 from tests.catalog.signs import FAILS, PATIENCE, beat, broken, outcomes, over, told
 
 CLAIMED, NO_PERMIT = 1, 3
@@ -70,9 +70,10 @@ async def paces(ledger):
     return paces
 
 
-async def on_trial(ledger, pool, user, sql, count, left=None):
+async def on_trial(ledger, pool, user, sql, count, left=None, most=0):
     """Have the probe be taken while *count* others wait; return these in their order."""
     await broken(ledger, pool, user)
+    await sql.execute("UPDATE permits SET max_in_flight = $1", most)
     [probe] = await admitted(pool, user, provider="far")
     ids = await admitted(pool, user, count, provider="far")
     await over(sql)
@@ -80,6 +81,58 @@ async def on_trial(ledger, pool, user, sql, count, left=None):
     ledger._news.bus.announced.clear()
     await taken(ledger, claim(probe), told(ticket(probe, 1), left=left))
     return sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("stands", "outcome"),
+    [
+        ("sending = 5", NO_PERMIT),
+        ("in_use = 3, max_in_flight = 3", NO_PERMIT),
+        ("in_use = 3, max_in_flight = 4", CLAIMED),
+        ("max_per_minute = 1, tokens = 0, refilled_at = clock_timestamp()", NO_PERMIT),
+        ("max_per_minute = 1, tokens = 1, refilled_at = clock_timestamp()", CLAIMED),
+        ("orders_left = 0, renewed_at = now() + interval '1 h'", NO_PERMIT),
+        ("orders_left = 1, renewed_at = now() + interval '1 h'", CLAIMED),
+        (
+            "orders_left = 9, renewed_at = now() - interval '1 s', sending = 4",
+            NO_PERMIT,
+        ),
+        ("orders_left = 0, renewed_at = now() - interval '1 s', sending = 3", CLAIMED),
+    ],
+)
+async def test_on_trial_is_announced_what_a_claim_would_take_and_nothing_else(
+    pools, user, ledger, sql, stands, outcome
+):
+    [waiting] = await on_trial(ledger, pools.ledger, user, sql, 1)
+    await ledger._news.close()
+    await sql.execute(f"UPDATE permits SET {stands}")
+    found = await sql.fetchrow(SQL.next_on_trial, "far", _FIRST, permits.UNTOLD)
+    assert (found is not None) == (outcome == CLAIMED)
+    assert await outcomes(ledger, waiting) == [outcome]
+
+
+async def test_who_was_refused_is_told_again_by_the_next_answer(pools, user, ledger, sql, paces):
+    async def outdone(announced):  # new orders took the room before it came
+        await sql.execute("UPDATE permits SET sending = sending + 5")
+        assert await outcomes(ledger, *announced) == [NO_PERMIT]
+
+    paces.then, served = outdone, paces.then
+    [first] = await on_trial(ledger, pools.ledger, user, sql, 1)
+    assert await paces.over() == [[first]]
+    paces.then = served
+    [new] = await admitted(pools.ledger, user, provider="far")
+    await sql.execute("UPDATE permits SET sending = 0")
+    await taken(ledger, claim(new), told(ticket(new, 1)))
+    assert await paces.over() == [[first]]
+
+
+async def test_a_place_that_becomes_free_on_trial_is_offered(pools, user, ledger, sql, paces):
+    waiting = await on_trial(ledger, pools.ledger, user, sql, 3, most=3)
+    assert await paces.over() == [[each] for each in waiting[:2]]
+    await taken(ledger, told(ticket(waiting[0], 1)))
+    assert await paces.over() == []  # it is under way still
+    await taken(ledger, end(waiting[0], 1))
+    assert await paces.over() == [[waiting[2]]]
 
 
 @pytest.mark.parametrize("left", [None, 600])  # it says nothing of a limit, or of a wide one

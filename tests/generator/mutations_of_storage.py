@@ -16,7 +16,8 @@ TABLE = (
     Mutation("the names of a file and its note are not lost", _SHELVES,
              "                self.disk.sync(held)\n", "", _CUT),
     Mutation("the name of one more note is not lost", _SHELVES,
-             "        self.disk.sync_folder(place.parent)  # fsync: so that the name is not lost\n",
+             "        self.disk.sync_folder(_folder(place))  "
+             "# fsync: so that the name is not lost\n",
              "", _CUT),
     Mutation("a vendor's pictures are fetched at its own hosts", "services/storage/sources.py",
              "        if not (named or self.any_host):\n", "        if False:\n",

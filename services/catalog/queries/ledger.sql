@@ -176,10 +176,11 @@ WITH clock AS MATERIALIZED (
 ), jobs AS (
     UPDATE image_jobs j
     SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
-        open_purchases = asked.open_purchases, cost = asked.cost, updated_at = now(),
-        ended_at = CASE WHEN asked.ended THEN coalesce(j.ended_at, now()) END,
+        open_purchases = asked.open_purchases, cost = asked.cost, updated_at = clock.at,
+        ended_at = CASE WHEN asked.ended THEN coalesce(j.ended_at, clock.at) END,
         publishing = asked.publishing, complete_by = asked.complete_by
-    FROM unnest($39::bigint[], $40::text[], $41::bigint[], $42::integer[], $43::integer[],
+    FROM clock,
+         unnest($39::bigint[], $40::text[], $41::bigint[], $42::integer[], $43::integer[],
                 $44::bigint[], $45::boolean[], $46::integer[], $47::timestamptz[])
          AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended,
                    publishing, complete_by)
@@ -226,8 +227,9 @@ WITH locked AS MATERIALIZED (
     WHERE u.user_id = more.user_id
     RETURNING u.user_id, u.feed_sequence - more.count AS before
 )
-INSERT INTO user_feed (user_id, sequence, kind, payload)
-SELECT asked.user_id, counted.before + asked.number, asked.kind, asked.payload
+INSERT INTO user_feed (user_id, sequence, kind, payload, created_at)
+SELECT asked.user_id, counted.before + asked.number, asked.kind, asked.payload,
+       clock_timestamp()
 FROM asked JOIN counted USING (user_id);
 
 -- name: lock_spending
@@ -511,7 +513,8 @@ WHERE owner IS NULL AND provider = $1 AND state = 'planned'
 ORDER BY purchase_id
 LIMIT $2;
 
--- The next of those that wait for a provider on trial, as long as it may have one more.
+-- The next of those that wait for a provider on trial, as long as it may have one more: as
+-- permits._has_room sees it.
 -- name: next_on_trial
 SELECT purchase_id, fence
 FROM purchases p JOIN permits m USING (provider)
@@ -519,7 +522,12 @@ WHERE p.owner IS NULL AND provider = $1 AND p.state = 'planned' AND p.purchase_i
   AND (p.not_before IS NULL OR p.not_before <= clock_timestamp())
   AND m.breaker = 'closed' AND m.openings > 0
   AND m.sending < $3 + length(replace(m.recent, '-', ''))
-  AND (m.orders_left <= 0 AND m.renewed_at > clock_timestamp()) IS NOT TRUE
+  AND CASE WHEN m.renewed_at > clock_timestamp() THEN m.orders_left > 0
+           ELSE m.sending < $3 OR (m.renewed_at IS NULL AND m.recent LIKE '%+%') END
+  AND (m.max_in_flight = 0 OR m.in_use < m.max_in_flight)
+  AND (m.max_per_minute = 0
+       OR m.tokens + m.max_per_minute / 60.0 * extract(epoch FROM clock_timestamp() - m.refilled_at)
+          >= 1)
 ORDER BY purchase_id
 LIMIT 1;
 
