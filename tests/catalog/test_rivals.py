@@ -8,7 +8,7 @@ import pytest
 
 from services.catalog.database import as_ledger
 from tests.catalog.books import log_of
-from tests.catalog.purchases import admitted, claim, make_ledger, taken, ticket
+from tests.catalog.purchases import admitted, claim, end, make_ledger, taken
 
 WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
@@ -57,20 +57,24 @@ async def test_a_transaction_that_cannot_be_serialized_is_told_as_away(pools):
     assert told.value.retry_after
 
 
+@pytest.mark.parametrize("held", ["image_jobs", "users"])
 async def test_an_event_that_had_to_wait_for_its_turn_is_not_older_than_the_one_before(
-    pools, user, rival, database_url
+    pools, user, rival, database_url, held
 ):
+    """Its log's turn is its job's lock, its feed's that of the user."""
     [purchase_id] = await admitted(pools.ledger, user)
     ledger, _ = make_ledger(pools.ledger)
     fence = (await taken(ledger, claim(purchase_id)))[0].fence
     onlooker = await asyncpg.connect(database_url)
     async with rival.transaction():
-        await rival.execute("SELECT FROM image_jobs FOR UPDATE")
-        edge = asyncio.ensure_future(taken(ledger, ticket(purchase_id, fence)))
+        await rival.execute(f"SELECT FROM {held} FOR UPDATE")
+        edge = asyncio.ensure_future(taken(ledger, end(purchase_id, fence)))
         while not await onlooker.fetchval(WAITS):  # the edge's transaction has begun
             await asyncio.sleep(0)
         before = await rival.fetchval("SELECT clock_timestamp()")
     await edge
-    await onlooker.close()
     told = [event.event_time.ToDatetime(UTC) for event in await log_of(pools, purchase_id)]
-    assert told[-1] >= before
+    fed = await onlooker.fetchval("SELECT max(created_at) FROM user_feed")
+    await onlooker.close()
+    assert fed >= before
+    assert held == "users" or told[-1] >= before
