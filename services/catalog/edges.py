@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from chassis.errors import Invalid
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2
-from services.catalog import adoption, endings, guards, outcome, permits
+from services.catalog import absence, adoption, endings, guards, outcome, permits
 from services.catalog.breaker import Verdict
 from services.catalog.rows import DRAWN, PERMITTED, Batch, Kept, Output, Published, Purchase
 from services.catalog.words import CHARGED, ENDINGS, word
@@ -67,6 +67,7 @@ def _claim(batch: Batch, purchase: Purchase, step: edge_pb2.ClaimEdge) -> Outcom
             return NO_PERMIT
         purchase.state, purchase.not_before = "sending", None
         purchase.sent_at, purchase.account = batch.now, step.account
+        absence.forget(purchase)
         purchase.deadline = batch.now + step.time_limit.ToTimedelta()
         if job.state == "queued":
             job.state = "running"
@@ -340,6 +341,7 @@ def _park(batch: Batch, purchase: Purchase, step: edge_pb2.ParkEdge) -> None:
     not_before = batch.now + step.delay.ToTimedelta()
     if step.HasField("until"):
         not_before = max(not_before, guards.moment(step.until))
+    absence.note(batch, purchase, step)
     unheard = purchase.state == "unclear" and purchase.unheard
     batch.let_go_of(purchase, batch.now if unheard else not_before)
 

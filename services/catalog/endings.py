@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from imagestudio.catalog.v1 import edge_pb2, ledger_pb2
 from imagestudio.type.v1 import cost_pb2, job_event_pb2, purchase_pb2
-from services.catalog import guards, outcome, permits
+from services.catalog import absence, guards, outcome, permits
 from services.catalog.rows import ENDED_JOB, Batch, Permits, Purchase, cost_message
 from services.catalog.words import CHARGED, ENDINGS, STATES
 
@@ -59,7 +59,7 @@ def become_unclear(
     if possible is None:
         possible = limits.lookup_possible if limits else False
     if lag is None:
-        lag = limits.lookup_lag if limits else 120.0
+        lag = limits.lookup_lag if limits else absence.UNTOLD_LAG
     purchase.state, purchase.error = "unclear", error
     when = (purchase.sent_at or batch.now) + timedelta(seconds=lag)
     if purchase.webhooks:  # the provider has it, whatever its listing shows

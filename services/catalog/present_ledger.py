@@ -7,7 +7,7 @@ import asyncpg
 from chassis import errors
 from imagestudio.catalog.v1 import ledger_pb2, ledger_service_pb2
 from imagestudio.type.v1 import job_pb2, purchase_pb2
-from services.catalog import outcome
+from services.catalog import absence, outcome
 from services.catalog.completion import spec_of
 from services.catalog.log import stamp
 from services.catalog.rows import Batch, Job, Output, Purchase, cost_message
@@ -68,6 +68,8 @@ def whole(batch: Batch, purchase: Purchase) -> ledger_pb2.LedgerPurchase:
     )
     if purchase.sent_back_since:
         found.sent_back_time.FromDatetime(purchase.sent_back_since)
+    if since := absence.told(batch, purchase):
+        found.unlisted_time.FromDatetime(since)
     return found
 
 

@@ -82,6 +82,8 @@ class Purchase:
     sent_back_since: datetime | None = None
     account: str = ""  # of the provider's, that its order went out under
     metered: bool = False  # its cost is what the provider counted
+    unlisted_since: datetime | None = None  # by the provider's clock; see absence.py
+    unlisted_at: datetime | None = None  # when that was told
     outputs: list[Output] = field(default_factory=list)
     webhooks: list[Webhook] = field(default_factory=list)  # of one that is sending or unclear
     refusal: dict[str, Any] | None = None  # why one that was just claimed may not be sent

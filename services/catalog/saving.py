@@ -51,6 +51,8 @@ def state_of(purchase: Purchase) -> State:
         purchase.sent_back_since,
         purchase.account,
         purchase.metered,
+        purchase.unlisted_since,
+        purchase.unlisted_at,
         tuple((output.index, output.state) for output in purchase.outputs),
     )
 
@@ -117,7 +119,7 @@ async def _write(
         return []
     [row] = await connection.fetch(
         SQL.move_purchases_if_state_and_fence,
-        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 21),
+        *_columns([_moved(p, before[p.purchase_id]) for p in left.changed], 23),
         *_columns(_changed_outputs(left.changed, before), 9),
         *_columns(left.permits, 4),
         *_columns([(j, n, log.kind_of(e), e.SerializeToString()) for j, n, e in left.events], 4),

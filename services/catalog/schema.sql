@@ -405,6 +405,8 @@ CREATE TABLE purchases (
     sent_back_since timestamp with time zone,
     account text DEFAULT ''::text NOT NULL,
     metered boolean DEFAULT false NOT NULL,
+    unlisted_since timestamp with time zone,
+    unlisted_at timestamp with time zone,
     CONSTRAINT purchases_pkey PRIMARY KEY (purchase_id),
     CONSTRAINT purchases_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'unknown'::text]))),
     CONSTRAINT purchases_cost_check CHECK ((cost >= 0)),

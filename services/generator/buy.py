@@ -190,6 +190,7 @@ class Errand:
             unlisted=self._tools.seen.wait(self.purchase_id, terms.lag),
             canceling=canceling,
             hinted=bool(claim.webhook_tickets),
+            since=_unlisted_since(claim),
         )
 
     def _start(self, effect: moves.Effect) -> None:
@@ -274,6 +275,12 @@ class Errand:
 def _raised(error: Exception) -> moves.Event:
     log.error("work on a purchase raised", exc_info=error)
     return moves.Raised(moves.defect(error))
+
+
+def _unlisted_since(claim: ledger_pb2.LedgerPurchase) -> float | None:
+    """Since when others know of it, by the provider's clock."""
+    told = claim.HasField("unlisted_time")
+    return claim.unlisted_time.ToMicroseconds() / 1e6 if told else None
 
 
 def _sent_back(claim: ledger_pb2.LedgerPurchase) -> standing.SentBack:

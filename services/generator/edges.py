@@ -238,8 +238,15 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
         case moves.Failed(why, reason):
             made.fail.delay.CopyFrom(_seconds(RETRY_FAILED))
             made.fail.error.CopyFrom(_status(reason, why, known))
-        case moves.Parked(delay):
-            made.park.delay.CopyFrom(_seconds(delay))
+        case moves.Parked():
+            made.park.CopyFrom(_park(step))
+
+
+def _park(step: moves.Parked) -> edge_pb2.ParkEdge:
+    made = edge_pb2.ParkEdge(delay=_seconds(step.delay))
+    if step.unlisted is not None:
+        made.unlisted_time.FromMicroseconds(round(step.unlisted * 1e6))
+    return made
 
 
 def _drawn(known: Known) -> edge_pb2.DrawnEdge:

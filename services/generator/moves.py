@@ -109,9 +109,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """Let go of, by nobody's fault; *delay* is in seconds."""
+    """
+    Let go of, by nobody's fault; *delay* is in seconds.
+
+    *unlisted*: by the provider's clock, in seconds since 1970, a list did not show it then.
+    """
 
     delay: float
+    unlisted: float | None = None
 
 
 Step = (
@@ -307,12 +312,15 @@ class LookedUp:
     What the provider's list has; nothing is the proof that nothing was bought.
 
     *alike*: equal orders may have bought them. Where they hold all of them it is the same
-    proof, unless *unproven* says why not.
+    proof, unless *unproven* says why not. The list was read from *began* on, and by *ended*, by
+    the provider's clock, in seconds since 1970.
     """
 
     tickets: tuple[str, ...]
     alike: bool = False
     unproven: OutOfSight | None = None
+    began: float | None = None
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ It translates; it never retries, stores, logs a secret, or knows what a job is.
 `follow` raises Unclear alone: whatever kept us from looking, the ticket stays good.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -85,6 +85,20 @@ class Ticket:
     allowance: Allowance | None = field(default=None, compare=False)
     seconds: float | None = field(default=None, compare=False)
     slug: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """
+    What a look-up found, the oldest first.
+
+    Its list was not read before *began*, and was by *ended*, by the provider's own clock; both
+    None where that is not told.
+    """
+
+    tickets: Sequence[Ticket] = ()
+    began: datetime | None = None
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,8 +321,8 @@ class Provider(Protocol):
 class CanBeAsked(Protocol):
     """A provider that lists what was bought, so that an Unclear can be settled."""
 
-    async def look_up(self, order: Order, /) -> list[Ticket]:
-        """Find all that may be *order*'s, the oldest first; none may mean: not listed yet."""
+    async def look_up(self, order: Order, /) -> Looked:
+        """Find all that may be *order*'s; none may mean: not listed yet."""
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -22,6 +23,7 @@ class Seen:
     Since when this process knows of orders whose answer was lost, by its own *clock*.
 
     They had left by then, whatever the database's clock says of it: that may have been set since.
+    What outlives the process is in the ledger, by the provider's clock.
     """
 
     clock: Callable[[], float] = monotonic
@@ -60,12 +62,14 @@ async def look_up(
     faults.point("lookup.before")
     try:
         with telemetry.span("look up"):
-            tickets = await _recognized(provider, order, hinted)
-            tickets = tickets or await provider.look_up(order)
+            looked = seam.Looked(await _recognized(provider, order, hinted))
+            if not looked.tickets:
+                looked = await provider.look_up(order)
     except seam.ProviderError as error:
         ours = isinstance(error, seam.Unread)
         return moves.OutOfSight(str(error), error.retry_after or _RETRY, late(), ours)
     faults.point("lookup.after")
+    tickets = looked.tickets
     alike = any(ticket.alike for ticket in tickets)
     if len(tickets) > 1 and not alike:
         log.error("bought more than once", purchase_id=order.purchase_id, found=len(tickets))
@@ -73,7 +77,11 @@ async def look_up(
     if any(ticket.unsure for ticket in tickets):
         unproven = moves.OutOfSight("what the list has left shows no more", _RETRY, late())
     found = tuple(ticket.reference for ticket in tickets)
-    return moves.LookedUp(found, alike, unproven)
+    return moves.LookedUp(found, alike, unproven, _time(looked.began), _time(looked.ended))
+
+
+def _time(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
 
 
 async def _recognized(

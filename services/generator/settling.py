@@ -28,21 +28,28 @@ from services.generator.standing import (
     out_of_sight,
 )
 
+APART = 10.0  # seconds between the clocks of a provider's servers, and what their dates leave out
 _LOST = "the provider cannot be asked what became of it, so it may have been charged"
 
 
 def resume_unclear(
-    terms: Terms, *, wait: float, unlisted: float, canceling: bool, hinted: bool = False
+    terms: Terms,
+    *,
+    wait: float,
+    unlisted: float,
+    canceling: bool,
+    hinted: bool = False,
+    since: float | None = None,
 ) -> Next:
     """
     Begin with one whose answer was lost.
 
     It is looked up in *wait* seconds, at once where a webhook has *hinted* at it; that a list
-    does not show it is no proof for *unlisted* seconds.
+    does not show it is no proof for *unlisted* seconds. *since*: by the provider's clock, in
+    seconds since 1970, others knew of it then, and looked for it in vain.
     """
-    purchase = Purchase(
-        Stage.UNCLEAR, terms, canceling=canceling, unlisted=max(0.0, wait, unlisted)
-    )
+    unlisted = max(0.0, wait, unlisted)
+    purchase = Purchase(Stage.UNCLEAR, terms, canceling=canceling, unlisted=unlisted, since=since)
     return _settle(purchase, 0 if hinted else wait)
 
 
@@ -75,13 +82,25 @@ def _settle(purchase: Purchase, wait: float) -> Next:
 
 def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
     """Take what is found once the ledger has said which; an equal order's is as good as ours."""
-    if purchase.unlisted > 0 and (event.alike or not event.tickets):
-        return leave(purchase, Parked(purchase.unlisted))
+    unlisted = _unlisted(purchase, event)
+    if unlisted > 0 and (event.alike or not event.tickets):
+        return leave(purchase, Parked(unlisted, event.ended))
     if not event.tickets and not purchase.terms.conclusive:
         return leave(purchase, Unknowable(_LOST))
     if not event.tickets:
         return leave(purchase, Absent(again=not purchase.canceling))
     return purchase._replace(unproven=event.unproven), (Commit(Found(event.tickets, event.alike)),)
+
+
+def _unlisted(purchase: Purchase, event: LookedUp) -> float:
+    """
+    Seconds until a list must show it, by whoever has known of it for long enough.
+
+    That is we, by our own clock, or others, by the provider's when this list was begun.
+    """
+    if purchase.since is None or event.began is None:
+        return purchase.unlisted
+    return min(purchase.unlisted, purchase.since + purchase.terms.lag + APART - event.began)
 
 
 def _undecided(purchase: Purchase, event: OutOfSight) -> Next:

@@ -65,7 +65,8 @@ class Purchase(NamedTuple):
     canceling: bool = False  # the user wants it no more
     overdue: float | None = None  # so late was it when it was canceled there for that
     asked_at: float | None = None  # how late it was at the last cancel there
-    unlisted: float = 0.0  # seconds until the provider's list must show it
+    unlisted: float = 0.0  # seconds until the provider's list must show it, as we know of it
+    since: float | None = None  # when others knew of it, by the provider's clock
     unproven: OutOfSight | None = None  # why the list that was read is no proof of an absence
     stopping: bool = False  # this worker ends
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost

@@ -74,8 +74,8 @@ def _is_its_own(step: moves.Step) -> bool:
     match step:
         case moves.Brought() | moves.Absent():
             return True
-        case moves.Parked(delay):
-            return delay != int(delay)
+        case moves.Parked(delay, unlisted):
+            return unlisted is not None or delay != int(delay)
         case moves.Ended(retry=retry):
             return retry
     return False

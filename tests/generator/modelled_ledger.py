@@ -287,8 +287,7 @@ class Ledger:
             if kind == "claim" and before[0] == "planned":
                 promises.check_leaving(limits, asked, told, purchase, batch.now)
                 self._leaves(purchase)
-        canceling = batch.jobs[purchase.job_id].state == "canceling"
-        return Answer(purchase, claimed=outcome == CLAIMED, canceling=canceling)
+        return Answer(batch, purchase, claimed=outcome == CLAIMED)
 
     def _leaves(self, purchase: Purchase) -> None:
         promise(not self.restored, "a restored ledger repeats nothing", purchase)

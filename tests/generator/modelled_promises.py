@@ -28,7 +28,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HELD = frozenset({"running", "drawn"})  # states of an order that was certainly bought
 _columns = attrgetter(
     *("state", "fence", "owner", "tries", "ticket", "reserved", "cost", "charged", "ending"),
-    *("publishing", "not_before", "sent_at", "deadline"),
+    *("publishing", "not_before", "sent_at", "deadline", "unlisted_since", "unlisted_at"),
 )
 
 

@@ -5,11 +5,13 @@ orders that hang, and webhooks that anybody may send again under another's URL.
 It keeps the books of what was charged, and does not stand a second charge for one order.
 """
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from services.generator import provider as seam
+from services.generator.settling import APART
 from services.generator.standing import OUT_OF_REACH, Terms
-from tests.generator.modelled_promises import promise, seconds
+from tests.generator.modelled_promises import EPOCH, promise, seconds
 from tests.generator.modelled_trouble import (
     ALIKE,
     ANSWERED,
@@ -179,7 +181,7 @@ class Provider:
         charge = self.charges.get(ticket.reference)
         return charge is not None and charge.purchase_id == order.purchase_id
 
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+    async def look_up(self, order: seam.Order, /) -> seam.Looked:
         """The list; or the receipt, else sealed."""
         mine = order.purchase_id
         if self.trouble.strikes("a look-up raises"):
@@ -190,7 +192,7 @@ class Provider:
             if self.kind == ANSWERED and order.awaited and mine not in self.receipts:
                 raise seam.Unclear("whoever sent it may still hear its answer")
             there = self.receipts.setdefault(mine, False)
-            return [seam.Ticket(f"receipt:{mine}")] if there else []
+            return seam.Looked([seam.Ticket(f"receipt:{mine}")] if there else [])
         if self.mute:
             raise seam.Unavailable("503", retry_after=300.0)
         if self.trouble.strikes("the list is away"):
@@ -208,7 +210,14 @@ class Provider:
             del found[self.dice.randrange(len(found))]
             if not found:
                 raise seam.Unclear("of one the list tells nothing")
-        return [seam.Ticket(ticket, alike=alike, unsure=bool(blank)) for ticket in found]
+        date, unsure = self._date(), bool(blank)
+        tickets = [seam.Ticket(ticket, alike=alike, unsure=unsure) for ticket in found]
+        return seam.Looked(tickets, date, date)
+
+    def _date(self) -> datetime:
+        """What one of its servers says, to the second: their clocks are apart."""
+        ahead = self.dice.choice((0.0, 0.0, APART / 2, APART - 1))
+        return EPOCH + timedelta(seconds=int(self.now + ahead))
 
     # -- webhooks
 

@@ -3,7 +3,8 @@
 from datetime import date
 from typing import Any
 
-from services.catalog.rows import Job, Purchase
+from services.catalog import absence
+from services.catalog.rows import Batch, Job, Purchase
 from services.generator.standing import SentBack
 from tests.generator.modelled_promises import EPOCH
 
@@ -16,11 +17,12 @@ class Answer:
 
     __slots__ = (
         "canceling", "claimed", "deadline", "fence", "hinted", "missing", "owner", "refusal",
-        "restored", "sent_at", "sent_back", "state", "ticket", "unpublished",
+        "restored", "sent_at", "sent_back", "state", "ticket", "unlisted", "unpublished",
     )  # fmt: skip
 
-    def __init__(self, purchase: Purchase, *, claimed: bool, canceling: bool) -> None:
-        self.claimed, self.canceling = claimed, canceling
+    def __init__(self, batch: Batch, purchase: Purchase, *, claimed: bool) -> None:
+        self.claimed = claimed
+        self.canceling = batch.jobs[purchase.job_id].state == "canceling"
         self.state, self.owner, self.fence = purchase.state, purchase.owner, purchase.fence
         self.ticket = purchase.ticket or ""
         if not claimed:  # the rest is for who begins with it
@@ -34,6 +36,8 @@ class Answer:
         outputs = purchase.outputs
         self.missing = frozenset(each.index for each in outputs if each.state == "drawn")
         self.unpublished = frozenset(each.index for each in outputs if each.awaits_cdn)
+        since = absence.told(batch, purchase)
+        self.unlisted = since.timestamp() if since else None
         self.hinted = [found.ticket for found in purchase.webhooks]
 
 

@@ -286,6 +286,7 @@ class Held:
                 unlisted=self.worker.seen.wait(self.purchase_id, terms.lag),
                 canceling=canceling,
                 hinted=bool(self.hinted),
+                since=answer.unlisted,
             )
         self.move(first)
         if self.worker.stopping:

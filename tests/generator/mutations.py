@@ -161,9 +161,15 @@ TABLE = (
     Mutation(
         "an absence is no proof before the list must show it",
         SETTLING,
-        "    if purchase.unlisted > 0 and (event.alike or not event.tickets):\n"
-        "        return leave(purchase, Parked(purchase.unlisted))\n",
+        "    if unlisted > 0 and (event.alike or not event.tickets):\n"
+        "        return leave(purchase, Parked(unlisted, event.ended))\n",
         "",
+    ),
+    Mutation(
+        "what others knew of is a proof once the list's lag is over by the provider's clock",
+        SETTLING,
+        "purchase.since + purchase.terms.lag + APART - event.began)\n",
+        "0.0)\n",
     ),
     Mutation(
         "an unclear one waits for the provider's lag",

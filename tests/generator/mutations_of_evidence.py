@@ -4,10 +4,14 @@ The defences of what is told of a purchase, and of what an absence is concluded 
 account, and asks a vendor whose clock is ours and a vault that is not asked for room.
 """
 
-from tests.generator.mutation import EDGES, Mutation
+from tests.generator.mutation import EDGES, SETTLING, Mutation
 
 _OUTCOME = "services/catalog/outcome.py"
 _SHORT = "tests/catalog/test_short.py"
+_ABSENCE = "tests/catalog/test_absence.py"
+_BY_OTHERS = "tests/generator/test_unlisted_by_others.py"
+_READ_WHEN = "tests/generator/test_read_when.py"
+_REPLICATE = "services/generator/providers/replicate.py"
 _TRIAL = "tests/storage/test_trial.py"
 
 TABLE = (
@@ -54,8 +58,64 @@ TABLE = (
         "tests/catalog/test_account.py",
     ),
     Mutation(
+        "the clocks of a vendor's servers may be apart",
+        SETTLING,
+        "purchase.terms.lag + APART - event.began)\n",
+        "purchase.terms.lag - event.began)\n",
+        _BY_OTHERS,
+    ),
+    Mutation(
+        "the clock that counts is that of the list's first page",
+        _REPLICATE,
+        "        if not self.pages:\n            self.began",
+        "        if self.ended is None:\n            self.began",
+        _READ_WHEN,
+    ),
+    Mutation(
+        "what was asked for has lain about until its answer is read",
+        "services/generator/providers/dates.py",
+        "        return date - timedelta(seconds=seconds), date\n",
+        "        return date, date\n",
+        _READ_WHEN,
+    ),
+    Mutation(
+        "who looks leaves word of when, by the vendor's clock",
+        SETTLING,
+        "        return leave(purchase, Parked(unlisted, event.ended))\n",
+        "        return leave(purchase, Parked(unlisted))\n",
+        _BY_OTHERS,
+    ),
+    Mutation(
+        "an order that leaves anew was not looked for yet",
+        EDGES,
+        "        absence.forget(purchase)\n",
+        "",
+        _ABSENCE,
+    ),
+    Mutation(
+        "one wrong date of a vendor's proves nothing before the lag is over by our clock",
+        "services/catalog/absence.py",
+        "    return purchase.unlisted_since if at and batch.now - at >= lag else None\n",
+        "    return purchase.unlisted_since\n",
+        _ABSENCE,
+    ),
+    Mutation(
+        "the first word of when an order was not listed stays",
+        "services/catalog/absence.py",
+        "    if before is None or before > since or (purchase.unlisted_at or at) > at:\n",
+        "    if True:\n",
+        _ABSENCE,
+    ),
+    Mutation(
+        "of what is not unclear no list is told",
+        "services/catalog/absence.py",
+        '    if purchase.state != "unclear" or not step.HasField("unlisted_time"):\n',
+        '    if not step.HasField("unlisted_time"):\n',
+        _ABSENCE,
+    ),
+    Mutation(
         "where the vendor's listing tells no date nothing is absent",
-        "services/generator/providers/replicate.py",
+        _REPLICATE,
         "    if ahead is None:\n",
         "    if False:\n",
         "tests/generator/test_replicate_lookup.py",

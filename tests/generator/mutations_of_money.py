@@ -140,8 +140,8 @@ TABLE = (
     Mutation(
         "nor is it, where an equal order has all that was found",
         REPLICATE,
-        "unsure=bool(doubt))",
-        "unsure=False)",
+        "unsure = bool(doubt)",
+        "unsure = False",
         LOOK_UP,
     ),
     Mutation(
@@ -175,8 +175,8 @@ TABLE = (
     Mutation(
         "a list is read late enough by the clock of who reads it",
         SETTLING,
-        "unlisted=max(0.0, wait, unlisted)",
-        "unlisted=max(0.0, wait)",
+        "unlisted = max(0.0, wait, unlisted)",
+        "unlisted = max(0.0, wait)",
     ),
     Mutation(
         "who sent an order knows of its loss from then on",
@@ -202,7 +202,7 @@ TABLE = (
     Mutation(
         "who has seen all since his order shares no failure further back",
         "services/generator/providers/lookups.py",
-        " if is_past(page, look.since)]",
+        " if is_past(page.shown, look.since)]",
         " if False]",
         "tests/generator/test_lookups.py",
     ),

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from datetime import datetime
 
 from google.rpc import status_pb2
 
@@ -48,6 +49,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.edges: list[edge_pb2.Edge] = []
         self.patience, self.alive, self.now = 3.0, True, NOW
         self.claims, self.gives_away = 0, False
+        self.unlisted: float | None = None  # since when others know of it, by its provider's clock
         self.account = ""  # that the claim of its order told
         self.asked = asyncio.Event()  # something is to be written
         self.turns: asyncio.Semaphore | None = None  # so many calls are answered, where it is given
@@ -116,6 +118,8 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         found.webhook_tickets.extend(self.hinted)
         found.repeats, found.account = self.repeats, self.account
         found.models_tried.extend(self.tried)
+        if self.unlisted is not None:
+            found.unlisted_time.FromMicroseconds(int(self.unlisted * 1e6))
         if self.refusal:
             found.refusal.CopyFrom(self.refusal)
         found.spec.prompt, found.spec.count = "a lighthouse", self.count
@@ -177,6 +181,7 @@ class Listing(Shop):
     def __init__(self, owns: set[str], shows: Sequence[seam.Ticket] = ()) -> None:
         super().__init__()
         self.owns, self.shows, self.listed = owns, shows, 0
+        self.read: datetime | None = None  # when its list was, by its own clock
         self.looked_for: list[seam.Order] = []
         self.followed: asyncio.Queue[str] = asyncio.Queue()
 
@@ -186,7 +191,7 @@ class Listing(Shop):
     async def look_up(self, order, /):
         self.listed += 1
         self.looked_for.append(order)
-        return list(self.shows)
+        return seam.Looked(list(self.shows), self.read, self.read)
 
     def follow(self, ticket, /):
         self.followed.put_nowait(ticket.reference)

@@ -94,6 +94,7 @@ class World:
         self.late: list[tuple[float, list[Asked]]] = []  # calls that nobody waits for
         self.acts = 0
         self.sweeps_from = 0.0
+        self.set_again_at = OVER  # when the database's clock is set once more
         self.ready: list[Running] = []  # acts that can go on now
         self.stale = False  # as time, or a worker, has gone since
         self.hired: list[Worker] = []
@@ -204,6 +205,7 @@ class World:
             self.judge_strays()
         if self.people.read:
             self.people.tell()
+        self.set_again()
         if later >= self.sweeps_from and later >= ledger.swept_at + 1.0:
             ledger.sweep()
 
@@ -230,7 +232,7 @@ class World:
         """When something can happen again."""
         ledger = self.ledger
         now, living = ledger.now, []
-        moments = [now + 400.0, self.sweeps_from]
+        moments = [now + 400.0, self.sweeps_from, self.set_again_at]
         if self.late:
             moments += [at for at, _edges in self.late]
         if self.vendor.hooks:
@@ -319,14 +321,21 @@ class World:
             case _:
                 raise AssertionError(name)
 
+    def set_again(self) -> None:
+        """Set the database's clock once more, soon after it was: somebody has looked meanwhile."""
+        if self.ledger.now >= self.set_again_at:
+            self.leap(LAG + 10, alone=True)
+
     def leap(self, seconds: float, *, alone: bool) -> None:
         """Time leaps, or the database's clock *alone*: to it, what it has written is older."""
         if not alone:
             self.land(now=True)
             self.ledger.now += seconds
             return
+        again = self.set_again_at == OVER and self.dice.random() < 0.8
+        self.set_again_at = self.ledger.now + self.dice.random() * 20 if again else OVER
         for row in self.ledger.working:
-            for name in ("sent_at", "not_before", "deadline"):
+            for name in ("sent_at", "not_before", "deadline", "unlisted_at"):
                 if at := getattr(row, name):
                     setattr(row, name, at - timedelta(seconds=seconds))
 

@@ -34,14 +34,14 @@ async def test_where_an_account_is_not_known_nothing_is_absent(known):
     with pytest.raises(Unclear, match="nobody knows"):
         await replicate(Script(page(), *silent), whose=Account()).look_up(order)
     script = Script(page(listed()), *silent)
-    [found] = await replicate(script, whose=Account()).look_up(order)
+    [found] = (await replicate(script, whose=Account()).look_up(order)).tickets
     assert (found.alike, found.unsure) == (True, True)
 
 
 @pytest.mark.parametrize("order", [OTHERS, NOBODYS, ORDER], ids=lambda order: order.account)
 async def test_what_bears_its_name_is_found_whatever_the_account(order):
     bought = listed(**hooked(order.purchase_id))
-    assert await replicate(Script(page(bought))).look_up(order) == [Ticket("p1")]
+    assert (await replicate(Script(page(bought))).look_up(order)).tickets == [Ticket("p1")]
 
 
 async def test_the_account_is_asked_for_once_a_process():

@@ -89,7 +89,7 @@ async def buy(name: str, ends, answer: bytes, inputs: dict, receipts: MemoryRece
         found = provider(name, http, receipts, patience)
         order = seam.Order(purchase_id=ID, slug="m", inputs=inputs, give_up_after=10)
         ticket = await found.buy(order, receipts.sink(ID), lambda _seen: None)
-        assert await found.look_up(order) == [ticket]
+        assert (await found.look_up(order)).tickets == [ticket]
         return [seen async for seen in found.follow(seam.Ticket(ticket.reference, slug="m"))][-1]
 
 

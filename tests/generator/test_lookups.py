@@ -10,7 +10,7 @@ import pytest
 
 from services.generator.provider import Unclear
 from services.generator.providers import lookups as lookups_of
-from services.generator.providers.lookups import Lookups
+from services.generator.providers.lookups import Lookups, Page
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AS: ContextVar[int] = ContextVar("who looks")
@@ -23,7 +23,7 @@ def listing(size: int) -> tuple[Callable[[datetime], AsyncIterator[Any]], list[i
     async def pages(_since: datetime) -> AsyncIterator[Any]:
         for number in range(size):
             read.append(number)
-            yield [{"id": f"p{number}"}]
+            yield Page([{"id": f"p{number}"}])
 
     return pages, read
 
@@ -37,10 +37,10 @@ async def test_who_comes_while_a_listing_is_read_waits_for_one_that_begins_later
         began.append(first)
         begun.set()
         await goes_on.wait()
-        yield [{"id": f"p{len(began)}"}]
+        yield Page([{"id": f"p{len(began)}"}])
 
     async def take(found):
-        seen.append(found)
+        seen.append(found.shown)
 
     one = asyncio.create_task(lookups.read(NOON, take, pages))
     await begun.wait()
@@ -189,7 +189,7 @@ async def test_who_has_seen_all_since_his_order_shares_no_failure_further_back()
 
     async def pages(_since):
         for hours in range(10):
-            yield [{"id": f"p{hours}", "created_at": str(NOON - timedelta(hours=hours))}]
+            yield Page([{"id": f"p{hours}", "created_at": str(NOON - timedelta(hours=hours))}])
         raise ValueError("too long")
 
     async def looking(name: str, hours: float) -> None:

@@ -243,13 +243,13 @@ async def test_a_lost_order_is_known_by_its_pictures(pictures, told, more, found
         with pytest.raises(Unclear, match="whose they are"):
             await provider.look_up(ordered)
     else:
-        assert await provider.look_up(ordered) == ([seam.Ticket("p1")] if found else [])
+        assert (await provider.look_up(ordered)).tickets == ([seam.Ticket("p1")] if found else [])
     assert not script.lines
 
 
 async def test_an_order_without_pictures_is_none_with_one(pictures):
     provider, _script = selling(pictures, listed("flux-1.1-pro", image_prompt=inside(SMALL)))
-    assert await provider.look_up(order("flux-1.1-pro")) == []
+    assert (await provider.look_up(order("flux-1.1-pro"))).tickets == []
 
 
 async def test_a_mask_is_known_by_what_became_of_it_and_another_proves_nothing(pictures):
@@ -257,7 +257,7 @@ async def test_a_mask_is_known_by_what_became_of_it_and_another_proves_nothing(p
     ordered = order("ideogram-v2", base, pictures.add(mask, role=Role.MASK))
     told = {"image": inside(SMALL), "mask": inside(masks.inverted(mask))}
     provider, _script = selling(pictures, listed("ideogram-v2", **told))
-    assert await provider.look_up(ordered) == [seam.Ticket("p1")]
+    assert (await provider.look_up(ordered)).tickets == [seam.Ticket("p1")]
     told["mask"] = inside(mask)
     provider, _script = selling(pictures, listed("ideogram-v2", **told))
     with pytest.raises(Unclear):

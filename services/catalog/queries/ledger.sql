@@ -29,6 +29,7 @@ SELECT p.purchase_id, p.job_id, p.user_id, p.provider, p.model_key, p.ordinal, p
        p.state, p.ending, p.owner, p.fence, p.not_before, p.ticket, p.fingerprint, p.period,
        p.reserved, p.cost, p.charged, p.sent_at, p.deadline, p.error::text AS error, p.publishing,
        p.repeats, p.restored, p.sent_back, p.sent_back_since, p.account, p.metered,
+       p.unlisted_since, p.unlisted_at,
        CASE WHEN p.publishing OR p.state IN ('drawn', 'kept', 'published', 'lost')
             THEN ARRAY(SELECT ROW(o.index, o.source, o.expires_at, o.state, o.image_hash,
                                   o.variant_id, o.version_number, o.to_publish)
@@ -139,14 +140,17 @@ WITH clock AS MATERIALIZED (
         sent_at = asked.sent_at, deadline = asked.deadline, error = asked.error::jsonb,
         publishing = asked.publishing, sent_back = asked.sent_back,
         sent_back_since = asked.sent_back_since, account = asked.account,
-        metered = asked.metered
+        metered = asked.metered, unlisted_since = asked.unlisted_since,
+        unlisted_at = asked.unlisted_at
     FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[],
                 $7::bigint[], $8::integer[], $9::timestamptz[], $10::text[], $11::bigint[],
                 $12::bigint[], $13::text[], $14::timestamptz[], $15::timestamptz[], $16::text[],
-                $17::boolean[], $18::integer[], $19::timestamptz[], $20::text[], $21::boolean[])
+                $17::boolean[], $18::integer[], $19::timestamptz[], $20::text[], $21::boolean[],
+                $22::timestamptz[], $23::timestamptz[])
          AS asked (purchase_id, from_state, from_fence, state, ending, owner, fence, tries,
                    not_before, ticket, reserved, cost, charged, sent_at, deadline, error,
-                   publishing, sent_back, sent_back_since, account, metered)
+                   publishing, sent_back, sent_back_since, account, metered, unlisted_since,
+                   unlisted_at)
     WHERE p.purchase_id = asked.purchase_id
       AND p.state = asked.from_state
       AND p.fence = asked.from_fence
@@ -155,8 +159,8 @@ WITH clock AS MATERIALIZED (
     INSERT INTO purchase_outputs
         (purchase_id, index, source, expires_at, state, image_hash, variant_id, version_number,
          to_publish)
-    SELECT * FROM unnest($22::uuid[], $23::integer[], $24::text[], $25::timestamptz[],
-                         $26::text[], $27::text[], $28::bigint[], $29::integer[], $30::boolean[])
+    SELECT * FROM unnest($24::uuid[], $25::integer[], $26::text[], $27::timestamptz[],
+                         $28::text[], $29::text[], $30::bigint[], $31::integer[], $32::boolean[])
     ON CONFLICT (purchase_id, index) DO UPDATE
     SET state = excluded.state, image_hash = excluded.image_hash,
         variant_id = excluded.variant_id, version_number = excluded.version_number,
@@ -166,13 +170,13 @@ WITH clock AS MATERIALIZED (
     SET in_use = greatest(0, m.in_use + asked.delta),
         sending = greatest(0, m.sending + asked.sent),
         tokens = asked.tokens, refilled_at = clock_timestamp()
-    FROM unnest($31::text[], $32::integer[], $33::double precision[], $34::integer[])
+    FROM unnest($33::text[], $34::integer[], $35::double precision[], $36::integer[])
          AS asked (provider, delta, tokens, sent)
     WHERE m.provider = asked.provider
 ), logged AS (
     INSERT INTO job_events (job_id, sequence, kind, payload, created_at)
     SELECT asked.*, clock.at
-    FROM clock, unnest($35::bigint[], $36::bigint[], $37::text[], $38::bytea[]) AS asked
+    FROM clock, unnest($37::bigint[], $38::bigint[], $39::text[], $40::bytea[]) AS asked
 ), jobs AS (
     UPDATE image_jobs j
     SET state = asked.state, last_sequence = asked.last_sequence, last_version = asked.last_version,
@@ -180,8 +184,8 @@ WITH clock AS MATERIALIZED (
         ended_at = CASE WHEN asked.ended THEN coalesce(j.ended_at, clock.at) END,
         publishing = asked.publishing, complete_by = asked.complete_by
     FROM clock,
-         unnest($39::bigint[], $40::text[], $41::bigint[], $42::integer[], $43::integer[],
-                $44::bigint[], $45::boolean[], $46::integer[], $47::timestamptz[])
+         unnest($41::bigint[], $42::text[], $43::bigint[], $44::integer[], $45::integer[],
+                $46::bigint[], $47::boolean[], $48::integer[], $49::timestamptz[])
          AS asked (job_id, state, last_sequence, last_version, open_purchases, cost, ended,
                    publishing, complete_by)
     WHERE j.job_id = asked.job_id

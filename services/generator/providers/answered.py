@@ -45,7 +45,7 @@ class Receipted:
 
     receipts: seam.Receipts
 
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+    async def look_up(self, order: seam.Order, /) -> seam.Looked:
         """
         Find the receipt of an answer that came whole, or seal its place: no late one is taken then.
 
@@ -58,7 +58,7 @@ class Receipted:
             absent = await self.receipts.seal(order.purchase_id)
         except Fault as fault:
             raise unread(fault) from fault
-        return [] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)]
+        return seam.Looked([] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)])
 
 
 async def buy(

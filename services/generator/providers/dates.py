@@ -29,6 +29,17 @@ class Dates:
         date, heard = self._told
         return date + timedelta(seconds=self.clock() - heard)
 
+    def around(self, seconds: float) -> tuple[datetime | None, datetime | None]:
+        """
+        When it was asked for its last answer, *seconds* before that came, and when it answered.
+
+        The first is the earliest that it can have been, as what has come may have lain about.
+        """
+        if self._told is None:
+            return None, None
+        date, _heard = self._told
+        return date - timedelta(seconds=seconds), date
+
     def behind(self, ours: datetime, since: float) -> timedelta | None:
         """
         How far its clock is behind ours, which was *ours* when *clock* said *since*.

@@ -8,7 +8,7 @@ to look, and whether that succeeds, is none of his concern.
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
@@ -17,10 +17,24 @@ from chassis.beside import Beside
 from services.generator.provider import Unclear
 from services.generator.providers.predictions import Prediction, is_past
 
-Page: TypeAlias = list[Prediction]
-Pages: TypeAlias = Callable[[datetime], AsyncIterator[Page]]
 _AHEAD = 4  # pages that are read before who is slow has taken the first of them
 PATIENCE = 10.0  # seconds that others wait for him then: he looks again another time
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    A part of a listing, newest first.
+
+    By the provider's own clock it was asked for at *asked* at the earliest, and answered at *told*.
+    """
+
+    shown: Sequence[Prediction]
+    asked: datetime | None = None
+    told: datetime | None = None
+
+
+Pages: TypeAlias = Callable[[datetime], AsyncIterator[Page]]
 
 
 @dataclass(eq=False, slots=True)
@@ -55,7 +69,7 @@ class _Look:
     async def each(self, take: Callable[[Page], Awaitable[None]]) -> None:
         """Have *take* see what is shown, in the looker's own task: he looks as his user."""
         try:
-            while isinstance(page := await self._shown.get(), list):
+            while isinstance(page := await self._shown.get(), Page):
                 await take(page)
                 self._room.release()
         finally:
@@ -103,7 +117,7 @@ class Lookups:
             async for page in pages(min(look.since for look in looks)):
                 await self._show(looks, page)
                 looks = [look for look in looks if not look.left]
-                past = [look for look in looks if is_past(page, look.since)]
+                past = [look for look in looks if is_past(page.shown, look.since)]
                 for look in past:
                     look.end(None)
                 looks = [look for look in looks if look not in past]

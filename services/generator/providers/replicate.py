@@ -24,7 +24,7 @@ from services.generator.providers import predictions, replicate_webhooks, transp
 from services.generator.providers.account import Account, named
 from services.generator.providers.crowd import Crowd
 from services.generator.providers.dates import Dates
-from services.generator.providers.lookups import Lookups
+from services.generator.providers.lookups import Lookups, Page
 from services.generator.providers.predictions import Prediction
 from services.generator.providers.replicate_files import Files, Given, refused
 from services.generator.wakeful import Clock, Wakeful
@@ -55,11 +55,27 @@ async def _sleep(_reference: str, seconds: float) -> None:
 
 @dataclass(slots=True)
 class _Shown:
-    """What a listing shows of an order, newest first; *unsure* counts what nobody can tell."""
+    """
+    What a listing shows of an order, newest first; *unsure* counts what nobody can tell.
+
+    By the provider's clock it *began* with its first page, and *ended* with its last.
+    """
 
     named: list[seam.Ticket] = field(default_factory=list)
     alike: list[str] = field(default_factory=list)
     unsure: int = 0
+    pages: int = 0
+    began: datetime | None = None
+    ended: datetime | None = None
+
+    def note(self, page: Page) -> None:
+        """Take note of when the next page was read."""
+        if not self.pages:
+            self.began = page.asked
+        self.pages, self.ended = self.pages + 1, page.told
+
+    def looked(self, tickets: Sequence[seam.Ticket]) -> seam.Looked:
+        return seam.Looked(tickets, self.began, self.ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,18 +173,19 @@ class Replicate:
         is_late = now and ended and now - ended > timedelta(seconds=sum(_UNSHOWN))
         return predictions.is_unshown(found) and not is_late
 
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+    async def look_up(self, order: seam.Order, /) -> seam.Looked:
         began, since = self._dates.clock(), predictions.since(order)
         shown = await self._shown(order, since)
         ahead = self._dates.behind(order.asked, began) if order.asked else None
         if ahead and ahead > predictions.SLACK / 2:  # by their clock it may have left before
             shown = await self._shown(order, predictions.since(order, ahead))
         if shown.named:  # so was whatever else this order may have bought
-            return shown.named[::-1]
+            return shown.looked(shown.named[::-1])
         doubt = await self._doubt_whose(order) or _doubt(shown, ahead)
         if doubt and not shown.alike:
             raise seam.Unclear(doubt)
-        return [seam.Ticket(each, alike=True, unsure=bool(doubt)) for each in shown.alike[::-1]]
+        unsure = bool(doubt)
+        return shown.looked([seam.Ticket(r, alike=True, unsure=unsure) for r in shown.alike[::-1]])
 
     async def account(self, /) -> str:
         return await self.whose.told(self._account)
@@ -189,8 +206,9 @@ class Replicate:
         """All that a listing shows of *order* since then."""
         shown = _Shown()
 
-        async def take(page: list[Prediction]) -> None:
-            for each in page:
+        async def take(page: Page) -> None:
+            shown.note(page)
+            for each in page.shown:
                 match await self._belongs(each, order, since):
                     case True if predictions.is_named(each):
                         shown.named.append(seam.Ticket(predictions.reference(each)))
@@ -208,7 +226,7 @@ class Replicate:
         """Those of which a webhook was asked for: nothing else tells whose they are."""
         hook = str(self.hook or "")
         async for page in self._listed(since, until):
-            for each in page:
+            for each in page.shown:
                 named, ours = predictions.named(each), predictions.is_sent_to(each, hook)
                 if named or ours:
                     yield seam.Sold(
@@ -279,7 +297,7 @@ class Replicate:
         told = None
         if not alone:
             with contextlib.suppress(seam.Unclear):  # then its own look tells what is wrong
-                told = await self.crowd.told_of(reference, self._pages)
+                told = await self.crowd.told_of(reference, self._newest)
         return told or await self._get(_path(reference))
 
     async def _get(self, path: str) -> dict[str, Any]:
@@ -291,30 +309,35 @@ class Replicate:
     async def _answer(self, path: str) -> httpx.Response:
         return await transport.answer(transport.within(self.http, path, _MOST_BYTES), _ASK)
 
-    async def _listed(
-        self, since: datetime, until: datetime | None = None
-    ) -> AsyncIterator[list[Prediction]]:
+    async def _listed(self, since: datetime, until: datetime | None = None) -> AsyncIterator[Page]:
         """All that was created after *since*, to the very end; Unclear short of that."""
         async for page in self._pages(since, until):
             yield page
-            if predictions.is_past(page, since):
+            if predictions.is_past(page.shown, since):
                 return
+
+    async def _newest(self) -> AsyncIterator[list[Prediction]]:
+        async for page in self._pages():
+            yield list(page.shown)
 
     async def _pages(
         self, since: datetime | None = None, until: datetime | None = None
-    ) -> AsyncIterator[list[Prediction]]:
+    ) -> AsyncIterator[Page]:
         """The list, newest first."""
+        clock = self.wakeful()
         path = "/v1/predictions"
         if since:
             path += f"?created_after={_second(since)}"
         if until:
             path += f"&created_before={_second(until + timedelta(seconds=1))}"
         for _ in range(_MOST_PAGES):
+            began = clock()
             told = await self._get(path)
+            asked, answered = self._dates.around(clock() - began)
             page, following = told.get("results"), _next(told, self.http.base_url)
             if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
                 raise seam.Unclear("a listing without results")
-            yield page
+            yield Page(page, asked, answered)
             if following is None:
                 return
             path = following

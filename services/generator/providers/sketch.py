@@ -60,13 +60,13 @@ class Sketch:
             raise seam.Unclear(f"there is no receipt of {purchase_id}")
         yield _drawn(found)
 
-    async def look_up(self, order: seam.Order, /) -> list[seam.Ticket]:
+    async def look_up(self, order: seam.Order, /) -> seam.Looked:
         """Find the receipt, or seal its place: whoever still draws for it cannot close it."""
         try:
             absent = await self._receipts.seal(order.purchase_id)
         except Fault as fault:
             raise unread(fault) from fault
-        return [] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)]
+        return seam.Looked([] if absent else [seam.Ticket(_RECEIPT + order.purchase_id)])
 
     async def _draw(self, order: seam.Order, media_type: str, report: seam.Report) -> bytes:
         """Draw; stopped or failed, it has cost nobody anything."""

@@ -142,8 +142,8 @@ class TestReplicate(ProviderSuite):
             for number, size in ((1, (8, 8)), (2, (700, 300)))
         )
         tickets = [await shop.buy(order) for order in (few, many)]
-        assert await shop.provider.look_up(few) == tickets[:1]
-        assert await shop.provider.look_up(many) == tickets[1:]
+        assert (await shop.provider.look_up(few)).tickets == tickets[:1]
+        assert (await shop.provider.look_up(many)).tickets == tickets[1:]
 
     async def test_a_slow_one_is_followed_with_its_own_progress(self, shop, lab):
         lab.pace(20.0)
@@ -193,7 +193,7 @@ class TestReplicate(ProviderSuite):
             await shop.buy(order)
         for _ in range(105):
             await shop.buy(shop.order(uuid7()))
-        (found,) = await shop.provider.look_up(order)
+        (found,) = (await shop.provider.look_up(order)).tickets
         assert await shop.provider.recognize(order, found)
         drawn = await shop.told(found)
         assert isinstance(drawn, seam.Drawn)
@@ -208,13 +208,13 @@ class TestReplicate(ProviderSuite):
         lab.faults([{"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}])
         with pytest.raises(seam.Unclear):
             await shop.buy(order)
-        (found,) = await shop.provider.look_up(order)
+        (found,) = (await shop.provider.look_up(order)).tickets
         assert [charge["ticket"] for charge in lab.ledger()] == [found.reference]
 
     async def test_without_a_hook_what_is_blanked_cannot_be_excluded(self, hookless, lab):
         order = hookless.order(uuid7())
         await hookless.told(await hookless.buy(hookless.order(uuid7())))
-        assert await hookless.provider.look_up(order) == []
+        assert (await hookless.provider.look_up(order)).tickets == []
         lab.advance(3601)
         with pytest.raises(seam.Unclear):
             await hookless.provider.look_up(order)

@@ -820,6 +820,7 @@ class ParkEdge(_message.Message):
 
     DELAY_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
+    UNLISTED_TIME_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def delay(self) -> _duration_pb2.Duration:
         """Time to wait, by the database's clock."""
@@ -828,15 +829,22 @@ class ParkEdge(_message.Message):
     def until(self) -> _timestamp_pb2.Timestamp:
         """Not before this time, where the wait is for a moment and not a while."""
 
+    @_builtins.property
+    def unlisted_time(self) -> _timestamp_pb2.Timestamp:
+        """Of one in UNCLEAR that the provider's list does not show: when that was read, by the
+        provider's own clock. See LedgerPurchase.unlisted_time.
+        """
+
     def __init__(
         self,
         *,
         delay: _duration_pb2.Duration | None = ...,
         until: _timestamp_pb2.Timestamp | None = ...,
+        unlisted_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "until", b"until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "unlisted_time", b"unlisted_time", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "unlisted_time", b"unlisted_time", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -162,6 +162,7 @@ class LedgerPurchase(_message.Message):
     SENT_BACK_TIME_FIELD_NUMBER: _builtins.int
     RESTORED_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    UNLISTED_TIME_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """"users/{user}": whom the worker names in its calls to other services."""
     owner: _builtins.str
@@ -226,6 +227,13 @@ class LedgerPurchase(_message.Message):
     def sent_back_time(self) -> _timestamp_pb2.Timestamp:
         """When that was for the first time."""
 
+    @_builtins.property
+    def unlisted_time(self) -> _timestamp_pb2.Timestamp:
+        """By the provider's own clock: its order had left by then, or never will, and a list did
+        not show it. Unset where by the database's clock that was told less than the list's
+        lag ago.
+        """
+
     def __init__(
         self,
         *,
@@ -250,10 +258,11 @@ class LedgerPurchase(_message.Message):
         sent_back_time: _timestamp_pb2.Timestamp | None = ...,
         restored: _builtins.bool = ...,
         account: _builtins.str = ...,
+        unlisted_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "purchase", b"purchase", "refusal", b"refusal", "sent_back_time", b"sent_back_time", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "purchase", b"purchase", "refusal", b"refusal", "sent_back_time", b"sent_back_time", "spec", b"spec", "unlisted_time", b"unlisted_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "restored", b"restored", "sent_back", b"sent_back", "sent_back_time", b"sent_back_time", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cancel_requested", b"cancel_requested", "enhanced_by", b"enhanced_by", "enhanced_prompt", b"enhanced_prompt", "fence", b"fence", "fingerprint", b"fingerprint", "job", b"job", "models_tried", b"models_tried", "outputs", b"outputs", "owner", b"owner", "purchase", b"purchase", "refusal", b"refusal", "repeats", b"repeats", "restored", b"restored", "sent_back", b"sent_back", "sent_back_time", b"sent_back_time", "spec", b"spec", "subject", b"subject", "ticket", b"ticket", "unlisted_time", b"unlisted_time", "user", b"user", "webhook_tickets", b"webhook_tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
