@@ -1,6 +1,7 @@
 """
 An order's answer is lost, and the list that is read then does not show it: of another account,
-or too soon by a clock that was set. It is charged once.
+or too soon by a clock that was set. It is charged once, also where it was not taken, which is
+proven by whoever lives when the list has had its time.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.system.stack import Stack, running_stack
 
 DRAW = {"prompt": "a lighthouse at dawn", "models": ["flux-schnell"]}
 DROPPED = {"vendor": "replicate", "where": "create", "kind": "drop_after", "times": 1}
+UNTAKEN = DROPPED | {"kind": "drop_before"}
 DEAF = {"vendor": "replicate", "where": "webhook", "kind": "drop_before"}
 SILENT = {"vendor": "replicate", "where": "list", "kind": "status:500"}
 LATE = {"vendor": "replicate", "where": "list", "kind": "lag:7200"}
@@ -31,6 +33,13 @@ def ordered(stack: Stack) -> str:
 
 def count(stack: Stack, which: str) -> int:
     return ask(stack, f"SELECT count(*) FROM purchases WHERE {which}")[0][0]
+
+
+def earlier(stack: Stack, *times: str) -> int:
+    """Put *times* of the one purchase two hours back, as a clock that is set does; its fence."""
+    moved = ", ".join(f"{each} = {each} - interval '2 hours'" for each in times)
+    [(fence,)] = ask(stack, f"UPDATE purchases SET {moved} RETURNING fence")
+    return fence
 
 
 def prove_bought_once(stack: Stack, lab: Control, job: str) -> None:
@@ -79,11 +88,25 @@ def test_a_database_whose_clock_is_set_forward_does_not_shorten_the_wait_for_the
         lab = Control(f"http://127.0.0.1:{stack.port('LAB_PORT')}")
         lab.faults([DROPPED, DEAF, LATE])
         job = ordered(stack)
-        times = ("sent_at", "not_before", "deadline")
-        earlier = ", ".join(f"{each} = {each} - interval '2 hours'" for each in times)
-        [(fence,)] = ask(stack, f"UPDATE purchases SET {earlier} RETURNING fence")
+        fence = earlier(stack, "sent_at", "not_before", "deadline")
         stack.await_(lambda: count(stack, f"fence > {fence} AND owner IS NULL") == 1)
         assert count(stack, "state = 'unclear'") == count(stack, "true") == 1
         lab.faults([])
         lab.advance(DRAWING)  # the vendor tells its end, which needs no list
         prove_bought_once(stack, lab, job)
+
+
+def test_what_one_generator_looked_for_in_vain_is_absent_to_the_next_when_the_lag_is_over():
+    with running_lab() as lab, temporary_data() as data:
+        lab.faults([UNTAKEN])
+        stack = Stack(data, {"LOOKUP_LAG": str(LAG), "WORKER_PATIENCE": "1"})
+        with started(stack, lab, "r8_ours"):
+            job = ordered(stack)
+            earlier(stack, "sent_at", "not_before", "deadline")
+            stack.await_(lambda: count(stack, "unlisted_at IS NOT NULL AND owner IS NULL") == 1)
+        with started(stack, lab, "r8_ours"):
+            assert count(stack, "state = 'unclear'") == count(stack, "true") == 1
+            earlier(stack, "unlisted_since", "unlisted_at", "not_before")
+            prove_whole(watch(stack.url, f"/images/jobs/{job}"), 1)
+        assert lab.requests()["replicate"]["create"] == 2
+        assert len(lab.ledger()) == 1
