@@ -86,6 +86,13 @@ TABLE = (
         _BY_OTHERS,
     ),
     Mutation(
+        "who takes it over hears what others know",
+        "services/generator/buy.py",
+        "            since=_unlisted_since(claim),\n",
+        "",
+        _BY_OTHERS,
+    ),
+    Mutation(
         "an order that leaves anew was not looked for yet",
         EDGES,
         "        absence.forget(purchase)\n",
