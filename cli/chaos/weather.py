@@ -2,7 +2,8 @@
 The vendors' bad days of a campaign: of each place where a vendor is asked one fault is in force,
 dealt from that place's shuffled deck. A card stays until it has struck, and the deck is dealt to
 its end before it is shuffled again. The first time, so that a short campaign has seen all of it,
-a card strikes more often the longer it stays; later the place has a good time after each card.
+each card strikes the next call, and once; later it strikes a share of the calls for a while, and
+the place has a good time after it.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from cli.lab import Lab
 
 LIMIT = 5.0  # seconds that an order may be under way whose answer holds the pictures
 _HOLDS = 2.0  # seconds between two deals
+_FIRST = 0.5  # seconds, until every deck was dealt once: 300 jobs are through in half a minute
 _MOST = 3  # calls that a card strikes until others are dealt
 _PACES = (1, 1, 4)  # in one deal of three all is drawn slowly, so that kills and cancels meet it
 _LEAST_LAG = 0.2  # seconds
@@ -89,7 +91,6 @@ class Deal:
     lag: float
     _dice: random.Random = field(init=False)
     _left: dict[tuple[str, str], list[Card]] = field(init=False)
-    _stays: Counter[Card] = field(default_factory=Counter)
     _seen: set[tuple[str, str]] = field(default_factory=set)  # places whose deck was dealt once
 
     def __post_init__(self) -> None:
@@ -103,15 +104,17 @@ class Deal:
             if left[-1].name not in struck:
                 dealt.append(left[-1])
                 continue
-            self._stays.pop(left.pop(), None)
+            left.pop()
             if not left:
                 left.extend(self._shuffled(place))
                 self._seen.add(place)
             if place not in self._seen:
                 dealt.append(left[-1])
-        found = {card: self._fault(card) for card in dealt}
-        self._stays.update(card for card in dealt if (card.vendor, card.where) not in self._seen)
-        return found
+        return {card: self._fault(card) for card in dealt}
+
+    def holds(self) -> float:
+        """Seconds until the next deal."""
+        return _HOLDS if self._seen == CARDS.keys() else _FIRST
 
     def slower(self) -> int:
         """By what the vendors draw slower from now on."""
@@ -131,8 +134,9 @@ class Deal:
         dealt |= {"seed": self._dice.getrandbits(31)}
         if card == LATE:
             return dealt
-        rate = card.rate * 2 ** min(self._stays[card], 10)
-        return dealt | {"rate": min(1.0, rate), "times": _MOST}
+        if (card.vendor, card.where) not in self._seen:
+            return dealt | {"times": 1}
+        return dealt | {"rate": card.rate, "times": _MOST}
 
 
 @dataclass(slots=True)
@@ -154,7 +158,7 @@ class Weather:
             self._putting = asyncio.create_task(self._put(deal.next(await self._count())))
             await asyncio.shield(self._putting)
             await self._draw_in(self.pace * deal.slower())
-            await asyncio.sleep(_HOLDS)
+            await asyncio.sleep(deal.holds())
 
     async def clear(self) -> None:
         """End all faults."""
