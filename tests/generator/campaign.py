@@ -111,7 +111,8 @@ def play_beside(first: int, histories: int, processes: int) -> Coverage:
         for chunk in chunks:
             found.join(play(chunk))
         return found
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    # Frozen: whatever was imported is not looked through again after each chunk.
+    with multiprocessing.get_context("spawn").Pool(processes, gc.freeze) as pool:
         for part in pool.imap_unordered(play, chunks):
             found.join(part)
     return found

@@ -134,6 +134,7 @@ class World:
         for worker in self.hired:
             worker.forget()
         self.people.forget()
+        self.ready.clear()
 
     def act(self) -> None:
         """Let one thing happen."""

@@ -3,6 +3,7 @@ Thousands of histories of purchases under faults. One that breaks a promise says
 played again: `python -m tests.generator.simulation --seed N`.
 """
 
+import gc
 import os
 import re
 import subprocess
@@ -16,7 +17,7 @@ from services.catalog.edges import _STEPS
 from services.catalog.words import STATES
 from services.generator import moves, purchase
 from services.generator.standing import Stage
-from tests.generator.campaign import play
+from tests.generator.campaign import play, unswept
 from tests.generator.modelled_trouble import PAIRS
 from tests.generator.simulation import World
 
@@ -120,6 +121,13 @@ def test_one_history_is_played_again_with_its_trace():
     assert well, said
     assert said.splitlines()[-1] == world.digest
     assert said.splitlines()[1:-1] == [str(each) for each in world.trace]
+
+
+def test_a_history_that_is_forgotten_leaves_nothing_to_the_collector():
+    with unswept():
+        gc.collect()
+        play(range(0, 3300, 33))
+        assert not gc.collect()
 
 
 @pytest.mark.release
