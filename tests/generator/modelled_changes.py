@@ -11,11 +11,12 @@ from services.catalog.rows import Batch, Purchase
 class Asked:
     """An edge that is asked for, read once, as it is often said again; not to be changed."""
 
-    __slots__ = ("change", "edge", "fence", "kind", "purchase_id")
+    __slots__ = ("called", "change", "edge", "fence", "kind", "purchase_id")
 
     def __init__(self, edge: edge_pb2.Edge) -> None:
         self.edge, self.change = edge, ledger._change(edge)
         self.purchase_id, self.fence, self.kind = edge.purchase_id, edge.fence, self.change.kind
+        self.called = self.purchase_id[-4:]  # in the trace
 
 
 def orphan(row: Purchase, together: int) -> ledger.Change:

@@ -6,6 +6,7 @@ raises is told by the real `unbought`, what a look-up brings by the real `reconc
 """
 
 from collections.abc import Callable, Coroutine, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from services.generator import moves, reconcile, signs, unbought
@@ -203,13 +204,8 @@ def look_up(held: "Held", _effect: moves.LookUp) -> Iterator[float]:
     if killed(held, "look up"):
         return
     vendor: Any = held.world.vendor
-    order = seam.Order(
-        purchase_id=held.purchase_id,
-        slug="flux",
-        inputs={},
-        give_up_after=100,
-        awaited=not held.sent and not held.restored and held.late() < 0,
-    )
+    awaited = not held.sent and not held.restored and held.late() < 0
+    order = _asked_for(held.purchase_id, awaited=awaited)
     try:
         event = _now(reconcile.look_up(vendor, order, held.hinted, held.late))
     except ValueError as error:
@@ -218,6 +214,13 @@ def look_up(held: "Held", _effect: moves.LookUp) -> Iterator[float]:
         event = moves.Raised("a defect")
     yield 0.0
     held.happen(event)
+
+
+@lru_cache(maxsize=1000)
+def _asked_for(purchase_id: str, *, awaited: bool) -> seam.Order:
+    return seam.Order(
+        purchase_id=purchase_id, slug="flux", inputs={}, give_up_after=100, awaited=awaited
+    )
 
 
 def _now(looking: Coroutine[None, None, moves.Event]) -> moves.Event:

@@ -7,7 +7,6 @@ After each batch the promises are checked that hold at any moment.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from services.generator.standing import Terms
 from tests.generator import modelled_promises as promises
 from tests.generator.modelled_changes import Asked, orphan, refused
 from tests.generator.modelled_promises import EPOCH, broken, promise
-from tests.generator.modelled_rows import PROVIDER, Answer, planned, queued
+from tests.generator.modelled_rows import PROVIDER, Answer, as_it_was, planned, queued
 
 PRICE = 40_000  # micro-USD an image
 PUBLISH_WAIT = timedelta(seconds=10)
@@ -76,7 +75,7 @@ class Ledger:
     @property
     def moment(self) -> datetime:
         if self.told[0] != self.now:
-            self.told = self.now, EPOCH + timedelta(seconds=self.now)
+            self.told = self.now, EPOCH + timedelta(0, self.now)
         return self.told[1]
 
     @property
@@ -204,10 +203,9 @@ class Ledger:
         self, changes: Sequence[ledger.Change], edges: Sequence[Asked] = ()
     ) -> list[Answer | Fault]:
         batch = self._read(changes)
-        asked: Sequence[Asked | None] = edges or [None] * len(changes)
         answers = []
-        for change, edge in zip(changes, asked, strict=True):
-            answers.append(self._take(batch, change, edge))
+        for index, change in enumerate(changes):
+            answers.append(self._take(batch, change, edges[index] if edges else None))
         if self.moved or batch.events or _is_through(batch):
             self._save(batch)
         return answers
@@ -379,8 +377,8 @@ class Ledger:
         ]
         if not due:
             return
-        limits, (in_use, sending, breaker, allowance) = self.permits[PROVIDER], self.were
-        were = replace(limits, in_use=in_use, sending=sending, breaker=breaker, allowance=allowance)
+        limits = self.permits[PROVIDER]
+        were = as_it_was(limits, self.were)
         self.bus += [row.purchase_id for row in due[: permits.offered(were, limits, now)]]
 
     def _admit(self, job_id: int, count: int) -> None:

@@ -1,7 +1,6 @@
 """What the simulation promises: after each batch of edges, and at the end of a history."""
 
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from services.catalog.breaker import MOST_FAILED, Breaker
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HELD = frozenset({"running", "drawn"})  # states of an order that was certainly bought
-_columns = attrgetter(
-    *("state", "fence", "owner", "tries", "ticket", "reserved", "cost", "charged", "ending"),
-    *("publishing", "not_before", "sent_at", "deadline", "unlisted_since", "unlisted_at"),
-)
 
 
 class Violated(Exception):
@@ -55,7 +50,12 @@ def seconds(moment: datetime | None) -> float:
 def snapshot(row: Purchase) -> tuple[Any, ...]:
     """All of *row* that an edge may change, but for its error; its state first."""
     outputs = row.outputs
-    return (*_columns(row), *[each.state for each in outputs]) if outputs else _columns(row)
+    states = [each.state for each in outputs] if outputs else None
+    return (
+        row.state, row.fence, row.owner, row.tries, row.ticket, row.reserved, row.cost,
+        row.charged, row.ending, row.publishing, row.not_before, row.sent_at, row.deadline,
+        row.unlisted_since, row.unlisted_at, states,
+    )  # fmt: skip
 
 
 # -- At every moment -----------------------------------------------------------------------

@@ -1,15 +1,16 @@
 """Rows of the simulation's ledger as they begin, and what it answers of one."""
 
 from datetime import date
-from typing import Any
 
 from services.catalog import absence
-from services.catalog.rows import Batch, Job, Purchase
+from services.catalog.breaker import Breaker
+from services.catalog.rows import Allowance, Batch, Job, Permits, Purchase
 from services.generator.standing import SentBack
 from tests.generator.modelled_promises import EPOCH
 
 MONTH = date(2026, 1, 1)
 PROVIDER = "replicate"
+Standing = tuple[int, int, Breaker, Allowance | None]  # of permits: in use, sending, and health
 
 
 class Answer:
@@ -41,36 +42,76 @@ class Answer:
         self.hinted = [found.ticket for found in purchase.webhooks]
 
 
-_JOB: dict[str, Any] = {
-    **dict.fromkeys(("title", "project", "use_case", "preset_used", "spec"), ""),
-    **dict.fromkeys(("original_prompt", "enhanced_prompt", "enhanced_by"), ""),
-    **dict.fromkeys(("request_id", "fingerprint", "subject"), ""),
-    **dict.fromkeys(("complete_by", "retry_of", "ended_at")),
-    **dict.fromkeys(("last_version", "publishing", "cost"), 0),
-    **dict.fromkeys(("created_at", "updated_at"), EPOCH),
-    "user_id": 1,
-    "state": "queued",
-    "last_sequence": 1,
-}
-_PURCHASE: dict[str, Any] = {
-    "user_id": 1,
-    "provider": PROVIDER,
-    "model_key": "flux",
-    "attempt": 1,
-    "state": "planned",
-    "fingerprint": "f",
-    "period": MONTH,
-    **dict.fromkeys(("tries", "fence", "cost"), 0),
-    **dict.fromkeys(("ending", "owner", "not_before", "ticket", "charged")),
-    **dict.fromkeys(("sent_at", "deadline", "error")),
-}
+def as_it_was(limits: Permits, standing: Standing) -> Permits:
+    """*limits* as they were at the beginning of a batch, when they stood so."""
+    in_use, sending, breaker, allowance = standing
+    return Permits(
+        provider=PROVIDER,
+        max_in_flight=limits.max_in_flight,
+        max_per_minute=limits.max_per_minute,
+        lookup_possible=limits.lookup_possible,
+        lookup_lag=limits.lookup_lag,
+        watched=limits.watched,
+        in_use=in_use,
+        sending=sending,
+        breaker=breaker,
+        allowance=allowance,
+    )
 
 
 def queued(job_id: int, count: int) -> Job:
     """A job with *count* purchases, as its admission leaves it."""
-    return Job(job_id=job_id, open_purchases=count, **_JOB)
+    return Job(
+        job_id=job_id,
+        user_id=1,
+        title="",
+        project="",
+        use_case="",
+        preset_used="",
+        state="queued",
+        original_prompt="",
+        enhanced_prompt="",
+        enhanced_by="",
+        spec="",
+        request_id="",
+        fingerprint="",
+        last_sequence=1,
+        last_version=0,
+        open_purchases=count,
+        publishing=0,
+        complete_by=None,
+        cost=0,
+        retry_of=None,
+        created_at=EPOCH,
+        updated_at=EPOCH,
+        ended_at=None,
+        subject="",
+    )
 
 
 def planned(key: str, job_id: int, ordinal: int, reserved: int) -> Purchase:
     """The first purchase at a place, with *reserved* micro-USD."""
-    return Purchase(purchase_id=key, job_id=job_id, ordinal=ordinal, reserved=reserved, **_PURCHASE)
+    return Purchase(
+        purchase_id=key,
+        job_id=job_id,
+        user_id=1,
+        provider=PROVIDER,
+        model_key="flux",
+        ordinal=ordinal,
+        attempt=1,
+        tries=0,
+        state="planned",
+        ending=None,
+        owner=None,
+        fence=0,
+        not_before=None,
+        ticket=None,
+        fingerprint="f",
+        period=MONTH,
+        reserved=reserved,
+        cost=0,
+        charged=None,
+        sent_at=None,
+        deadline=None,
+        error=None,
+    )

@@ -149,8 +149,8 @@ class Trouble:
 
     def __init__(self, dice: Dice, pair: tuple[str, str]) -> None:
         self.dice, self.pair, self.left = dice, pair, list(pair)
-        self.rate = dice.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1, 0.4))
-        self.storm = dice.choice((20, 30, 60)) if self.rate else 0  # acts that it lasts
+        self.rate: float = dice.choice((0.0, 0.0, 0.0, 0.0, 0.0, 0.02, 0.1, 0.4))
+        self.storm: int = dice.choice((20, 30, 60)) if self.rate else 0  # acts that it lasts
         self.waits = self.passes = 0  # acts, and calls, that go well before the next is due
         self.armed: dict[str, int] = {}  # calls of a kind that will fail
         self.beside: list[str] = []  # what happens to processes so that the pair can

@@ -212,9 +212,9 @@ class Worker:
             if answers is None or strikes(_lost(asked)):
                 self._say_again(taken)
             else:
-                for (edge, heard), answer in zip(taken, answers, strict=True):
-                    world.note(edge.purchase_id, edge.kind, answer)
-                    heard(answer)
+                for index, (edge, heard) in enumerate(taken):
+                    world.note(edge, answers[index])
+                    heard(answers[index])
             self.pumping = bool(self.waiting)
             yield 0.0 if self.pumping else OVER
 

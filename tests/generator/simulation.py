@@ -7,7 +7,6 @@ is a number: `python -m tests.generator.simulation --seed N` plays it again, wit
 """
 
 import hashlib
-from collections.abc import Iterator
 from datetime import timedelta
 
 from chassis.errors import Fault
@@ -119,11 +118,11 @@ class World:
         """Play it to its end and check the promises."""
         for worker in self.workers:
             worker.beat()
-        act, ledger, flights, vendor = self.act, self.ledger, self.flights, self.vendor
+        ledger, flights, vendor = self.ledger, self.flights, self.vendor
         while (
             ledger.has_work or flights or self.late or vendor.hooks or self.people.waits
         ) and self.acts < ENOUGH:
-            act()
+            self.act()
         rows = ledger.purchases.values()
         promise(self.acts < ENOUGH, "all comes to its end", None, *rows)
         promises.check_end(self)
@@ -249,17 +248,20 @@ class World:
         moments += self.when_swept(living)
         return min([at for at in moments if at > now])
 
-    def when_swept(self, living: list[str]) -> Iterator[float]:
+    def when_swept(self, living: list[str]) -> list[float]:
         """When the sweeper finds something that it did not find before."""
         ledger = self.ledger
+        found = [
+            promises.seconds(job.complete_by)
+            for job in ledger.jobs.values()
+            if job.complete_by and job.state not in ENDED_JOB
+        ]
         for row in ledger.working:
             if row.owner is None:
-                yield self.when_due(row)
+                found.append(self.when_due(row))
             elif row.owner not in living:  # it is taken for dead
-                yield ledger.now + PATIENCE
-        for job in ledger.jobs.values():
-            if job.complete_by and job.state not in ENDED_JOB:
-                yield promises.seconds(job.complete_by)
+                found.append(ledger.now + PATIENCE)
+        return found
 
     def when_due(self, row: Purchase) -> float:
         """When somebody may have what is nobody's."""
@@ -371,9 +373,9 @@ class World:
         """Remember what happened, and when."""
         self.trace.append((self.ledger.now, *what))
 
-    def note(self, purchase_id: str, kind: str, answer: Answer | Fault) -> None:
+    def note(self, edge: Asked, answer: Answer | Fault) -> None:
         said = answer.state if isinstance(answer, Answer) else answer.reason
-        self.trace.append((self.ledger.now, purchase_id[-4:], kind, said))
+        self.trace.append((self.ledger.now, edge.called, edge.kind, said))
 
 
 if __name__ == "__main__":
