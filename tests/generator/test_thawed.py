@@ -81,6 +81,7 @@ def test_values_are_made_alike(made):
     one, other = made.Row(made.Order("k")), made.Row(made.Order("k"))
     one.notes.append("mine alone")
     assert not other.notes
+    assert made.Row(made.Order("k"), ["n"]).notes == ["n"]
     with pytest.raises(TypeError):
         made.Terms(True)
 
