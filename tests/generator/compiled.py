@@ -30,7 +30,7 @@ MODULES = [
     *(
         f"services/catalog/{name}.py"
         for name in (
-            *("adoption", "breaker", "completion", "edges", "endings", "feed"),
+            *("absence", "adoption", "breaker", "completion", "edges", "endings", "feed"),
             *("guards", "ledger", "outcome", "permits", "rows"),
         )
     ),
