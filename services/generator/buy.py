@@ -107,6 +107,7 @@ class Errand:
                 self._tools.receipts.forget(self.purchase_id)
                 for each in self._under_way:
                     each.cancel()
+                self._deeds.part()
 
     def _look_at(self, terms: standing.Terms) -> edges.Known:
         shown, registry = self._claim.purchase, self._tools.registry
