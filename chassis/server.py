@@ -5,8 +5,9 @@ translation of faults; health, reflection, and an end that drains.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -35,6 +36,7 @@ STUCK = 60.0  # seconds in which a stream's reader takes a message, or is let go
 
 Add = Callable[[grpc.aio.Server], None]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Work = Callable[[], Awaitable[Any]]
 log = logs.get()
 
 
@@ -93,37 +95,34 @@ class Server:
 
 
 class _Around(grpc.aio.ServerInterceptor):
-    """Wraps each handler once; health and reflection stay as they are, open to all."""
+    """Wraps each handler, once for all calls; health's and reflection's stay open to all."""
 
     def __init__(
         self, secret: bytes, resolve: identity.Resolve, guard: Guard, stuck: float
     ) -> None:
         self._secret, self._resolve, self._guard, self._stuck = secret, resolve, guard, stuck
+        self._handlers: dict[str, Any] = {}  # by method, of those that there are
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
-        handler = await continuation(details)
-        if handler is None:
-            return _unknown(details.method)
-        if details.method.startswith("/grpc."):
-            return handler
-        metadata = dict(details.invocation_metadata or ())
+        method: str = details.method
+        if method not in self._handlers:
+            handler = await continuation(details)
+            if handler is None:
+                return _unknown(method)
+            ours = not method.startswith("/grpc.")
+            around = partial(self._call, method)
+            self._handlers[method] = _wrapped(handler, around, self._stuck) if ours else handler
+        return self._handlers[method]
 
-        def around(context: Context) -> Any:
-            return self._call(details.method, metadata, context)
-
-        return _wrapped(handler, around, self._stuck)
-
-    @asynccontextmanager
-    async def _call(
-        self, method: str, metadata: dict[str, str], context: Context
-    ) -> AsyncIterator[None]:
+    async def _call(self, method: str, context: Context, work: Work) -> Any:
         began, code = time.perf_counter(), "OK"
+        metadata: dict[str, Any] = dict(context.invocation_metadata() or ())
         try:
             with telemetry.span(method, parent=metadata):
                 self._guard.grpc(metadata)
                 caller = await identity.authenticate(metadata, self._secret, self._resolve)
                 identity.current.set(caller)
-                yield
+                return await work()
         except errors.Fault as fault:
             code = fault.code.name
             await context.abort_with_status(rpc_status.to_status(errors.to_status(fault)))
@@ -143,7 +142,7 @@ class _Around(grpc.aio.ServerInterceptor):
             telemetry.RPC_SECONDS.labels(method, code).observe(seconds)
 
 
-def _wrapped(handler: Any, around: Callable[[Context], Any], stuck: float) -> Any:
+def _wrapped(handler: Any, around: Callable[[Context, Work], Awaitable[Any]], stuck: float) -> Any:
     """Put *around* a handler of any of the four kinds; streams are async generators.
 
     A request is read inside of it: what is none is a fault as any other.
@@ -151,17 +150,21 @@ def _wrapped(handler: Any, around: Callable[[Context], Any], stuck: float) -> An
     read = _each if handler.request_streaming else _read
 
     async def unary(request: Any, context: Context) -> Any:
-        async with around(context):
+        async def work() -> Any:
             message = read(handler.request_deserializer, request)
             return await (handler.unary_unary or handler.stream_unary)(message, context)
 
+        return await around(context, work)
+
     async def stream(request: Any, context: Context) -> None:
-        async with around(context):
+        async def work() -> None:
             message = read(handler.request_deserializer, request)
             answers = (handler.unary_stream or handler.stream_stream)(message, context)
             async with aclosing(answers):  # its last words are said now, not when it is collected
                 async for answer in answers:
                     await _write(answer, context, stuck)
+
+        await around(context, work)
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,
