@@ -44,9 +44,9 @@ async def _ended(
 ) -> AsyncIterator[bytes]:
     size, request = 0, first
     while True:
-        if request.chunk:
-            size += len(request.chunk)
-            yield request.chunk
+        if chunk := request.chunk:  # looked at once: each look copies it
+            size += len(chunk)
+            yield chunk
         if request.HasField("end"):
             break
         following = await anext(others, None)
