@@ -59,6 +59,13 @@ async def test_of_a_page_without_a_date_nothing_is_told(first):
     assert (looked.began is None, looked.ended is None) == (first, not first)
 
 
+async def test_a_date_that_nothing_can_be_added_to_is_none():
+    answer = page(listed(**hooked(ID)))
+    answer.headers["date"] = "Fri, 31 Dec 9999 23:59:59 -0100"
+    looked = await replicate(Script(answer)).look_up(ORDER)
+    assert (looked.began, looked.ended) == (None, None)
+
+
 async def test_a_gateways_page_of_an_error_tells_no_date():
     script = Script(says(502), page())
     provider = replicate(script)

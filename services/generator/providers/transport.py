@@ -186,7 +186,8 @@ def _wait(found: httpx.Response) -> float | None:
 
 def date(found: httpx.Response) -> datetime | None:
     """The provider's time when it answered; None where it does not tell."""
-    return _date(found.headers.get("date", ""))
+    told = _date(found.headers.get("date", ""))
+    return told if told and told.year < 9999 else None  # else what is added to it overflows
 
 
 def _date(text: str) -> datetime | None:
