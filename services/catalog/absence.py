@@ -32,6 +32,8 @@ def forget(purchase: Purchase) -> None:
 
 def told(batch: Batch, purchase: Purchase) -> datetime | None:
     """Since when, by the provider's clock; None where that is not long enough ago."""
-    limits, at = batch.permits.get(purchase.provider), purchase.unlisted_at
+    if (at := purchase.unlisted_at) is None:
+        return None
+    limits = batch.permits.get(purchase.provider)
     lag = timedelta(seconds=limits.lookup_lag if limits else UNTOLD_LAG)
-    return purchase.unlisted_since if at and batch.now - at >= lag else None
+    return purchase.unlisted_since if batch.now - at >= lag else None

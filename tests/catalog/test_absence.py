@@ -3,13 +3,24 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from chassis import errors
+from services.catalog import workers
 from tests.catalog.conftest import run_as_owner
-from tests.catalog.purchases import admitted, claim, make_ledger, park, taken, ticket, unclear
+from tests.catalog.purchases import (
+    admitted,
+    beat,
+    claim,
+    make_ledger,
+    park,
+    taken,
+    ticket,
+    unclear,
+)
 
 THEIRS = datetime(2026, 11, 22, 7, 10, tzinfo=UTC)  # the provider's clock says so
-LAG = 120  # seconds; no worker has told one here
+LAG = 120  # seconds, where no worker has told one
 
 
 @pytest.fixture
@@ -82,6 +93,17 @@ async def test_one_wrong_date_proves_nothing_until_the_lag_is_over_by_our_clock(
     await looked_for(ledger, made)
     await later(LAG - 60)
     assert await claimed_anew(ledger, made) is None
+
+
+async def test_the_lag_is_the_one_that_the_workers_tell(ledger, made, later, pools):
+    told_lag = beat("w1", lookup_lag=Duration(seconds=10 * LAG))
+    await workers.beat(pools.ledger, told_lag, 3.0)
+    await lost(ledger, made)
+    await looked_for(ledger, made)
+    await later(10 * LAG - 60)
+    assert await looked_for(ledger, made) is None
+    await later(60)
+    assert await claimed_anew(ledger, made) == THEIRS
 
 
 async def test_the_first_word_stays(ledger, made, later):

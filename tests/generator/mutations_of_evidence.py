@@ -86,6 +86,20 @@ TABLE = (
         _BY_OTHERS,
     ),
     Mutation(
+        "that is when he had its last page",
+        SETTLING,
+        "Parked(unlisted, event.ended)",
+        "Parked(unlisted, event.began)",
+        _BY_OTHERS,
+    ),
+    Mutation(
+        "a list is as late as its first page",
+        SETTLING,
+        " + APART - event.began)\n",
+        " + APART - (event.ended or 0.0))\n",
+        _BY_OTHERS,
+    ),
+    Mutation(
         "who takes it over hears what others know",
         "services/generator/buy.py",
         "            since=_unlisted_since(claim),\n",
@@ -102,8 +116,15 @@ TABLE = (
     Mutation(
         "one wrong date of a vendor's proves nothing before the lag is over by our clock",
         "services/catalog/absence.py",
-        "    return purchase.unlisted_since if at and batch.now - at >= lag else None\n",
+        "    return purchase.unlisted_since if batch.now - at >= lag else None\n",
         "    return purchase.unlisted_since\n",
+        _ABSENCE,
+    ),
+    Mutation(
+        "that lag is the one that the workers tell",
+        "services/catalog/absence.py",
+        "limits.lookup_lag if limits else UNTOLD_LAG",
+        "UNTOLD_LAG",
         _ABSENCE,
     ),
     Mutation(

@@ -181,7 +181,8 @@ class Listing(Shop):
     def __init__(self, owns: set[str], shows: Sequence[seam.Ticket] = ()) -> None:
         super().__init__()
         self.owns, self.shows, self.listed = owns, shows, 0
-        self.read: datetime | None = None  # when its list was, by its own clock
+        self.began: datetime | None = None  # when its list was read, by its own clock
+        self.ended: datetime | None = None
         self.looked_for: list[seam.Order] = []
         self.followed: asyncio.Queue[str] = asyncio.Queue()
 
@@ -191,7 +192,7 @@ class Listing(Shop):
     async def look_up(self, order, /):
         self.listed += 1
         self.looked_for.append(order)
-        return seam.Looked(list(self.shows), self.read, self.read)
+        return seam.Looked(list(self.shows), self.began, self.ended)
 
     def follow(self, ticket, /):
         self.followed.put_nowait(ticket.reference)

@@ -11,17 +11,18 @@ from tests.generator.test_unlisted import LAG, lagging, settled
 
 THEIRS = datetime(2026, 11, 22, 7, 10, tzinfo=UTC)  # the provider's clock says so
 ENOUGH = timedelta(seconds=LAG + APART)
+LONG = timedelta(minutes=30)  # from the first page of a list, which counts, to its last
 
 
 def told_by_others(world, shop, *, read: datetime | None, since: datetime | None = THEIRS) -> None:
     """Have others know of it *since* then, and the list be *read* now, by the provider's clock."""
     world.catalog.unlisted = since.timestamp() if since else None
-    shop.read = read
+    shop.began, shop.ended = read, read and read + LONG
 
 
 async def test_who_finds_nothing_leaves_word_of_when_that_was_by_the_providers_clock(world):
     shop, _ = lagging(world)
-    shop.read = THEIRS
+    shop.began, shop.ended = THEIRS - LONG, THEIRS
     park = (await settled(world)).park
     assert (park.unlisted_time.ToDatetime(UTC), park.delay.seconds) == (THEIRS, LAG)
 

@@ -5,7 +5,7 @@ all that are still being drawn, in place of a look at each.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from services.generator.providers.predictions import Prediction, is_working
 
 _PAGE = 100  # predictions
 
-Pages: TypeAlias = Callable[[], AsyncIterator[list[Prediction]]]
+Pages: TypeAlias = Callable[[], AsyncIterator[Sequence[Prediction]]]
 
 
 @dataclass(slots=True)

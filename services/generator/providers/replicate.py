@@ -316,9 +316,9 @@ class Replicate:
             if predictions.is_past(page.shown, since):
                 return
 
-    async def _newest(self) -> AsyncIterator[list[Prediction]]:
+    async def _newest(self) -> AsyncIterator[Sequence[Prediction]]:
         async for page in self._pages():
-            yield list(page.shown)
+            yield page.shown
 
     async def _pages(
         self, since: datetime | None = None, until: datetime | None = None
