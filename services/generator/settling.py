@@ -66,11 +66,18 @@ def _committed_unclear(purchase: Purchase, event: Committed) -> Next:
 
 
 def _all_of_others(purchase: Purchase, found: Found) -> Next:
-    """The ledger says that other purchases hold all that was found."""
+    """
+    The ledger says that other purchases hold all that was found.
+
+    Who came for one while the list was read may have left us what he had bought himself, later
+    than the list was. So it is read once more.
+    """
     if not found.alike:  # it was ours by name
         return leave(purchase, Failed("another purchase holds what this one bought"))
     if purchase.unproven:
         return _undecided(purchase, purchase.unproven)
+    if not purchase.others.issuperset(found.tickets):
+        return purchase._replace(others=frozenset(found.tickets)), (LookUp(),)
     return leave(purchase, Absent(again=not purchase.canceling))
 
 

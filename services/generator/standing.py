@@ -67,6 +67,7 @@ class Purchase(NamedTuple):
     asked_at: float | None = None  # how late it was at the last cancel there
     unlisted: float = 0.0  # seconds until the provider's list must show it, as we know of it
     since: float | None = None  # when others knew of it, by the provider's clock
+    others: frozenset[str] = frozenset()  # tickets that were others' before the list was read
     unproven: OutOfSight | None = None  # why the list that was read is no proof of an absence
     stopping: bool = False  # this worker ends
     missing: frozenset[int] = frozenset()  # outputs that are neither kept nor lost

@@ -86,6 +86,13 @@ TABLE = (
         _BY_OTHERS,
     ),
     Mutation(
+        "that others have all that was found is read twice",
+        SETTLING,
+        "    if not purchase.others.issuperset(found.tickets):\n",
+        "    if False:\n",
+        "tests/generator/test_unlisted.py",
+    ),
+    Mutation(
         "that is when he had its last page",
         SETTLING,
         "Parked(unlisted, event.ended)",

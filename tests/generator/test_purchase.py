@@ -182,34 +182,47 @@ def test_a_hint_has_it_looked_up_at_once_and_is_no_proof_of_an_absence():
     assert effects == (moves.Commit(moves.Found(("p1",))),)
 
 
-def settled(looked, ticket, *, terms=LISTED, canceling=False):
-    """What is done once the ledger has said which ticket is its own of those found."""
-    state, _ = settling.resume_unclear(terms, wait=0, unlisted=0, canceling=canceling)
-    state, _ = purchase.step(state, looked)
-    found = moves.Found(looked.tickets, looked.alike)
-    return purchase.step(state, moves.Committed(found, ticket))
+def settled(*looks, ticket="", terms=LISTED, canceling=False):
+    """What is done once the ledger has said whether *ticket* is its own of those found."""
+    state, effects = settling.resume_unclear(terms, wait=0, unlisted=0, canceling=canceling)
+    for looked in looks:
+        assert effects == (moves.LookUp(),)
+        state, effects = purchase.step(state, looked)
+        if looked.tickets:
+            found = moves.Found(looked.tickets, looked.alike)
+            own = ticket if ticket in looked.tickets else ""
+            state, effects = purchase.step(state, moves.Committed(found, own))
+    return state, effects
 
 
 def test_of_what_equal_orders_bought_it_follows_what_the_ledger_gives_it():
     looked = moves.LookedUp(("p1", "p2"), alike=True)
-    state, effects = settled(looked, "p2", canceling=True)
+    state, effects = settled(looked, ticket="p2", canceling=True)
     assert (state.stage, state.ticket) == (Stage.RUNNING, "p2")
     assert effects == (moves.Follow("p2"), moves.CancelThere("p2"))
 
 
 def test_where_others_hold_all_that_was_found_a_whole_list_proves_an_absence():
     looked = moves.LookedUp(("p1",), alike=True)
-    _, effects = settled(looked, "")
+    _, effects = settled(looked, looked)
     assert effects == (moves.Commit(moves.Absent(again=True)),)
-    _, effects = settled(looked, "", canceling=True)
+    _, effects = settled(looked, looked, canceling=True)
     assert effects == (moves.Commit(moves.Absent(again=False)),)
     for late, step in ((3599, "Parked"), (3600, "Unknowable")):
         blank = moves.OutOfSight("one shows nothing", 5, late)
-        assert steps(settled(replace(looked, unproven=blank), "")[1]) == [step]
+        assert steps(settled(replace(looked, unproven=blank))[1]) == [step]
+
+
+def test_who_took_one_while_the_list_was_read_may_have_left_his_own_which_is_later():
+    first, later = (moves.LookedUp(found, alike=True) for found in (("p1",), ("p1", "p2")))
+    assert settled(first, later)[1] == (moves.LookUp(),)  # that was taken meanwhile, too
+    assert steps(settled(first, later, later)[1]) == ["Absent"]
+    state, _ = settled(first, later, ticket="p2")
+    assert (state.stage, state.ticket) == (Stage.RUNNING, "p2")
 
 
 def test_what_was_bought_by_name_and_is_anothers_is_never_absent():
-    assert steps(settled(moves.LookedUp(("p1",)), "")[1]) == ["Failed"]
+    assert steps(settled(moves.LookedUp(("p1",)))[1]) == ["Failed"]
 
 
 def test_what_nobody_can_tell_is_asked_for_an_hour_and_ends_with_its_charge_unknown():

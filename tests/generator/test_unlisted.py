@@ -64,6 +64,30 @@ async def test_an_equal_orders_prediction_is_no_more_of_a_proof(world):
     assert (await settled(world)).settle.HasField("absent")
 
 
+class Growing(Listing):
+    """Of two equal orders that were lost it lists the later one's too late for the first look."""
+
+    async def look_up(self, order, /):
+        looked = await super().look_up(order)
+        self.shows = [seam.Ticket("t1", alike=True), seam.Ticket("t2", alike=True)]
+        return looked
+
+
+async def test_what_an_equal_order_took_meanwhile_it_may_have_left_one_of_its_own_for(world):
+    _, clock = lagging(world)
+    shop = Growing(set(), [seam.Ticket("t1", alike=True)])
+    vendors = world.worker.tools.vendors
+    vendors["sketch"] = replace(vendors["sketch"], provider=shop)
+    world.worker.tools.seen.note(ID)
+    clock.now += LAG
+    world.catalog.held = {"t1"}
+    work = asyncio.create_task(under_way(world, UNCLEAR, late=3600).run())
+    assert [await soon(world.catalog.written.get()) for _ in range(2)] == ["settle", "settle"]
+    assert list(world.catalog.edges[-1].settle.found.tickets) == ["t1", "t2"]
+    assert await soon(shop.followed.get()) == "t2"
+    work.cancel()
+
+
 async def test_what_the_first_list_shows_is_taken_at_once(world):
     lagging(world, seam.Ticket("t1"))
     work = asyncio.create_task(under_way(world, UNCLEAR, late=3600).run())

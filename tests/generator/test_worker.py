@@ -324,7 +324,7 @@ async def test_where_equal_orders_hold_all_of_a_whole_list_nothing_was_bought(wo
     shop = listing(world, [seam.Ticket("t1", alike=True, unsure=unsure)])
     world.catalog.held = {"t1"}
     await soon(under_way(world, UNCLEAR, late=-1).run())
-    _found, edge = world.catalog.edges
+    edge = world.catalog.edges[-1]
     assert edge.settle.HasField("absent") is not unsure
     assert edge.HasField("park") is unsure
     assert shop.followed.empty()
@@ -354,7 +354,7 @@ async def test_what_no_list_tells_is_given_up_with_its_reason_when_its_time_is_o
     listing(world, [seam.Ticket("t1", alike=True, unsure=True)])
     world.catalog.held = {"t1"}
     await soon(under_way(world, UNCLEAR, late=3600).run())
-    _found, edge = world.catalog.edges
+    edge = world.catalog.edges[-1]
     fault = errors.from_status(edge.settle.not_askable.error)
     assert (fault.reason, "may have been charged" in fault.message) == ("PURCHASE_UNCLEAR", True)
 
