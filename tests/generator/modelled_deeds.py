@@ -242,6 +242,8 @@ def killed(held: "Held", deed: str) -> bool:
     if held.world.poison != ("kills", deed):
         return False
     held.world.crash(held.worker)
+    if deed == "buy":
+        held.world.outlast(held.purchase_id)
     return True
 
 

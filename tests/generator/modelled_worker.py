@@ -167,6 +167,7 @@ class Worker:
             self._break_off(purchase_id, answer, never=never)
             return
         if answer.state == "sending" and world.poison == ("raises", "buy"):
+            world.outlast(purchase_id)
             self._break_off(purchase_id, answer, never=False)
             return
         held = self.held[purchase_id] = Held(self, purchase_id, began, answer)

@@ -24,7 +24,7 @@ from tests.generator.modelled_ledger import PATIENCE, PRICE, Ledger
 from tests.generator.modelled_people import People
 from tests.generator.modelled_pictures import Pictures
 from tests.generator.modelled_promises import EPOCH, promise
-from tests.generator.modelled_provider import LAG, TERMS, TTL, Provider
+from tests.generator.modelled_provider import LAG, LIMIT, TERMS, TTL, Provider
 from tests.generator.modelled_rows import PROVIDER, Answer
 from tests.generator.modelled_trouble import (
     ALIKE,
@@ -341,6 +341,15 @@ class World:
             for name in ("sent_at", "not_before", "deadline", "unlisted_at"):
                 if at := getattr(row, name):
                     setattr(row, name, at - timedelta(seconds=seconds))
+
+    def outlast(self, purchase_id: str) -> None:
+        """Have what ends badly for the last time be overdue, perhaps, once the ledger hears it."""
+        if self.ledger.purchases[purchase_id].tries + 1 < MAX_TRIES or self.dice.random() < 0.5:
+            return
+        if self.poison == ("kills", "buy"):
+            self.sweeps_from = self.ledger.now + 2 * LIMIT
+        elif self.vendor.lists:
+            self.leap(2 * LIMIT, alone=True)
 
     def crash(self, worker: Worker) -> None:
         """Kill *worker*; what it had sent may still arrive, without an answer."""
