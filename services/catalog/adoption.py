@@ -26,12 +26,13 @@ def adopt(batch: Batch, purchase: Purchase, found: edge_pb2.SettleEdge.Found) ->
     Give *purchase* the first ticket that nobody holds; nothing changes where there is none.
 
     A later purchase's list does not go back as far as an earlier one's: what is left to
-    others is the newest. What is left over, alike and of no name, may be anybody's: it
-    raises the alarm alone.
+    others is the newest. For the same reason one whose own may be there unseen takes none
+    that an equal order could miss: to that one, an absence would be proven. What is left
+    over, alike and of no name, may be anybody's: it raises the alarm alone.
     """
     free = _free(batch, purchase, found.tickets)
     rivals = _open(batch, batch.rivals, purchase) if found.alike else 0
-    if not free:
+    if not free or (found.unproven and len(free) <= rivals):
         return
     unwanted = found.alike and batch.job_of(purchase).state == "canceling"
     if unwanted and len(free) <= _open(batch, batch.wanted, purchase):

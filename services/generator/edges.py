@@ -219,9 +219,10 @@ def _set_down(made: edge_pb2.Edge, step: moves.Step, known: Known) -> None:
             made.unclear.error.CopyFrom(_status("PURCHASE_UNCLEAR", why, known))
             made.unclear.lookup_possible = known.terms.askable
             made.unclear.lookup_lag.CopyFrom(_seconds(known.terms.lag))
-        case moves.Found(tickets, alike):
+        case moves.Found(tickets, alike, unproven):
             made.settle.found.tickets.extend(tickets)
             made.settle.found.alike = alike
+            made.settle.found.unproven = unproven
             made.settle.found.typical_time.CopyFrom(_seconds(known.model.typical))
         case moves.Absent(again):
             made.settle.absent.SetInParent()

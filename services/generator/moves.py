@@ -73,6 +73,7 @@ class Found:
 
     tickets: tuple[str, ...]
     alike: bool = False
+    unproven: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def _committed_unclear(purchase: Purchase, event: Committed) -> Next:
 
 def _all_of_others(purchase: Purchase, found: Found) -> Next:
     """
-    The ledger says that other purchases hold all that was found.
+    The ledger says that other purchases hold, or may have bought, all that was found.
 
     Who came for one while the list was read may have left us what he had bought himself, later
     than the list was. So it is read once more.
@@ -96,7 +96,8 @@ def _looked_up(purchase: Purchase, event: LookedUp) -> Next:
         return leave(purchase, Unknowable(_LOST))
     if not event.tickets:
         return leave(purchase, Absent(again=not purchase.canceling))
-    return purchase._replace(unproven=event.unproven), (Commit(Found(event.tickets, event.alike)),)
+    found = Found(event.tickets, event.alike, unproven=event.unproven is not None)
+    return purchase._replace(unproven=event.unproven), (Commit(found),)
 
 
 def _unlisted(purchase: Purchase, event: LookedUp) -> float:

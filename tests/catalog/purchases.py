@@ -147,8 +147,9 @@ def not_askable(purchase_id, fence):
     return Edge(purchase_id=purchase_id, fence=fence, settle=step)
 
 
-def found(purchase_id, fence, *tickets, alike=False):
-    step = edge_pb2.SettleEdge(found=edge_pb2.SettleEdge.Found(tickets=tickets, alike=alike))
+def found(purchase_id, fence, *tickets, alike=False, unproven=False):
+    what = edge_pb2.SettleEdge.Found(tickets=tickets, alike=alike, unproven=unproven)
+    step = edge_pb2.SettleEdge(found=what)
     return Edge(purchase_id=purchase_id, fence=fence, settle=step)
 
 

@@ -134,6 +134,46 @@ async def test_a_ticket_of_an_order_that_ended_without_one_is_adopted(pools, use
     assert await rows_of(pools) == [("ended", None), ("running", "t1")]
 
 
+async def test_whose_own_the_list_may_not_show_takes_nothing_that_may_be_an_equal_orders(
+    pools, user, ledger
+):
+    """The other one's list begins later: with its ticket gone, that would prove an absence."""
+    earlier, later = await admitted(pools.ledger, user, 2)
+    await lost(ledger, earlier, later)
+    edge = found(earlier, 1, "t2", alike=True, unproven=True)
+    [left] = await taken(ledger, edge)
+    assert (left.ticket, left.fence) == ("", 1)
+    assert await rows_of(pools) == [("unclear", None)] * 2
+    await taken(ledger, found(later, 1, "t2", alike=True))
+    [left] = await taken(ledger, edge)
+    assert left.ticket == ""
+    assert await rows_of(pools) == [("unclear", None), ("running", "t2")]
+
+
+async def test_whose_own_the_list_may_not_show_leaves_an_order_under_way_its_answer(
+    pools, user, ledger
+):
+    earlier, later = await admitted(pools.ledger, user, 2)
+    await taken(ledger, claim(later))
+    await lost(ledger, earlier)
+    await taken(ledger, found(earlier, 1, "t2", alike=True, unproven=True))
+    await taken(ledger, ticket(later, 1, "t2"))
+    assert await rows_of(pools) == [("unclear", None), ("running", "t2")]
+
+
+@pytest.mark.parametrize(("orders", "tickets"), [(1, ["t1"]), (2, ["t1", "t2"])])
+async def test_whose_own_the_list_may_not_show_takes_what_no_equal_order_can_miss(
+    pools, user, ledger, orders, tickets
+):
+    one, *others = await admitted(pools.ledger, user, orders)
+    await lost(ledger, one, *others)
+    [owned] = await taken(ledger, found(one, 1, *tickets, alike=True, unproven=True))
+    assert owned.ticket == "t1"
+    for other in others:
+        [owned] = await taken(ledger, found(other, 1, *tickets, alike=True, unproven=True))
+        assert owned.ticket == "t2"
+
+
 async def canceling(pools, purchase_id):
     async with as_ledger(pools.ledger) as connection:
         await connection.execute(

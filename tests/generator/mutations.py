@@ -255,6 +255,20 @@ TABLE = (
         "    if False:\n        purchase.error",
     ),
     Mutation(
+        "whose own the list may not show takes nothing that an equal order could miss",
+        "services/catalog/adoption.py",
+        "    if not free or (found.unproven and len(free) <= rivals):\n",
+        "    if not free:\n",
+        "tests/catalog/test_adoption.py",
+    ),
+    Mutation(
+        "the ledger is told that a list may not show all",
+        SETTLING,
+        "unproven=event.unproven is not None)",
+        "unproven=False)",
+        "tests/generator/test_worker.py",
+    ),
+    Mutation(
         "to be canceled, it takes nothing that may be an equal order's",
         "services/catalog/adoption.py",
         "    if unwanted and len(free) <= _open(batch, batch.wanted, purchase):\n",

@@ -114,6 +114,12 @@ def test_the_same_seed_is_the_same_history_in_any_process():
     assert len(said.pop()) > 60
 
 
+# Where an equal order's ticket was taken by one that the list did not show its own.
+@pytest.mark.parametrize("seed", [3119422])
+def test_what_broke_a_promise_once_keeps_it(seed):
+    play([seed])
+
+
 @pytest.mark.usefixtures("found")  # whatever was played before it in this process
 def test_one_history_is_played_again_with_its_trace():
     said, well = run("--seed", "342")

@@ -324,7 +324,8 @@ async def test_where_equal_orders_hold_all_of_a_whole_list_nothing_was_bought(wo
     shop = listing(world, [seam.Ticket("t1", alike=True, unsure=unsure)])
     world.catalog.held = {"t1"}
     await soon(under_way(world, UNCLEAR, late=-1).run())
-    edge = world.catalog.edges[-1]
+    found, *_, edge = world.catalog.edges
+    assert found.settle.found.unproven is unsure
     assert edge.settle.HasField("absent") is not unsure
     assert edge.HasField("park") is unsure
     assert shop.followed.empty()

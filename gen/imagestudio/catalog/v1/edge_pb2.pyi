@@ -642,9 +642,14 @@ class SettleEdge(_message.Message):
         TICKETS_FIELD_NUMBER: _builtins.int
         TYPICAL_TIME_FIELD_NUMBER: _builtins.int
         ALIKE_FIELD_NUMBER: _builtins.int
+        UNPROVEN_FIELD_NUMBER: _builtins.int
         alike: _builtins.bool
         """They match by what was ordered alone: as many are left as there are equal orders
         under way or unclear, of whatever job, that may have bought them.
+        """
+        unproven: _builtins.bool
+        """Of those alike: what this one bought may be among what the list shows of nobody. It
+        takes none that one of those equal orders could miss; nothing is changed, as above.
         """
         @_builtins.property
         def tickets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -664,10 +669,11 @@ class SettleEdge(_message.Message):
             tickets: _abc.Iterable[_builtins.str] | None = ...,
             typical_time: _duration_pb2.Duration | None = ...,
             alike: _builtins.bool = ...,
+            unproven: _builtins.bool = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["typical_time", b"typical_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["alike", b"alike", "tickets", b"tickets", "typical_time", b"typical_time"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["alike", b"alike", "tickets", b"tickets", "typical_time", b"typical_time", "unproven", b"unproven"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
