@@ -17,6 +17,7 @@ from services.generator.providers import (
     replicate_webhooks,
     transport,
 )
+from services.generator.providers.account import Account, mark
 from services.generator.providers.google import Google
 from services.generator.providers.openai import OpenAI
 from services.generator.providers.recraft import Recraft
@@ -142,6 +143,7 @@ def _replicates_own(
         usual={model.slug: model.typical for model in reversed(sold)},
         prices=_flat_prices(sold),
         pause=hints.wait,
+        whose=Account(token=mark(settings.replicate_api_token.reveal())),
     )
 
 

@@ -147,15 +147,22 @@ TABLE = (
     Mutation(
         "the list of another account proves nothing",
         REPLICATE,
-        "        if ours != order.account:\n",
-        "        if False:\n",
+        "            case False:\n",
+        "            case False if False:\n",
         ACCOUNT,
     ),
     Mutation(
         "nor does that of one that nobody knows",
         REPLICATE,
-        '            return "nobody knows',
-        '            return "" and "nobody knows',
+        '                return "nobody knows',
+        '                return "" and "nobody knows',
+        ACCOUNT,
+    ),
+    Mutation(
+        "nor that of another token's, where that did not tell its account",
+        "services/generator/providers/account.py",
+        "        if account and account == self.token:\n",
+        "        if account.startswith(_MARK):\n",
         ACCOUNT,
     ),
     Mutation(

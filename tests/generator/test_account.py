@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.generator.provider import Ticket, Unclear
-from services.generator.providers.account import Account
+from services.generator.providers.account import Account, mark
 from services.generator.vendor import terms_of_claim
 from tests.generator.hired import soon
 from tests.generator.scripted_ledger import ID as CLAIMED
@@ -36,6 +36,39 @@ async def test_where_an_account_is_not_known_nothing_is_absent(known):
     script = Script(page(listed()), *silent)
     [found] = (await replicate(script, whose=Account()).look_up(order)).tickets
     assert (found.alike, found.unsure) == (True, True)
+
+
+MARK = mark("r8_secret")
+
+
+async def test_an_order_of_an_untold_account_is_of_whoever_has_its_token():
+    """Also where that one has been told its name since, or is not either."""
+    order = replace(ORDER, account=MARK)
+    for whose in "", OURS:
+        provider = replicate(Script(page()), whose=Account(whose, MARK))
+        assert (await provider.look_up(order)).tickets == []
+
+
+async def test_nobody_knows_whose_an_order_of_another_token_is():
+    order, another = replace(ORDER, account=MARK), mark("r8_other")
+    assert another != MARK
+    for whose in "", OURS:
+        with pytest.raises(Unclear, match="nobody knows"):
+            await replicate(Script(page()), whose=Account(whose, another)).look_up(order)
+
+
+async def test_while_an_account_is_not_told_its_orders_leave_under_its_tokens_mark():
+    now = 0.0
+    script = Script(says(500), says(**US))
+    provider = replicate(script, whose=Account("", MARK, clock=lambda: now))
+    assert await provider.account() == MARK
+    now += 30
+    assert await provider.account() == OURS
+
+
+def test_a_mark_tells_nothing_of_its_token():
+    assert "secret" not in MARK
+    assert len(MARK) == len(mark("")) == 38
 
 
 @pytest.mark.parametrize("order", [OTHERS, NOBODYS, ORDER], ids=lambda order: order.account)

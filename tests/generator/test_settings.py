@@ -27,6 +27,7 @@ from services.generator.providers import (
     replicate_webhooks,
     transport,
 )
+from services.generator.providers.account import mark
 from services.generator.providers.replicate import BUY
 from services.generator.settings import Settings
 from services.generator.vendors import sold_here
@@ -188,6 +189,7 @@ async def test_the_token_is_sent_and_never_shown():
     made = await vendor()
     assert made.provider.http.headers["authorization"] == f"Bearer {TOKEN}"
     assert TOKEN not in f"{made!r} {settings(REPLICATE_API_TOKEN=TOKEN)!r}"
+    assert made.provider.whose.token == mark(TOKEN)
 
 
 async def test_google_s_key_is_sent_in_its_header_and_never_shown():

@@ -188,7 +188,7 @@ class Replicate:
         return shown.looked([seam.Ticket(r, alike=True, unsure=unsure) for r in shown.alike[::-1]])
 
     async def account(self, /) -> str:
-        return await self.whose.told(self._account)
+        return await self.whose.told(self._account) or self.whose.token
 
     async def _account(self) -> str:
         told = await self._get("/v1/account")
@@ -196,10 +196,11 @@ class Replicate:
 
     async def _doubt_whose(self, order: seam.Order) -> str:
         """Why the list may not be that of *order*'s account; Unclear where it surely is not."""
-        if not order.account or not (ours := await self.account()):
-            return "nobody knows whether it was ordered from the account that tells its list"
-        if ours != order.account:
-            raise seam.Unclear(_ANOTHERS, retry_after=_BLIND)
+        match await self.whose.is_of(order.account, self._account):
+            case None:
+                return "nobody knows whether it was ordered from the account that tells its list"
+            case False:
+                raise seam.Unclear(_ANOTHERS, retry_after=_BLIND)
         return ""
 
     async def _shown(self, order: seam.Order, since: datetime) -> _Shown:
