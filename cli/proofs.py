@@ -60,11 +60,11 @@ def chaos(
     as_json: AsJson = False,
 ) -> None:
     """Kill processes under load, in a stack of its own, and hold the charges against the vault."""
-    from cli.chaos.campaign import PATIENCE, Wanted
+    from cli.chaos.campaign import Wanted, patience_with
     from cli.chaos.run import run
 
     wanted = Wanted(
         jobs=jobs, kill_every=kill_every, seed=seed, at_once=at_once, faults=faults,
-        compare=compare, patience=patience or PATIENCE, pace=pace, lag=lag,
+        compare=compare, patience=patience or patience_with(lag), pace=pace, lag=lag,
     )  # fmt: skip
     raise typer.Exit(calls.troubled(lambda: run(wanted, as_json=as_json)))

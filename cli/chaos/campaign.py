@@ -25,6 +25,15 @@ _TOLD = 10.0  # seconds between two words on how far it is
 LONGEST = 377.0
 _BESIDE = 105.0  # for what is before and after: its turn, the deaths meanwhile, its pictures
 PATIENCE = LONGEST + _BESIDE
+# Of a job three orders may be lost one after the other, and each is absent after two LOOKUP_LAGs.
+_LAGS = 3 * 2 * 2
+
+
+def patience_with(lag: float) -> float:
+    """Seconds that a job may take where listings are late by *lag*, as `ground.times` has it."""
+    return PATIENCE + _LAGS * lag
+
+
 _SMALL = 16 * 1024  # bytes of the vendor's pictures: what is proven here is not their size
 
 

@@ -77,7 +77,6 @@ def test_10_000_jobs_with_a_kill_each_second_lose_and_double_nothing():
 def test_listings_that_are_half_a_minute_late_double_nothing():
     sheet = chaos(
         "--jobs", "300", "--kill-every", "1.5", "--seed", "4", "--lag", "30", "--at-once", "60",
-        "--patience", "900",
     )  # fmt: skip
     assert not broken(sheet), sheet
     assert sheet["faults"]["replicate list lag"] > 100
