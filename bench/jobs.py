@@ -8,7 +8,9 @@ commits one row to the same PostgreSQL.
 """
 
 import argparse
+import asyncio
 import gc
+import time
 from dataclasses import dataclass
 
 import uvloop
@@ -21,6 +23,8 @@ from bench.load import Grpc, Rest, Run, at_rate, event_delays, in_flight, refuse
 from bench.processes import Costs, Gauge, minus, own_cpu
 from bench.report import Report, parser, percentile
 from tests.system.stack import Stack, running_stack
+
+_RUN_UP = 2.0  # seconds
 
 
 @dataclass(slots=True)
@@ -74,13 +78,20 @@ async def measure(stack: Stack, options: argparse.Namespace) -> Measured:
 
 
 async def _busy(rest: Rest, gauge: Gauge, options: argparse.Namespace) -> Busy:
-    """Two seconds of run-up, then the window, to the end of its last job."""
-    await in_flight(rest.run, at_once=options.at_once, seconds=2)
-    before, load = gauge.cpu(), own_cpu()
-    runs = await in_flight(rest.run, at_once=options.at_once, seconds=options.seconds)
-    spent, load = minus(gauge.cpu(), before), own_cpu() - load
-    seconds = max(run.ended for run in runs) - min(run.sent for run in runs)
-    return Busy(refuse_failures(runs, f"{options.at_once} in flight"), seconds, spent, load)
+    """
+    Keep jobs in flight, and count those that end in the window, once the run-up is over.
+
+    The window begins amid them: a crowd that begins in one instant is another question.
+    """
+    seconds = _RUN_UP + options.seconds
+    running = asyncio.create_task(in_flight(rest.run, at_once=options.at_once, seconds=seconds))
+    await asyncio.sleep(_RUN_UP)
+    before, load, began = gauge.cpu(), own_cpu(), time.time()
+    await asyncio.sleep(options.seconds)
+    spent, load, ended = minus(gauge.cpu(), before), own_cpu() - load, time.time()
+    runs = refuse_failures(await running, f"{options.at_once} in flight")
+    inside = [run for run in runs if began <= run.ended <= ended]
+    return Busy(inside, ended - began, spent, load)
 
 
 def report(found: Measured, options: argparse.Namespace) -> Report:
