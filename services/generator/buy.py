@@ -267,6 +267,8 @@ class Errand:
         marks.after(step)
         if isinstance(step, moves.Found):  # while it was looked up, others waited to be judged
             self._tools.notice(self._claim.purchase.provider)
+            if result.purchase.fence != self._claim.fence:  # left to others: it is looked up anew
+                return moves.Superseded()
         self._deeds.learn(result.purchase.outputs)
         if isinstance(step, moves.Kept):
             self._deeds.number(step.index, result.purchase.outputs)

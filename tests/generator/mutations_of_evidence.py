@@ -93,6 +93,13 @@ TABLE = (
         "tests/generator/test_unlisted.py",
     ),
     Mutation(
+        "who leaves to others what was found has done with it",
+        "services/generator/buy.py",
+        "            if result.purchase.fence != self._claim.fence:",
+        "            if False:",
+        "tests/generator/test_unlisted.py",
+    ),
+    Mutation(
         "that is when he had its last page",
         SETTLING,
         "Parked(unlisted, event.ended)",

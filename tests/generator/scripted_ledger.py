@@ -41,6 +41,7 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         self.repeats = ""  # the purchase whose order it gives again
         self.hinted: list[str] = []
         self.held: set[str] = set()  # tickets of other purchases
+        self.stands_back = False  # what is found is left to others
         self.refusal: status_pb2.Status | None = None  # no order of ours is taken there
         self.health = ledger_service_pb2.HeartbeatResponse().providers
         self.due: list[str] = []
@@ -101,7 +102,9 @@ class Catalog(ledger_service_pb2_grpc.LedgerServiceServicer):
         if edge.fence != self.fence:
             stale = errors.Stale("FENCE_STALE", "another has it")
             return ledger_service_pb2.EdgeResult(status=errors.to_status(stale))
-        if kind == "settle":
+        if kind == "settle" and self.stands_back:
+            self.owner, self.ticket, self.fence = "", "", self.fence + 1
+        elif kind == "settle":
             free = [found for found in edge.settle.found.tickets if found not in self.held]
             self.ticket = free[0] if free else ""
         if kind in ("release", "park", "end"):

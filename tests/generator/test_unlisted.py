@@ -88,6 +88,16 @@ async def test_what_an_equal_order_took_meanwhile_it_may_have_left_one_of_its_ow
     work.cancel()
 
 
+async def test_who_leaves_to_others_what_was_found_lets_go_and_reads_no_list_again(world):
+    """It is due again some seconds later: who still had it in hand would drop that."""
+    shop, clock = lagging(world, seam.Ticket("t1", alike=True))
+    world.worker.tools.seen.note(ID)
+    clock.now += LAG
+    world.catalog.stands_back = True
+    assert (await settled(world)).settle.HasField("found")
+    assert (shop.listed, len(world.catalog.edges)) == (1, 1)
+
+
 async def test_what_the_first_list_shows_is_taken_at_once(world):
     lagging(world, seam.Ticket("t1"))
     work = asyncio.create_task(under_way(world, UNCLEAR, late=3600).run())
