@@ -312,7 +312,7 @@ class LookedUp:
     """
     What the provider's list has; nothing is the proof that nothing was bought.
 
-    *alike*: equal orders may have bought them. Where they hold all of them it is the same
+    *alike*: equal orders may have bought them. Where they held all of them before, it is the same
     proof, unless *unproven* says why not. The list was read from *began* on, and by *ended*, by
     the provider's clock, in seconds since 1970.
     """
