@@ -39,7 +39,7 @@ def run(
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ask)
-        _collect_less_often()
+        _collect_in_small_lots()
         await main(found, stop)
         if asked:
             logs.get().info("drained", seconds=round(loop.time() - asked[0], 3))
@@ -50,15 +50,16 @@ def run(
         telemetry.flush()
 
 
-def _collect_less_often() -> None:
+def _collect_in_small_lots() -> None:
     """
     What is imported lives for ever, but for a few KB: the collector need not look through it.
 
-    Nor what a hundred calls hold, which come and go at once: nothing moves while it looks.
+    Nor through what has been there for long, but rarely. What is new it sees in small lots, since
+    nothing moves while it looks: some 2 microseconds an object, 0.2 s where 100,000 had gathered.
     """
     gc.freeze()
     gc.enable()
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(5_000, 1, 1_000)
 
 
 def serve_metrics(host: str, port: int) -> None:

@@ -118,7 +118,7 @@ def test_what_was_kept_out_can_be_had_afterwards_and_the_collector_rests_until_a
         "assert 'rich' not in sys.modules and sys.modules['gc'] is gc\n"
         "assert not gc.isenabled()\n"
         "import rich\n"
-        "run._collect_less_often()\n"
+        "run._collect_in_small_lots()\n"
         "assert gc.isenabled() and rounds() == before\n",
     )
     assert done.returncode == 0, done.stderr
