@@ -27,14 +27,12 @@ _BESIDE = 105.0  # for what is before and after: its turn, the deaths meanwhile,
 PATIENCE = LONGEST + _BESIDE
 # Of a job three orders may be lost one after the other, and each is absent after two LOOKUP_LAGs.
 _LAGS = 3 * 2 * 2
+_SMALL = 16 * 1024  # bytes of the vendor's pictures: what is proven here is not their size
 
 
 def patience_with(lag: float) -> float:
     """Seconds that a job may take where listings are late by *lag*, as `ground.times` has it."""
     return PATIENCE + _LAGS * lag
-
-
-_SMALL = 16 * 1024  # bytes of the vendor's pictures: what is proven here is not their size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from cli.chaos.campaign import Wanted
 from cli.chaos.checks import CHECKS
 from cli.chaos.client import Client, Outcome
 from cli.chaos.evidence import Evidence
+from cli.chaos.ground import times
 from cli.chaos.pictures import LARGE, MASK, SMALL, picture
 from cli.chaos.plan import Visit
 from cli.chaos.ways import Broken, Heard, Refused, digest
@@ -28,6 +29,12 @@ def test_a_client_waits_longer_than_the_product_may_take_to_tell_a_doubt():
     slowest = max(google.BUY, openai.BUY, recraft.BUY)
     told = FRESH + answered.PREPARING + slowest + vendors._KEEPING
     assert told <= campaign.LONGEST < campaign.PATIENCE == Wanted(**WANTED).patience
+
+
+def test_a_client_waits_for_three_lost_orders_in_a_row_however_late_the_lists_are():
+    for lag in 2.0, 30.0:
+        absent = 2 * float(times(lag)["LOOKUP_LAG"])
+        assert campaign.patience_with(lag) >= campaign.PATIENCE + 3 * absent
 
 
 def test_the_same_seed_is_the_same_campaign():
